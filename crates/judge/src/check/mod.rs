@@ -1,0 +1,148 @@
+//! The promises, one file each: `etcd/` those of etcd, `shop/` those of the shop; and the verdict.
+//!
+//! A check observes and then finishes: the same code while the load runs and afterwards from the files.
+
+pub mod etcd;
+pub mod shop;
+pub mod verdict;
+
+use std::path::Path;
+
+use crate::history::call::{Invoke, Return};
+use crate::history::event::{Event, WatchEvent};
+use crate::history::run_info::RunInfo;
+use crate::model::records::{EventRecord, Purchase, Ticket};
+use crate::model::{Blob, Keyspace, MemberIndex, Nanos, Revision};
+use verdict::Finding;
+
+/// A promise, held against what was recorded.
+pub trait Check: Send {
+    /// Its name, as in results: `oversell`.
+    fn name(&self) -> &'static str;
+
+    /// Takes in one observation. They come in the order described at [`Observation`].
+    fn observe(&mut self, observation: &Observation<'_>);
+
+    /// Gives the verdict. Without evidence it is unknown.
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding;
+}
+
+/// Something a check may want to know.
+#[derive(Clone, Copy, Debug)]
+pub enum Observation<'run> {
+    /// An event, in the order it was recorded.
+    Event(&'run Event),
+    /// A call that ended: its request and what came back. Calls that never ended come last, without a return.
+    Call(&'run Invoke, Option<&'run Return>),
+    /// A revision, each once and in order, as soon as one collector has delivered it.
+    Revision(&'run SequencedRevision<'run>),
+}
+
+/// A revision of the key space as the collectors delivered it, taken apart into what it changed in the shop.
+#[derive(Debug)]
+pub struct SequencedRevision<'run> {
+    /// Which.
+    pub revision: Revision,
+    /// When it was first seen.
+    pub at: Nanos,
+    /// Its events.
+    pub events: &'run [WatchEvent],
+    /// What it changed in the shop, one change an event.
+    pub changes: Vec<ShopChange>,
+    /// The revisions directly before this one that no collector delivered: 0 in a complete history. What a replay says
+    /// after a hole is not evidence.
+    pub missing_before: u64,
+}
+
+/// A change of one key of the shop. `before` is what the replay had; `after` is `None` when the key was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShopChange {
+    /// A ticket.
+    Ticket {
+        /// The event's id.
+        event: Blob,
+        /// The type.
+        kind: Blob,
+        /// As it was.
+        before: Option<Ticket>,
+        /// As it is.
+        after: Option<Ticket>,
+    },
+    /// An event.
+    Event {
+        /// The event's id.
+        event: Blob,
+        /// As it was.
+        before: Option<EventRecord>,
+        /// As it is.
+        after: Option<EventRecord>,
+    },
+    /// The purchases of one user for one event.
+    Purchases {
+        /// The user.
+        user: Blob,
+        /// The event's id.
+        event: Blob,
+        /// Elements that were not there before.
+        added: Vec<Purchase>,
+        /// Elements that are there no more.
+        removed: Vec<Purchase>,
+    },
+    /// A key of the shop whose value cannot be read.
+    Malformed {
+        /// The key.
+        key: Blob,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// Any other key.
+    Other,
+}
+
+/// What is known when the record ends.
+#[derive(Debug)]
+pub struct End<'run> {
+    /// What the record is of.
+    pub info: &'run RunInfo,
+    /// The shop's keys.
+    pub keys: &'run Keyspace,
+    /// The run directory, when there is one: member logs are read from it.
+    pub directory: Option<&'run Path>,
+    /// The faults, with when they were in force.
+    pub faults: &'run [FaultWindow],
+    /// The last revision of the unbroken log; 0 when there is none.
+    pub last_revision: Revision,
+    /// Revisions that no collector delivered.
+    pub missing_revisions: u64,
+    /// Whether members delivered different content for one revision: the root cause of whatever else is found.
+    pub diverged: bool,
+    /// Whether the record has its last event: neither the harness nor its files were cut off.
+    pub complete: bool,
+}
+
+/// A fault and when it was in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultWindow {
+    /// Its position in the plan.
+    pub fault: u32,
+    /// `kill`, …
+    pub kind: String,
+    /// In words: `kill of m2 (leader)`.
+    pub what: String,
+    /// The members it hit.
+    pub members: Vec<MemberIndex>,
+    /// From when.
+    pub from: Nanos,
+    /// Until when; `None` when the record does not say.
+    pub until: Option<Nanos>,
+    /// Whether etcd promises to survive it.
+    pub survivable: bool,
+}
+
+impl End<'_> {
+    /// The faults that were in force at a moment, in words.
+    pub fn faults_at(&self, at: Nanos) -> Vec<String> {
+        let in_force = |window: &&FaultWindow| window.from <= at && window.until.is_none_or(|until| at <= until);
+        self.faults.iter().filter(in_force).map(|window| window.what.clone()).collect()
+    }
+}

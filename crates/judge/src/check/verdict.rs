@@ -1,0 +1,71 @@
+//! Verdicts, and what they are based on.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A three-valued verdict. A check that crashes or lacks evidence is unknown; a violation dominates everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The promise was kept, and there was evidence enough to say so.
+    Pass,
+    /// Nothing speaks against it, but there is not evidence enough.
+    Unknown,
+    /// The promise was broken.
+    Violation,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// Name of the check: `oversell`, `ledger`, …
+    pub name: String,
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// Why the verdict is unknown, or another remark, in a sentence.
+    pub reason: Option<String>,
+    /// What was looked at: counts by name, such as `revisions` or `orders_resolved`.
+    pub evidence: BTreeMap<String, u64>,
+    /// What is wrong, grouped by kind.
+    pub anomalies: Vec<AnomalyGroup>,
+}
+
+/// All anomalies of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AnomalyGroup {
+    /// `oversold`, `lost_order`, …
+    pub kind: String,
+    /// How many there are.
+    pub count: u64,
+    /// Whether they count as violations. Consequences of another finding or of a fault beyond etcd's promise do not.
+    pub consequence_of: Option<String>,
+    /// The first in time.
+    pub first: Anomaly,
+    /// The worst, by the measure of its kind.
+    pub worst: Anomaly,
+    /// The last in time.
+    pub last: Anomaly,
+}
+
+/// One thing that is wrong, told so that a person can follow it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Anomaly {
+    /// Sentences that tell it, in order, with tickets, orders, buyers, revisions, members and seconds.
+    pub story: Vec<String>,
+    /// How bad, by the measure of its kind (tickets too many, revisions behind, …).
+    pub severity: u64,
+    /// The revision at which it shows.
+    pub revision: Option<i64>,
+    /// Seconds since the run began.
+    pub at_seconds: Option<f64>,
+    /// The keys it is about.
+    pub keys: Vec<String>,
+    /// The orders it is about.
+    pub orders: Vec<String>,
+    /// The members it is about.
+    pub members: Vec<String>,
+    /// The faults in force then, in words.
+    pub faults: Vec<String>,
+}

@@ -1,0 +1,334 @@
+//! The one stream of events. Every producer of a run writes to it; files, statistics, views and checks read it.
+//!
+//! Events are written in binary (postcard): a new variant or field is a new format version, see
+//! [`run_info::FORMAT_VERSION`](super::run_info::FORMAT_VERSION).
+
+use serde::{Deserialize, Serialize};
+
+use super::audit::{AuditClosed, AuditPage};
+use super::call::{Invoke, OrderClosed, OrderPlaced, QueryClosed, Return};
+use super::request::KeyValue;
+use crate::model::{Blob, MemberIndex, Nanos, Revision};
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A phase began.
+    Phase(PhaseBegan),
+    /// A buyer placed an order.
+    OrderPlaced(OrderPlaced),
+    /// The order ended.
+    OrderClosed(OrderClosed),
+    /// A query ended.
+    QueryClosed(QueryClosed),
+    /// A request is about to be sent.
+    Invoke(Invoke),
+    /// A request ended.
+    Return(Return),
+    /// A watch was asked for.
+    WatchOpened(WatchOpened),
+    /// A watch delivered something.
+    WatchBatch(WatchBatch),
+    /// A watch ended.
+    WatchClosed(WatchClosed),
+    /// Something happened to a fault.
+    Fault(FaultEvent),
+    /// Something happened to a member's process.
+    Member(MemberEvent),
+    /// A member was asked how it is.
+    Sample(MemberSample),
+    /// How the load went in the last second.
+    Load(LoadSample),
+    /// The closed-loop rate that shares of a rate refer to.
+    Calibrated(Calibrated),
+    /// A page of a member's content.
+    AuditPage(AuditPage),
+    /// The end of the audit of one member.
+    AuditClosed(AuditClosed),
+    /// A worker ended cleanly; whatever it sent is in the record.
+    WorkerClosed(WorkerClosed),
+    /// The run could not go on as planned, through no fault of etcd: the run is invalid.
+    Invalid(Invalid),
+    /// The last event of a run that ended by itself or by Ctrl-C.
+    Ended(Ended),
+}
+
+/// A phase of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// The dataset is written.
+    Seed,
+    /// The closed-loop rate is measured.
+    Calibration,
+    /// Load that is not counted.
+    WarmUp,
+    /// Load.
+    Steady,
+    /// After the last fault was healed, still under load.
+    Recovery,
+    /// No new load; everything healed; what is under way comes to rest.
+    Drain,
+    /// Every member is asked what it has.
+    Audit,
+}
+
+/// A phase began; the one before it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseBegan {
+    /// When.
+    pub at: Nanos,
+    /// Which.
+    pub phase: Phase,
+}
+
+/// A watch was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchOpened {
+    /// The subscription's number within the run.
+    pub subscription: u32,
+    /// The member it is asked of.
+    pub member: MemberIndex,
+    /// What it is for.
+    pub role: WatchRole,
+    /// First key.
+    pub key: Blob,
+    /// First key behind the range; empty for a single key.
+    pub range_end: Blob,
+    /// The revision it starts from; 0 for "now".
+    pub start_revision: Revision,
+    /// When.
+    pub at: Nanos,
+}
+
+/// What a watch is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchRole {
+    /// It collects the whole key space of one member, as evidence.
+    Collector,
+    /// A client's own, under judgement.
+    Board,
+}
+
+/// One message of a watch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchBatch {
+    /// Which subscription.
+    pub subscription: u32,
+    /// When it arrived.
+    pub at: Nanos,
+    /// The header's revision.
+    pub revision: Revision,
+    /// What it says.
+    pub body: WatchBody,
+}
+
+/// What a message of a watch says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchBody {
+    /// The watch is set up.
+    Created,
+    /// Events, in order.
+    Events(Vec<WatchEvent>),
+    /// Nothing new up to the header's revision: a bookmark.
+    Progress,
+    /// The member ended the watch.
+    Cancelled {
+        /// Set when the start lies below the compaction.
+        compact_revision: Revision,
+        /// Why, if it says so.
+        reason: String,
+    },
+}
+
+/// A change of one key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct WatchEvent {
+    /// Whether the key was deleted; then only `kv.key` and `kv.mod_revision` say something.
+    pub deleted: bool,
+    /// The key as it is now.
+    pub kv: KeyValue,
+}
+
+/// A watch ended on our side: its stream broke or was closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchClosed {
+    /// Which subscription.
+    pub subscription: u32,
+    /// When.
+    pub at: Nanos,
+    /// Why.
+    pub reason: String,
+}
+
+/// Something happened to a fault. Every fault of the plan has its `Planned` before the load begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultEvent {
+    /// The fault's position in the plan, from 0.
+    pub fault: u32,
+    /// When.
+    pub at: Nanos,
+    /// What.
+    pub stage: FaultStage,
+}
+
+/// What happened to a fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultStage {
+    /// It is in the plan.
+    Planned {
+        /// `kill`, `partition`, …
+        kind: String,
+        /// Its target as the scenario names it: `leader`, `m2`, …
+        target: String,
+        /// When it is due, counted from the start of the steady phase.
+        due: Nanos,
+        /// Whether etcd promises to survive it.
+        survivable: bool,
+    },
+    /// It could not be injected: the run is invalid unless it was interrupted.
+    NotInjected {
+        /// Why.
+        reason: String,
+    },
+    /// It is in force.
+    Injected {
+        /// The members it hits.
+        members: Vec<MemberIndex>,
+        /// What was done, in words: `SIGKILL to m2 (pid 4711), the leader in term 3`.
+        what: String,
+    },
+    /// Something it visibly caused: a new leader, connections cut, calls that failed.
+    Effect {
+        /// What, in words.
+        what: String,
+    },
+    /// It is healed, and the members it hit answer again.
+    Healed {
+        /// What was done, in words.
+        what: String,
+    },
+    /// It was healed, but the cluster did not come back within the time it is given.
+    NotRecovered {
+        /// What is missing, in words.
+        reason: String,
+    },
+}
+
+/// Something happened to a member's process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberEvent {
+    /// Which member.
+    pub member: MemberIndex,
+    /// When.
+    pub at: Nanos,
+    /// What.
+    pub change: MemberChange,
+}
+
+/// What happened to a member's process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberChange {
+    /// It was started.
+    Started {
+        /// How often it was started so far, from 1.
+        incarnation: u32,
+        /// Its process id.
+        pid: u32,
+    },
+    /// It ended.
+    Exited {
+        /// Exit code or signal, in words.
+        status: String,
+        /// Whether we ended it.
+        expected: bool,
+    },
+}
+
+/// How a member is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberSample {
+    /// Which member.
+    pub member: MemberIndex,
+    /// When it answered, or was given up.
+    pub at: Nanos,
+    /// What it said; `None` when it did not answer.
+    pub status: Option<MemberStatus>,
+}
+
+/// What a member says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberStatus {
+    /// Its id.
+    pub member_id: u64,
+    /// The id of the leader it follows; 0 for none.
+    pub leader_id: u64,
+    /// Raft term.
+    pub raft_term: u64,
+    /// The last raft entry it applied.
+    pub applied_index: u64,
+    /// The revision of its key space.
+    pub revision: Revision,
+    /// Size of its database file, bytes.
+    pub database_bytes: i64,
+    /// Alarms and other complaints.
+    pub errors: Vec<String>,
+}
+
+/// How the load went since the last sample.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadSample {
+    /// When.
+    pub at: Nanos,
+    /// Operations that were due.
+    pub offered: u64,
+    /// Operations that were started.
+    pub started: u64,
+    /// Operations that were due but not started: every buyer was busy.
+    pub shed: u64,
+    /// Operations under way.
+    pub in_flight: u32,
+    /// Nanoseconds that producers waited because the recorder was behind: the load was limited by us.
+    pub recorder_wait: Nanos,
+}
+
+/// The closed-loop rate that shares of a rate refer to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calibrated {
+    /// When.
+    pub at: Nanos,
+    /// Operations a second, times 1000.
+    pub millihertz: u64,
+}
+
+/// A worker ended cleanly.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerClosed {
+    /// Which worker.
+    pub worker: u32,
+    /// The sequence number of its last call; 0 when it made none.
+    pub last_sequence: u32,
+}
+
+/// The run could not go on as planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invalid {
+    /// When.
+    pub at: Nanos,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// The run is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// When.
+    pub at: Nanos,
+    /// Whether it was interrupted by Ctrl-C.
+    pub interrupted: bool,
+}

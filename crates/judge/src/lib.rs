@@ -1,0 +1,12 @@
+//! Judges the recorded history of an etcd cluster that sold tickets.
+//!
+//! The crate reads a run directory and gives a verdict. It knows no cluster and no network: whatever it says follows from
+//! what was recorded, and anybody with the directory can have it said again.
+//!
+//! * [`model`]: what a shop is made of: ids, money, keys, records.
+//! * [`history`]: what was recorded: events, the files they are kept in, the log of revisions they add up to.
+//! * [`check`]: the promises, one file each, and the verdict.
+
+pub mod check;
+pub mod history;
+pub mod model;

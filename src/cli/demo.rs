@@ -1,0 +1,10 @@
+//! `ticketcd demo`.
+
+use super::{Exit, Failure};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) async fn execute(_args: Args) -> Result<Exit, Failure> {
+    todo!()
+}

@@ -1,0 +1,68 @@
+//! Exit codes, documented one by one, and the two tiers of failure.
+
+use std::process::ExitCode;
+
+/// How a command that did its work ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: pass, or done.
+    Pass,
+    /// 1: a safety violation.
+    Violation,
+    /// 2: unknown: not enough evidence for a verdict.
+    Unknown,
+    /// 3: correct, but an objective was missed.
+    ObjectiveMissed,
+    /// 4: the run is invalid: load not offered, fault not applied, never healthy.
+    Invalid,
+    /// 5: not what `--expect` said.
+    Unexpected,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+impl Exit {
+    /// The process exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Violation => 1,
+            Self::Unknown => 2,
+            Self::ObjectiveMissed => 3,
+            Self::Invalid => 4,
+            Self::Unexpected => 5,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Why a command could not do its work. The text says what is wrong, where, and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// 64: the command line or a file the user wrote is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// 4: nothing was run, because what a run needs is not there.
+    #[error("{0}")]
+    Invalid(String),
+    /// 70: our own defect.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Failure {
+    /// The process exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 64,
+            Self::Invalid(_) => 4,
+            Self::Internal(_) => 70,
+        }
+    }
+}

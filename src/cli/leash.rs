@@ -1,0 +1,10 @@
+//! `ticketcd leash`.
+
+use super::{Exit, Failure};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+pub(super) fn execute(_args: Args) -> Result<Exit, Failure> {
+    todo!()
+}

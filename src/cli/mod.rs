@@ -1,0 +1,89 @@
+//! The command line: one file per command.
+
+mod check;
+mod cluster;
+mod completions;
+mod dataset;
+mod demo;
+mod etcd;
+mod exit;
+mod history;
+mod leash;
+mod rerun;
+mod run;
+mod scenario;
+mod schema;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Exit, Failure};
+
+/// How fast can this etcd cluster sell tickets, and does it stay correct while things break?
+///
+/// Sells tickets on a real etcd cluster while it injects faults, records everything, and proves or refutes from the
+/// record that no ticket was oversold, no order lost and no revenue missing.
+///
+/// Start with `ticketcd demo`.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Three acts in a minute: an oversell, the same seed sold safely, and a sale while the leader is killed
+    Demo(demo::Args),
+    /// Run a scenario: by name, or from a file
+    Run(run::Args),
+    /// Run again what a run directory records: same scenario, same seed, new run
+    Rerun(rerun::Args),
+    /// Judge a run directory again, without a cluster
+    Check(check::Args),
+    /// List the scenarios that come with the program, or show one
+    Scenario(scenario::Args),
+    /// Write, verify or remove the shop's dataset on a cluster you name
+    Dataset(dataset::Args),
+    /// Start a cluster in the foreground, to look at
+    Cluster(cluster::Args),
+    /// Install or list etcd binaries
+    Etcd(etcd::Args),
+    /// Print what a run recorded, for other programs
+    History(history::Args),
+    /// Print the JSON Schema of scenarios or of results
+    Schema(schema::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Hold a member on a leash: end it when our end of the pipe closes
+    #[command(hide = true)]
+    Leash(leash::Args),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// When it could not do what it was asked; the failure knows its exit code.
+    pub fn execute(self) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Leash(args) => leash::execute(args),
+            Command::Scenario(args) => scenario::execute(args),
+            Command::Schema(args) => schema::execute(args),
+            Command::Completions(args) => completions::execute(args),
+            Command::Check(args) => check::execute(args),
+            Command::History(args) => history::execute(args),
+            Command::Etcd(args) => etcd::execute(args),
+            Command::Demo(args) => block_on(demo::execute(args)),
+            Command::Run(args) => block_on(run::execute(args)),
+            Command::Rerun(args) => block_on(rerun::execute(args)),
+            Command::Dataset(args) => block_on(dataset::execute(args)),
+            Command::Cluster(args) => block_on(cluster::execute(args)),
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::Internal(format!("cannot start the runtime: {error}")))?.block_on(work)
+}

@@ -1,0 +1,1 @@
+//! The shop's data: generating, writing and verifying it.

@@ -1,0 +1,70 @@
+//! A worker's calls, each recorded before it is sent and when it returns.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
+use ticketcd_judge::history::event::{Event, WorkerClosed};
+use ticketcd_judge::history::request::Request;
+use ticketcd_judge::model::{MemberIndex, OrderKey};
+
+use super::client::Client;
+use crate::record::Sink;
+
+/// One worker: a task whose calls follow each other and are all recorded. It has a client for each member and talks to
+/// one of them at a time.
+pub struct Caller {
+    clients: Vec<Client>,
+    member: MemberIndex,
+    timeout: Duration,
+    sink: Sink,
+    worker: u32,
+    sequence: u32,
+}
+
+impl Caller {
+    /// A new worker that talks to `member`. `clients` are in the order of the members.
+    pub fn new(clients: Vec<Client>, member: MemberIndex, timeout: Duration, sink: Sink) -> Self {
+        let worker = sink.next_worker();
+        Self { clients, member, timeout, sink, worker, sequence: 0 }
+    }
+
+    /// The worker's number.
+    pub fn worker(&self) -> u32 {
+        self.worker
+    }
+
+    /// Where its calls are recorded, and the run's clock.
+    pub fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// The member it talks to.
+    pub fn member(&self) -> MemberIndex {
+        self.member
+    }
+
+    /// Talks to the next member from now on.
+    pub fn rotate(&mut self) {
+        let next = (self.member.index() + 1) % self.clients.len();
+        self.member = MemberIndex(u8::try_from(next).unwrap_or(0));
+    }
+
+    /// Makes a call for `orders` (none for a read) and records it.
+    pub async fn call(&mut self, purpose: Purpose, orders: &[OrderKey], request: Request) -> CallOutcome {
+        self.sequence += 1;
+        let id = CallId { worker: self.worker, sequence: self.sequence };
+        let sent = self.sink.now();
+        let invoke = Invoke { id, member: self.member, sent, purpose, orders: orders.to_vec(), request: request.clone() };
+        self.sink.record(Event::Invoke(invoke)).await;
+        let outcome = self.clients[self.member.index()].call(&request, self.timeout).await;
+        let done = self.sink.now();
+        self.sink.record(Event::Return(Return { id, done, outcome: outcome.clone() })).await;
+        outcome
+    }
+
+    /// Says that everything this worker sent is in the record.
+    pub async fn close(self) {
+        let closed = WorkerClosed { worker: self.worker, last_sequence: self.sequence };
+        self.sink.record(Event::WorkerClosed(closed)).await;
+    }
+}

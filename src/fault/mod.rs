@@ -1,0 +1,1 @@
+//! What breaks: the plan, the injection, the record of what really happened.

@@ -1,0 +1,30 @@
+//! Sells tickets on an etcd cluster while things break, and proves from the record that none was oversold or lost.
+//!
+//! Data flows one way, and every module uses only those before it in this list:
+//! scenario, record, etcd, shop, dataset, net, release, cluster, fault, load, report, run, cli.
+
+pub mod scenario;
+
+pub mod record;
+
+pub mod etcd;
+
+pub mod shop;
+
+pub mod dataset;
+
+pub mod net;
+
+pub mod release;
+
+pub mod cluster;
+
+pub mod fault;
+
+pub mod load;
+
+pub mod report;
+
+pub mod run;
+
+pub mod cli;

@@ -1,0 +1,1 @@
+//! etcd binaries: finding, installing, and what differs between versions.

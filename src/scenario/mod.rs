@@ -1,0 +1,4 @@
+//! The scenario file: its types, reading it, checking it, describing it. Plain data; nothing here runs anything.
+
+pub mod types;
+pub mod units;

@@ -1,0 +1,429 @@
+//! What a scenario file may say. Unknown keys are refused everywhere; enums are externally tagged, so that they read as
+//! dotted keys and every error keeps its position.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::units::{Rate, Span, Target};
+
+/// A scenario: a cluster, a shop, a load, what breaks, and what is expected of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name: letters, digits and hyphens.
+    pub name: String,
+    /// What it shows, in a sentence or two.
+    #[serde(default)]
+    pub description: String,
+    /// The verdict it is expected to end with, as in `--expect`: `pass`, `violation`, `violation:oversell`, `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// The cluster.
+    #[serde(default)]
+    pub cluster: Cluster,
+    /// The shop.
+    #[serde(default)]
+    pub dataset: Dataset,
+    /// The load.
+    #[serde(default)]
+    pub load: Load,
+    /// What breaks, by the clock. Faults may overlap.
+    #[serde(default, rename = "fault", skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+    /// What breaks at random, drawn from the seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub random_faults: Option<RandomFaults>,
+}
+
+/// The cluster that is started for the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cluster {
+    /// How many members: 1, 3 or 5.
+    pub members: u8,
+    /// An installed version or the path of a binary; by default the newest known-good version to be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etcd: Option<String>,
+    /// etcd's election timeout.
+    pub election_timeout: Span,
+    /// etcd's heartbeat interval.
+    pub heartbeat_interval: Span,
+    /// Further flags for every member, such as `--snapshot-count=1000`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            members: 3,
+            etcd: None,
+            election_timeout: Span::milliseconds(1000),
+            heartbeat_interval: Span::milliseconds(100),
+            flags: Vec::new(),
+        }
+    }
+}
+
+/// The shop that is written before the load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dataset {
+    /// Users.
+    pub users: u32,
+    /// Events.
+    pub events: u32,
+    /// Ticket types of each event.
+    pub ticket_types: u8,
+    /// Tickets of each type.
+    pub stock: Stock,
+    /// How popular events are: which of them an order is for.
+    pub popularity: Popularity,
+}
+
+impl Default for Dataset {
+    fn default() -> Self {
+        Self { users: 1000, events: 50, ticket_types: 3, stock: Stock { min: 50, max: 500 }, popularity: Popularity::Zipf(1.1) }
+    }
+}
+
+/// Tickets of each type: a number drawn evenly from `min..=max`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stock {
+    /// At least.
+    pub min: u32,
+    /// At most.
+    pub max: u32,
+}
+
+/// How popular events are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Popularity {
+    /// All alike.
+    Uniform,
+    /// The k-th has weight k^-s: a few are hot. The number is s.
+    Zipf(f64),
+}
+
+/// The load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Load {
+    /// Buyers, each one task with one order at a time.
+    pub buyers: u32,
+    /// How they buy.
+    pub strategy: StrategyName,
+    /// How long the load lasts, warm-up not counted.
+    pub duration: Span,
+    /// Load before that, which is not counted.
+    pub warm_up: Span,
+    /// When they buy.
+    pub arrivals: Arrivals,
+    /// What they do.
+    pub mix: Mix,
+    /// Tickets in one line of an order: a number drawn evenly from 1 to this.
+    pub quantity_max: u32,
+    /// Ticket types in one order: a number drawn evenly from 1 to this.
+    pub types_max: u32,
+    /// Which member a buyer talks to.
+    pub members: Pinning,
+    /// How long a request may take.
+    pub timeout: Span,
+    /// Transactions a buyer tries before giving an order up as a conflict.
+    pub attempts: u32,
+    /// Longest pause after the first conflict; it doubles with each, up to 100 times as long.
+    pub back_off: Span,
+    /// Pause between `naive`'s read and its write: the race window, widened so that a lesson does not depend on luck.
+    pub naive_pause: Span,
+    /// Connections to each member.
+    pub channels: u8,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            buyers: 100,
+            strategy: StrategyName::Optimistic,
+            duration: Span::seconds(10),
+            warm_up: Span::seconds(1),
+            arrivals: Arrivals::Closed(Closed { think: Span::milliseconds(0) }),
+            mix: Mix::default(),
+            quantity_max: 2,
+            types_max: 1,
+            members: Pinning::Pinned,
+            timeout: Span::milliseconds(2000),
+            attempts: 12,
+            back_off: Span::milliseconds(2),
+            naive_pause: Span::milliseconds(0),
+            channels: 1,
+        }
+    }
+}
+
+/// A purchase strategy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StrategyName {
+    /// Get, check, put: oversells under concurrency.
+    Naive,
+    /// One guarded transaction: safe.
+    Optimistic,
+}
+
+/// When operations begin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrivals {
+    /// Closed model: each buyer begins when its last operation is over and it has thought.
+    Closed(Closed),
+    /// Open model: evenly spaced.
+    Constant(Constant),
+    /// Open model: a Poisson process.
+    Poisson(Constant),
+    /// Open model: a Poisson process whose rate goes evenly from one to the other over the load.
+    Ramp(Ramp),
+    /// Open model: a Poisson process with a flash sale in it.
+    Spike(Spike),
+}
+
+/// The closed model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Closed {
+    /// Mean think time; each is drawn from an exponential distribution.
+    pub think: Span,
+}
+
+/// One rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Constant {
+    /// The rate.
+    pub rate: Rate,
+}
+
+/// From one rate to another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ramp {
+    /// The rate at the start.
+    pub from: Rate,
+    /// The rate at the end.
+    pub to: Rate,
+}
+
+/// A rate with a spike in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Spike {
+    /// The rate before and after.
+    pub base: Rate,
+    /// The rate within.
+    pub peak: Rate,
+    /// When the spike begins, from the start of the steady phase.
+    pub at: Span,
+    /// How long it lasts.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// What buyers do, by weight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mix {
+    /// Buy.
+    pub purchase: u32,
+    /// Search events (query 4).
+    pub search: u32,
+    /// Look at one's own orders (query 1).
+    pub orders: u32,
+    /// Revenue per event type (query 2).
+    pub revenue: u32,
+    /// Write a key in a transaction guarded by a *range* compare. No shop business: it meets a defect of etcd 3.5.0 and
+    /// 3.5.1 (etcd issue 13766) that plain purchases rarely meet.
+    pub range_guard: u32,
+}
+
+impl Default for Mix {
+    fn default() -> Self {
+        Self { purchase: 100, search: 0, orders: 0, revenue: 0, range_guard: 0 }
+    }
+}
+
+/// Which member a buyer talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pinning {
+    /// Buyer k talks to member k mod N, whatever happens to it.
+    Pinned,
+    /// Each operation goes to the next member in turn.
+    Balanced,
+}
+
+/// A fault of the timetable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// When, counted from the start of the steady phase.
+    pub at: Span,
+    /// What.
+    pub inject: Inject,
+}
+
+/// What breaks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Inject {
+    /// SIGKILL, and a start later.
+    Kill(Down),
+    /// SIGTERM (SIGKILL when that does not help), and a start later.
+    Terminate(Down),
+    /// SIGSTOP, and SIGCONT later.
+    Pause(Pause),
+    /// SIGTERM and a start at once.
+    Restart(Restart),
+    /// Peer links that carry nothing: what is sent is lost.
+    Partition(Partition),
+    /// Links that are slow.
+    Latency(Latency),
+    /// Links that carry nothing while their connections stay open.
+    BlackHole(Links),
+    /// Links whose connections are cut, once; new ones may be made.
+    Reset(ResetLinks),
+}
+
+/// Members that go down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Down {
+    /// Which.
+    pub target: Target,
+    /// When they are started again, counted from when they went down.
+    #[serde(default = "one_second")]
+    pub restart_after: Span,
+}
+
+fn one_second() -> Span {
+    Span::seconds(1)
+}
+
+/// Members that stop for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    /// Which.
+    pub target: Target,
+    /// How long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// Members that are started anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Restart {
+    /// Which.
+    pub target: Target,
+}
+
+/// A partition: exactly one of `isolate`, `split` and `one_way`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Partition {
+    /// These members against all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolate: Option<Target>,
+    /// Groups of members: links within a group work, all others do not. Members that are named nowhere form a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<Vec<Vec<Target>>>,
+    /// One direction only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_way: Option<Direction>,
+    /// How long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// Directed peer links.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Direction {
+    /// From these members.
+    pub from: Target,
+    /// To these members.
+    pub to: Target,
+}
+
+/// Some links, for some time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Links {
+    /// Which.
+    pub on: LinkSet,
+    /// How long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// Some links, once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetLinks {
+    /// Which.
+    pub on: LinkSet,
+}
+
+/// Some links that are slow for some time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// Which.
+    pub on: LinkSet,
+    /// How much later everything arrives.
+    pub delay: Span,
+    /// Up to how much later still, drawn evenly.
+    #[serde(default)]
+    pub jitter: Span,
+    /// How long.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// Which links.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkSet {
+    /// Every peer link into and out of these members.
+    Peers(Target),
+    /// Directed peer links.
+    Peer(Direction),
+    /// The links between the load and these members, both ways.
+    Clients(Target),
+}
+
+/// Faults drawn from the seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomFaults {
+    /// Shortest time from one fault to the next.
+    pub every_min: Span,
+    /// Longest time from one fault to the next.
+    pub every_max: Span,
+    /// What is drawn from, all alike. Each entry is injected as it stands here.
+    pub pool: Vec<Inject>,
+    /// When the first may come, from the start of the steady phase.
+    #[serde(default)]
+    pub from: Span,
+    /// How long before the end of the load the last is healed.
+    #[serde(default = "two_seconds")]
+    pub calm_before_end: Span,
+    /// Whether a fault may begin before the one before it is healed.
+    #[serde(default)]
+    pub overlap: bool,
+}
+
+fn two_seconds() -> Span {
+    Span::seconds(2)
+}

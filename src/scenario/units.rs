@@ -1,0 +1,220 @@
+//! Quantities as people write them: `8s`, `60%`, `leader`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A span of time, written `250ms`, `8s`, `1.5s` or `2m`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl Span {
+    /// A span of so many milliseconds.
+    pub const fn milliseconds(count: u64) -> Self {
+        Self(Duration::from_millis(count))
+    }
+
+    /// A span of so many seconds.
+    pub const fn seconds(count: u64) -> Self {
+        Self(Duration::from_secs(count))
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not a span of time such as \"250ms\", \"8s\" or \"2m\"");
+        let digits = text.find(|letter: char| !(letter.is_ascii_digit() || letter == '.')).ok_or_else(wrong)?;
+        let (number, unit) = text.split_at(digits);
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        let factor = match unit.trim() {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return Err(wrong()),
+        };
+        let seconds = number * factor;
+        // A day is longer than any run; the bound keeps sums of spans from overflowing.
+        if !(0.0..=86_400.0).contains(&seconds) {
+            return Err(format!("{text:?} is longer than a day"));
+        }
+        Ok(Self(Duration::from_secs_f64(seconds)))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = self.0.as_millis();
+        if milliseconds.is_multiple_of(1000) {
+            write!(formatter, "{}s", milliseconds / 1000)
+        } else {
+            write!(formatter, "{milliseconds}ms")
+        }
+    }
+}
+
+/// A rate: operations a second, or a share of what calibration reached. Written `500` or `"60%"`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rate {
+    /// Operations a second.
+    PerSecond(f64),
+    /// A share of the calibrated rate; 1.0 is all of it.
+    Share(f64),
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not a rate such as 500 (a second) or \"60%\" (of the calibrated rate)");
+        let (number, share) = match text.strip_suffix('%') {
+            Some(number) => (number, true),
+            None => (text, false),
+        };
+        let number: f64 = number.trim().parse().map_err(|_| wrong())?;
+        if !number.is_finite() || number < 0.0 {
+            return Err(format!("{text:?}: a rate cannot be negative"));
+        }
+        Ok(if share { Self::Share(number / 100.0) } else { Self::PerSecond(number) })
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PerSecond(rate) => write!(formatter, "{rate}"),
+            Self::Share(share) => write!(formatter, "{}%", share * 100.0),
+        }
+    }
+}
+
+/// Which members something is aimed at. Roles are resolved when it happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The leader of the moment.
+    Leader,
+    /// One that is not the leader.
+    Follower,
+    /// Any one.
+    Any,
+    /// As many as can be lost.
+    Minority,
+    /// One more than can be lost.
+    Majority,
+    /// All.
+    All,
+    /// The one with this position, from 0: `m1` is the first.
+    Member(u8),
+}
+
+impl Target {
+    /// The words a target may be, beside the name of a member.
+    pub const WORDS: [&str; 6] = ["leader", "follower", "any", "minority", "majority", "all"];
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "leader" => Self::Leader,
+            "follower" => Self::Follower,
+            "any" => Self::Any,
+            "minority" => Self::Minority,
+            "majority" => Self::Majority,
+            "all" => Self::All,
+            _ => {
+                let number = text.strip_prefix('m').and_then(|number| number.parse::<u8>().ok());
+                match number.and_then(|number| number.checked_sub(1)) {
+                    Some(index) => Self::Member(index),
+                    None => return Err(format!("{text:?} is no target: one of {}, or a member such as m1", Self::WORDS.join(", "))),
+                }
+            }
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leader => formatter.write_str("leader"),
+            Self::Follower => formatter.write_str("follower"),
+            Self::Any => formatter.write_str("any"),
+            Self::Minority => formatter.write_str("minority"),
+            Self::Majority => formatter.write_str("majority"),
+            Self::All => formatter.write_str("all"),
+            Self::Member(index) => write!(formatter, "m{}", u32::from(*index) + 1),
+        }
+    }
+}
+
+/// Reads a value from the text it is written as, or from a number.
+struct TextVisitor<T> {
+    expected: &'static str,
+    marker: std::marker::PhantomData<T>,
+}
+
+impl<T: FromStr<Err = String>> Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.expected)
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        number.to_string().parse().map_err(E::custom)
+    }
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        number.to_string().parse().map_err(E::custom)
+    }
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        number.to_string().parse().map_err(E::custom)
+    }
+}
+
+macro_rules! written_as_text {
+    ($type:ty, $name:literal, $expected:literal, $deserialize:ident, $schema:tt) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.$deserialize(TextVisitor { expected: $expected, marker: std::marker::PhantomData })
+            }
+        }
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+written_as_text!(Span, "Span", "a span of time such as \"250ms\", \"8s\" or \"2m\"", deserialize_str, {
+    "type": "string",
+    "description": "A span of time: \"250ms\", \"8s\", \"2m\".",
+    "pattern": r"^[0-9.]+ *(ms|s|m|h)$"
+});
+written_as_text!(Rate, "Rate", "a rate such as 500 (a second) or \"60%\" (of the calibrated rate)", deserialize_any, {
+    "type": ["number", "string"],
+    "description": "Operations a second, or a share of the calibrated rate: 500, \"60%\".",
+    "minimum": 0
+});
+written_as_text!(Target, "Target", "a target such as \"leader\" or \"m1\"", deserialize_str, {
+    "type": "string",
+    "description": "leader, follower, any, minority, majority, all, or a member: m1.",
+    "pattern": r"^(leader|follower|any|minority|majority|all|m[1-9][0-9]*)$"
+});
