@@ -2,9 +2,19 @@
 //!
 //! A check observes and then finishes: the same code while the load runs and afterwards from the files.
 
-pub mod etcd;
+mod calls;
+mod collectors;
+mod divergence;
+pub mod engine;
+mod faults;
+pub mod groups;
+mod guarded;
+mod replay;
 pub mod shop;
+pub mod standard;
 pub mod verdict;
+
+pub mod etcd;
 
 use std::path::Path;
 
@@ -22,6 +32,11 @@ pub trait Check: Send {
 
     /// Takes in one observation. They come in the order described at [`Observation`].
     fn observe(&mut self, observation: &Observation<'_>);
+
+    /// What is wrong so far, in a sentence: asked while the load runs, to end a run at its first violation.
+    fn alarm(&self) -> Option<String> {
+        None
+    }
 
     /// Gives the verdict. Without evidence it is unknown.
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding;
