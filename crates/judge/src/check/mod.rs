@@ -3,6 +3,7 @@
 //! A check observes and then finishes: the same code while the load runs and afterwards from the files.
 
 pub mod anomalies;
+pub mod audits;
 pub mod etcd;
 pub mod shop;
 pub mod verdict;
