@@ -30,6 +30,27 @@ pub struct Finding {
     pub evidence: BTreeMap<String, u64>,
     /// What is wrong, grouped by kind.
     pub anomalies: Vec<AnomalyGroup>,
+    /// The revenue, counted three ways: only from the check of that name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revenue: Vec<RevenueRow>,
+}
+
+/// The revenue of one event type, in cents, counted in ways that must agree:
+/// counters = records = receipts + unknown + other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RevenueRow {
+    /// `concert`, `theatre`, …
+    pub event_type: String,
+    /// Σ price × (total − current) over the tickets.
+    pub counters_cents: i64,
+    /// Σ price × quantity over the purchase records.
+    pub records_cents: i64,
+    /// Σ what buyers were told they paid.
+    pub receipts_cents: i64,
+    /// The records of orders whose buyers were told nothing certain, but which were carried out.
+    pub unknown_cents: i64,
+    /// The records that are not of this run.
+    pub other_cents: i64,
 }
 
 /// All anomalies of one kind.
