@@ -2,8 +2,11 @@
 
 pub mod caller;
 pub mod client;
+mod connection;
 pub mod endpoint;
+pub mod errors;
+mod wire;
 
 pub use caller::Caller;
-pub use client::Client;
+pub use client::{Client, ClientError};
 pub use endpoint::{Endpoint, Security};
