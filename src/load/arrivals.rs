@@ -150,9 +150,7 @@ impl Iterator for Arrivals {
             // Thinning: arrivals at the highest rate, of which each is kept with the share that its moment's rate is of it.
             let kept = match self.profile {
                 Profile::Even { .. } | Profile::Poisson { .. } => true,
-                Profile::Ramp { .. } | Profile::Spike { .. } => {
-                    self.random.random::<f64>() * rate_max < self.profile.rate_at(self.seconds)
-                }
+                Profile::Ramp { .. } | Profile::Spike { .. } => self.random.random::<f64>() * rate_max < self.profile.rate_at(self.seconds),
             };
             if kept {
                 return Some((self.seconds * 1e9) as Nanos);
@@ -200,12 +198,7 @@ mod tests {
 
     #[test]
     fn a_spike_is_where_it_was_asked_for() {
-        let asked = Asked::Spike(Spike {
-            base: Rate::Share(0.3),
-            peak: Rate::Share(1.2),
-            at: Span::seconds(10),
-            lasts: Span::seconds(5),
-        });
+        let asked = Asked::Spike(Spike { base: Rate::Share(0.3), peak: Rate::Share(1.2), at: Span::seconds(10), lasts: Span::seconds(5) });
         let profile = Profile::steady(&asked, 1000.0, Duration::from_secs(30)).unwrap();
         let arrivals = arrivals(profile, 30);
         expect(between(&arrivals, 0.0, 10.0), 3000.0);
@@ -225,8 +218,8 @@ mod tests {
     #[test]
     fn nothing_arrives_at_no_rate() {
         let asked = Asked::Poisson(Constant { rate: Rate::Share(0.5) });
-        assert_eq!(arrivals(Profile::steady(&asked, 0.0, Duration::from_secs(5)).unwrap(), 5), []);
-        assert_eq!(arrivals(Profile::Even { rate: f64::NAN }, 5), []);
+        assert!(arrivals(Profile::steady(&asked, 0.0, Duration::from_secs(5)).unwrap(), 5).is_empty());
+        assert!(arrivals(Profile::Even { rate: f64::NAN }, 5).is_empty());
     }
 
     #[test]
@@ -236,5 +229,5 @@ mod tests {
     }
 
     /// Changing these changes what every seed means.
-    const PINNED: [Nanos; 3] = [0, 0, 0];
+    const PINNED: [Nanos; 3] = [964_536, 1_293_111, 8_056_988];
 }

@@ -35,13 +35,7 @@ impl Load {
     /// The load of a scenario. `clients` are in the order of the members, one each.
     pub fn new(scenario: &Scenario, seed: u64, shop: Shop, market: Market, clients: &[Client], sink: Sink) -> Self {
         let load = &scenario.load;
-        let common = Arc::new(Common {
-            shop,
-            market,
-            mix: Mix::new(&load.mix),
-            pinning: load.members,
-            counters: Counters::default(),
-        });
+        let common = Arc::new(Common { shop, market, mix: Mix::new(&load.mix), pinning: load.members, counters: Counters::default() });
         let members = u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1);
         let buyer = |number: u32| {
             let member = MemberIndex(u8::try_from(number % members).unwrap_or(0));

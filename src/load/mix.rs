@@ -65,7 +65,9 @@ mod tests {
         let mut random = stream(1, "mix", 0);
         let draws: Vec<_> = (0..10_000).map(|_| mix.draw(&mut random)).collect();
         let count = |wanted| draws.iter().filter(|drawn| **drawn == wanted).count() as i64;
-        for (operation, expected) in [(Operation::Purchase, 8000), (Operation::Search, 1500), (Operation::Orders, 400), (Operation::Revenue, 100)] {
+        for (operation, expected) in
+            [(Operation::Purchase, 8000), (Operation::Search, 1500), (Operation::Orders, 400), (Operation::Revenue, 100)]
+        {
             assert!((count(operation) - expected).abs() < 200, "{operation:?}: {}", count(operation));
         }
         assert_eq!(count(Operation::RangeGuard), 0);

@@ -75,5 +75,5 @@ mod tests {
     }
 
     /// Changing these changes what every seed means.
-    const PINNED: [usize; 10] = [0; 10];
+    const PINNED: [usize; 10] = [1, 21, 7, 19, 0, 2, 42, 0, 0, 13];
 }

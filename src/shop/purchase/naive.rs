@@ -47,9 +47,7 @@ impl Naive {
                 Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: 1 }
             }
             CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => Bought::nothing(OrderOutcome::Unknown, 1),
-            CallOutcome::Refused { code, message } => {
-                Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1)
-            }
+            CallOutcome::Refused { code, message } => Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1),
         }
     }
 }

@@ -75,13 +75,17 @@ fn every_key_that_is_written_is_guarded_by_its_last_write() {
                 _ => panic!("{guard:?}"),
             })
             .collect();
-        let written: Vec<_> = txn.success.iter().map(|operation| match operation {
+        let written = txn.success.iter().map(|operation| match operation {
             TxnOp::Put(put) => put.key.to_text(),
             other => panic!("{other:?}"),
         });
-        let keys: Vec<_> = written.collect();
-        assert_eq!(guarded.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), keys);
-        let expected = [("t/ticket:e1:pink", 30), ("t/ticket:e1:green", 12), ("t/event:e1", 31), ("t/purchase:ann:e1", purchases.map_or(0, |(_, revision)| revision))];
+        assert_eq!(guarded.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>(), written.collect::<Vec<_>>());
+        let expected = [
+            ("t/ticket:e1:pink", 30),
+            ("t/ticket:e1:green", 12),
+            ("t/event:e1", 31),
+            ("t/purchase:ann:e1", purchases.map_or(0, |(_, revision)| revision)),
+        ];
         assert_eq!(guarded, expected.map(|(key, revision)| (key.to_owned(), revision)));
         assert_eq!(txn.failure, reads(&shop().keys, "e1", "ann"));
     }

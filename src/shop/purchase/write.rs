@@ -52,14 +52,16 @@ fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOut
             return Err(OrderOutcome::SoldOut);
         }
         ticket.value.current_quantity -= quantity;
-        event.value.current_quantity = event.value.current_quantity.checked_sub(*quantity).ok_or_else(|| rejected("the event's count overflows"))?;
+        event.value.current_quantity =
+            event.value.current_quantity.checked_sub(*quantity).ok_or_else(|| rejected("the event's count overflows"))?;
         paid = paid.saturating_add(ticket.value.price.times(*quantity));
         lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(ticket.value.price) });
         puts.push((put(shop.keys.ticket(&order.event, kind), json(&ticket.value)?), ticket.mod_revision));
     }
     puts.push((put(shop.keys.event(&order.event), json(&event.value)?), event.mod_revision));
     let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines };
-    after.purchases.value = append(stock.purchases.value.as_bytes(), &json(&element)?).ok_or_else(|| rejected("the purchase key holds no array"))?;
+    after.purchases.value =
+        append(stock.purchases.value.as_bytes(), &json(&element)?).ok_or_else(|| rejected("the purchase key holds no array"))?;
     puts.push((put(shop.keys.purchase(&order.user, &order.event), after.purchases.value.clone()), stock.purchases.mod_revision));
     let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
     Ok(Write { puts, paid, after, kinds: order.items.iter().map(|(kind, _)| kind.clone()).collect() })

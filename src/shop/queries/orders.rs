@@ -28,8 +28,7 @@ pub async fn orders_of(keys: &Keyspace, caller: &mut Caller, user: &str) -> Resu
         // The scan of user `a` also meets the keys of a user `a:b`.
         let Some(ShopKey::Purchase { user: owner, event }) = keys.parse(kv.key.as_bytes()) else { continue };
         if owner == user {
-            let purchases = parse_purchases(kv.value.as_bytes())
-                .map_err(|source| QueryError::Json { key: kv.key.to_text(), source })?;
+            let purchases = parse_purchases(kv.value.as_bytes()).map_err(|source| QueryError::Json { key: kv.key.to_text(), source })?;
             orders.push(UserPurchases { event: event.to_owned(), purchases });
         }
     }

@@ -47,8 +47,7 @@ impl<'caller> Snapshot<'caller> {
         let mut key = prefix.clone();
         let mut found = Vec::new();
         loop {
-            let range =
-                Range { key, range_end: range_end.clone(), revision: self.revision, limit: PAGE_KEYS, ..Range::default() };
+            let range = Range { key, range_end: range_end.clone(), revision: self.revision, limit: PAGE_KEYS, ..Range::default() };
             let AnswerBody::Range(page) = self.ask(Request::Range(range)).await? else { return Err(QueryError::Shape) };
             let next = page.kvs.last().map(|last| behind(&last.key));
             found.extend(page.kvs);
