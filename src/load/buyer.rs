@@ -1,0 +1,137 @@
+//! A buyer: one operation at a time, each recorded from beginning to end.
+
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+use ticketcd_judge::history::call::{OrderClosed, OrderOutcome, Purpose, QueryClosed};
+use ticketcd_judge::history::event::Event;
+use ticketcd_judge::model::{Nanos, OrderKey};
+
+use super::counters::Counters;
+use super::market::Market;
+use super::mix::{Mix, Operation};
+use crate::etcd::Caller;
+use crate::scenario::streams::stream;
+use crate::scenario::types::Pinning;
+use crate::shop::{BuyerMemory, Order, Shop, queries, range_guard};
+
+/// What all buyers share; none of it changes, but for the counters.
+#[derive(Debug)]
+pub struct Common {
+    /// Where they buy.
+    pub shop: Shop,
+    /// What they choose from.
+    pub market: Market,
+    /// What they do.
+    pub mix: Mix,
+    /// Which member they talk to.
+    pub pinning: Pinning,
+    /// What is counted.
+    pub counters: Counters,
+}
+
+/// A buyer. It keeps its memory and its count of orders over all phases of a run.
+pub struct Buyer {
+    number: u32,
+    common: Arc<Common>,
+    caller: Caller,
+    memory: BuyerMemory,
+    /// Draws what to do.
+    choices: ChaCha8Rng,
+    /// Draws how long to think.
+    thoughts: ChaCha8Rng,
+    orders: u32,
+    range_guards: u32,
+}
+
+impl Buyer {
+    /// The buyer with this number, from 0.
+    pub fn new(number: u32, seed: u64, common: Arc<Common>, caller: Caller) -> Self {
+        Self {
+            number,
+            common,
+            caller,
+            memory: BuyerMemory::new(stream(seed, "back-off", number)),
+            choices: stream(seed, "choices", number),
+            thoughts: stream(seed, "thoughts", number),
+            orders: 0,
+            range_guards: 0,
+        }
+    }
+
+    /// The random stream for the pauses between its operations.
+    pub fn thoughts(&mut self) -> &mut ChaCha8Rng {
+        &mut self.thoughts
+    }
+
+    /// Carries out one operation that was due at `due`, and says whether it was answered: an operation that was rejected
+    /// or whose outcome is unknown was not.
+    pub async fn operate(&mut self, due: Nanos) -> bool {
+        let common = Arc::clone(&self.common);
+        if common.pinning == Pinning::Balanced {
+            self.caller.rotate();
+        }
+        common.counters.start();
+        let answered = match common.mix.draw(&mut self.choices) {
+            Operation::Purchase => self.purchase(&common, due).await,
+            Operation::Search => {
+                let wanted = common.market.draw_search(&mut self.choices);
+                let sent = self.caller.sink().now();
+                let answered = queries::search(&common.shop.keys, &mut self.caller, &wanted).await.is_ok();
+                self.close_query(Purpose::Search, due, sent, answered).await
+            }
+            Operation::Orders => {
+                let user = common.market.user_of(self.number);
+                let sent = self.caller.sink().now();
+                let answered = queries::orders_of(&common.shop.keys, &mut self.caller, user).await.is_ok();
+                self.close_query(Purpose::Orders, due, sent, answered).await
+            }
+            Operation::Revenue => {
+                let kind = common.market.draw_type(&mut self.choices).unwrap_or_default();
+                let sent = self.caller.sink().now();
+                let answered = queries::revenue_of(&common.shop.keys, &mut self.caller, kind).await.is_ok();
+                self.close_query(Purpose::Revenue, due, sent, answered).await
+            }
+            Operation::RangeGuard => {
+                self.range_guards += 1;
+                let sent = self.caller.sink().now();
+                let answered = range_guard::write(&common.shop, &mut self.caller, self.range_guards).await;
+                self.close_query(Purpose::RangeGuard, due, sent, answered).await
+            }
+        };
+        common.counters.end(answered);
+        answered
+    }
+
+    /// Says that everything it sent is in the record.
+    pub async fn close(self) {
+        self.caller.close().await;
+    }
+
+    async fn purchase(&mut self, common: &Common, due: Nanos) -> bool {
+        let Some((event, items)) = common.market.draw_order(&mut self.choices) else { return false };
+        self.orders += 1;
+        let order = Order {
+            key: OrderKey { buyer: self.number, sequence: self.orders },
+            user: common.market.user_of(self.number).to_owned(),
+            event: event.to_owned(),
+            items,
+            due,
+        };
+        let sink = self.caller.sink().clone();
+        sink.record(Event::OrderPlaced(order.placed(sink.now()))).await;
+        let bought = common.shop.buy(&mut self.caller, &mut self.memory, &order).await;
+        let answered = !matches!(bought.outcome, OrderOutcome::Unknown | OrderOutcome::Rejected { .. });
+        let closed =
+            OrderClosed { order: order.key, done: sink.now(), outcome: bought.outcome, paid: bought.paid, attempts: bought.attempts };
+        sink.record(Event::OrderClosed(closed)).await;
+        answered
+    }
+
+    async fn close_query(&self, purpose: Purpose, due: Nanos, sent: Nanos, answered: bool) -> bool {
+        let sink = self.caller.sink();
+        let closed = QueryClosed { worker: self.caller.worker(), purpose, due, sent, done: sink.now(), answered };
+        sink.record(Event::QueryClosed(closed)).await;
+        answered
+    }
+}

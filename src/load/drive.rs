@@ -1,0 +1,137 @@
+//! The load of a run: its buyers, phase after phase.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ticketcd_judge::history::event::Phase;
+use ticketcd_judge::model::MemberIndex;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::arrivals::{Arrivals, Profile};
+use super::buyer::{Buyer, Common};
+use super::counters::{Counters, Counts, sample};
+use super::market::Market;
+use super::mix::Mix;
+use super::{closed, open};
+use crate::etcd::{Caller, Client};
+use crate::record::Sink;
+use crate::scenario::streams::stream;
+use crate::scenario::types::{Arrivals as Asked, Scenario};
+use crate::scenario::units::Rate;
+use crate::shop::Shop;
+
+/// The load of a run.
+pub struct Load {
+    common: Arc<Common>,
+    buyers: Vec<Buyer>,
+    arrivals: Asked,
+    seed: u64,
+    sink: Sink,
+}
+
+impl Load {
+    /// The load of a scenario. `clients` are in the order of the members, one each.
+    pub fn new(scenario: &Scenario, seed: u64, shop: Shop, market: Market, clients: &[Client], sink: Sink) -> Self {
+        let load = &scenario.load;
+        let common = Arc::new(Common { shop, market, mix: Mix::new(&load.mix), pinning: load.members, counters: Counters::default() });
+        let members = u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1);
+        let buyer = |number: u32| {
+            let member = MemberIndex(u8::try_from(number % members).unwrap_or(0));
+            let caller = Caller::new(clients.to_vec(), member, load.timeout.0, sink.clone());
+            Buyer::new(number, seed, Arc::clone(&common), caller)
+        };
+        let buyers = (0..load.buyers).map(buyer).collect();
+        Self { common, buyers, arrivals: load.arrivals.clone(), seed, sink }
+    }
+
+    /// Whether a rate of the load is a share of the calibrated one.
+    pub fn needs_calibration(&self) -> bool {
+        let share = |rate: &Rate| matches!(rate, Rate::Share(_));
+        match &self.arrivals {
+            Asked::Closed(_) => false,
+            Asked::Constant(constant) | Asked::Poisson(constant) => share(&constant.rate),
+            Asked::Ramp(ramp) => share(&ramp.from) || share(&ramp.to),
+            Asked::Spike(spike) => share(&spike.base) || share(&spike.peak),
+        }
+    }
+
+    /// Lets the buyers buy for `duration`, or until `cancel`, and then finish what is under way: that takes as long as
+    /// the requests do, which have a timeout. `base_rate` is what shares of a rate refer to, operations a second.
+    /// In the warm-up the open model keeps the rate that the load begins with.
+    pub async fn drive(&mut self, phase: Phase, duration: Duration, base_rate: f64, cancel: &CancellationToken) -> Counts {
+        let profile = match phase {
+            Phase::WarmUp => Profile::warm_up(&self.arrivals, base_rate),
+            _ => Profile::steady(&self.arrivals, base_rate, duration),
+        };
+        match (profile, &self.arrivals) {
+            (Some(profile), _) => {
+                let arrivals = Arrivals::new(profile, duration, stream(self.seed, "arrivals", u32::from(phase == Phase::WarmUp)));
+                self.run(Model::Open(arrivals), duration, cancel).await
+            }
+            (None, Asked::Closed(closed)) => self.run(Model::Closed(closed.think.0), duration, cancel).await,
+            (None, _) => Counts::default(),
+        }
+    }
+
+    /// Says of every worker that what it sent is in the record.
+    pub async fn close(self) {
+        for buyer in self.buyers {
+            buyer.close().await;
+        }
+    }
+
+    /// Where the load is recorded.
+    pub(super) fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// Buys after `model`, samples what is counted, and returns it.
+    pub(super) async fn run(&mut self, model: Model, duration: Duration, cancel: &CancellationToken) -> Counts {
+        let over = cancel.child_token();
+        let end = tokio::time::Instant::now() + duration;
+        let clock = over.clone();
+        let _clock = AbortOnDropHandle::new(tokio::spawn(async move {
+            tokio::time::sleep_until(end).await;
+            clock.cancel();
+        }));
+        let before = self.common.counters.counts();
+        let rest = CancellationToken::new();
+        let buyers = std::mem::take(&mut self.buyers);
+        let buying = async {
+            let buyers = self.buy(buyers, model, over).await;
+            rest.cancel();
+            buyers
+        };
+        let sampling = sample(&self.common.counters, &self.sink, rest.cancelled());
+        (self.buyers, ()) = tokio::join!(buying, sampling);
+        self.common.counters.counts().since(before)
+    }
+
+    async fn buy(&self, buyers: Vec<Buyer>, model: Model, over: CancellationToken) -> Vec<Buyer> {
+        match model {
+            Model::Open(arrivals) => open::dispatch(buyers, arrivals, &self.common.counters, &self.sink, over).await,
+            Model::Closed(think_mean) => {
+                let mut busy = JoinSet::new();
+                for buyer in buyers {
+                    let (common, sink, over) = (Arc::clone(&self.common), self.sink.clone(), over.clone());
+                    busy.spawn(async move { closed::buy_until(buyer, think_mean, &common.counters, &sink, over).await });
+                }
+                let mut buyers = Vec::with_capacity(busy.len());
+                while let Some(done) = busy.join_next().await {
+                    buyers.push(open::returned(done));
+                }
+                buyers
+            }
+        }
+    }
+}
+
+/// When operations begin.
+pub(super) enum Model {
+    /// Each buyer begins when it has thought this long on average.
+    Closed(Duration),
+    /// Operations begin when they are due.
+    Open(Arrivals),
+}

@@ -1,0 +1,152 @@
+//! What buyers choose from, and how they choose.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::popularity::Popularity;
+use crate::scenario::types::Scenario;
+use crate::shop::queries::Search;
+
+/// What is on offer, who buys, and how much of it at a time.
+#[derive(Clone, Debug)]
+pub struct Market {
+    /// Events, the most popular first.
+    offers: Vec<Offer>,
+    users: Vec<String>,
+    types: Vec<String>,
+    locations: Vec<String>,
+    words: Vec<String>,
+    popularity: Popularity,
+    quantity_max: u32,
+    types_max: u32,
+}
+
+/// An event on offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The event's id.
+    pub event: String,
+    /// Its ticket types.
+    pub kinds: Vec<String>,
+}
+
+/// Letters of a word that a search for its beginning gives.
+const WORD_BEGINNING_LETTERS: usize = 3;
+
+impl Market {
+    /// The market of events `offers` (the most popular first) and `users`, for a scenario.
+    pub fn new(scenario: &Scenario, offers: Vec<Offer>, users: Vec<String>) -> Self {
+        Self {
+            popularity: Popularity::new(scenario.dataset.popularity, offers.len()),
+            offers,
+            users,
+            types: Vec::new(),
+            locations: Vec::new(),
+            words: Vec::new(),
+            quantity_max: scenario.load.quantity_max.max(1),
+            types_max: scenario.load.types_max.max(1),
+        }
+    }
+
+    /// The same with what can be searched for: event types, locations and words.
+    pub fn searchable(self, types: Vec<String>, locations: Vec<String>, words: Vec<String>) -> Self {
+        Self { types, locations, words, ..self }
+    }
+
+    /// The user that a buyer buys as: its own, as long as there are enough.
+    pub fn user_of(&self, buyer: u32) -> &str {
+        let position = (buyer as usize).checked_rem(self.users.len()).unwrap_or(0);
+        self.users.get(position).map_or("nobody", String::as_str)
+    }
+
+    /// Draws the event and the items of an order; `None` when nothing is on offer.
+    pub fn draw_order(&self, random: &mut ChaCha8Rng) -> Option<(&str, Vec<(String, i64)>)> {
+        let offer = self.offers.get(self.popularity.draw(random)?)?;
+        let count = random.random_range(1..=self.types_max) as usize;
+        // The beginning of a shuffle: distinct types, all alike.
+        let mut kinds: Vec<&String> = offer.kinds.iter().collect();
+        let count = count.min(kinds.len());
+        for position in 0..count {
+            let other = random.random_range(position..kinds.len());
+            kinds.swap(position, other);
+        }
+        let mut item = |kind: &String| (kind.clone(), i64::from(random.random_range(1..=self.quantity_max)));
+        let items: Vec<_> = kinds.into_iter().take(count).map(&mut item).collect();
+        (!items.is_empty()).then_some((offer.event.as_str(), items))
+    }
+
+    /// Draws an event type.
+    pub fn draw_type(&self, random: &mut ChaCha8Rng) -> Option<&str> {
+        draw(&self.types, random)
+    }
+
+    /// Draws something to search for: a type, a location, the beginning of a word, or a type at a location.
+    pub fn draw_search(&self, random: &mut ChaCha8Rng) -> Search {
+        let form = random.random_range(0..4_u8);
+        let (by_type, by_location, by_text) = (matches!(form, 0 | 3), matches!(form, 1 | 3), form == 2);
+        let beginning = |word: &str| word.chars().take(WORD_BEGINNING_LETTERS).collect::<String>();
+        Search {
+            kind: by_type.then(|| draw(&self.types, random)).flatten().map(str::to_owned),
+            location: by_location.then(|| draw(&self.locations, random)).flatten().map(str::to_owned),
+            text: by_text.then(|| draw(&self.words, random)).flatten().map(beginning),
+        }
+    }
+}
+
+fn draw<'list>(list: &'list [String], random: &mut ChaCha8Rng) -> Option<&'list str> {
+    let position = (!list.is_empty()).then(|| random.random_range(0..list.len()))?;
+    list.get(position).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::streams::stream;
+    use crate::scenario::types::{Dataset, Load};
+
+    fn market(quantity_max: u32, types_max: u32) -> Market {
+        let scenario = Scenario {
+            name: "test".to_owned(),
+            description: String::new(),
+            expect: None,
+            cluster: Default::default(),
+            dataset: Dataset::default(),
+            load: Load { quantity_max, types_max, ..Load::default() },
+            faults: Vec::new(),
+            random_faults: None,
+        };
+        let kinds = ["pink", "yellow", "green"].map(str::to_owned).to_vec();
+        let offers = (0..20).map(|number| Offer { event: format!("e{number}"), kinds: kinds.clone() }).collect();
+        Market::new(&scenario, offers, vec!["ann".to_owned(), "bob".to_owned()])
+    }
+
+    #[test]
+    fn orders_name_each_type_once_and_keep_to_their_limits() {
+        let (market, mut random) = (market(4, 9), stream(1, "orders", 0));
+        for _ in 0..500 {
+            let (_, items) = market.draw_order(&mut random).unwrap();
+            let mut kinds: Vec<_> = items.iter().map(|(kind, _)| kind).collect();
+            kinds.sort();
+            kinds.dedup();
+            assert_eq!(kinds.len(), items.len());
+            assert!((1..=3).contains(&items.len()));
+            assert!(items.iter().all(|(_, quantity)| (1..=4).contains(quantity)));
+        }
+    }
+
+    #[test]
+    fn the_plan_of_a_seed_does_not_change() {
+        let (market, mut random) = (market(2, 2), stream(1, "orders", 0));
+        let orders: Vec<_> = (0..3).map(|_| market.draw_order(&mut random).unwrap()).collect();
+        assert_eq!(format!("{orders:?}"), PINNED);
+    }
+
+    /// Changing these changes what every seed means.
+    const PINNED: &str = r#"[("e8", [("yellow", 1), ("pink", 2)]), ("e2", [("yellow", 1)]), ("e0", [("yellow", 1), ("pink", 2)])]"#;
+
+    #[test]
+    fn users_are_shared_only_when_there_are_too_few() {
+        let market = market(1, 1);
+        assert_eq!([market.user_of(0), market.user_of(1), market.user_of(2)], ["ann", "bob", "ann"]);
+    }
+}

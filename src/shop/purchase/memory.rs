@@ -1,0 +1,54 @@
+//! What a buyer remembers between its orders.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rustc_hash::FxHashMap;
+
+use super::state::Stock;
+
+/// Events a buyer remembers; the one it has not met for longest goes first.
+const EVENTS_MAX: usize = 64;
+
+/// What one buyer last saw of the stock. Nothing in it is shared with another buyer: what a buyer knows it has read or
+/// written itself. Guards, not memory, make a purchase safe; memory saves the read before it.
+#[derive(Debug)]
+pub struct BuyerMemory {
+    stocks: FxHashMap<String, Remembered>,
+    clock: u64,
+    random: ChaCha8Rng,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    stock: Stock,
+    met: u64,
+}
+
+impl BuyerMemory {
+    /// An empty memory. The random stream is for the pauses after conflicts.
+    pub fn new(random: ChaCha8Rng) -> Self {
+        Self { stocks: FxHashMap::default(), clock: 0, random }
+    }
+
+    /// Takes out what is remembered of an event: it must be put back with [`remember`](Self::remember), or is forgotten.
+    pub fn recall(&mut self, event: &str) -> Option<Stock> {
+        self.stocks.remove(event).map(|remembered| remembered.stock)
+    }
+
+    /// Remembers the stock of an event.
+    pub fn remember(&mut self, event: &str, stock: Stock) {
+        if self.stocks.len() >= EVENTS_MAX && !self.stocks.contains_key(event) {
+            let oldest = self.stocks.iter().min_by_key(|(_, remembered)| remembered.met).map(|(event, _)| event.clone());
+            if let Some(oldest) = oldest {
+                self.stocks.remove(&oldest);
+            }
+        }
+        self.clock += 1;
+        self.stocks.insert(event.to_owned(), Remembered { stock, met: self.clock });
+    }
+
+    /// A number drawn evenly from 0 to 1.
+    pub fn jitter(&mut self) -> f64 {
+        self.random.random()
+    }
+}

@@ -1,0 +1,64 @@
+//! Buying: one file per strategy. What they share is the stock as last seen ([`state`]), the decision what to write
+//! ([`write`]) and what a buyer remembers ([`memory`]).
+
+pub mod memory;
+pub mod naive;
+pub mod optimistic;
+pub mod state;
+#[cfg(test)]
+mod tests;
+pub mod write;
+
+pub use memory::BuyerMemory;
+pub use naive::Naive;
+pub use optimistic::Optimistic;
+
+use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::model::Cents;
+
+use crate::scenario::types::{Load, StrategyName};
+
+/// How tickets are bought.
+#[derive(Clone, Debug)]
+pub enum Strategy {
+    /// One guarded transaction: safe.
+    Optimistic(Optimistic),
+    /// Get, check, put: oversells under concurrency.
+    Naive(Naive),
+}
+
+impl Strategy {
+    /// The strategy a scenario asks for, with its settings.
+    pub fn new(load: &Load) -> Self {
+        match load.strategy {
+            StrategyName::Optimistic => Self::Optimistic(Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
+            StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
+        }
+    }
+
+    /// Its name, as in scenarios.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Optimistic(_) => "optimistic",
+            Self::Naive(_) => "naive",
+        }
+    }
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bought {
+    /// The outcome.
+    pub outcome: OrderOutcome,
+    /// What was paid: zero unless sold.
+    pub paid: Cents,
+    /// Writing transactions sent for it.
+    pub attempts: u32,
+}
+
+impl Bought {
+    /// An order that ended without a sale.
+    fn nothing(outcome: OrderOutcome, attempts: u32) -> Self {
+        Self { outcome, paid: Cents(0), attempts }
+    }
+}

@@ -1,0 +1,58 @@
+//! `naive`: get, check, put. **Unsafe**: oversells as soon as two buyers meet.
+//!
+//! **Idea.** Read the stock; if there is enough, write it back with less. This is how the query of the original project
+//! does it, and how most people write it first.
+//!
+//! **Guard.** None. Between the read and the write another buyer may have read the same "one left": both write "none
+//! left", both have a ticket, and the counter has moved once for two sales.
+//!
+//! **What it still does right.** All keys are written in one transaction, so that a sale is never half written: what
+//! goes wrong here is the missing guard and nothing else.
+//!
+//! **Cost.** Two round trips, always: one more than doing it right.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
+
+use super::Bought;
+use super::state::fetch;
+use super::write::{Decision, Write, decide};
+use crate::etcd::Caller;
+use crate::shop::{Order, Shop};
+
+/// The naive strategy's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Naive {
+    /// Pause between read and write: the race window, widened.
+    pub pause: Duration,
+}
+
+impl Naive {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, order: &Order) -> Bought {
+        let stock = match fetch(&shop.keys, caller, &order.event, &order.user).await {
+            Ok(stock) => stock,
+            Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, 0),
+        };
+        let write = match decide(shop, &stock, order) {
+            Decision::Buy(write) => write,
+            Decision::Refuse(outcome) => return Bought::nothing(outcome, 0),
+        };
+        if !self.pause.is_zero() {
+            tokio::time::sleep(self.pause).await;
+        }
+        match caller.call(Purpose::Purchase, &[order.key], Request::Txn(transaction(&write))).await {
+            CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
+                Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: 1 }
+            }
+            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => Bought::nothing(OrderOutcome::Unknown, 1),
+            CallOutcome::Refused { code, message } => Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1),
+        }
+    }
+}
+
+/// The transaction without a guard.
+pub(super) fn transaction(write: &Write) -> Txn {
+    Txn { guards: Vec::new(), success: write.operations(), failure: Vec::new() }
+}

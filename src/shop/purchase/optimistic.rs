@@ -1,0 +1,126 @@
+//! `optimistic`: one guarded transaction. Safe.
+//!
+//! **Idea.** Assume that nobody else is buying, work out the new values, and let etcd write them only if that was true.
+//!
+//! **Guard.** The transaction compares, for *every* key it writes (each ticket, the event, the user's purchases), the
+//! revision of the key's last write with the one the new value was computed from. Comparing a quantity instead would
+//! miss a ticket that was sold and returned in between; leaving out the purchases would erase an order of the same user
+//! whose answer was lost.
+//!
+//! **Why it is safe.** All guards and all writes are one revision: between the comparison and the write there is no
+//! moment in which another purchase could slip in. One that lost the race writes nothing.
+//!
+//! **Cost.** One round trip when nobody interferes, for the buyer remembers the revisions of its last purchase. A
+//! conflict costs one more: the failure branch reads the same keys, so what it returns is what the next attempt starts
+//! from. On a hot ticket buyers make each other fail; each pauses a random time that doubles with every conflict.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
+
+use super::state::{Stock, fetch, reads};
+use super::write::{Decision, Write, decide};
+use super::{Bought, BuyerMemory};
+use crate::etcd::Caller;
+use crate::shop::{Order, Shop};
+
+/// Longest pause, in first pauses.
+const BACK_OFF_FACTOR_MAX: u32 = 100;
+
+/// The optimistic strategy's settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Optimistic {
+    /// Transactions to try before giving up.
+    pub attempts_max: u32,
+    /// Longest pause after the first conflict.
+    pub back_off: Duration,
+}
+
+impl Optimistic {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
+        let mut remembered = memory.recall(&order.event);
+        // Set once this call has read the stock: only then may it refuse.
+        let mut fresh: Option<Stock> = None;
+        let mut attempts = 0;
+        while attempts < self.attempts_max {
+            let decision = match (&fresh, &remembered) {
+                (Some(stock), _) | (None, Some(stock)) => Some(decide(shop, stock, order)),
+                (None, None) => None,
+            };
+            let write = match decision {
+                Some(Decision::Buy(write)) => write,
+                Some(Decision::Refuse(outcome)) => match fresh {
+                    Some(stock) => {
+                        memory.remember(&order.event, stock);
+                        return Bought::nothing(outcome, attempts);
+                    }
+                    // What is remembered may be out of date: somebody may have added tickets.
+                    None => {
+                        remembered = None;
+                        continue;
+                    }
+                },
+                None => match fetch(&shop.keys, caller, &order.event, &order.user).await {
+                    Ok(stock) => {
+                        fresh = Some(stock);
+                        continue;
+                    }
+                    Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, attempts),
+                },
+            };
+            if attempts > 0 {
+                tokio::time::sleep(self.pause(attempts, memory.jitter())).await;
+            }
+            attempts += 1;
+            let request = Request::Txn(transaction(shop, order, &write));
+            match caller.call(Purpose::Purchase, &[order.key], request).await {
+                CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
+                    let paid = write.paid;
+                    memory.remember(&order.event, write.settle(revision));
+                    return Bought { outcome: OrderOutcome::Sold { revision }, paid, attempts };
+                }
+                CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
+                    match Stock::parse(&shop.keys, &responses) {
+                        Ok(stock) => fresh = Some(stock),
+                        Err(error) => return Bought::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                    }
+                }
+                // An answer to something else than was asked says nothing about whether it was written.
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                CallOutcome::Refused { code, message } => {
+                    return Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                }
+            }
+        }
+        if let Some(stock) = fresh {
+            memory.remember(&order.event, stock);
+        }
+        Bought::nothing(OrderOutcome::Conflict, attempts)
+    }
+
+    /// The pause after so many conflicts. `jitter` is from 0 to 1.
+    fn pause(&self, conflicts: u32, jitter: f64) -> Duration {
+        let doubled = 1_u32.checked_shl(conflicts.saturating_sub(1)).unwrap_or(BACK_OFF_FACTOR_MAX).min(BACK_OFF_FACTOR_MAX);
+        (self.back_off * doubled).mul_f64(jitter.clamp(0.0, 1.0))
+    }
+}
+
+/// The guarded transaction; its failure branch reads what the next attempt needs.
+pub(super) fn transaction(shop: &Shop, order: &Order, write: &Write) -> Txn {
+    Txn { guards: write.guards(), success: write.operations(), failure: reads(&shop.keys, &order.event, &order.user) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_hundred_times_the_first() {
+        let strategy = Optimistic { attempts_max: 12, back_off: Duration::from_millis(2) };
+        let longest: Vec<_> = [1, 2, 3, 7, 8, 40].map(|conflicts| strategy.pause(conflicts, 1.0).as_millis()).into();
+        assert_eq!(longest, [2, 4, 8, 128, 200, 200]);
+        assert_eq!(strategy.pause(5, 0.0), Duration::ZERO);
+        assert_eq!(strategy.pause(1, 0.5), Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,108 @@
+//! The stock of an event as a buyer last saw it, and the read that fetches it.
+
+use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::{EventRecord, Ticket};
+use ticketcd_judge::model::{Blob, Keyspace, Revision, ShopKey};
+
+use crate::etcd::Caller;
+
+/// A value and the revision of the write it came from; 0 for a key that does not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen<T> {
+    /// The value.
+    pub value: T,
+    /// Revision of the key's last write: what a guard compares.
+    pub mod_revision: Revision,
+}
+
+/// The stock of an event as of one revision, and what one user has bought of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stock {
+    /// The event; none when there is no such event.
+    pub event: Option<Seen<EventRecord>>,
+    /// Its tickets by type.
+    pub tickets: Vec<(String, Seen<Ticket>)>,
+    /// The value of the user's purchase key for this event, byte for byte; empty with revision 0 when there is none.
+    pub purchases: Seen<Blob>,
+}
+
+/// A value of the shop cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The answer has not the shape of the request.
+    #[error("the answer does not fit the request")]
+    Shape,
+    /// Not the JSON it should be.
+    #[error("{key}: {source}")]
+    Json {
+        /// The key.
+        key: String,
+        /// What is wrong with its value.
+        source: serde_json::Error,
+    },
+}
+
+/// The reads that fetch a [`Stock`]: the event, all its tickets, the user's purchases. In one transaction they see one
+/// revision.
+pub fn reads(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
+    let tickets = keys.tickets_of(event);
+    let ranges = [
+        Range { key: keys.event(event), ..Range::default() },
+        Range { range_end: prefix_end(tickets.as_bytes()), key: tickets, ..Range::default() },
+        Range { key: keys.purchase(user, event), ..Range::default() },
+    ];
+    ranges.into_iter().map(TxnOp::Range).collect()
+}
+
+/// Fetches the stock: one round trip, linearizable.
+///
+/// # Errors
+/// The outcome the buyer is told, in words: nothing was written, so even an unanswered read is a plain refusal.
+pub async fn fetch(keys: &Keyspace, caller: &mut Caller, event: &str, user: &str) -> Result<Stock, String> {
+    let request = Request::Txn(Txn { guards: Vec::new(), success: reads(keys, event, user), failure: Vec::new() });
+    match caller.call(Purpose::Purchase, &[], request).await {
+        CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
+            Stock::parse(keys, &responses).map_err(|error| error.to_string())
+        }
+        CallOutcome::Ok(_) => Err(Unreadable::Shape.to_string()),
+        CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
+            Err(format!("the stock could not be read: {code}: {message}"))
+        }
+    }
+}
+
+impl Stock {
+    /// Takes the answers to [`reads`] apart.
+    ///
+    /// # Errors
+    /// When a value is not what the shop keeps under its key.
+    pub fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
+        let found = |answer: &TxnAnswer| match &answer.body {
+            TxnAnswerBody::Range(range) => Ok(range.kvs.clone()),
+            TxnAnswerBody::Put | TxnAnswerBody::Delete { .. } => Err(Unreadable::Shape),
+        };
+        let [event, tickets, purchases] = answers else { return Err(Unreadable::Shape) };
+        let event = found(event)?.first().map(record).transpose()?;
+        let mut by_type = Vec::new();
+        for kv in &found(tickets)? {
+            if let Some(ShopKey::Ticket { kind, .. }) = keys.parse(kv.key.as_bytes()) {
+                by_type.push((kind.to_owned(), record(kv)?));
+            }
+        }
+        let purchases = found(purchases)?.first().map(|kv| Seen { value: kv.value.clone(), mod_revision: kv.mod_revision });
+        Ok(Self { event, tickets: by_type, purchases: purchases.unwrap_or(Seen { value: Blob::default(), mod_revision: 0 }) })
+    }
+
+    /// The ticket of a type.
+    pub fn ticket(&self, kind: &str) -> Option<&Seen<Ticket>> {
+        self.tickets.iter().find(|(name, _)| name == kind).map(|(_, ticket)| ticket)
+    }
+}
+
+/// A value as a record, with its revision.
+fn record<T: serde::de::DeserializeOwned>(kv: &KeyValue) -> Result<Seen<T>, Unreadable> {
+    let value = serde_json::from_slice(kv.value.as_bytes()).map_err(|source| Unreadable::Json { key: kv.key.to_text(), source })?;
+    Ok(Seen { value, mod_revision: kv.mod_revision })
+}

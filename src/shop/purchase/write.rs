@@ -1,0 +1,130 @@
+//! What a purchase writes: the decision and the new values, computed from the stock as seen. Pure, and exact.
+
+use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Relation, TxnOp};
+use ticketcd_judge::model::records::{Purchase, PurchasedTicket};
+use ticketcd_judge::model::{Blob, Cents, Revision};
+
+use super::state::{Seen, Stock};
+use crate::shop::{Order, Shop};
+
+/// What to do about an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Write this.
+    Buy(Box<Write>),
+    /// Tell the buyer so. True of the stock that was decided on: whether it is true *now* is for the caller to know.
+    Refuse(OrderOutcome),
+}
+
+/// A purchase that has been worked out but not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The keys to write, and the revision each was computed from (0 for a key that did not exist).
+    pub puts: Vec<(Put, Revision)>,
+    /// The price of it all.
+    pub paid: Cents,
+    /// The stock after it. Revisions of what was written are set by [`Write::settle`].
+    after: Stock,
+    /// The types that were bought.
+    kinds: Vec<String>,
+}
+
+/// Decides on an order, given the stock.
+pub fn decide(shop: &Shop, stock: &Stock, order: &Order) -> Decision {
+    work_out(shop, stock, order).map_or_else(Decision::Refuse, |write| Decision::Buy(Box::new(write)))
+}
+
+fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOutcome> {
+    let rejected = |reason: &str| OrderOutcome::Rejected { reason: reason.to_owned() };
+    if let Some(fault) = order.fault() {
+        return Err(rejected(fault));
+    }
+    let mut after = stock.clone();
+    let event = after.event.as_mut().ok_or_else(|| rejected("no such event"))?;
+    let mut puts = Vec::with_capacity(order.items.len() + 2);
+    let mut lines = Vec::with_capacity(order.items.len());
+    let mut paid: i128 = 0;
+    for (kind, quantity) in &order.items {
+        let ticket = after.tickets.iter_mut().find(|(name, _)| name == kind).map(|(_, ticket)| ticket);
+        let ticket = ticket.ok_or_else(|| rejected("no such ticket type"))?;
+        if ticket.value.current_quantity < *quantity {
+            return Err(OrderOutcome::SoldOut);
+        }
+        ticket.value.current_quantity -= quantity;
+        event.value.current_quantity =
+            event.value.current_quantity.checked_sub(*quantity).ok_or_else(|| rejected("the event's count overflows"))?;
+        paid = paid.saturating_add(ticket.value.price.times(*quantity));
+        lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(ticket.value.price) });
+        puts.push((put(shop.keys.ticket(&order.event, kind), json(&ticket.value)?), ticket.mod_revision));
+    }
+    puts.push((put(shop.keys.event(&order.event), json(&event.value)?), event.mod_revision));
+    let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines };
+    after.purchases.value =
+        append(stock.purchases.value.as_bytes(), &json(&element)?).ok_or_else(|| rejected("the purchase key holds no array"))?;
+    puts.push((put(shop.keys.purchase(&order.user, &order.event), after.purchases.value.clone()), stock.purchases.mod_revision));
+    let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
+    Ok(Write { puts, paid, after, kinds: order.items.iter().map(|(kind, _)| kind.clone()).collect() })
+}
+
+impl Write {
+    /// A guard for every key that is written: its last write is still the one its new value was computed from. A
+    /// quantity would not do, for it may have gone away and come back.
+    pub fn guards(&self) -> Vec<Guard> {
+        let guard = |(put, revision): &(Put, Revision)| Guard {
+            key: put.key.clone(),
+            range_end: Blob::default(),
+            target: GuardTarget::ModRevision(*revision),
+            relation: Relation::Equal,
+        };
+        self.puts.iter().map(guard).collect()
+    }
+
+    /// The operations that write it all.
+    pub fn operations(&self) -> Vec<TxnOp> {
+        self.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect()
+    }
+
+    /// The stock after the purchase was written at `revision`.
+    pub fn settle(mut self, revision: Revision) -> Stock {
+        if let Some(event) = &mut self.after.event {
+            event.mod_revision = revision;
+        }
+        for (kind, ticket) in &mut self.after.tickets {
+            if self.kinds.contains(kind) {
+                ticket.mod_revision = revision;
+            }
+        }
+        self.after.purchases = Seen { value: self.after.purchases.value, mod_revision: revision };
+        self.after
+    }
+}
+
+fn put(key: Blob, value: Blob) -> Put {
+    Put { key, value, lease: 0 }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Blob, OrderOutcome> {
+    serde_json::to_vec(value).map(Blob::from).map_err(|error| OrderOutcome::Rejected { reason: error.to_string() })
+}
+
+/// A JSON array with one more element. What is there stays as it is, byte for byte; a single object, which the original
+/// sometimes wrote, becomes the first element. `None` when it is neither.
+fn append(array: &[u8], element: &Blob) -> Option<Blob> {
+    let array = array.trim_ascii();
+    let inner = match (array.first(), array.last()) {
+        (None, _) => &[][..],
+        (Some(b'['), Some(b']')) => array.get(1..array.len() - 1)?.trim_ascii(),
+        (Some(b'{'), Some(b'}')) => array,
+        _ => return None,
+    };
+    let mut longer = Vec::with_capacity(inner.len() + element.len() + 3);
+    longer.push(b'[');
+    longer.extend_from_slice(inner);
+    if !inner.is_empty() {
+        longer.push(b',');
+    }
+    longer.extend_from_slice(element.as_bytes());
+    longer.push(b']');
+    Some(longer.into())
+}

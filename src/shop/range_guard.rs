@@ -1,0 +1,32 @@
+//! A write that is guarded by a comparison over a *range* of keys. No shop business: it meets a defect of etcd 3.5.0 and
+//! 3.5.1 (etcd issue 13766) that leaves members with different data after a crash.
+
+use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Relation, Request, Txn, TxnOp};
+use ticketcd_judge::model::keys::prefix_end;
+
+use super::Shop;
+use crate::etcd::Caller;
+
+/// Writes the caller's own guard key if every event of the shop exists, which it does. `sequence` makes the value unique.
+/// Says whether it was answered.
+pub async fn write(shop: &Shop, caller: &mut Caller, sequence: u32) -> bool {
+    let request = Request::Txn(transaction(shop, caller.worker(), sequence));
+    matches!(caller.call(Purpose::RangeGuard, &[], request).await, CallOutcome::Ok(_))
+}
+
+fn transaction(shop: &Shop, worker: u32, sequence: u32) -> Txn {
+    let events = shop.keys.key("event:");
+    let guard = Guard {
+        range_end: prefix_end(events.as_bytes()),
+        key: events,
+        target: GuardTarget::CreateRevision(0),
+        relation: Relation::Greater,
+    };
+    let put = Put {
+        key: shop.keys.meta(format_args!("guard:{worker}")),
+        value: format!("{}-{worker}-{sequence}", shop.run_tag).into(),
+        lease: 0,
+    };
+    Txn { guards: vec![guard], success: vec![TxnOp::Put(put)], failure: Vec::new() }
+}

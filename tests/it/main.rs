@@ -1,0 +1,4 @@
+//! The integration tests: one binary, one module for each room, against real etcd.
+
+mod load;
+mod one_etcd;
