@@ -1,10 +1,18 @@
 //! `ticketcd completions`.
 
-use super::{Exit, Failure};
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::{Cli, Exit, Failure};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// For which shell
+    shell: Shell,
+}
 
-pub(super) fn execute(_args: Args) -> Result<Exit, Failure> {
-    todo!()
+pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "ticketcd", &mut script);
+    super::output::print(&String::from_utf8_lossy(&script))
 }

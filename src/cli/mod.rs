@@ -9,6 +9,7 @@ mod etcd;
 mod exit;
 mod history;
 mod leash;
+mod output;
 mod rerun;
 mod run;
 mod scenario;

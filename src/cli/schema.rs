@@ -3,8 +3,20 @@
 use super::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Of what
+    of: Of,
+}
 
-pub(super) fn execute(_args: Args) -> Result<Exit, Failure> {
-    todo!()
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Of {
+    /// Scenario files
+    Scenario,
+}
+
+pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
+    let schema = match args.of {
+        Of::Scenario => crate::scenario::schema(),
+    };
+    super::output::print(&format!("{schema:#}\n"))
 }

@@ -1,5 +1,67 @@
 //! The scenario file: its types, reading it, checking it, describing it. Plain data; nothing here runs anything.
+//!
+//! A scenario goes through three gates, and each names the place in the file: it is TOML (`read`), it says only what the
+//! types know (`read`), and what it says makes sense together (`validate`). Overrides of the command line go through the
+//! same gates and are named as such.
 
 pub mod streams;
+pub mod expectation;
+pub mod library;
+pub mod limits;
 pub mod types;
 pub mod units;
+
+mod error;
+mod overrides;
+mod position;
+mod read;
+mod schema;
+mod source;
+mod suggest;
+mod validate;
+
+pub use error::ScenarioError;
+pub use expectation::Expectation;
+pub use library::{Embedded, library};
+pub use schema::schema;
+pub use source::Source;
+pub use suggest::nearest;
+pub use types::Scenario;
+
+/// The scenario of the library with this name, or the one in the file at this path, with overrides such as
+/// `load.buyers=500` applied in their order.
+///
+/// # Errors
+/// When there is no such scenario, when it cannot be read, or when it, or an override, says something it may not.
+pub fn load(name_or_path: &str, overrides: &[String]) -> Result<Scenario, ScenarioError> {
+    let source = Source::find(name_or_path)?;
+    if overrides.is_empty() {
+        return parse(&source.name_or_path, &source.text);
+    }
+    overrides::load(&source, overrides)
+}
+
+/// The scenario that `text` says. `origin` is the name errors give it: a path, usually.
+///
+/// # Errors
+/// When it is not TOML, says something no scenario may say, or does not make sense.
+pub fn parse(origin: &str, text: &str) -> Result<Scenario, ScenarioError> {
+    let document = read::Document { origin, text };
+    let scenario = document.scenario()?;
+    validate::validate(&scenario).map_err(|problem| document.locate(problem))?;
+    Ok(scenario)
+}
+
+impl Scenario {
+    /// The whole scenario as TOML, with what was left to defaults written out. Reading it gives the same scenario.
+    pub fn to_toml(&self) -> String {
+        match toml::to_string_pretty(self) {
+            Ok(text) => text,
+            // No value of these types lacks a form in TOML: keys are text, and numbers are at most 32 bits.
+            Err(error) => unreachable!("a scenario has a form in TOML: {error}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,9 @@ impl FromStr for Span {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} is not a span of time such as \"250ms\", \"8s\" or \"2m\"");
+        if text.starts_with('-') {
+            return Err(format!("{text:?} is negative, which a span of time cannot be"));
+        }
         let digits = text.find(|letter: char| !(letter.is_ascii_digit() || letter == '.')).ok_or_else(wrong)?;
         let (number, unit) = text.split_at(digits);
         let number: f64 = number.parse().map_err(|_| wrong())?;
@@ -51,11 +54,16 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let milliseconds = self.0.as_millis();
-        if milliseconds.is_multiple_of(1000) {
-            write!(formatter, "{}s", milliseconds / 1000)
-        } else {
+        let nanoseconds = self.0.as_nanos();
+        if nanoseconds.is_multiple_of(1_000_000_000) {
+            return write!(formatter, "{}s", nanoseconds / 1_000_000_000);
+        }
+        let (milliseconds, rest) = (nanoseconds / 1_000_000, nanoseconds % 1_000_000);
+        if rest == 0 {
             write!(formatter, "{milliseconds}ms")
+        } else {
+            // Nothing is lost: the text is read back as the same span.
+            write!(formatter, "{milliseconds}.{}ms", format!("{rest:06}").trim_end_matches('0'))
         }
     }
 }
@@ -79,8 +87,11 @@ impl FromStr for Rate {
             None => (text, false),
         };
         let number: f64 = number.trim().parse().map_err(|_| wrong())?;
-        if !number.is_finite() || number < 0.0 {
-            return Err(format!("{text:?}: a rate cannot be negative"));
+        if number < 0.0 {
+            return Err(format!("{text} is negative, which a rate cannot be"));
+        }
+        if !number.is_finite() {
+            return Err(wrong());
         }
         Ok(if share { Self::Share(number / 100.0) } else { Self::PerSecond(number) })
     }
@@ -90,7 +101,8 @@ impl fmt::Display for Rate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PerSecond(rate) => write!(formatter, "{rate}"),
-            Self::Share(share) => write!(formatter, "{}%", share * 100.0),
+            // Rounded, for 0.07 × 100 is not 7 in binary fractions.
+            Self::Share(share) => write!(formatter, "{}%", (share * 1e9).round() / 1e7),
         }
     }
 }
@@ -134,7 +146,11 @@ impl FromStr for Target {
                 let number = text.strip_prefix('m').and_then(|number| number.parse::<u8>().ok());
                 match number.and_then(|number| number.checked_sub(1)) {
                     Some(index) => Self::Member(index),
-                    None => return Err(format!("{text:?} is no target: one of {}, or a member such as m1", Self::WORDS.join(", "))),
+                    None => {
+                        let hint = super::nearest(text, Self::WORDS).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                        let words = Self::WORDS.join(", ");
+                        return Err(format!("{text:?} is no target: {words}, or a member such as m1{hint}"));
+                    }
                 }
             }
         })

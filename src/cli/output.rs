@@ -1,0 +1,14 @@
+//! Results on standard output.
+
+use std::io::{ErrorKind, Write};
+
+use super::{Exit, Failure};
+
+/// Prints a result. A reader who has seen enough (`| head`) is no failure.
+pub(super) fn print(text: &str) -> Result<Exit, Failure> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Internal(format!("cannot write to standard output: {error}"))),
+        _ => Ok(Exit::Pass),
+    }
+}

@@ -1,0 +1,88 @@
+//! The verdict a run is expected to end with.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What `expect` and `--expect` may say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expectation {
+    /// Pass.
+    Pass,
+    /// A violation, found by the check with this name or by any.
+    Violation(Option<String>),
+    /// Unknown.
+    Unknown,
+    /// Correct, but an objective was missed.
+    ObjectiveMissed,
+    /// An invalid run.
+    Invalid,
+}
+
+impl Expectation {
+    /// What may be written.
+    pub const FORMS: &str = "pass, violation, violation:CHECK (such as violation:oversell), unknown, objective_missed or invalid";
+}
+
+impl FromStr for Expectation {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "pass" => Self::Pass,
+            "violation" => Self::Violation(None),
+            "unknown" => Self::Unknown,
+            "objective_missed" => Self::ObjectiveMissed,
+            "invalid" => Self::Invalid,
+            _ => match text.strip_prefix("violation:") {
+                Some(check) if is_check_name(check) => Self::Violation(Some(check.to_owned())),
+                _ => {
+                    let words = ["pass", "violation", "unknown", "objective_missed", "invalid"];
+                    let word = text.split(':').next().unwrap_or(text);
+                    let hint = match super::nearest(word, words) {
+                        Some(near) if near != word => format!("; did you mean `{near}`?"),
+                        _ => String::new(),
+                    };
+                    return Err(format!("{text:?} is no verdict: one of {}{hint}", Self::FORMS));
+                }
+            },
+        })
+    }
+}
+
+fn is_check_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-')
+}
+
+impl fmt::Display for Expectation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pass => formatter.write_str("pass"),
+            Self::Violation(None) => formatter.write_str("violation"),
+            Self::Violation(Some(check)) => write!(formatter, "violation:{check}"),
+            Self::Unknown => formatter.write_str("unknown"),
+            Self::ObjectiveMissed => formatter.write_str("objective_missed"),
+            Self::Invalid => formatter.write_str("invalid"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Expectation;
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        for text in ["pass", "violation", "violation:oversell", "violation:real_time", "unknown", "objective_missed", "invalid"] {
+            assert_eq!(text.parse::<Expectation>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_a_hint() {
+        for text in ["", "green", "violation:", "violation:Over Sell", "pass:oversell", "PASS "] {
+            assert!(text.parse::<Expectation>().is_err(), "{text}");
+        }
+        let error = "violations:oversell".parse::<Expectation>().unwrap_err();
+        assert!(error.contains("did you mean `violation`?"), "{error}");
+    }
+}

@@ -1,0 +1,94 @@
+//! The load.
+
+use super::super::limits;
+use super::super::types::{Arrivals, Dataset, Load, Mix, Spike};
+use super::super::units::Rate;
+use super::{Checked, Problem, between, span, span_or_none};
+
+pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
+    between("load.buyers", load.buyers, 1, limits::BUYERS_MAX)?;
+    span("load.duration", load.duration, limits::SPAN_MAX)?;
+    span_or_none("load.warm_up", load.warm_up, limits::SPAN_MAX)?;
+    arrivals(load)?;
+    mix(&load.mix)?;
+    between("load.quantity_max", load.quantity_max, 1, limits::QUANTITY_MAX)?;
+    between("load.types_max", load.types_max, 1, limits::TICKET_TYPES_MAX.into())?;
+    if load.types_max > dataset.ticket_types.into() {
+        let types = dataset.ticket_types;
+        return Err(Problem::new("load.types_max", format!("{} is more than the ticket types an event has: {types}", load.types_max)));
+    }
+    span("load.timeout", load.timeout, limits::TIMEOUT_MAX)?;
+    between("load.attempts", load.attempts, 1, limits::ATTEMPTS_MAX)?;
+    span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
+    span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
+    between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
+}
+
+fn arrivals(load: &Load) -> Checked {
+    match &load.arrivals {
+        Arrivals::Closed(closed) => span_or_none("load.arrivals.closed.think", closed.think, limits::SPAN_MAX),
+        Arrivals::Constant(constant) => positive("load.arrivals.constant.rate", constant.rate),
+        Arrivals::Poisson(poisson) => positive("load.arrivals.poisson.rate", poisson.rate),
+        Arrivals::Ramp(ramp) => {
+            rate("load.arrivals.ramp.from", ramp.from)?;
+            rate("load.arrivals.ramp.to", ramp.to)?;
+            if number(ramp.from) == 0.0 { positive("load.arrivals.ramp.to", ramp.to) } else { Ok(()) }
+        }
+        Arrivals::Spike(spike) => self::spike(spike, load),
+    }
+}
+
+fn spike(spike: &Spike, load: &Load) -> Checked {
+    rate("load.arrivals.spike.base", spike.base)?;
+    positive("load.arrivals.spike.peak", spike.peak)?;
+    span("load.arrivals.spike.for", spike.lasts, limits::SPAN_MAX)?;
+    if spike.at >= load.duration {
+        return Err(Problem::new("load.arrivals.spike.at", format!("{} is after the end of the load, which lasts {}", spike.at, load.duration)));
+    }
+    Ok(())
+}
+
+/// As many operations a second, or as large a share, as the rate says.
+fn number(rate: Rate) -> f64 {
+    match rate {
+        Rate::PerSecond(number) | Rate::Share(number) => number,
+    }
+}
+
+fn rate(path: &str, rate: Rate) -> Checked {
+    let (number, most) = match rate {
+        Rate::PerSecond(number) => (number, limits::RATE_MAX),
+        Rate::Share(number) => (number, limits::SHARE_MAX),
+    };
+    // A rate that is no number fails this comparison too.
+    if (0.0..=most).contains(&number) {
+        return Ok(());
+    }
+    let most = match rate {
+        Rate::PerSecond(_) => Rate::PerSecond(most),
+        Rate::Share(_) => Rate::Share(most),
+    };
+    Err(Problem::new(path, format!("{rate} is not a rate from 0 to {most}")))
+}
+
+fn positive(path: &str, some: Rate) -> Checked {
+    rate(path, some)?;
+    if number(some) > 0.0 { Ok(()) } else { Err(Problem::new(path, "with a rate of 0 nothing would ever be sold")) }
+}
+
+fn mix(mix: &Mix) -> Checked {
+    let weights = [
+        ("purchase", mix.purchase),
+        ("search", mix.search),
+        ("orders", mix.orders),
+        ("revenue", mix.revenue),
+        ("range_guard", mix.range_guard),
+    ];
+    for (name, weight) in weights {
+        between(&format!("load.mix.{name}"), weight, 0, limits::WEIGHT_MAX)?;
+    }
+    if weights.iter().all(|(_, weight)| *weight == 0) {
+        return Err(Problem::new("load.mix", "every weight is 0, so there is nothing to do"));
+    }
+    Ok(())
+}

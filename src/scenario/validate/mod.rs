@@ -1,0 +1,151 @@
+//! Whether what a scenario says makes sense. The types have been checked; here are ranges, and what must fit together.
+
+mod faults;
+mod load;
+
+use std::time::Duration;
+
+use super::limits;
+use super::types::{Cluster, Dataset, Popularity, Scenario};
+use super::units::Span;
+use super::Expectation;
+
+/// Something in a scenario that does not make sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// The dotted path of what is wrong: `fault.0.inject.kill.target`.
+    pub(super) path: String,
+    /// What is wrong with it, as the rest of a sentence that begins with it.
+    pub(super) message: String,
+    /// What to do.
+    pub(super) help: Option<String>,
+}
+
+impl Problem {
+    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The path and what is wrong with it.
+    pub(super) fn sentence(&self) -> String {
+        format!("`{}`: {}", self.path, self.message)
+    }
+}
+
+type Checked = Result<(), Problem>;
+
+/// The first thing that does not make sense, in the order of the file format.
+pub(super) fn validate(scenario: &Scenario) -> Checked {
+    name(&scenario.name)?;
+    if let Some(expect) = &scenario.expect {
+        expect.parse::<Expectation>().map_err(|message| Problem::new("expect", message))?;
+    }
+    cluster(&scenario.cluster)?;
+    dataset(&scenario.dataset)?;
+    load::load(&scenario.load, &scenario.dataset)?;
+    faults::timetable(scenario)?;
+    faults::random(scenario)
+}
+
+fn name(name: &str) -> Checked {
+    let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    // It becomes the name of a directory and an argument of commands.
+    if name.is_empty() || name.len() > limits::NAME_LENGTH_MAX || !letters || name.starts_with('-') {
+        let most = limits::NAME_LENGTH_MAX;
+        return Err(Problem::new("name", format!("{name:?} is not a name: 1 to {most} letters, digits and hyphens, no hyphen first")));
+    }
+    Ok(())
+}
+
+/// Flags that the harness sets: a second value would move a member out of its reach.
+const OWN_FLAGS: [&str; 12] = [
+    "name",
+    "data-dir",
+    "wal-dir",
+    "config-file",
+    "listen-peer-urls",
+    "listen-client-urls",
+    "initial-advertise-peer-urls",
+    "advertise-client-urls",
+    "initial-cluster",
+    "initial-cluster-state",
+    "initial-cluster-token",
+    "force-new-cluster",
+];
+
+fn cluster(cluster: &Cluster) -> Checked {
+    if !limits::MEMBERS.contains(&cluster.members) {
+        return Err(Problem::new("cluster.members", format!("{} is not 1, 3 or 5", cluster.members))
+            .help("an even number tolerates no more failures than the odd number below it"));
+    }
+    if cluster.etcd.as_deref().is_some_and(|etcd| etcd.trim().is_empty()) {
+        return Err(Problem::new("cluster.etcd", "is empty").help("name a version such as \"3.5.30\", or the path of a binary"));
+    }
+    span("cluster.election_timeout", cluster.election_timeout, limits::ELECTION_TIMEOUT_MAX)?;
+    span("cluster.heartbeat_interval", cluster.heartbeat_interval, limits::ELECTION_TIMEOUT_MAX)?;
+    if cluster.election_timeout.0 < cluster.heartbeat_interval.0 * limits::HEARTBEATS_PER_ELECTION {
+        let least = limits::HEARTBEATS_PER_ELECTION;
+        let heartbeat = cluster.heartbeat_interval;
+        return Err(Problem::new(
+            "cluster.election_timeout",
+            format!("{} is less than {least} heartbeat intervals of {heartbeat}, which etcd refuses", cluster.election_timeout),
+        ));
+    }
+    for (index, flag) in cluster.flags.iter().enumerate() {
+        let path = format!("cluster.flags.{index}");
+        let Some(name) = flag.strip_prefix("--").map(|flag| flag.split('=').next().unwrap_or(flag)).filter(|name| !name.is_empty()) else {
+            return Err(Problem::new(path, format!("{flag:?} is not a flag")).help("write it in one piece: \"--snapshot-count=1000\""));
+        };
+        if OWN_FLAGS.contains(&name) {
+            return Err(Problem::new(path, format!("--{name} is set by the harness")));
+        }
+    }
+    Ok(())
+}
+
+fn dataset(dataset: &Dataset) -> Checked {
+    between("dataset.users", dataset.users, 1, limits::USERS_MAX)?;
+    between("dataset.events", dataset.events, 1, limits::EVENTS_MAX)?;
+    between("dataset.ticket_types", dataset.ticket_types.into(), 1, limits::TICKET_TYPES_MAX.into())?;
+    between("dataset.stock.max", dataset.stock.max, 1, limits::STOCK_MAX)?;
+    if dataset.stock.min > dataset.stock.max {
+        let max = dataset.stock.max;
+        return Err(Problem::new("dataset.stock.min", format!("{} is more than `max`, which is {max}", dataset.stock.min)));
+    }
+    match dataset.popularity {
+        Popularity::Zipf(exponent) if !(0.0..=limits::ZIPF_MAX).contains(&exponent) => {
+            let most = limits::ZIPF_MAX;
+            Err(Problem::new("dataset.popularity.zipf", format!("{exponent} is not from 0 to {most}"))
+                .help("0 makes all events alike; around 1, a few are hot"))
+        }
+        Popularity::Zipf(_) | Popularity::Uniform => Ok(()),
+    }
+}
+
+fn between(path: &str, number: u32, least: u32, most: u32) -> Checked {
+    if (least..=most).contains(&number) {
+        return Ok(());
+    }
+    Err(Problem::new(path, format!("{number} is not from {least} to {most}")))
+}
+
+/// A span that something lasts: more than nothing.
+fn span(path: &str, span: Span, most: Duration) -> Checked {
+    if span.0.is_zero() {
+        return Err(Problem::new(path, "0 is no time at all"));
+    }
+    span_or_none(path, span, most)
+}
+
+/// A span that may be nothing.
+fn span_or_none(path: &str, span: Span, most: Duration) -> Checked {
+    if span.0 <= most {
+        return Ok(());
+    }
+    Err(Problem::new(path, format!("{span} is longer than {}", Span(most))))
+}
