@@ -4,8 +4,17 @@
 
 pub mod anomalies;
 pub mod audits;
+mod calls;
+mod collectors;
+mod divergence;
+pub mod engine;
 pub mod etcd;
+mod faults;
+pub mod groups;
+mod guarded;
+mod replay;
 pub mod shop;
+pub mod standard;
 pub mod verdict;
 
 use std::path::Path;
@@ -24,6 +33,11 @@ pub trait Check: Send {
 
     /// Takes in one observation. They come in the order described at [`Observation`].
     fn observe(&mut self, observation: &Observation<'_>);
+
+    /// What is wrong so far, in a sentence: asked while the load runs, to end a run at its first violation.
+    fn alarm(&self) -> Option<String> {
+        None
+    }
 
     /// Gives the verdict. Without evidence it is unknown.
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding;

@@ -3,5 +3,11 @@
 pub mod audit;
 pub mod call;
 pub mod event;
+pub mod fault_lines;
+mod frame;
+pub mod reader;
 pub mod request;
+pub mod revision_log;
+pub mod run_dir;
 pub mod run_info;
+pub mod writer;

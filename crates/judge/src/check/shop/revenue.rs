@@ -269,3 +269,7 @@ fn table(events: &[(&Blob, &Book)], unknown: &FxHashMap<&Blob, i128>, reasons: &
     };
     sums.into_iter().map(&mut row).collect()
 }
+
+#[cfg(test)]
+#[path = "revenue_tests.rs"]
+mod tests;

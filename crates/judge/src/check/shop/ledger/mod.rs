@@ -14,6 +14,8 @@
 
 mod judgement;
 mod order;
+#[cfg(test)]
+mod tests;
 
 use rustc_hash::FxHashMap;
 

@@ -1,0 +1,127 @@
+//! Divergence: members that deliver different content for one revision. It is the root cause of whatever else is found.
+
+use super::groups::{AnomalyGroups, evidence};
+use super::verdict::{Anomaly, Finding};
+use crate::history::event::WatchEvent;
+use crate::history::revision_log::{Disagreement, RevisionLog};
+use crate::model::{MemberIndex, seconds};
+
+/// Name of the finding.
+const NAME: &str = "divergence";
+
+/// The disagreements so far.
+#[derive(Debug, Default)]
+pub(super) struct Divergence {
+    groups: AnomalyGroups,
+}
+
+impl Divergence {
+    pub(super) fn add(&mut self, disagreement: &Disagreement) {
+        let same_member = disagreement.others == [disagreement.member];
+        let kind = if same_member { "revision_rewritten" } else { "members_disagree" };
+        self.groups.add(kind, tell(disagreement, same_member));
+    }
+
+    pub(super) fn alarm(&self) -> Option<String> {
+        self.groups.alarm()
+    }
+
+    /// The cause to name for whatever else is found; `None` when the members agree.
+    pub(super) fn cause(&self) -> Option<String> {
+        let (_, first) = self.groups.first()?;
+        Some(match first.revision {
+            Some(revision) => format!("divergence at revision {revision}"),
+            None => "divergence".to_owned(),
+        })
+    }
+
+    pub(super) fn finish(self, log: &RevisionLog) -> Finding {
+        let counts = evidence([("revisions", log.revisions()), ("deliveries_compared", log.compared())]);
+        let lacking = match (log.revisions(), log.members(), log.compared()) {
+            (0, ..) => Some("No collector delivered a revision."),
+            // One member cannot disagree with another.
+            (_, 0 | 1, _) => None,
+            (.., 0) => Some("No revision was delivered by two members, so nothing could be compared."),
+            _ => None,
+        };
+        self.groups.into_finding(NAME, counts, lacking.map(str::to_owned))
+    }
+}
+
+/// Tells who delivered what, and what differs.
+fn tell(disagreement: &Disagreement, same_member: bool) -> Anomaly {
+    let Disagreement { revision, at, member, events, others, other_events } = disagreement;
+    let moment = seconds(*at);
+    let mut story = Vec::new();
+    if same_member {
+        story.push(format!(
+            "{} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",
+            member.name()
+        ));
+    } else {
+        story.push(format!(
+            "Members disagree about revision {revision}: {} delivered one content, {} another ({moment:.3} s).",
+            names(others),
+            member.name()
+        ));
+    }
+    let mut keys: Vec<String> = events.iter().map(|event| event.kv.key.to_text()).collect();
+    match other_events {
+        Some(other_events) => {
+            let only_here = told(events, other_events);
+            let only_there = told(other_events, events);
+            let there = if same_member { "The first time".to_owned() } else { format!("On {}", names(others)) };
+            let here = if same_member { "The second time".to_owned() } else { format!("On {}", member.name()) };
+            story.push(format!("{there} it {only_there}."));
+            story.push(format!("{here} it {only_here}."));
+            keys.extend(other_events.iter().map(|event| event.kv.key.to_text()));
+        }
+        None => story.push(format!("On {} it {}.", member.name(), told(events, &[]))),
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let mut members: Vec<MemberIndex> = others.iter().copied().chain([*member]).collect();
+    members.sort_unstable();
+    members.dedup();
+    Anomaly {
+        story,
+        severity: keys.len() as u64,
+        revision: Some(*revision),
+        at_seconds: Some(moment),
+        keys,
+        members: members.into_iter().map(MemberIndex::name).collect(),
+        ..Anomaly::default()
+    }
+}
+
+fn names(members: &[MemberIndex]) -> String {
+    let names: Vec<String> = members.iter().map(|member| member.name()).collect();
+    names.join(" and ")
+}
+
+/// The events that the other side does not have, in words.
+fn told(events: &[WatchEvent], other: &[WatchEvent]) -> String {
+    const TOLD: usize = 3;
+    let different: Vec<&WatchEvent> = events.iter().filter(|event| !other.contains(event)).collect();
+    if different.is_empty() {
+        return "has nothing that the other has not".to_owned();
+    }
+    let mut words: Vec<String> = different.iter().take(TOLD).map(|event| in_words(event)).collect();
+    if different.len() > TOLD {
+        words.push(format!("{} more", different.len() - TOLD));
+    }
+    words.join(", ")
+}
+
+fn in_words(event: &WatchEvent) -> String {
+    const SHOWN_CHARACTERS: usize = 120;
+    let kv = &event.kv;
+    let key = kv.key.to_text();
+    if event.deleted {
+        return format!("deletes {key}");
+    }
+    let value = kv.value.to_text();
+    let shown: String = value.chars().take(SHOWN_CHARACTERS).collect();
+    let ellipsis = if shown.len() < value.len() { "…" } else { "" };
+    format!("puts {key} = {shown}{ellipsis} (version {}, created at revision {})", kv.version, kv.create_revision)
+}

@@ -1,0 +1,53 @@
+//! When each fault was in force.
+
+use super::FaultWindow;
+use crate::history::event::{FaultEvent, FaultStage};
+
+/// The faults of a run, from what the record says of them.
+#[derive(Debug, Default)]
+pub(super) struct FaultTimeline {
+    planned: Vec<Planned>,
+    windows: Vec<FaultWindow>,
+}
+
+#[derive(Debug)]
+struct Planned {
+    fault: u32,
+    kind: String,
+    survivable: bool,
+}
+
+impl FaultTimeline {
+    /// Takes in what happened to a fault. One that was not recovered from stays in force.
+    pub(super) fn observe(&mut self, event: &FaultEvent) {
+        match &event.stage {
+            FaultStage::Planned { kind, survivable, .. } => {
+                self.planned.push(Planned { fault: event.fault, kind: kind.clone(), survivable: *survivable });
+            }
+            FaultStage::Injected { members, what } => {
+                let planned = self.planned.iter().find(|planned| planned.fault == event.fault);
+                self.windows.push(FaultWindow {
+                    fault: event.fault,
+                    kind: planned.map_or_else(String::new, |planned| planned.kind.clone()),
+                    what: what.clone(),
+                    members: members.clone(),
+                    from: event.at,
+                    until: None,
+                    // A record that was cut off before its plan speaks for no excuse.
+                    survivable: planned.is_none_or(|planned| planned.survivable),
+                });
+            }
+            FaultStage::Healed { .. } => {
+                for window in self.windows.iter_mut().filter(|window| window.fault == event.fault && window.until.is_none()) {
+                    window.until = Some(event.at);
+                }
+            }
+            FaultStage::NotInjected { .. } | FaultStage::Effect { .. } | FaultStage::NotRecovered { .. } => {}
+        }
+    }
+
+    /// The faults so far, in the order they were injected.
+    pub(super) fn into_windows(self) -> Vec<FaultWindow> {
+        self.windows
+    }
+}

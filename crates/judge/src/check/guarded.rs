@@ -1,0 +1,69 @@
+//! A check whose panic is a verdict.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::verdict::{Finding, Verdict};
+use super::{Check, End, Observation};
+
+/// A check that is given up when it panics: its verdict is then unknown, and the others go on.
+pub(super) struct Guarded {
+    name: &'static str,
+    state: State,
+}
+
+enum State {
+    Working(Box<dyn Check>),
+    Panicked(String),
+}
+
+impl Guarded {
+    pub(super) fn new(check: Box<dyn Check>) -> Self {
+        Self { name: check.name(), state: State::Working(check) }
+    }
+
+    pub(super) fn observe(&mut self, observation: &Observation<'_>) {
+        if let State::Working(check) = &mut self.state {
+            // After a panic the check is dropped, so nobody sees what state it was left in.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check.observe(observation))) {
+                self.state = State::Panicked(words(panic.as_ref()));
+            }
+        }
+    }
+
+    pub(super) fn alarm(&self) -> Option<String> {
+        match &self.state {
+            State::Working(check) => catch_unwind(AssertUnwindSafe(|| check.alarm())).ok().flatten(),
+            State::Panicked(_) => None,
+        }
+    }
+
+    pub(super) fn finish(self, end: &End<'_>) -> Finding {
+        let name = self.name;
+        let finding = match self.state {
+            State::Working(check) => catch_unwind(AssertUnwindSafe(|| check.finish(end))).map_err(|panic| words(panic.as_ref())),
+            State::Panicked(words) => Err(words),
+        };
+        finding.unwrap_or_else(|words| Finding {
+            name: name.to_owned(),
+            verdict: Verdict::Unknown,
+            reason: Some(format!("The check itself failed: {words}")),
+            evidence: BTreeMap::new(),
+            anomalies: Vec::new(),
+            revenue: Vec::new(),
+        })
+    }
+}
+
+impl std::fmt::Debug for Guarded {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it panicked without a word".to_owned())
+}

@@ -1,0 +1,61 @@
+//! The table of all checks, and the judgement of a run directory.
+
+use std::path::Path;
+
+use super::Check;
+use super::engine::{Judge, Judgement};
+use super::etcd::logs::Logs;
+use super::etcd::real_time::RealTime;
+use super::etcd::recovery::Recovery;
+use super::etcd::replicas::Replicas;
+use super::shop::ledger::Ledger;
+use super::shop::revenue::Revenue;
+use crate::history::reader::{HistoryError, HistoryReader};
+use crate::history::run_dir::{RunDir, RunDirError};
+use crate::history::run_info::RunInfo;
+
+/// Every check a recorded run is judged by, beside the judge's own.
+pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
+    vec![
+        Box::new(Revenue::new(info)),
+        Box::new(Ledger::new(info)),
+        Box::new(RealTime::default()),
+        Box::new(Replicas::default()),
+        Box::new(Recovery::default()),
+        Box::new(Logs),
+    ]
+}
+
+/// The checks that are cheap enough to be made while the load runs.
+pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
+    let _ = info;
+    Vec::new()
+}
+
+/// A run directory cannot be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// It is no run directory, or one of another format.
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+    /// Its history cannot be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+/// Judges a run directory.
+///
+/// # Errors
+/// When it is no run directory, or its history cannot be read at all. A history that is cut off is judged as far as it
+/// goes.
+pub fn check_run(directory: &Path) -> Result<Judgement, CheckError> {
+    let run = RunDir::new(directory);
+    let info = run.read_info()?;
+    let mut history = HistoryReader::open(&run.history())?;
+    let mut judge = Judge::new(&info, standard_checks(&info));
+    for event in &mut history {
+        judge.observe(&event?);
+    }
+    let judgement = judge.finish(Some(directory));
+    Ok(Judgement { tail: history.tail(), ..judgement })
+}

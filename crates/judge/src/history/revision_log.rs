@@ -1,0 +1,392 @@
+//! One log of revisions out of what the collectors of all members delivered.
+//!
+//! Each revision is taken from whichever collector delivers it first; what the others deliver for it is compared with
+//! that by a hash. Nothing is merged by majority: a revision about which members disagree is reported, not repaired. Of a
+//! revision only its hash and who delivered it are kept; its events only for a while, to tell what differs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::event::{WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};
+use crate::model::{MemberIndex, Nanos, Revision};
+
+/// The revisions whose events are kept to tell what differs.
+const RECENT_REVISIONS: usize = 8_192;
+
+/// A new key space has revision 1 without any event.
+const FIRST_REVISION: Revision = 2;
+
+/// The merged log of revisions.
+#[derive(Debug, Default)]
+pub struct RevisionLog {
+    collectors: FxHashMap<u32, Collector>,
+    /// The last revision delivered by each member.
+    reached: FxHashMap<MemberIndex, Revision>,
+    /// The last revision that was passed on. `None` before any collector says where the log begins.
+    position: Option<Revision>,
+    passed_on: u64,
+    missing: u64,
+    first_missing: Option<Revision>,
+    /// From `known_from` on, what is known of each revision.
+    known_from: Revision,
+    hashes: Vec<u64>,
+    delivered_by: Vec<u16>,
+    held: BTreeMap<Revision, Held>,
+    recent: VecDeque<(Revision, Vec<WatchEvent>)>,
+    compared: u64,
+}
+
+/// A subscription that collects.
+#[derive(Debug)]
+struct Collector {
+    member: MemberIndex,
+    start: Revision,
+    last: Option<(Revision, u64)>,
+    whole_key_space: bool,
+}
+
+/// A revision that waits for the ones before it.
+#[derive(Debug)]
+struct Held {
+    at: Nanos,
+    events: Vec<WatchEvent>,
+}
+
+/// What became of a delivery.
+#[derive(Debug)]
+pub struct Offer {
+    /// Where it belongs.
+    pub place: Place,
+    /// What is wrong with its place in the collector's own stream.
+    pub irregularity: Option<Irregularity>,
+    /// What another member had delivered instead.
+    pub disagreement: Option<Disagreement>,
+}
+
+/// Where a delivery belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is the next revision of the log.
+    Next,
+    /// It waits for the ones before it: ask [`RevisionLog::next_held`].
+    Held,
+    /// It was delivered before.
+    Known,
+}
+
+/// A delivery that a watch of the whole key space must not make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Irregularity {
+    /// Which.
+    pub kind: IrregularityKind,
+    /// The member.
+    pub member: MemberIndex,
+    /// The subscription.
+    pub subscription: u32,
+    /// The revision delivered.
+    pub revision: Revision,
+    /// The revision it has to be seen against: the one delivered before it, or the start of the watch.
+    pub against: Revision,
+    /// When.
+    pub at: Nanos,
+}
+
+/// What is wrong with a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IrregularityKind {
+    /// It was delivered to this subscription before.
+    Duplicate,
+    /// Its events came in several messages.
+    Split,
+    /// A later revision was delivered before it.
+    OutOfOrder,
+    /// It is older than what was asked for.
+    BeforeStart,
+    /// Revisions before it were left out.
+    Gap,
+}
+
+/// Two members, or one member at two times, that disagree about a revision.
+#[derive(Clone, Debug)]
+pub struct Disagreement {
+    /// The revision.
+    pub revision: Revision,
+    /// When the second content came.
+    pub at: Nanos,
+    /// Who delivered it.
+    pub member: MemberIndex,
+    /// It.
+    pub events: Vec<WatchEvent>,
+    /// Who delivered the first content.
+    pub others: Vec<MemberIndex>,
+    /// It, when it is still at hand.
+    pub other_events: Option<Vec<WatchEvent>>,
+}
+
+/// A revision whose turn has come.
+#[derive(Debug)]
+pub struct Sequenced {
+    /// Which.
+    pub revision: Revision,
+    /// When it was delivered.
+    pub at: Nanos,
+    /// Its events.
+    pub events: Vec<WatchEvent>,
+    /// Revisions directly before it that nobody delivered.
+    pub missing_before: u64,
+}
+
+impl RevisionLog {
+    /// A watch was asked for; those that do not collect are passed over.
+    pub fn open(&mut self, opened: &WatchOpened) {
+        if opened.role != WatchRole::Collector {
+            return;
+        }
+        // Key 0 to range end 0 is everything: only there every revision must show.
+        let whole_key_space = opened.key.as_bytes() == [0] && opened.range_end.as_bytes() == [0];
+        let collector = Collector { member: opened.member, start: opened.start_revision, last: None, whole_key_space };
+        self.collectors.insert(opened.subscription, collector);
+        self.reached.entry(opened.member).or_default();
+        if opened.start_revision > 0 {
+            self.begin_at(opened.start_revision);
+        }
+    }
+
+    /// Whether a message is one of a collector.
+    pub fn is_collector(&self, batch: &WatchBatch) -> bool {
+        self.collectors.contains_key(&batch.subscription)
+    }
+
+    /// A collector is set up: one that starts "now" begins behind the revision of this message.
+    pub fn created(&mut self, batch: &WatchBatch) {
+        let Some(collector) = self.collectors.get_mut(&batch.subscription) else { return };
+        if collector.start == 0 && matches!(batch.body, WatchBody::Created) {
+            let start = batch.revision.saturating_add(1);
+            collector.start = start;
+            self.begin_at(start);
+        }
+    }
+
+    /// The log begins at the earliest start, as long as nothing was passed on.
+    fn begin_at(&mut self, start: Revision) {
+        let before_first = start.max(FIRST_REVISION) - 1;
+        if self.passed_on == 0 && self.position.is_none_or(|position| before_first < position) {
+            self.position = Some(before_first);
+        }
+    }
+
+    /// Takes in all the events that one message of a collector has for one revision. `None` when it is no collector's.
+    pub fn offer(&mut self, subscription: u32, at: Nanos, revision: Revision, events: &[WatchEvent]) -> Option<Offer> {
+        let collector = self.collectors.get_mut(&subscription)?;
+        let member = collector.member;
+        let hash = content_hash(events);
+        let irregularity = collector.irregularity(revision, hash).map(|(kind, against)| Irregularity {
+            kind,
+            member,
+            subscription,
+            revision,
+            against,
+            at,
+        });
+        if collector.last.is_none_or(|(last, _)| revision >= last) {
+            collector.last = Some((revision, hash));
+        }
+        let whole_key_space = collector.whole_key_space;
+        let covered_from = collector.start;
+        let reached = self.reached.entry(member).or_default();
+        *reached = revision.max(*reached);
+
+        let position = *self.position.get_or_insert(revision.saturating_sub(1));
+        let slot = self.slot(revision);
+        let known = slot.filter(|slot| self.delivered_by.get(*slot).is_some_and(|members| *members != 0));
+        let (place, disagreement) = match (known, slot) {
+            (Some(slot), _) => {
+                let split = irregularity.as_ref().is_some_and(|irregularity| irregularity.kind == IrregularityKind::Split);
+                let agrees = self.hashes.get(slot) == Some(&hash) || split;
+                let disagreement = (!agrees).then(|| self.disagreement(revision, at, member, events));
+                if agrees {
+                    self.compared += 1;
+                    self.mark(slot, hash, member);
+                }
+                (Place::Known, disagreement)
+            }
+            // Before the log's beginning, or a revision far beyond anything that can be counted.
+            (None, None) => (Place::Known, None),
+            (None, Some(slot)) => {
+                let is_next = if whole_key_space {
+                    revision == position.saturating_add(1)
+                } else {
+                    revision > position && covered_from <= position.saturating_add(1)
+                };
+                if revision <= position {
+                    // It was given up as missing.
+                    (Place::Known, None)
+                } else {
+                    self.mark(slot, hash, member);
+                    self.remember(revision, events);
+                    if is_next && self.held.is_empty() {
+                        self.pass_on(revision);
+                        (Place::Next, None)
+                    } else {
+                        self.held.insert(revision, Held { at, events: events.to_vec() });
+                        (Place::Held, None)
+                    }
+                }
+            }
+        };
+        Some(Offer { place, irregularity, disagreement })
+    }
+
+    /// The next revision that was held back and whose turn has come: the ones before it were delivered, or every member
+    /// is past them, or the record ends.
+    pub fn next_held(&mut self, record_ends: bool) -> Option<Sequenced> {
+        let (&revision, _) = self.held.first_key_value()?;
+        let position = self.position?;
+        let missing_before = revision.saturating_sub(position).saturating_sub(1);
+        let everyone_is_past = || self.reached.values().all(|reached| *reached >= revision);
+        if missing_before > 0 && !record_ends && !everyone_is_past() {
+            return None;
+        }
+        let missing_before = if self.is_contiguous() { u64::try_from(missing_before).unwrap_or(0) } else { 0 };
+        if missing_before > 0 {
+            self.missing = self.missing.saturating_add(missing_before);
+            self.first_missing.get_or_insert(position + 1);
+        }
+        let held = self.held.remove(&revision)?;
+        self.pass_on(revision);
+        Some(Sequenced { revision, at: held.at, events: held.events, missing_before })
+    }
+
+    /// The record ends and the cluster was seen to have reached a revision: what lies between the log and it is missing.
+    pub fn end_at(&mut self, revision: Revision) {
+        let Some(position) = self.position else { return };
+        let behind = u64::try_from(revision.saturating_sub(position)).unwrap_or(0);
+        if behind > 0 && self.is_contiguous() {
+            self.missing = self.missing.saturating_add(behind);
+            self.first_missing.get_or_insert(position + 1);
+        }
+    }
+
+    /// The last revision before which none is missing; 0 when there is none.
+    pub fn unbroken_until(&self) -> Revision {
+        match (self.passed_on, self.first_missing) {
+            (0, _) => 0,
+            (_, Some(missing)) => missing - 1,
+            (_, None) => self.position.unwrap_or(0),
+        }
+    }
+
+    /// Revisions passed on so far.
+    pub fn revisions(&self) -> u64 {
+        self.passed_on
+    }
+
+    /// Revisions that no collector delivered.
+    pub fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// The first revision that no collector delivered.
+    pub fn first_missing(&self) -> Option<Revision> {
+        self.first_missing
+    }
+
+    /// Deliveries that were compared with another of the same revision, and agreed.
+    pub fn compared(&self) -> u64 {
+        self.compared
+    }
+
+    /// Members with a collector.
+    pub fn members(&self) -> usize {
+        self.reached.len()
+    }
+
+    /// Whether every revision must show: at least one collector watches everything.
+    fn is_contiguous(&self) -> bool {
+        self.collectors.values().any(|collector| collector.whole_key_space)
+    }
+
+    fn pass_on(&mut self, revision: Revision) {
+        self.position = Some(revision);
+        self.passed_on += 1;
+    }
+
+    /// Where a revision is kept. `None` when it lies before the log, or absurdly far ahead of it.
+    fn slot(&mut self, revision: Revision) -> Option<usize> {
+        /// Nobody writes this many revisions while a watch is silent; a number beyond is no revision of this log.
+        const FARTHEST_AHEAD: usize = 1 << 22;
+        if self.hashes.is_empty() {
+            self.known_from = self.position.unwrap_or(0).saturating_add(1);
+        }
+        let slot = usize::try_from(revision.checked_sub(self.known_from)?).ok()?;
+        (slot <= self.hashes.len().saturating_add(FARTHEST_AHEAD)).then_some(slot)
+    }
+
+    fn mark(&mut self, slot: usize, hash: u64, member: MemberIndex) {
+        if slot >= self.hashes.len() {
+            self.hashes.resize(slot + 1, 0);
+            self.delivered_by.resize(slot + 1, 0);
+        }
+        if let (Some(kept), Some(members)) = (self.hashes.get_mut(slot), self.delivered_by.get_mut(slot)) {
+            *kept = hash;
+            *members |= bit(member);
+        }
+    }
+
+    fn remember(&mut self, revision: Revision, events: &[WatchEvent]) {
+        if self.recent.len() >= RECENT_REVISIONS {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((revision, events.to_vec()));
+    }
+
+    fn disagreement(&self, revision: Revision, at: Nanos, member: MemberIndex, events: &[WatchEvent]) -> Disagreement {
+        let slot = revision.checked_sub(self.known_from).and_then(|slot| usize::try_from(slot).ok());
+        let delivered_by = slot.and_then(|slot| self.delivered_by.get(slot)).copied().unwrap_or(0);
+        let others = (0..16).map(MemberIndex).filter(|other| delivered_by & bit(*other) != 0).collect();
+        let other_events = self.recent.iter().rev().find(|(kept, _)| *kept == revision).map(|(_, events)| events.clone());
+        Disagreement { revision, at, member, events: events.to_vec(), others, other_events }
+    }
+}
+
+impl Collector {
+    /// What is wrong with a delivery, seen against this subscription alone.
+    fn irregularity(&self, revision: Revision, hash: u64) -> Option<(IrregularityKind, Revision)> {
+        if revision < self.start {
+            return Some((IrregularityKind::BeforeStart, self.start));
+        }
+        match self.last {
+            Some((last, content)) if revision == last && content == hash => Some((IrregularityKind::Duplicate, last)),
+            Some((last, _)) if revision == last => Some((IrregularityKind::Split, last)),
+            Some((last, _)) if revision < last => Some((IrregularityKind::OutOfOrder, last)),
+            Some((last, _)) if self.whole_key_space && revision > last.saturating_add(1) => Some((IrregularityKind::Gap, last)),
+            None if self.whole_key_space && self.start > 0 && revision > self.start.max(FIRST_REVISION) => {
+                Some((IrregularityKind::Gap, self.start.max(FIRST_REVISION) - 1))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Clusters have at most sixteen members that are told apart here; later ones share the last bit.
+fn bit(member: MemberIndex) -> u16 {
+    1 << member.0.min(15)
+}
+
+/// A hash of what a revision did, whatever the order of its events. Of a deletion only key and revision count.
+fn content_hash(events: &[WatchEvent]) -> u64 {
+    let hash_of = |event: &WatchEvent| {
+        let mut hasher = FxBuildHasher.build_hasher();
+        event.deleted.hash(&mut hasher);
+        if event.deleted {
+            event.kv.key.hash(&mut hasher);
+            event.kv.mod_revision.hash(&mut hasher);
+        } else {
+            event.kv.hash(&mut hasher);
+        }
+        hasher.finish()
+    };
+    events.iter().fold(events.len() as u64, |sum, event| sum.wrapping_add(hash_of(event)))
+}

@@ -1,0 +1,151 @@
+//! The run directory: what people share. One place knows the names of its files.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::run_info::{FORMAT_VERSION, RunInfo};
+use crate::model::MemberIndex;
+
+/// A run directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+/// Something is not a run directory that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunDirError {
+    /// A file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// `run.json` is not what it should be.
+    #[error("{}: {error}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        error: serde_json::Error,
+    },
+    /// A newer version of the tool wrote it.
+    #[error("{}: format version {found} is newer than {FORMAT_VERSION}, the newest that this version of ticketcd reads", path.display())]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// The version it says.
+        found: u32,
+    },
+}
+
+impl RunDir {
+    /// The run directory at a path. Nothing is read or created.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the directory is the record of: a [`RunInfo`].
+    pub fn run_info(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
+    /// The scenario, resolved: with every default written out.
+    pub fn scenario(&self) -> PathBuf {
+        self.path.join("scenario.toml")
+    }
+
+    /// Every event, compressed.
+    pub fn history(&self) -> PathBuf {
+        self.path.join("history.zst")
+    }
+
+    /// The fault events once more, one JSON object a line, for a person to read.
+    pub fn faults(&self) -> PathBuf {
+        self.path.join("faults.jsonl")
+    }
+
+    /// The verdict and the figures.
+    pub fn result(&self) -> PathBuf {
+        self.path.join("result.json")
+    }
+
+    /// The directory of the members' logs.
+    pub fn members(&self) -> PathBuf {
+        self.path.join("members")
+    }
+
+    /// The log of a member.
+    pub fn member_log(&self, member: MemberIndex) -> PathBuf {
+        self.path.join(Self::member_log_name(member))
+    }
+
+    /// The log of a member, relative to the run directory, as [`MemberInfo::log`](super::run_info::MemberInfo::log) has it.
+    pub fn member_log_name(member: MemberIndex) -> String {
+        format!("members/{}.log", member.name())
+    }
+
+    /// Reads `run.json`.
+    ///
+    /// # Errors
+    /// When it is not there, is not what it should be, or was written by a newer version.
+    pub fn read_info(&self) -> Result<RunInfo, RunDirError> {
+        /// The one field that every version has.
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: u32,
+        }
+        let path = self.run_info();
+        let text = std::fs::read(&path).map_err(|error| RunDirError::Io { path: path.clone(), error })?;
+        let malformed = |error| RunDirError::Malformed { path: path.clone(), error };
+        let version: Version = serde_json::from_slice(&text).map_err(malformed)?;
+        if version.format_version > FORMAT_VERSION {
+            return Err(RunDirError::TooNew { path, found: version.format_version });
+        }
+        serde_json::from_slice(&text).map_err(malformed)
+    }
+
+    /// Writes `run.json`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_info(&self, info: &RunInfo) -> Result<(), RunDirError> {
+        let path = self.run_info();
+        let mut text = serde_json::to_vec_pretty(info).map_err(|error| RunDirError::Malformed { path: path.clone(), error })?;
+        text.push(b'\n');
+        std::fs::write(&path, text).map_err(|error| RunDirError::Io { path, error })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_format_is_refused_by_its_version_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let run = RunDir::new(directory.path());
+        std::fs::write(run.run_info(), r#"{"format_version": 99, "anything": "else"}"#).unwrap();
+        let error = run.read_info().unwrap_err();
+        assert!(matches!(error, RunDirError::TooNew { found: 99, .. }), "{error}");
+        assert!(error.to_string().contains("format version 99"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_names_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let run = RunDir::new(directory.path());
+        assert!(run.read_info().unwrap_err().to_string().contains("run.json"));
+        std::fs::write(run.run_info(), "{}").unwrap();
+        assert!(matches!(run.read_info().unwrap_err(), RunDirError::Malformed { .. }));
+    }
+}
