@@ -17,7 +17,7 @@ pub struct Anomalies {
 struct Group {
     count: u64,
     first: (Nanos, Anomaly),
-    worst: Anomaly,
+    worst: (Nanos, Anomaly),
     last: (Nanos, Anomaly),
 }
 
@@ -29,11 +29,11 @@ impl Anomalies {
 
     /// Adds one that happened `at` this moment. Fills in its seconds when it has none.
     ///
-    /// Of two at the same moment the one added earlier is the first, of two equally bad ones it is the worst.
+    /// Of two at the same moment the one added earlier is the first, of two equally bad ones the first is the worst.
     pub fn add(&mut self, kind: &'static str, at: Nanos, mut anomaly: Anomaly) {
         anomaly.at_seconds.get_or_insert(crate::model::seconds(at));
         let Some(group) = self.groups.get_mut(kind) else {
-            let (worst, last) = (anomaly.clone(), (at, anomaly.clone()));
+            let (worst, last) = ((at, anomaly.clone()), (at, anomaly.clone()));
             self.groups.insert(kind, Group { count: 1, first: (at, anomaly), worst, last });
             return;
         };
@@ -41,8 +41,8 @@ impl Anomalies {
         if at < group.first.0 {
             group.first = (at, anomaly.clone());
         }
-        if anomaly.severity > group.worst.severity {
-            group.worst = anomaly.clone();
+        if anomaly.severity > group.worst.1.severity || (anomaly.severity == group.worst.1.severity && at < group.worst.0) {
+            group.worst = (at, anomaly.clone());
         }
         if at >= group.last.0 {
             group.last = (at, anomaly);
@@ -71,7 +71,7 @@ impl Anomalies {
             count: group.count,
             consequence_of: None,
             first: group.first.1,
-            worst: group.worst,
+            worst: group.worst.1,
             last: group.last.1,
         };
         self.groups.into_iter().map(group).collect()

@@ -1,6 +1,5 @@
 //! The promises of etcd.
 
-mod difference;
 pub mod logs;
 pub mod real_time;
 pub mod recovery;

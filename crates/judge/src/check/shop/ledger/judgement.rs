@@ -51,9 +51,8 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
     let everyone =
         usize::try_from(ledger.audits.up_to_date(AuditStage::Healed).count_ones()).is_ok_and(|count| count == end.info.members.len());
     let mut counts = Counts::default();
-    let mut orders: Vec<(OrderKey, Order)> = std::mem::take(&mut ledger.orders).into_iter().collect();
-    // In the order of time, so that the same record always tells the same story.
-    orders.sort_unstable_by_key(|(key, order)| (order.at, *key));
+    // Not sorted: the anomalies are put in the order of time where they are collected.
+    let orders = std::mem::take(&mut ledger.orders);
     for (key, order) in &orders {
         ledger.count(&mut counts, *key, order, &witnesses, everyone, end);
         for wrong in ledger.wrongs(*key, order, &witnesses, end) {
@@ -145,7 +144,7 @@ impl Ledger {
 
     fn tell(&mut self, key: OrderKey, order: &Order, wrong: Wrong) {
         let id = self.order_id(key);
-        let placed = order.told != Told::Unplaced;
+        let placed = order.content != 0;
         let key_text = || self.keys.purchase(self.users.name(order.user), self.events.name(order.event)).to_text();
         let anomaly = Anomaly {
             story: vec![format!("Order {id}: {}.", wrong.story)],

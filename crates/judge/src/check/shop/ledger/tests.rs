@@ -170,7 +170,7 @@ fn an_order_that_nobody_placed_is_a_phantom() {
 #[test]
 fn elements_of_other_runs_are_not_judged() {
     let mut shop = shop();
-    rewrite(&mut shop, "bob", |value| value.replace("[{", r#"[{"id":"r0-2-9","date":"","tickets":[]},{"date":"","tickets":[]},{"#));
+    rewrite(&mut shop, "bob", |value| value.replacen("[{", r#"[{"id":"r0-2-9","date":"","tickets":[]},{"date":"","tickets":[]},{"#, 1));
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, finding.evidence["other_elements"]), (Verdict::Pass, 2), "{finding:#?}");
 }
@@ -224,7 +224,7 @@ fn a_record_that_was_cut_off_is_unknown_and_raises_no_alarm() {
 #[test]
 fn an_order_behind_the_end_of_a_cut_record_is_unrecorded() {
     let mut shop = shop();
-    rewrite(&mut shop, "bob", |value| value.replace("[{", r#"[{"id":"r1-2-2","date":"","tickets":[]},{"#));
+    rewrite(&mut shop, "bob", |value| value.replacen("[{", r#"[{"id":"r1-2-2","date":"","tickets":[]},{"#, 1));
     let finding = judge(&shop.cut());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Unknown, vec![]), "{finding:#?}");
     assert_eq!(finding.evidence["unrecorded_orders"], 1);

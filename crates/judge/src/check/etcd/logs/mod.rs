@@ -6,6 +6,9 @@
 //!
 //! What a fault beyond plain crashes is bound to cause is allowed for the members it hit, from when it began: see [`ALLOWED`].
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -13,9 +16,9 @@ use std::io::{self, BufRead, BufReader};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::super::anomalies::{Anomalies, one_reason};
-use super::super::verdict::{Anomaly, Finding};
-use super::super::{Check, End, FaultWindow, Observation};
+use crate::check::anomalies::{Anomalies, one_reason};
+use crate::check::verdict::{Anomaly, Finding};
+use crate::check::{Check, End, FaultWindow, Observation};
 use crate::model::{MemberIndex, Nanos};
 
 const NAME: &str = "logs";

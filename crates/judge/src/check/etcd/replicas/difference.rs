@@ -1,7 +1,7 @@
 //! How one key differs between two readings, in sentences.
 
-use super::super::audits::stage_name;
-use super::super::verdict::Anomaly;
+use crate::check::audits::stage_name;
+use crate::check::verdict::Anomaly;
 use crate::history::audit::AuditStage;
 use crate::history::request::KeyValue;
 use crate::model::{MemberIndex, Revision};

@@ -12,9 +12,12 @@
 //!
 //! One sweep over operations sorted by time: O(N log N) at the end, at most two marks of 32 bytes an operation until then.
 
-use super::super::anomalies::{Anomalies, evidence};
-use super::super::verdict::{Anomaly, Finding};
-use super::super::{Check, End, Observation};
+#[cfg(test)]
+mod tests;
+
+use crate::check::anomalies::{Anomalies, evidence};
+use crate::check::verdict::{Anomaly, Finding};
+use crate::check::{Check, End, Observation};
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
 use crate::history::request::{Answer, AnswerBody, Request, TxnAnswerBody, TxnOp};
 use crate::model::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};

@@ -11,6 +11,9 @@
 //!
 //! Sums are `i128`: no amount of sales overflows them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
@@ -269,7 +272,3 @@ fn table(events: &[(&Blob, &Book)], unknown: &FxHashMap<&Blob, i128>, reasons: &
     };
     sums.into_iter().map(&mut row).collect()
 }
-
-#[cfg(test)]
-#[path = "revenue_tests.rs"]
-mod tests;

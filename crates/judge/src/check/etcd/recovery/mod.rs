@@ -5,11 +5,14 @@
 //! [`RECOVERY_MAX`] is said loudly to be `not_recovered`, which is unknown and no violation. A process that ends unasked is
 //! one, unless it was killed from outside (out of memory, an operator): then the machine failed, and nothing is proved.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
-use super::super::anomalies::{Anomalies, evidence, one_reason};
-use super::super::verdict::{Anomaly, Finding, Verdict};
-use super::super::{Check, End, Observation};
+use crate::check::anomalies::{Anomalies, evidence, one_reason};
+use crate::check::verdict::{Anomaly, Finding, Verdict};
+use crate::check::{Check, End, Observation};
 use crate::history::call::CallOutcome;
 use crate::history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, Phase};
 use crate::model::{MemberIndex, Nanos, Revision, seconds};

@@ -11,13 +11,19 @@
 //!
 //! All contents are held in one map from key-value to the members that have it: in a healthy cluster one copy.
 
+mod difference;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::anomalies::{Anomalies, evidence, one_reason};
-use super::super::audits::{Audits, MemberSet, members_of, set_of, stage_name};
-use super::super::verdict::{Anomaly, Finding};
-use super::super::{Check, End, Observation};
-use super::difference::{Side, compare};
+use self::difference::{Side, compare};
+use crate::check::anomalies::{Anomalies, evidence, one_reason};
+use crate::check::audits::{Audits, MemberSet, members_of, set_of, stage_name};
+use crate::check::verdict::{Anomaly, Finding};
+use crate::check::{Check, End, Observation};
 use crate::history::audit::{AuditFacts, AuditPage, AuditStage};
 use crate::history::event::Event;
 use crate::history::request::KeyValue;
@@ -144,7 +150,7 @@ impl Replicas {
         let differing: FxHashSet<&[u8]> = self
             .contents
             .iter()
-            .filter(|(_, holders)| !matches!(holders.at(stage) & all, 0) && holders.at(stage) & all != all)
+            .filter(|(_, holders)| holders.at(stage) & all != 0 && holders.at(stage) & all != all)
             .map(|(kv, _)| kv.key.as_bytes())
             .collect();
         let versions = self.versions(&differing);
@@ -257,15 +263,13 @@ impl Replicas {
     }
 
     /// For each of these keys every key-value that any member has, in the order of the keys.
-    fn versions(&self, keys: &FxHashSet<&[u8]>) -> Vec<(&[u8], Vec<(&KeyValue, Holders)>)> {
-        let mut versions: FxHashMap<&[u8], Vec<(&KeyValue, Holders)>> = FxHashMap::default();
+    fn versions(&self, keys: &FxHashSet<&[u8]>) -> BTreeMap<&[u8], Vec<(&KeyValue, Holders)>> {
+        let mut versions: BTreeMap<&[u8], Vec<(&KeyValue, Holders)>> = BTreeMap::new();
         if !keys.is_empty() {
             for (kv, holders) in self.contents.iter().filter(|(kv, _)| keys.contains(kv.key.as_bytes())) {
                 versions.entry(kv.key.as_bytes()).or_default().push((kv, *holders));
             }
         }
-        let mut versions: Vec<_> = versions.into_iter().collect();
-        versions.sort_unstable_by_key(|(key, _)| *key);
         versions
     }
 }
