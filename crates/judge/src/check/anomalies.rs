@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::End;
 use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use crate::model::Nanos;
 
@@ -30,7 +29,7 @@ impl Anomalies {
 
     /// Adds one that happened `at` this moment. Fills in its seconds when it has none.
     ///
-    /// Of two at the same moment the one added earlier is the first, of two equally bad ones it is the worst.
+    /// Of two at the same moment the one added earlier is the first, of two equally bad ones the first is the worst.
     pub fn add(&mut self, kind: &'static str, at: Nanos, mut anomaly: Anomaly) {
         anomaly.at_seconds.get_or_insert(crate::model::seconds(at));
         let Some(group) = self.groups.get_mut(kind) else {
@@ -42,7 +41,7 @@ impl Anomalies {
         if at < group.first.0 {
             group.first = (at, anomaly.clone());
         }
-        if anomaly.severity > group.worst.1.severity {
+        if anomaly.severity > group.worst.1.severity || (anomaly.severity == group.worst.1.severity && at < group.worst.0) {
             group.worst = (at, anomaly.clone());
         }
         if at >= group.last.0 {
@@ -79,34 +78,14 @@ impl Anomalies {
     }
 
     /// The finding of a check that has these anomalies: a violation when there are any, else unknown when there is a
-    /// reason why, else a pass.
-    ///
-    /// Each anomaly is told the faults that were in force. What begins after a fault beyond etcd's promise is a
-    /// consequence of that fault and no violation; then, too, nothing is proved, and the verdict is unknown.
-    pub fn into_finding(mut self, name: &str, evidence: BTreeMap<String, u64>, unknown: Option<String>, end: &End<'_>) -> Finding {
-        let mut excuses = BTreeMap::new();
-        for (kind, group) in &mut self.groups {
-            for (at, anomaly) in [&mut group.first, &mut group.worst, &mut group.last] {
-                if anomaly.faults.is_empty() {
-                    anomaly.faults = end.faults_at(*at);
-                }
-            }
-            let beyond = end.faults.iter().find(|window| !window.survivable && window.from <= group.first.0);
-            excuses.insert(*kind, beyond.map(|window| window.what.clone()));
-        }
-        let mut groups = self.into_groups();
-        for group in &mut groups {
-            group.consequence_of = excuses.get(group.kind.as_str()).cloned().flatten();
-        }
-        let excused = groups.iter().find_map(|group| group.consequence_of.clone());
-        let unknown =
-            unknown.or_else(|| excused.map(|fault| format!("what was found follows from a fault beyond etcd's promise: {fault}")));
-        let verdict = match () {
-            () if groups.iter().any(|group| group.consequence_of.is_none()) => Verdict::Violation,
-            () if unknown.is_some() => Verdict::Unknown,
-            () => Verdict::Pass,
+    /// reason why, else a pass. The engine adds the faults in force, and what is a consequence of what.
+    pub fn into_finding(self, name: &str, evidence: BTreeMap<String, u64>, unknown: Option<String>) -> Finding {
+        let verdict = match (self.is_empty(), &unknown) {
+            (false, _) => Verdict::Violation,
+            (true, Some(_)) => Verdict::Unknown,
+            (true, None) => Verdict::Pass,
         };
-        Finding { name: name.to_owned(), verdict, reason: unknown, evidence, anomalies: groups, revenue: Vec::new() }
+        Finding { name: name.to_owned(), verdict, reason: unknown, evidence, anomalies: self.into_groups(), revenue: Vec::new() }
     }
 }
 

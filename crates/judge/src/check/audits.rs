@@ -98,6 +98,11 @@ impl Audits {
         })
     }
 
+    /// Whether the member's content was read more than once, so that its pages repeat themselves.
+    pub fn repeated(&self, stage: AuditStage, member: MemberIndex) -> bool {
+        self.audits.get(&(stage, member)).is_some_and(|audit| audit.repeated)
+    }
+
     /// Whether there is anything at all of this stage.
     pub fn any(&self, stage: AuditStage) -> bool {
         self.audits.keys().any(|(of, _)| *of == stage)

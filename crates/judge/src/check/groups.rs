@@ -55,7 +55,7 @@ impl AnomalyGroups {
             (true, Some(_)) => Verdict::Unknown,
             (true, None) => Verdict::Pass,
         };
-        Finding { name: name.to_owned(), verdict, reason: lacking, evidence, anomalies: self.groups }
+        Finding { name: name.to_owned(), verdict, reason: lacking, evidence, anomalies: self.groups, revenue: Vec::new() }
     }
 }
 

@@ -51,6 +51,7 @@ impl Guarded {
             reason: Some(format!("The check itself failed: {words}")),
             evidence: BTreeMap::new(),
             anomalies: Vec::new(),
+            revenue: Vec::new(),
         })
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! A check observes and then finishes: the same code while the load runs and afterwards from the files.
 
+pub mod anomalies;
+pub mod audits;
 mod calls;
 mod collectors;
 mod divergence;
 pub mod engine;
+pub mod etcd;
 mod faults;
 pub mod groups;
 mod guarded;
@@ -16,8 +19,6 @@ pub mod etcd;
 pub mod shop;
 pub mod standard;
 pub mod verdict;
-
-pub mod etcd;
 
 use std::path::Path;
 

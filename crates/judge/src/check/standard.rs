@@ -4,14 +4,26 @@ use std::path::Path;
 
 use super::Check;
 use super::engine::{Judge, Judgement};
+use super::etcd::logs::Logs;
+use super::etcd::real_time::RealTime;
+use super::etcd::recovery::Recovery;
+use super::etcd::replicas::Replicas;
+use super::shop::ledger::Ledger;
+use super::shop::revenue::Revenue;
 use crate::history::reader::{HistoryError, HistoryReader};
 use crate::history::run_dir::{RunDir, RunDirError};
 use crate::history::run_info::RunInfo;
 
 /// Every check a recorded run is judged by, beside the judge's own.
 pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    let _ = info;
-    Vec::new()
+    vec![
+        Box::new(Revenue::new(info)),
+        Box::new(Ledger::new(info)),
+        Box::new(RealTime::default()),
+        Box::new(Replicas::default()),
+        Box::new(Recovery::default()),
+        Box::new(Logs),
+    ]
 }
 
 /// The checks that are cheap enough to be made while the load runs.

@@ -244,15 +244,14 @@ impl Request {
     }
 
     /// Whether the answer comes through consensus: a serializable range may be stale, and a transaction of serializable
-    /// ranges only is one too.
+    /// ranges only is one too. So is one without any operation: etcd asks of each operation whether it needs consensus.
     pub fn is_linearizable(&self) -> bool {
         match self {
             Self::Range(range) => !range.serializable && range.revision == 0,
             Self::Put(_) | Self::Delete(_) => true,
             Self::Txn(txn) => {
                 let serializable = |operation: &TxnOp| matches!(operation, TxnOp::Range(range) if range.serializable);
-                let mut operations = txn.success.iter().chain(&txn.failure).peekable();
-                operations.peek().is_none() || !operations.all(serializable)
+                !txn.success.iter().chain(&txn.failure).all(serializable)
             }
             Self::Compact(_) | Self::LeaseGrant { .. } | Self::LeaseKeepAlive { .. } | Self::LeaseRevoke { .. } => false,
         }

@@ -1,1 +1,4 @@
 //! The promises of the shop.
+
+pub mod ledger;
+pub mod revenue;

@@ -1,0 +1,145 @@
+use super::RealTime;
+use crate::check::engine::Judge;
+use crate::check::verdict::{Finding, Verdict};
+use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
+use crate::history::event::Event;
+use crate::history::request::{Answer, AnswerBody, Put, Range, RangeAnswer, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
+use crate::model::{MemberIndex, Nanos, OrderKey, Revision};
+use crate::testing::{Fate, Shape, Simulation, run_info};
+
+/// Operations, each by a worker of its own.
+#[derive(Default)]
+struct History {
+    events: Vec<Event>,
+    workers: u32,
+}
+
+impl History {
+    fn call(mut self, (sent, done): (Nanos, Nanos), request: Request, revision: Revision, body: AnswerBody) -> Self {
+        self.workers += 1;
+        let id = CallId { worker: self.workers, sequence: 1 };
+        let member = MemberIndex((self.workers % 3) as u8);
+        let orders = vec![OrderKey { buyer: self.workers, sequence: 1 }];
+        self.events.push(Event::Invoke(Invoke { id, member, sent, purpose: Purpose::Purchase, orders, request }));
+        let outcome = CallOutcome::Ok(Answer { member_id: 1, revision, raft_term: 2, body });
+        self.events.push(Event::Return(Return { id, done, outcome }));
+        self
+    }
+
+    fn put(self, time: (Nanos, Nanos), revision: Revision) -> Self {
+        self.call(time, Request::Put(Put::default()), revision, AnswerBody::Put)
+    }
+
+    fn range(self, time: (Nanos, Nanos), range: Range, revision: Revision) -> Self {
+        self.call(time, Request::Range(range), revision, AnswerBody::Range(RangeAnswer::default()))
+    }
+
+    /// A transaction of a range and, if it says so, a put.
+    fn txn(self, time: (Nanos, Nanos), (range, at): (Range, Revision), wrote: bool, revision: Revision) -> Self {
+        let mut success = vec![TxnOp::Range(range)];
+        let mut responses = vec![TxnAnswer { revision: at, body: TxnAnswerBody::Range(RangeAnswer::default()) }];
+        if wrote {
+            success.push(TxnOp::Put(Put::default()));
+            responses.push(TxnAnswer { revision, body: TxnAnswerBody::Put });
+        }
+        let body = AnswerBody::Txn { succeeded: true, responses };
+        self.call(time, Request::Txn(Txn { success, ..Txn::default() }), revision, body)
+    }
+
+    fn judge(&self) -> Finding {
+        judge(&self.events)
+    }
+}
+
+fn judge(events: &[Event]) -> Finding {
+    let mut judge = Judge::new(&run_info(&Shape::default()), vec![Box::new(RealTime::default())]);
+    events.iter().for_each(|event| judge.observe(event));
+    judge.finish(None).findings.into_iter().find(|finding| finding.name == "real_time").unwrap()
+}
+
+fn verdict(finding: &Finding) -> (Verdict, Vec<(&str, u64)>) {
+    (finding.verdict, finding.anomalies.iter().map(|group| (group.kind.as_str(), group.count)).collect())
+}
+
+fn newest() -> Range {
+    Range::default()
+}
+
+fn serializable() -> Range {
+    Range { serializable: true, ..Range::default() }
+}
+
+fn at_revision(revision: Revision) -> Range {
+    Range { revision, ..Range::default() }
+}
+
+#[test]
+fn a_valid_history_passes() {
+    let mut shop = Simulation::new(&Shape::default());
+    shop.buy(1, "ann", "e1", &[("pink", 2)], Fate::Answered);
+    shop.buy(2, "bob", "e1", &[("pink", 1)], Fate::UnknownApplied);
+    shop.buy(3, "cid", "e1", &[("pink", 1)], Fate::Answered);
+    let finding = judge(&shop.finish().events);
+    assert_eq!(verdict(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
+    assert!(finding.evidence["operations_compared"] >= 5);
+}
+
+#[test]
+fn a_read_that_misses_an_answered_write_is_stale() {
+    let finding = History::default().put((10, 20), 7).range((21, 30), newest(), 6).judge();
+    assert_eq!(verdict(&finding), (Verdict::Violation, vec![("stale_read", 1)]));
+    let anomaly = &finding.anomalies[0].first;
+    assert_eq!((anomaly.severity, anomaly.revision), (1, Some(6)));
+    assert_eq!(
+        (anomaly.orders.as_slice(), anomaly.members.as_slice()),
+        (&["r1-1-1".into(), "r1-2-1".into()][..], &["m2".into(), "m3".into()][..])
+    );
+    assert!(anomaly.story[0].contains("the put 1/1") && anomaly.story[1].contains("the read 2/1"), "{:?}", anomaly.story);
+}
+
+#[test]
+fn the_worst_of_all_answers_before_is_the_bound_in_whatever_order_they_are_recorded() {
+    let finding = History::default().range((50, 60), newest(), 8).put((30, 41), 9).put((10, 45), 5).judge();
+    assert_eq!(verdict(&finding), (Verdict::Violation, vec![("stale_read", 1)]));
+    assert_eq!(finding.anomalies[0].first.severity, 1);
+}
+
+#[test]
+fn operations_that_overlap_are_in_any_order() {
+    let finding = History::default().put((10, 20), 3).put((15, 30), 9).range((20, 40), newest(), 3).range((30, 40), newest(), 3).judge();
+    assert_eq!(verdict(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
+    let alone = History::default().put((10, 20), 3).range((20, 40), newest(), 2).judge();
+    assert_eq!(verdict(&alone), (Verdict::Unknown, vec![]), "nothing began after another was answered: {alone:#?}");
+}
+
+#[test]
+fn a_write_must_go_beyond_what_was_answered_before_it() {
+    let equal = History::default().range((10, 20), newest(), 7).put((21, 30), 7).judge();
+    assert_eq!(verdict(&equal), (Verdict::Violation, vec![("write_went_back", 1)]));
+    let beyond = History::default().range((10, 20), newest(), 7).put((21, 30), 8).range((31, 40), newest(), 8).judge();
+    assert_eq!(verdict(&beyond), (Verdict::Pass, vec![]));
+}
+
+#[test]
+fn what_may_be_old_is_not_judged_but_it_raises_the_bound() {
+    let old = History::default().put((10, 20), 7).range((21, 30), serializable(), 3).range((21, 30), at_revision(2), 3);
+    let old = old.txn((21, 30), (serializable(), 3), false, 3).txn((21, 30), (at_revision(2), 2), false, 3);
+    let empty = AnswerBody::Txn { succeeded: true, responses: Vec::new() };
+    let old = old.call((21, 30), Request::Txn(Txn::default()), 3, empty);
+    let lease = AnswerBody::Lease { id: 1, ttl: 5 };
+    let old = old.call((21, 30), Request::LeaseGrant { id: 1, ttl: 5 }, 3, lease);
+    assert_eq!(verdict(&old.judge()), (Verdict::Unknown, vec![]));
+    let raised = History::default().range((10, 20), serializable(), 7).range((21, 30), newest(), 6).judge();
+    assert_eq!(verdict(&raised).1, [("stale_read", 1)]);
+}
+
+#[test]
+fn a_range_in_a_transaction_is_judged_at_its_own_revision() {
+    // A get before a put names the revision before the put.
+    let legal = History::default().put((10, 20), 7).txn((21, 30), (newest(), 7), true, 8).judge();
+    assert_eq!(verdict(&legal), (Verdict::Pass, vec![]), "{legal:#?}");
+    let stale = History::default().put((10, 20), 7).txn((21, 30), (newest(), 5), true, 8).judge();
+    assert_eq!(verdict(&stale), (Verdict::Violation, vec![("stale_read", 1)]));
+    let reading = History::default().put((10, 20), 7).txn((21, 30), (newest(), 6), false, 7).judge();
+    assert_eq!(verdict(&reading), (Verdict::Violation, vec![("stale_read", 1)]));
+}

@@ -1,0 +1,235 @@
+//! Recovery: after a fault within etcd's promise is healed the cluster makes progress, and no member dies by itself.
+//!
+//! Source: etcd's documentation on failures: with a majority of members that can talk to each other the cluster serves
+//! writes, and a member that comes back catches up. How fast, it does not promise: a cluster that needs longer than
+//! [`RECOVERY_MAX`] is said loudly to be `not_recovered`, which is unknown and no violation. A process that ends unasked is
+//! one, unless it was killed from outside (out of memory, an operator): then the machine failed, and nothing is proved.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::check::anomalies::{Anomalies, evidence, one_reason};
+use crate::check::verdict::{Anomaly, Finding, Verdict};
+use crate::check::{Check, End, Observation};
+use crate::history::call::CallOutcome;
+use crate::history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, Phase};
+use crate::model::{MemberIndex, Nanos, Revision, seconds};
+
+const NAME: &str = "recovery";
+
+/// How long after healing a write may take before the cluster counts as not recovered: 60 s.
+pub const RECOVERY_MAX: Nanos = 60_000_000_000;
+
+/// The check.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    faults: BTreeMap<u32, Fault>,
+    crashes: Vec<(MemberIndex, Nanos, String)>,
+    acknowledged_writes: u64,
+    samples: u64,
+    samples_unanswered: u64,
+    lowest_revision: Option<Revision>,
+    highest_revision: Revision,
+    drained: Option<Nanos>,
+    now: Nanos,
+}
+
+#[derive(Debug, Default)]
+struct Fault {
+    beyond_promise: bool,
+    injected: Option<(String, Vec<MemberIndex>)>,
+    healed: Option<Healed>,
+    not_recovered: Option<(Nanos, String)>,
+}
+
+#[derive(Debug)]
+struct Healed {
+    at: Nanos,
+    /// When the first write that was sent afterwards was acknowledged.
+    progress: Option<Nanos>,
+}
+
+impl Check for Recovery {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(Event::Fault(event)) => self.fault(event),
+            Observation::Event(Event::Member(event)) => self.member(event),
+            Observation::Event(Event::Sample(sample)) => self.sample(sample),
+            Observation::Event(Event::Phase(began)) => {
+                self.now = self.now.max(began.at);
+                if began.phase == Phase::Drain {
+                    self.drained.get_or_insert(began.at);
+                }
+            }
+            Observation::Call(invoke, Some(returned)) => {
+                self.now = self.now.max(returned.done);
+                if matches!(&returned.outcome, CallOutcome::Ok(answer) if answer.wrote()) {
+                    self.acknowledged_writes += 1;
+                    self.progress(invoke.sent, returned.done);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn finish(self: Box<Self>, _: &End<'_>) -> Finding {
+        let mut violations = Anomalies::new();
+        let mut loud = Anomalies::new();
+        let mut reasons = Vec::new();
+        for (member, at, status) in &self.crashes {
+            if from_outside(status) {
+                reasons.push(format!("{} was ended from outside at {:.1} s ({status})", member.name(), seconds(*at)));
+            } else {
+                violations.add("crashed", *at, crashed(*member, *at, status));
+            }
+        }
+        for fault in self.faults.values() {
+            match self.judge(fault) {
+                Ok(()) => {}
+                Err(Lacking::Evidence(reason)) => reasons.push(reason),
+                Err(Lacking::Progress(at, reason)) => {
+                    loud.add("not_recovered", at, not_recovered(fault, at, &reason));
+                    reasons.insert(0, reason);
+                }
+            }
+        }
+        let grew = self.lowest_revision.is_some_and(|lowest| self.highest_revision > lowest);
+        if self.acknowledged_writes == 0 && !grew {
+            reasons.push("no progress was seen: no write was acknowledged and no member's revision grew".to_owned());
+        }
+        if self.samples == self.samples_unanswered {
+            reasons.push("no member ever said how it was".to_owned());
+        }
+        let counts = self.counts();
+        let is_violation = !violations.is_empty();
+        let mut finding = violations.into_finding(NAME, counts, one_reason(&reasons));
+        finding.anomalies.extend(loud.into_groups());
+        if !is_violation && !reasons.is_empty() {
+            finding.verdict = Verdict::Unknown;
+        }
+        finding
+    }
+}
+
+/// Why a fault is not shown to be recovered from.
+enum Lacking {
+    Evidence(String),
+    Progress(Nanos, String),
+}
+
+impl Recovery {
+    fn fault(&mut self, event: &FaultEvent) {
+        self.now = self.now.max(event.at);
+        let fault = self.faults.entry(event.fault).or_default();
+        match &event.stage {
+            FaultStage::Planned { survivable, .. } => fault.beyond_promise = !survivable,
+            FaultStage::Injected { members, what } => fault.injected = Some((what.clone(), members.clone())),
+            FaultStage::Healed { .. } => fault.healed = Some(Healed { at: event.at, progress: None }),
+            FaultStage::NotRecovered { reason } => fault.not_recovered = Some((event.at, reason.clone())),
+            FaultStage::NotInjected { .. } | FaultStage::Effect { .. } => {}
+        }
+    }
+
+    fn member(&mut self, event: &MemberEvent) {
+        self.now = self.now.max(event.at);
+        if let MemberChange::Exited { status, expected: false } = &event.change {
+            self.crashes.push((event.member, event.at, status.clone()));
+        }
+    }
+
+    fn sample(&mut self, sample: &MemberSample) {
+        self.now = self.now.max(sample.at);
+        self.samples += 1;
+        let Some(status) = &sample.status else {
+            self.samples_unanswered += 1;
+            return;
+        };
+        self.lowest_revision = Some(self.lowest_revision.map_or(status.revision, |lowest| lowest.min(status.revision)));
+        self.highest_revision = self.highest_revision.max(status.revision);
+    }
+
+    fn progress(&mut self, sent: Nanos, done: Nanos) {
+        for healed in self.faults.values_mut().filter_map(|fault| fault.healed.as_mut()) {
+            if sent > healed.at && healed.progress.is_none_or(|progress| done < progress) {
+                healed.progress = Some(done);
+            }
+        }
+    }
+
+    fn judge(&self, fault: &Fault) -> Result<(), Lacking> {
+        let Some((what, _)) = &fault.injected else { return Ok(()) };
+        if fault.beyond_promise {
+            return Ok(());
+        }
+        if let Some((at, reason)) = &fault.not_recovered {
+            return Err(Lacking::Progress(*at, format!("the cluster did not recover from {what}: {reason}")));
+        }
+        let Some(healed) = &fault.healed else {
+            return Err(Lacking::Evidence(format!("the record does not say that {what} was healed")));
+        };
+        let late = |until: Nanos| until.saturating_sub(healed.at) > RECOVERY_MAX;
+        let under_load_until = self.drained.unwrap_or(self.now);
+        match healed.progress {
+            Some(progress) if !late(progress) => Ok(()),
+            Some(progress) => {
+                let waited = seconds(progress.saturating_sub(healed.at));
+                Err(Lacking::Progress(healed.at, format!("the first write after {what} was healed took {waited:.1} s")))
+            }
+            None if late(under_load_until) => {
+                let waited = seconds(under_load_until.saturating_sub(healed.at));
+                Err(Lacking::Progress(healed.at, format!("no write succeeded in the {waited:.1} s after {what} was healed")))
+            }
+            None => Err(Lacking::Evidence(format!("nothing was written after {what} was healed"))),
+        }
+    }
+
+    fn counts(&self) -> BTreeMap<String, u64> {
+        let count = |of: fn(&Fault) -> bool| self.faults.values().filter(|fault| of(fault)).count() as u64;
+        evidence([
+            ("faults_planned", self.faults.len() as u64),
+            ("faults_injected", count(|fault| fault.injected.is_some())),
+            ("faults_healed", count(|fault| fault.healed.is_some())),
+            ("faults_followed_by_progress", count(|fault| fault.healed.as_ref().is_some_and(|healed| healed.progress.is_some()))),
+            ("acknowledged_writes", self.acknowledged_writes),
+            ("samples", self.samples),
+            ("samples_unanswered", self.samples_unanswered),
+            ("unexpected_exits", self.crashes.len() as u64),
+        ])
+    }
+}
+
+/// Whether a process that ended like this was ended by somebody else: etcd sends itself none of these signals.
+fn from_outside(status: &str) -> bool {
+    let status = status.to_ascii_lowercase();
+    let named = ["sigkill", "sigterm", "sigint", "sighup"].iter().any(|signal| status.contains(signal));
+    let numbered = status.split_once("signal").is_some_and(|(_, rest)| {
+        let number: String = rest.chars().skip_while(|letter| !letter.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        matches!(number.as_str(), "1" | "2" | "9" | "15")
+    });
+    named || numbered
+}
+
+fn crashed(member: MemberIndex, at: Nanos, status: &str) -> Anomaly {
+    Anomaly {
+        story: vec![format!("At {:.3} s the process of {} ended, and nobody had asked it to: {status}.", seconds(at), member.name())],
+        severity: 1,
+        members: vec![member.name()],
+        ..Anomaly::default()
+    }
+}
+
+fn not_recovered(fault: &Fault, at: Nanos, reason: &str) -> Anomaly {
+    let members = fault.injected.iter().flat_map(|(_, members)| members);
+    Anomaly {
+        story: vec![format!("At {:.1} s: {reason}.", seconds(at))],
+        severity: 1,
+        members: members.map(|member| member.name()).collect(),
+        ..Anomaly::default()
+    }
+}

@@ -1,0 +1,280 @@
+//! The ledger: what buyers were told against what every member has, order id by order id.
+//!
+//! * acknowledged ⇒ present exactly once: in the log at the revision acknowledged, and at the end on every member;
+//! * refused ⇒ absent on every member, and never in the log: a "definite" error is checked, not believed (etcd issue 18667);
+//! * unknown ⇒ zero or one, the same everywhere;
+//! * nothing is present that nobody bought, nothing twice, nothing other than what was bought.
+//!
+//! Source: etcd's API guarantees (a completed operation is durable; a failed guard writes nothing) together with the rule of
+//! the shop that an order's id is unique and stays the same over all its attempts. Each id is followed through the log,
+//! absent → present → cancelled: an element that disappears without a cancel is a loss, whoever's it was.
+//!
+//! What is not judged: acknowledged orders beyond the last delivered revision of a record that was cut off; the log behind a
+//! hole; members that were not read to the end or that are behind the others.
+
+mod judgement;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use rustc_hash::FxHashMap;
+
+use self::order::{Names, Order, Told, content, content_of};
+use super::super::anomalies::Anomalies;
+use super::super::audits::{Audits, MemberSet, set_of, stage_name};
+use super::super::verdict::{Anomaly, Finding};
+use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
+use crate::history::audit::{AuditPage, AuditStage};
+use crate::history::call::{Invoke, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
+use crate::history::event::Event;
+use crate::history::run_info::RunInfo;
+use crate::model::records::{Purchase, parse_purchases};
+use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, ShopKey};
+
+const NAME: &str = "ledger";
+
+/// The check.
+#[derive(Debug)]
+pub struct Ledger {
+    run_tag: Box<str>,
+    keys: Keyspace,
+    orders: FxHashMap<OrderKey, Order>,
+    /// Of each buyer, the last order that was placed.
+    last_placed: FxHashMap<u32, u32>,
+    users: Names,
+    events: Names,
+    audits: Audits,
+    anomalies: Anomalies,
+    now: Nanos,
+    /// The last revision of the log before its first hole.
+    log_until: Revision,
+    log_revisions: u64,
+    log_has_hole: bool,
+    /// Elements without an id of this run: of earlier runs or of the original TickETCD.
+    other_elements: u64,
+    unreadable_values: u64,
+}
+
+/// Where an element was seen.
+struct Sighting<'run> {
+    user: &'run [u8],
+    event: &'run [u8],
+    purchase: &'run Purchase,
+}
+
+impl Ledger {
+    /// The check for this run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            run_tag: info.run_tag.as_str().into(),
+            keys: Keyspace::new(info.prefix.as_str()),
+            orders: FxHashMap::default(),
+            last_placed: FxHashMap::default(),
+            users: Names::default(),
+            events: Names::default(),
+            audits: Audits::default(),
+            anomalies: Anomalies::new(),
+            now: 0,
+            log_until: 0,
+            log_revisions: 0,
+            log_has_hole: false,
+            other_elements: 0,
+            unreadable_values: 0,
+        }
+    }
+}
+
+impl Check for Ledger {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(event) => {
+                self.audits.observe(event);
+                match event {
+                    Event::OrderPlaced(placed) => self.placed(placed),
+                    Event::OrderClosed(closed) => self.closed(closed),
+                    Event::Invoke(invoke) if invoke.purpose == Purpose::Cancel => self.cancel_asked(invoke),
+                    Event::AuditPage(page) => self.page(page),
+                    Event::AuditClosed(closed) => self.now = self.now.max(closed.at),
+                    _ => {}
+                }
+            }
+            Observation::Revision(revision) => self.revision(revision),
+            Observation::Call(..) => {}
+        }
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        judgement::judge(*self, end)
+    }
+}
+
+impl Ledger {
+    fn placed(&mut self, placed: &OrderPlaced) {
+        let (user, event) = (self.users.number(placed.user.as_bytes()), self.events.number(placed.event.as_bytes()));
+        let order = self.orders.entry(placed.order).or_default();
+        if order.told == Told::Unplaced {
+            order.told = Told::Open;
+        }
+        (order.at, order.user, order.event) = (placed.sent, user, event);
+        order.content = content(placed.items.iter().map(|(kind, quantity)| (kind.as_bytes(), *quantity)));
+        let last = self.last_placed.entry(placed.order.buyer).or_default();
+        *last = placed.order.sequence.max(*last);
+        self.now = self.now.max(placed.sent);
+    }
+
+    fn closed(&mut self, closed: &OrderClosed) {
+        let order = self.orders.entry(closed.order).or_default();
+        (order.told, order.at) = (Told::of(&closed.outcome), closed.done);
+        if let OrderOutcome::Sold { revision } = closed.outcome {
+            order.told_revision = revision;
+        }
+        self.now = self.now.max(closed.done);
+    }
+
+    fn cancel_asked(&mut self, invoke: &Invoke) {
+        for key in &invoke.orders {
+            self.orders.entry(*key).or_default().cancel_asked = true;
+        }
+    }
+
+    fn revision(&mut self, revision: &SequencedRevision<'_>) {
+        self.log_has_hole |= revision.missing_before > 0;
+        // An element in a value that cannot be read is neither present nor absent.
+        self.log_has_hole |= revision.changes.iter().any(|change| self.is_unreadable(change));
+        if self.log_has_hole {
+            return;
+        }
+        (self.log_until, self.log_revisions, self.now) = (revision.revision, self.log_revisions + 1, self.now.max(revision.at));
+        for change in &revision.changes {
+            if let ShopChange::Purchases { user, event, added, removed } = change {
+                self.removed(revision, user, event, added, removed);
+                for purchase in added {
+                    self.added(revision, &Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase });
+                }
+            }
+        }
+    }
+
+    fn is_unreadable(&self, change: &ShopChange) -> bool {
+        matches!(change, ShopChange::Malformed { key, .. } if matches!(self.keys.parse(key.as_bytes()), Some(ShopKey::Purchase { .. })))
+    }
+
+    fn added(&mut self, revision: &SequencedRevision<'_>, sighting: &Sighting<'_>) {
+        let Some(key) = self.order_key(sighting.purchase) else {
+            self.other_elements += 1;
+            return;
+        };
+        let order = self.orders.entry(key).or_default();
+        let twice = std::mem::replace(&mut order.in_log, true);
+        if order.log_revision == 0 {
+            order.log_revision = revision.revision;
+            if order.told == Told::Unplaced {
+                order.at = revision.at;
+            }
+        }
+        let first = order.log_revision;
+        if twice {
+            let story = format!("it was written at revision {first} and again at revision {}", revision.revision);
+            self.report("duplicate_order", key, sighting, Some(revision.revision), story);
+        }
+        self.compare_content(key, sighting, Some(revision.revision), "in the log");
+    }
+
+    fn removed(&mut self, revision: &SequencedRevision<'_>, user: &Blob, event: &Blob, added: &[Purchase], removed: &[Purchase]) {
+        for purchase in removed {
+            let Some(key) = self.order_key(purchase) else { continue };
+            let order = self.orders.entry(key).or_default();
+            // One of two may go.
+            order.in_log = false;
+            let (cancelled, since) = (order.cancel_asked, order.log_revision);
+            let rewritten = added.iter().any(|other| other.id == purchase.id);
+            if !cancelled && !rewritten {
+                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase };
+                let now = revision.revision;
+                let story = format!("it was there from revision {since} on, and revision {now} dropped it although nobody cancelled it");
+                self.report("lost_order", key, &sighting, Some(now), story);
+            }
+        }
+    }
+
+    fn page(&mut self, page: &AuditPage) {
+        for kv in &page.kvs {
+            let keys = self.keys.clone();
+            let Some(ShopKey::Purchase { user, event }) = keys.parse(kv.key.as_bytes()) else { continue };
+            let Ok(purchases) = parse_purchases(kv.value.as_bytes()) else {
+                self.unreadable_values += 1;
+                continue;
+            };
+            for purchase in &purchases {
+                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase };
+                self.found(page.stage, set_of(page.member), &sighting, page);
+            }
+        }
+    }
+
+    fn found(&mut self, stage: AuditStage, member: MemberSet, sighting: &Sighting<'_>, page: &AuditPage) {
+        let Some(key) = self.order_key(sighting.purchase) else { return };
+        let now = self.now;
+        let order = self.orders.entry(key).or_default();
+        if order.told == Told::Unplaced && order.at == 0 {
+            order.at = now;
+        }
+        let holders = order.holders(stage);
+        let twice = *holders & member != 0;
+        *holders |= member;
+        let name = page.member.name();
+        // Pages of an audit that was begun anew repeat what the first attempt read.
+        if twice && !self.audits.repeated(stage, page.member) {
+            let story = format!("{name} has it more than once, {} (revision {})", stage_name(stage), page.revision);
+            self.report("duplicate_order", key, sighting, Some(page.revision), story);
+        }
+        self.compare_content(key, sighting, Some(page.revision), &format!("at {name}, {},", stage_name(stage)));
+    }
+
+    /// Whether the record says what was ordered, by whom and for which event.
+    fn compare_content(&mut self, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, place: &str) {
+        let Some(order) = self.orders.get(&key).filter(|order| order.content != 0) else { return };
+        let (user, event) = (order.user, order.event);
+        let same = order.content == content_of(sighting.purchase)
+            && user == self.users.number(sighting.user)
+            && event == self.events.number(sighting.event);
+        if !same {
+            let lines = sighting.purchase.tickets.iter().map(|line| format!("{} {}", line.quantity, line.kind));
+            let stored = lines.collect::<Vec<_>>().join(" + ");
+            let (ordered_by, ordered_for) = (self.users.name(user), self.events.name(event));
+            let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
+            let story = format!(
+                "{ordered_by} ordered it for event {ordered_for}; {place} it is a purchase of {stored} by {user} for event {event}, which is not what was ordered"
+            );
+            self.report("altered_order", key, sighting, revision, story);
+        }
+    }
+
+    fn report(&mut self, kind: &'static str, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, story: String) {
+        let order = self.order_id(key);
+        let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
+        let anomaly = Anomaly {
+            story: vec![format!("Order {order}: {story}.")],
+            severity: 1,
+            revision,
+            keys: vec![self.keys.purchase(user, event).to_text()],
+            orders: vec![order],
+            ..Anomaly::default()
+        };
+        self.anomalies.add(kind, self.now, anomaly);
+    }
+
+    /// The order of this run that an element belongs to.
+    fn order_key(&self, purchase: &Purchase) -> Option<OrderKey> {
+        let id: OrderId = purchase.id.as_deref()?.parse().ok()?;
+        (id.run == self.run_tag).then_some(id.key)
+    }
+
+    fn order_id(&self, key: OrderKey) -> String {
+        OrderId { run: self.run_tag.clone(), key }.to_string()
+    }
+}

@@ -1,0 +1,274 @@
+//! Revenue, counted three ways that must agree to the cent, for each event:
+//!
+//! * counters: Σ price × (total − current) over its tickets;
+//! * records: Σ price × quantity over the purchases in the data;
+//! * receipts: Σ what buyers were told they paid, plus the orders whose buyers were told nothing certain but which the data
+//!   have (resolved by order id), plus purchases that are not of this run.
+//!
+//! Source: query 2 of the original TickETCD (total revenue per event type) and double-entry book-keeping. Counters and
+//! records are compared at the last revision of the log, which writes both at once. Receipts are compared only when the
+//! record is whole: of a record that was cut off, the log may end before the last receipt.
+//!
+//! Sums are `i128`: no amount of sales overflows them.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::super::anomalies::{Anomalies, evidence, one_reason};
+use super::super::verdict::{Anomaly, Finding, RevenueRow};
+use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
+use crate::history::call::{OrderClosed, OrderOutcome, OrderPlaced};
+use crate::history::event::Event;
+use crate::history::run_info::{RunInfo, StockLayout};
+use crate::model::records::{Purchase, Ticket};
+use crate::model::{Blob, Nanos, OrderId, OrderKey, Revision};
+
+const NAME: &str = "revenue";
+
+/// What an event type is called whose event has no record.
+const NO_TYPE: &str = "(no event record)";
+
+/// The check.
+#[derive(Debug)]
+pub struct Revenue {
+    run_tag: Box<str>,
+    layout: StockLayout,
+    books: FxHashMap<Blob, Book>,
+    /// Orders that are open, or that ended without anything certain, with their event and, when the data have them, their
+    /// value in cents.
+    uncertain: FxHashMap<OrderKey, (Blob, i128)>,
+    receipts: u64,
+    revisions: u64,
+    last_revision: Revision,
+    last_acknowledged: Revision,
+    has_hole: bool,
+    /// Lines without the price they were sold at, as the original wrote them.
+    unpriced_lines: u64,
+    repriced_tickets: u64,
+    now: Nanos,
+}
+
+/// The sums of one event, in cents.
+#[derive(Debug, Default)]
+struct Book {
+    event_type: Option<Box<str>>,
+    counters: i128,
+    records: i128,
+    receipts: i128,
+    other: i128,
+}
+
+impl Revenue {
+    /// The check for this run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            run_tag: info.run_tag.as_str().into(),
+            layout: info.layout,
+            books: FxHashMap::default(),
+            uncertain: FxHashMap::default(),
+            receipts: 0,
+            revisions: 0,
+            last_revision: 0,
+            last_acknowledged: 0,
+            has_hole: false,
+            unpriced_lines: 0,
+            repriced_tickets: 0,
+            now: 0,
+        }
+    }
+}
+
+impl Check for Revenue {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(Event::OrderPlaced(placed)) => self.placed(placed),
+            Observation::Event(Event::OrderClosed(closed)) => self.closed(closed),
+            Observation::Revision(revision) => self.revision(revision),
+            _ => {}
+        }
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let mut unknown: FxHashMap<&Blob, i128> = FxHashMap::default();
+        for (event, cents) in self.uncertain.values().filter(|(_, cents)| *cents != 0) {
+            *unknown.entry(event).or_default() += cents;
+        }
+        let mut reasons = self.reasons(end);
+        let mut anomalies = Anomalies::new();
+        let judged = !self.has_hole && end.missing_revisions == 0;
+        let whole = judged && end.complete && self.last_acknowledged <= self.last_revision && self.unpriced_lines == 0;
+        let counted = judged && self.layout == StockLayout::Plain && self.unpriced_lines == 0 && self.repriced_tickets == 0;
+        let mut events: Vec<(&Blob, &Book)> = self.books.iter().collect();
+        events.sort_unstable_by_key(|(event, _)| *event);
+        for (event, book) in &events {
+            let told = book.receipts + unknown.get(event).copied().unwrap_or(0) + book.other;
+            if counted && book.counters != book.records {
+                let (left, right) = (("the ticket counters", book.counters), ("the purchase records", book.records));
+                anomalies.add("counters_differ_from_records", self.now, self.mismatch(end, event, left, right));
+            }
+            if whole && told != book.records {
+                let (left, right) = (("the receipts and resolved orders", told), ("the purchase records", book.records));
+                anomalies.add("receipts_differ_from_records", self.now, self.mismatch(end, event, left, right));
+            }
+        }
+        let rows = table(&events, &unknown, &mut reasons);
+        let counts = evidence([
+            ("events", self.books.len() as u64),
+            ("receipts", self.receipts),
+            ("unknown_applied", self.uncertain.values().filter(|(_, cents)| *cents != 0).count() as u64),
+            ("revisions", self.revisions),
+        ]);
+        Finding { revenue: rows, ..anomalies.into_finding(NAME, counts, one_reason(&reasons)) }
+    }
+}
+
+impl Revenue {
+    fn placed(&mut self, placed: &OrderPlaced) {
+        self.uncertain.entry(placed.order).or_insert_with(|| (placed.event.clone(), 0));
+        self.now = self.now.max(placed.sent);
+    }
+
+    fn closed(&mut self, closed: &OrderClosed) {
+        self.now = self.now.max(closed.done);
+        if closed.outcome == OrderOutcome::Unknown {
+            return;
+        }
+        let Some((event, _)) = self.uncertain.remove(&closed.order) else { return };
+        if let OrderOutcome::Sold { revision } = closed.outcome {
+            self.receipts += 1;
+            self.last_acknowledged = self.last_acknowledged.max(revision);
+            self.books.entry(event).or_default().receipts += i128::from(closed.paid.0);
+        }
+    }
+
+    fn revision(&mut self, revision: &SequencedRevision<'_>) {
+        self.has_hole |= revision.missing_before > 0;
+        self.revisions += 1;
+        (self.last_revision, self.now) = (revision.revision, self.now.max(revision.at));
+        for change in &revision.changes {
+            match change {
+                ShopChange::Event { event, before, after } => {
+                    // Its type stays known when the event is deleted: what was sold was sold.
+                    if let Some(record) = after.as_ref().or(before.as_ref()) {
+                        self.books.entry(event.clone()).or_default().event_type = Some(record.kind.as_str().into());
+                    }
+                }
+                ShopChange::Ticket { event, before, after, .. } => {
+                    if let (Some(before), Some(after)) = (before, after) {
+                        self.repriced_tickets += u64::from(before.price != after.price);
+                    }
+                    self.books.entry(event.clone()).or_default().counters += sold(after.as_ref()) - sold(before.as_ref());
+                }
+                ShopChange::Purchases { event, added, removed, .. } => {
+                    for purchase in added {
+                        self.record(event, purchase, 1);
+                    }
+                    for purchase in removed {
+                        self.record(event, purchase, -1);
+                    }
+                }
+                ShopChange::Malformed { .. } | ShopChange::Other => {}
+            }
+        }
+    }
+
+    fn record(&mut self, event: &Blob, purchase: &Purchase, sign: i128) {
+        let mut cents = 0;
+        for line in &purchase.tickets {
+            match line.price {
+                Some(price) => cents += sign * price.times(line.quantity),
+                None => self.unpriced_lines += 1,
+            }
+        }
+        let book = self.books.entry(event.clone()).or_default();
+        book.records += cents;
+        let id = purchase.id.as_deref().and_then(|id| id.parse::<OrderId>().ok());
+        match id.filter(|id| id.run == self.run_tag) {
+            None => book.other += cents,
+            Some(id) => {
+                if let Some((_, resolved)) = self.uncertain.get_mut(&id.key) {
+                    *resolved += cents;
+                }
+            }
+        }
+    }
+
+    fn reasons(&self, end: &End<'_>) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let mut when = |so: bool, reason: &str| {
+            if so {
+                reasons.push(reason.to_owned());
+            }
+        };
+        when(self.revisions == 0, "no revision was delivered");
+        when(self.receipts == 0, "nobody was told that they bought anything");
+        when(self.has_hole || end.missing_revisions > 0, "the log of revisions has a hole");
+        when(!end.complete, "the record was cut off, so receipts cannot be held against records");
+        when(self.last_acknowledged > self.last_revision, "the log ends before the last receipt");
+        when(self.layout != StockLayout::Plain, "the stock is not in the ticket counters alone");
+        when(self.unpriced_lines > 0, "some purchases do not say at what price");
+        when(self.repriced_tickets > 0, "ticket prices were changed, so counters do not say what was paid");
+        reasons
+    }
+
+    fn mismatch(&self, end: &End<'_>, event: &Blob, (one, left): (&str, i128), (two, right): (&str, i128)) -> Anomaly {
+        let key = end.keys.event(event.to_text()).to_text();
+        let (more, less, difference) = if left > right { (one, two, left - right) } else { (two, one, right - left) };
+        Anomaly {
+            story: vec![
+                format!("At revision {} of {key}, {one} say {} and {two} say {}.", self.last_revision, money(left), money(right)),
+                format!("By {more} it earned {} more than by {less}.", money(difference)),
+            ],
+            severity: u64::try_from(difference).unwrap_or(u64::MAX),
+            revision: Some(self.last_revision),
+            keys: vec![key],
+            ..Anomaly::default()
+        }
+    }
+}
+
+/// What the counters of a ticket say was earned, in cents.
+fn sold(ticket: Option<&Ticket>) -> i128 {
+    ticket.map_or(0, |ticket| i128::from(ticket.price.0) * (i128::from(ticket.total_quantity) - i128::from(ticket.current_quantity)))
+}
+
+/// Cents as an amount.
+fn money(cents: i128) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
+}
+
+/// The sums by event type. Sums too large for the table are cut to what fits, and that is a reason not to trust it.
+fn table(events: &[(&Blob, &Book)], unknown: &FxHashMap<&Blob, i128>, reasons: &mut Vec<String>) -> Vec<RevenueRow> {
+    let mut sums: BTreeMap<&str, [i128; 5]> = BTreeMap::new();
+    for (event, book) in events {
+        let unknown = unknown.get(event).copied().unwrap_or(0);
+        let row = sums.entry(book.event_type.as_deref().unwrap_or(NO_TYPE)).or_default();
+        for (sum, cents) in row.iter_mut().zip([book.counters, book.records, book.receipts, unknown, book.other]) {
+            *sum += cents;
+        }
+    }
+    let mut fit = |cents: i128| {
+        i64::try_from(cents).unwrap_or_else(|_| {
+            reasons.push("a sum does not fit the table".to_owned());
+            if cents < 0 { i64::MIN } else { i64::MAX }
+        })
+    };
+    let mut row = |(event_type, [counters, records, receipts, unknown, other]): (&str, [i128; 5])| RevenueRow {
+        event_type: event_type.to_owned(),
+        counters_cents: fit(counters),
+        records_cents: fit(records),
+        receipts_cents: fit(receipts),
+        unknown_cents: fit(unknown),
+        other_cents: fit(other),
+    };
+    sums.into_iter().map(&mut row).collect()
+}
