@@ -4,20 +4,20 @@ use std::path::Path;
 
 use super::Check;
 use super::engine::{Judge, Judgement};
+use super::shop::conservation::Conservation;
+use super::shop::oversell::Oversell;
 use crate::history::reader::{HistoryError, HistoryReader};
 use crate::history::run_dir::{RunDir, RunDirError};
 use crate::history::run_info::RunInfo;
 
 /// Every check a recorded run is judged by, beside the judge's own.
 pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    let _ = info;
-    Vec::new()
+    vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info))]
 }
 
 /// The checks that are cheap enough to be made while the load runs.
 pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    let _ = info;
-    Vec::new()
+    vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info))]
 }
 
 /// A run directory cannot be judged.
