@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::run::RunError;
+
 /// How a command that did its work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -63,6 +65,17 @@ impl Failure {
             Self::Usage(_) => 64,
             Self::Invalid(_) => 4,
             Self::Internal(_) => 70,
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Directory(_) => Self::Usage(error.to_string()),
+            RunError::Release(ref release) if release.is_usage() => Self::Usage(error.to_string()),
+            RunError::Release(_) | RunError::Invalid(_) => Self::Invalid(error.to_string()),
+            RunError::Internal(text) => Self::Internal(text),
         }
     }
 }

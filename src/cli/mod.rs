@@ -9,6 +9,8 @@ mod etcd;
 mod exit;
 mod history;
 mod leash;
+mod matrix;
+mod outcome;
 mod output;
 mod rerun;
 mod run;

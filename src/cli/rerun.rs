@@ -1,10 +1,34 @@
-//! `ticketcd rerun`.
+//! `ticketcd rerun`: run again what a run directory records.
 
+use std::path::PathBuf;
+
+use ticketcd_judge::history::run_dir::RunDir;
+
+use super::outcome::Judged;
+use super::run::{RunFlags, sell};
 use super::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The directory of a run: reports/NAME-TIME
+    run_dir: PathBuf,
+    /// Write to this directory, which must be new or empty [default: reports/NAME-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Stop the load as soon as a check that runs meanwhile finds a violation
+    #[arg(long)]
+    fail_fast: bool,
+    #[command(flatten)]
+    judged: Judged,
+}
 
-pub(super) async fn execute(_args: Args) -> Result<Exit, Failure> {
-    todo!()
+pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
+    let directory = &args.run_dir;
+    let info =
+        RunDir::new(directory).read_info().map_err(|error| Failure::Usage(format!("cannot rerun {}: {error}", directory.display())))?;
+    let scenario = RunDir::new(directory).scenario();
+    // The version that ran then, not the one that would be chosen today.
+    let flags =
+        RunFlags { seed: Some(info.seed), out: args.out, etcd: vec![info.etcd.path], fail_fast: args.fail_fast, ..RunFlags::default() };
+    sell(&scenario.display().to_string(), &flags, &args.judged).await
 }

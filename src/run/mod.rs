@@ -1,1 +1,79 @@
 //! The one place where all of it meets: a run from beginning to end.
+//!
+//! [`run`] prepares what can fail before anything is started, [`conduct`] starts the cluster and goes through the phases,
+//! and what is left in the run directory is judged by the same code that `ticketcd check` uses.
+
+pub mod directory;
+pub mod interrupt;
+pub mod progress;
+
+mod close;
+mod cluster;
+mod conduct;
+mod fail_fast;
+mod files;
+mod host;
+mod phases;
+mod sell;
+mod setup;
+mod unanswered;
+
+use std::path::PathBuf;
+
+use crate::release;
+use crate::report::{self, RunResult};
+use crate::scenario::types::Scenario;
+
+pub use setup::RunError;
+use setup::Setup;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The scenario, overrides applied.
+    pub scenario: Scenario,
+    /// The seed of the plan.
+    pub seed: u64,
+    /// Where to write; `reports/NAME-TIME` when it is not given.
+    pub directory: Option<PathBuf>,
+    /// Whether the load stops as soon as a check that runs meanwhile finds a violation.
+    pub fail_fast: bool,
+}
+
+/// A run that is over and judged.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What came of it.
+    pub result: RunResult,
+    /// Where it is recorded.
+    pub directory: PathBuf,
+}
+
+/// Runs a scenario and judges it. Ctrl-C ends the load, heals what is broken and judges what there is.
+///
+/// # Errors
+/// When nothing could be run, with nothing changed; or when the record could not be kept.
+pub async fn run(options: RunOptions) -> Result<Finished, RunError> {
+    let wanted = options.scenario.cluster.etcd.clone();
+    let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
+    let etcd = etcd.await.map_err(|error| RunError::Internal(error.to_string()))??;
+    let setup = Setup::new(options, etcd)?;
+    let conducted = conduct::conduct(&setup).await;
+    let directory = setup.directory.clone();
+    // The record is worth judging even when it could not be completed.
+    let judged = tokio::task::spawn_blocking(move || {
+        let report = report::build(&directory)?;
+        report::write(&report, &directory).map(|()| report.result)
+    });
+    let judged = judged.await.map_err(|error| RunError::Internal(error.to_string()))?;
+    match (conducted, judged) {
+        (Ok(()), Ok(result)) => Ok(Finished { result, directory: setup.directory }),
+        // A violation that was found stands, whatever happened to us afterwards.
+        (Err(trouble), Ok(result)) if result.verdict == report::RunVerdict::Violation => {
+            tracing::error!("{trouble}");
+            Ok(Finished { result, directory: setup.directory })
+        }
+        (Err(trouble), _) => Err(trouble),
+        (Ok(()), Err(error)) => Err(RunError::Internal(format!("cannot judge {}: {error}", setup.directory.display()))),
+    }
+}

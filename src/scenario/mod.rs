@@ -4,10 +4,10 @@
 //! types know (`read`), and what it says makes sense together (`validate`). Overrides of the command line go through the
 //! same gates and are named as such.
 
-pub mod streams;
 pub mod expectation;
 pub mod library;
 pub mod limits;
+pub mod streams;
 pub mod types;
 pub mod units;
 

@@ -79,6 +79,11 @@ impl RunDir {
         self.path.join("result.json")
     }
 
+    /// Latency histograms, an HDR interval log.
+    pub fn latency_log(&self) -> PathBuf {
+        self.path.join("latency.hlog")
+    }
+
     /// The directory of the members' logs.
     pub fn members(&self) -> PathBuf {
         self.path.join("members")

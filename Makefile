@@ -1,0 +1,39 @@
+# `make demo` and `make test` need git, a C compiler, make and Rust; everything else they get themselves.
+
+CARGO ?= cargo
+ETCD_GOOD ?= latest
+ETCD_BAD ?= 3.5.1
+TICKETCD = target/debug/ticketcd
+
+.PHONY: demo test build etcd check format schemas clean
+
+demo: build
+	$(TICKETCD) etcd install $(ETCD_GOOD)
+	$(TICKETCD) demo
+
+test: build etcd
+	$(CARGO) test --workspace
+
+build:
+	$(CARGO) build
+
+# The newest known-good release for the tests that sell, and a known-bad one that must be convicted.
+etcd: build
+	$(TICKETCD) etcd install $(ETCD_GOOD)
+	$(TICKETCD) etcd install $(ETCD_BAD)
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+format:
+	$(CARGO) fmt --all
+
+# The published schemas; a test holds them against the types.
+schemas: build
+	$(TICKETCD) schema scenario > docs/scenario.schema.json
+	$(TICKETCD) schema result > docs/result.schema.json
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,58 @@
+//! Several strategies or versions of etcd: the same plan for each, one table.
+
+use std::fs;
+
+use crate::report::matrix::{MatrixRow, render, worst};
+use crate::report::summary;
+use crate::run::{self, RunOptions, directory};
+use crate::scenario;
+
+use super::outcome::{Judged, exit_of};
+use super::output::print;
+use super::run::{RunFlags, overrides};
+use super::{Exit, Failure};
+
+/// Runs the scenario with every strategy on every version.
+pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Judged) -> Result<Exit, Failure> {
+    if judged.expect.is_some() {
+        return Err(Failure::Usage("--expect is about one run; name one strategy and one version of etcd with it".to_owned()));
+    }
+    let mut plans = Vec::new();
+    for etcd in either(&flags.etcd) {
+        for strategy in either(&flags.strategy) {
+            let scenario = scenario::load(name, &overrides(flags, strategy, etcd)).map_err(|error| Failure::Usage(error.to_string()))?;
+            plans.push((format!("{}-{}", plans.len() + 1, strategy.unwrap_or("run")), scenario));
+        }
+    }
+    let parent = match &flags.out {
+        Some(path) => directory::create(path),
+        None => directory::create_default("matrix"),
+    };
+    let parent = parent.map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut rows: Vec<MatrixRow> = Vec::new();
+    for (directory, scenario) in plans {
+        let options = RunOptions { scenario, seed, directory: Some(parent.join(&directory)), fail_fast: flags.fail_fast };
+        let finished = run::run(options).await?;
+        eprintln!("{}", summary::brief(&finished.result));
+        eprintln!("{}\n", summary::last_line(&finished.result, &finished.directory));
+        rows.push(MatrixRow::new(&finished.result, directory));
+        let text = serde_json::to_string_pretty(&rows).map_err(|error| Failure::Internal(error.to_string()))?;
+        let path = parent.join("matrix.json");
+        fs::write(&path, &text).map_err(|error| Failure::Invalid(format!("cannot write {}: {error}", path.display())))?;
+        if finished.result.interrupted {
+            break;
+        }
+    }
+    if judged.json {
+        print(&serde_json::to_string_pretty(&rows).map_err(|error| Failure::Internal(error.to_string()))?)?;
+    } else {
+        print(&render(&rows))?;
+    }
+    print(&format!("seed {seed} · {}/matrix.json", parent.display()))?;
+    Ok(exit_of(worst(&rows)))
+}
+
+/// Each of the values, or none once.
+fn either(values: &[String]) -> Vec<Option<&str>> {
+    if values.is_empty() { vec![None] } else { values.iter().map(|value| Some(value.as_str())).collect() }
+}

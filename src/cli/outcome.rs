@@ -1,0 +1,54 @@
+//! How a judged run is shown, and the exit code it ends with.
+
+use std::path::Path;
+
+use crate::report::decide::is_met;
+use crate::report::{RunResult, summary};
+use crate::scenario::Expectation;
+
+use super::output::print;
+use super::{Exit, Failure};
+
+/// Flags of every command that ends with a verdict.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct Judged {
+    /// Exit with 0 when the run ends like this, with 5 otherwise: pass, violation, violation:CHECK, unknown, objective_missed or invalid
+    #[arg(long, value_name = "VERDICT")]
+    pub expect: Option<Expectation>,
+    /// Print the result as JSON on standard output instead of the summary
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shows a result and turns it into an exit code.
+pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) -> Result<Exit, Failure> {
+    let text = if judged.json {
+        serde_json::to_string_pretty(result).map_err(|error| Failure::Internal(format!("cannot write the result as JSON: {error}")))?
+    } else {
+        format!("{}\n{}\n", summary::render(result), summary::last_line(result, directory))
+    };
+    print(&text)?;
+    if judged.json {
+        eprintln!("{}", summary::last_line(result, directory));
+    }
+    if result.interrupted && result.exit_code == Exit::Interrupted.code() {
+        return Ok(Exit::Interrupted);
+    }
+    if let Some(expectation) = &judged.expect {
+        let met = is_met(expectation, result.verdict, &result.checks);
+        return Ok(if met { Exit::Pass } else { Exit::Unexpected });
+    }
+    Ok(exit_of(result.exit_code))
+}
+
+/// The exit of a result's exit code.
+pub(super) fn exit_of(code: u8) -> Exit {
+    match code {
+        0 => Exit::Pass,
+        1 => Exit::Violation,
+        3 => Exit::ObjectiveMissed,
+        4 => Exit::Invalid,
+        130 => Exit::Interrupted,
+        _ => Exit::Unknown,
+    }
+}

@@ -1,0 +1,150 @@
+//! From a run directory to its result: one pass over the record, for the checks and the statistics together.
+
+use std::fs::{self, File};
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use ticketcd_judge::check::engine::Judge;
+use ticketcd_judge::check::standard::standard_checks;
+use ticketcd_judge::history::reader::{HistoryError, HistoryReader, Tail};
+use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
+use ticketcd_judge::history::run_info::RunInfo;
+use ticketcd_judge::model::Nanos;
+
+use super::decide::decide;
+use super::latency;
+use super::result::{FaultResult, MemberResult, RunResult, SCHEMA_VERSION};
+use super::statistics::Statistics;
+use super::windows::FaultStory;
+
+/// A run directory cannot be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file is missing or cannot be read or written.
+    #[error("{}: {error}", .path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: std::io::Error,
+    },
+    /// It is no run directory, or one of another format.
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+    /// Its history cannot be read.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+/// A result with what belongs beside it in the directory.
+pub struct Report {
+    /// The result.
+    pub result: RunResult,
+    statistics: Statistics,
+}
+
+/// Judges a run directory and gathers its statistics.
+///
+/// # Errors
+/// When the directory holds no record that can be read. A record that was cut off is judged as far as it goes.
+pub fn build(directory: &Path) -> Result<Report, ReportError> {
+    let run = RunDir::new(directory);
+    let info = run.read_info()?;
+    let mut judge = Judge::new(&info, standard_checks(&info));
+    let mut statistics = Statistics::default();
+    let mut reader = HistoryReader::open(&run.history())?;
+    for event in reader.by_ref() {
+        let event = event?;
+        statistics.observe(&event);
+        judge.observe(&event);
+    }
+    let mut notes = Vec::new();
+    if let Tail::CutOff { bytes } = reader.tail() {
+        notes.push(format!("The last {bytes} bytes of the history are no whole frame and were left out."));
+    }
+    if !statistics.ended {
+        notes.push("The record has no end: the run was killed. It is judged as far as it goes.".to_owned());
+    }
+    let mut judgement = judge.finish(Some(directory));
+    let revenue = judgement.findings.iter_mut().flat_map(|finding| std::mem::take(&mut finding.revenue)).collect();
+    let decision = decide(&judgement.findings, &statistics);
+    let result = RunResult {
+        schema_version: SCHEMA_VERSION,
+        verdict: decision.verdict,
+        reasons: decision.reasons,
+        exit_code: decision.exit_code,
+        interrupted: statistics.interrupted,
+        load: statistics.load(),
+        latency: latency::lines(&statistics.samples, &statistics.timeline.windows()),
+        faults: faults(&statistics),
+        checks: judgement.findings,
+        revenue,
+        notes,
+        ..describe(info)
+    };
+    Ok(Report { result, statistics })
+}
+
+/// Writes `result.json` and `latency.hlog` into the directory.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn write(report: &Report, directory: &Path) -> Result<(), ReportError> {
+    let path = RunDir::new(directory).result();
+    let text = serde_json::to_vec_pretty(&report.result).map_err(std::io::Error::other);
+    text.and_then(|text| fs::write(&path, text)).map_err(|error| ReportError::File { path, error })?;
+    let path = RunDir::new(directory).latency_log();
+    let windows = report.statistics.timeline.windows();
+    let log = File::create(&path).and_then(|file| latency::write_log(BufWriter::new(file), &report.statistics.samples, &windows));
+    log.map_err(|error| ReportError::File { path, error })
+}
+
+/// What `run.json` already says, with everything else empty.
+fn describe(info: RunInfo) -> RunResult {
+    let members = info.members.iter().map(|member| MemberResult {
+        name: member.name.clone(),
+        id: format!("{:x}", member.member_id),
+        log: member.log.clone(),
+    });
+    RunResult {
+        schema_version: SCHEMA_VERSION,
+        verdict: super::result::RunVerdict::Unknown,
+        reasons: Vec::new(),
+        exit_code: 2,
+        interrupted: false,
+        seed: info.seed,
+        scenario: info.scenario,
+        scenario_sha256: info.scenario_sha256,
+        expected: info.expect,
+        strategy: info.strategy,
+        layout: info.layout,
+        started: info.started,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        etcd_version: info.etcd.version.clone(),
+        members: members.collect(),
+        etcd: info.etcd,
+        host: info.host,
+        load: super::statistics::LoadResult::default(),
+        latency: Vec::new(),
+        faults: Vec::new(),
+        checks: Vec::new(),
+        revenue: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn faults(statistics: &Statistics) -> Vec<FaultResult> {
+    let origin = statistics.timeline.load().map_or(0, |load| load.from);
+    let since = |at: Nanos| (at as f64 - origin as f64) / 1e9;
+    let tell = |story: &FaultStory| FaultResult {
+        kind: story.kind.clone(),
+        target: story.target.clone(),
+        members: story.members.clone(),
+        start_seconds: story.from.map(since),
+        end_seconds: story.until.map(since),
+        what_happened: [&story.injected, &story.healed].into_iter().flatten().cloned().collect::<Vec<_>>().join("; then "),
+        effects: story.effects.clone(),
+        trouble: story.trouble.clone(),
+    };
+    statistics.timeline.faults.iter().map(tell).collect()
+}

@@ -1,0 +1,200 @@
+//! Latency on both clocks: service time from when a request was sent, response time from when it was meant to be sent, so
+//! that a stall delays, and is seen to delay, everything that was due meanwhile (no coordinated omission).
+
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2Serializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::model::Nanos;
+
+use super::windows::Window;
+
+/// The largest latency a histogram holds apart: an hour, in microseconds.
+const MICROSECONDS_MAX: u64 = 3_600_000_000;
+
+/// One finished operation. Kept small: there are millions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was meant to start.
+    pub due: Nanos,
+    /// From sent to done, microseconds.
+    pub service_us: u32,
+    /// From due to done, microseconds.
+    pub response_us: u32,
+    /// What it was.
+    pub purpose: Purpose,
+    /// Whether it was an order that was sold.
+    pub sold: bool,
+}
+
+impl Sample {
+    /// A sample from an operation's three moments.
+    pub fn new(purpose: Purpose, due: Nanos, sent: Nanos, done: Nanos, sold: bool) -> Self {
+        let microseconds = |from: Nanos| u32::try_from(done.saturating_sub(from) / 1000).unwrap_or(u32::MAX);
+        Self { due, service_us: microseconds(sent), response_us: microseconds(due.min(sent)), purpose, sold }
+    }
+}
+
+/// Which clock a latency was taken on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// From when the operation was sent.
+    Service,
+    /// From when the operation was meant to be sent.
+    Response,
+}
+
+/// Percentiles of one kind of operation in one window on one clock. Milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LatencyLine {
+    /// What was timed: `purchase`, `search`, …
+    pub operation: Purpose,
+    /// `steady` is the whole counted load; then `before fault 1`, `during fault 1`, `after fault 1`, …
+    pub phase: String,
+    /// Which clock.
+    pub clock: Clock,
+    /// Operations.
+    pub count: u64,
+    /// Of these, orders sold a second.
+    pub sold_per_second: f64,
+    /// Median.
+    pub p50_ms: f64,
+    /// 90th percentile.
+    pub p90_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
+    /// 99.9th percentile.
+    pub p999_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
+}
+
+/// All latency of a run: a line for every operation, window and clock that saw any.
+pub fn lines(samples: &[Sample], windows: &[Window]) -> Vec<LatencyLine> {
+    let mut lines = Vec::new();
+    for window in windows {
+        for operation in operations(samples) {
+            for clock in [Clock::Response, Clock::Service] {
+                let within: Vec<&Sample> = select(samples, window, operation).collect();
+                if within.is_empty() {
+                    continue;
+                }
+                let sold = within.iter().filter(|sample| sample.sold).count();
+                let seconds = (window.until - window.from) as f64 / 1e9;
+                let histogram = histogram(within.into_iter(), clock);
+                lines.push(line(operation, &window.name, clock, &histogram, sold as f64 / seconds));
+            }
+        }
+    }
+    lines
+}
+
+/// Writes every window's histograms as an HDR interval log, tagged `operation.clock.window`, in microseconds.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_log(mut output: impl Write, samples: &[Sample], windows: &[Window]) -> std::io::Result<()> {
+    let mut serializer = V2Serializer::new();
+    let mut log = IntervalLogWriterBuilder::new()
+        .add_comment("microseconds; a tag is operation.clock.window; times count from the start of the run")
+        .with_base_time(SystemTime::UNIX_EPOCH)
+        .begin_log_with(&mut output, &mut serializer)?;
+    for window in windows {
+        for operation in operations(samples) {
+            for (clock, clock_name) in [(Clock::Response, "response"), (Clock::Service, "service")] {
+                let histogram = histogram(select(samples, window, operation), clock);
+                if histogram.is_empty() {
+                    continue;
+                }
+                let name = format!("{}.{clock_name}.{}", name_of(operation), window.name.replace(' ', "_"));
+                let start = Duration::from_nanos(window.from);
+                let length = Duration::from_nanos(window.until - window.from);
+                log.write_histogram(&histogram, start, length, Tag::new(&name))
+                    .map_err(|error| std::io::Error::other(format!("{error:?}")))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name of a kind of operation, as in results.
+pub fn name_of(operation: Purpose) -> String {
+    serde_json::to_value(operation).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn operations(samples: &[Sample]) -> Vec<Purpose> {
+    let all = [Purpose::Purchase, Purpose::Search, Purpose::Orders, Purpose::Revenue, Purpose::Cancel, Purpose::RangeGuard];
+    all.into_iter().filter(|operation| samples.iter().any(|sample| sample.purpose == *operation)).collect()
+}
+
+fn select<'a>(samples: &'a [Sample], window: &'a Window, operation: Purpose) -> impl Iterator<Item = &'a Sample> {
+    samples.iter().filter(move |sample| sample.purpose == operation && (window.from..window.until).contains(&sample.due))
+}
+
+fn histogram<'a>(samples: impl Iterator<Item = &'a Sample>, clock: Clock) -> Histogram<u64> {
+    let mut histogram = Histogram::new_with_bounds(1, MICROSECONDS_MAX, 3).unwrap_or_else(|_| unreachable!("constant bounds are valid"));
+    for sample in samples {
+        histogram.saturating_record(u64::from(match clock {
+            Clock::Service => sample.service_us,
+            Clock::Response => sample.response_us,
+        }));
+    }
+    histogram
+}
+
+fn line(operation: Purpose, phase: &str, clock: Clock, histogram: &Histogram<u64>, sold_per_second: f64) -> LatencyLine {
+    let quantile = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1000.0;
+    LatencyLine {
+        operation,
+        phase: phase.to_owned(),
+        clock,
+        count: histogram.len(),
+        sold_per_second,
+        p50_ms: quantile(0.5),
+        p90_ms: quantile(0.9),
+        p99_ms: quantile(0.99),
+        p999_ms: quantile(0.999),
+        max_ms: histogram.max() as f64 / 1000.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steady() -> Window {
+        Window { name: "steady".to_owned(), from: 0, until: 1_000_000_000 }
+    }
+
+    #[test]
+    fn an_operation_that_started_late_is_slow_on_the_response_clock_only() {
+        let samples = [Sample::new(Purpose::Purchase, 1_000_000, 9_000_000, 10_000_000, true)];
+        let lines = lines(&samples, &[steady()]);
+        let of = |clock| lines.iter().find(|line| line.clock == clock).unwrap();
+        assert_eq!(of(Clock::Service).max_ms, 1.0);
+        assert!((of(Clock::Response).max_ms - 9.0).abs() < 0.01);
+        assert_eq!(of(Clock::Response).sold_per_second, 1.0);
+    }
+
+    #[test]
+    fn operations_belong_to_the_window_they_were_due_in() {
+        let samples = [Sample::new(Purpose::Search, 2_000_000_000, 2_000_000_000, 2_000_100_000, false)];
+        assert!(lines(&samples, &[steady()]).is_empty());
+    }
+
+    #[test]
+    fn the_log_can_be_read_back() {
+        use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+        let samples = [Sample::new(Purpose::Purchase, 0, 0, 5_000_000, true)];
+        let mut log = Vec::new();
+        write_log(&mut log, &samples, &[steady()]).unwrap();
+        let intervals = IntervalLogIterator::new(&log).filter(|entry| matches!(entry, Ok(LogEntry::Interval(_)))).count();
+        assert_eq!(intervals, 2);
+    }
+}

@@ -1,0 +1,116 @@
+//! `result.json`: the outcome of a run for programs. Its schema is published with `ticketcd schema result`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ticketcd_judge::check::verdict::{Finding, RevenueRow};
+use ticketcd_judge::history::run_info::{EtcdInfo, HostInfo, StockLayout};
+
+use super::latency::LatencyLine;
+use super::statistics::LoadResult;
+
+/// Version of the shape of `result.json`. It grows when a field changes its meaning or goes; new fields may come any time.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The content of `result.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunResult {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// How the run ended.
+    pub verdict: RunVerdict,
+    /// Why, in sentences; empty for a pass.
+    pub reasons: Vec<String>,
+    /// The process exit code that goes with the verdict, `--expect` not considered.
+    pub exit_code: u8,
+    /// Whether the run was interrupted by Ctrl-C.
+    pub interrupted: bool,
+    /// The seed of the plan. It reproduces what was meant to happen, not how the machine scheduled it.
+    pub seed: u64,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// SHA-256 of the resolved scenario.
+    pub scenario_sha256: String,
+    /// The verdict the scenario expects.
+    pub expected: Option<String>,
+    /// The purchase strategy.
+    pub strategy: String,
+    /// Where the stock is kept.
+    pub layout: StockLayout,
+    /// When the run began, RFC 3339.
+    pub started: String,
+    /// Version of the tool that judged.
+    pub tool_version: String,
+    /// Version of etcd.
+    pub etcd_version: String,
+    /// The etcd build.
+    pub etcd: EtcdInfo,
+    /// The members.
+    pub members: Vec<MemberResult>,
+    /// The machine.
+    pub host: HostInfo,
+    /// How much load there was.
+    pub load: LoadResult,
+    /// How long operations took.
+    pub latency: Vec<LatencyLine>,
+    /// What broke.
+    pub faults: Vec<FaultResult>,
+    /// What was checked.
+    pub checks: Vec<Finding>,
+    /// The revenue of each event type, counted in ways that must agree.
+    pub revenue: Vec<RevenueRow>,
+    /// Remarks that change no verdict but that a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunVerdict {
+    /// Every promise was kept, and there was evidence enough to say so.
+    Pass,
+    /// A promise was broken.
+    Violation,
+    /// Nothing speaks against it, but there is not evidence enough.
+    Unknown,
+    /// Correct, but an objective was missed.
+    ObjectiveMissed,
+    /// The run says nothing: the load was not offered, a fault not applied, the cluster never healthy.
+    Invalid,
+}
+
+/// A member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemberResult {
+    /// `m1`, …
+    pub name: String,
+    /// etcd's id of it, hexadecimal, as etcd prints it.
+    pub id: String,
+    /// Its log, relative to the run directory.
+    pub log: Option<String>,
+}
+
+/// A fault, and what really happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FaultResult {
+    /// `kill`, `partition`, …
+    pub kind: String,
+    /// Its target as the scenario names it.
+    pub target: String,
+    /// The members it hit.
+    pub members: Vec<String>,
+    /// When it was injected, seconds since the steady phase began.
+    pub start_seconds: Option<f64>,
+    /// When it was healed and the members it hit answered again, seconds since the steady phase began.
+    pub end_seconds: Option<f64>,
+    /// What was done, in words.
+    pub what_happened: String,
+    /// What it visibly caused, in words.
+    pub effects: Vec<String>,
+    /// Why it was not injected, or what did not recover.
+    pub trouble: Option<String>,
+}
+
+/// The JSON Schema of `result.json`.
+pub fn result_schema() -> serde_json::Value {
+    schemars::schema_for!(RunResult).to_value()
+}

@@ -1,0 +1,138 @@
+//! Counts of what happened, gathered from the event stream.
+
+use rustc_hash::FxHashMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ticketcd_judge::history::call::{OrderOutcome, Purpose};
+use ticketcd_judge::history::event::{Event, LoadSample, Phase};
+use ticketcd_judge::model::{Nanos, OrderKey};
+
+use super::latency::Sample;
+use super::windows::Timeline;
+
+/// How much load there was, warm-up and calibration not counted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadResult {
+    /// Operations that were due.
+    pub offered: u64,
+    /// Operations that were made, to whatever end.
+    pub achieved: u64,
+    /// Orders sold.
+    pub sold: u64,
+    /// Orders refused because too few tickets were left.
+    pub sold_out: u64,
+    /// Orders given up after conflicts with other buyers.
+    pub conflict: u64,
+    /// Orders refused for another reason, such as a member that could not be reached.
+    pub rejected: u64,
+    /// Orders of which the buyer never learnt what became.
+    pub unknown: u64,
+    /// Operations that were due but not made, because every buyer was busy.
+    pub shed: u64,
+    /// Orders sold a second.
+    pub purchases_per_second: f64,
+    /// Operations made a second, of all kinds.
+    pub operations_per_second: f64,
+    /// The closed-loop rate that shares of a rate refer to, operations a second, if it was measured.
+    pub calibrated_per_second: Option<f64>,
+    /// Seconds that buyers waited for our own recorder, all together: load limited by the harness.
+    pub recorder_wait_seconds: f64,
+    /// Seconds the load lasted.
+    pub seconds: f64,
+}
+
+/// Gathers counts from the event stream.
+#[derive(Default)]
+pub struct Statistics {
+    /// When things happened.
+    pub timeline: Timeline,
+    /// Every finished operation of the counted load.
+    pub samples: Vec<Sample>,
+    /// Orders placed and not closed yet: when due and sent.
+    open: FxHashMap<OrderKey, (Nanos, Nanos)>,
+    outcomes: LoadResult,
+    load: Vec<LoadSample>,
+    /// Reasons why the run is invalid, as the run itself gave them.
+    pub invalid: Vec<String>,
+    /// Whether the run was interrupted by Ctrl-C.
+    pub interrupted: bool,
+    /// Whether the record has its last event.
+    pub ended: bool,
+}
+
+impl Statistics {
+    /// Takes in an event.
+    pub fn observe(&mut self, event: &Event) {
+        self.timeline.observe(event);
+        match event {
+            Event::OrderPlaced(placed) => {
+                self.open.insert(placed.order, (placed.due, placed.sent));
+            }
+            Event::OrderClosed(closed) => {
+                let Some((due, sent)) = self.open.remove(&closed.order) else { return };
+                if !self.counts(due) {
+                    return;
+                }
+                let sold = matches!(closed.outcome, OrderOutcome::Sold { .. });
+                self.samples.push(Sample::new(Purpose::Purchase, due, sent, closed.done, sold));
+                *match &closed.outcome {
+                    OrderOutcome::Sold { .. } => &mut self.outcomes.sold,
+                    OrderOutcome::SoldOut => &mut self.outcomes.sold_out,
+                    OrderOutcome::Rejected { .. } => &mut self.outcomes.rejected,
+                    OrderOutcome::Conflict => &mut self.outcomes.conflict,
+                    OrderOutcome::Unknown => &mut self.outcomes.unknown,
+                } += 1;
+            }
+            Event::QueryClosed(query) if self.counts(query.due) => {
+                self.samples.push(Sample::new(query.purpose, query.due, query.sent, query.done, false));
+            }
+            Event::Load(sample) if self.timeline.began(Phase::Steady).is_some() => self.load.push(sample.clone()),
+            Event::Calibrated(calibrated) => self.outcomes.calibrated_per_second = Some(calibrated.millihertz as f64 / 1000.0),
+            Event::Invalid(invalid) => self.invalid.push(invalid.reason.clone()),
+            Event::Ended(ended) => {
+                self.ended = true;
+                self.interrupted = ended.interrupted;
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an operation due at this moment belongs to the counted load.
+    fn counts(&self, due: Nanos) -> bool {
+        self.timeline.began(Phase::Steady).is_some_and(|steady| due >= steady)
+    }
+
+    /// The load as a whole.
+    pub fn load(&self) -> LoadResult {
+        let seconds = self.timeline.load().map_or(0.0, |load| (load.until - load.from) as f64 / 1e9);
+        let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+        let achieved = self.samples.len() as u64;
+        LoadResult {
+            offered: self.load.iter().map(|sample| sample.offered).sum(),
+            achieved,
+            shed: self.load.iter().map(|sample| sample.shed).sum(),
+            purchases_per_second: rate(self.outcomes.sold),
+            operations_per_second: rate(achieved),
+            recorder_wait_seconds: self.load.iter().map(|sample| sample.recorder_wait).sum::<u64>() as f64 / 1e9,
+            seconds,
+            // An order that was placed but never closed is as unknown as one whose buyer was told so.
+            unknown: self.outcomes.unknown + self.open.values().filter(|(due, _)| self.counts(*due)).count() as u64,
+            ..self.outcomes.clone()
+        }
+    }
+
+    /// Operations offered and shed while no fault was in force or had just been healed.
+    pub fn undisturbed_offer(&self, aftermath: Nanos) -> (u64, u64) {
+        let mut from = self.timeline.began(Phase::Steady).unwrap_or(0);
+        let mut offered = 0;
+        let mut shed = 0;
+        for sample in &self.load {
+            if !self.timeline.disturbed(from, sample.at, aftermath) {
+                offered += sample.offered;
+                shed += sample.shed;
+            }
+            from = sample.at;
+        }
+        (offered, shed)
+    }
+}

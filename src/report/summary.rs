@@ -1,0 +1,313 @@
+//! The summary on the terminal, for somebody who sees the tool for the first time.
+
+use std::fmt::Write;
+
+use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
+use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::model::Cents;
+
+use super::latency::{Clock, name_of};
+use super::result::{FaultResult, RunResult, RunVerdict};
+
+/// Anomalies of one kind tell the same story: the first is told whole.
+const STORY_LINES_MAX: usize = 14;
+/// Faults listed one by one; a crash loop has many more.
+const FAULTS_MAX: usize = 12;
+
+/// Renders the summary, without its last line.
+pub fn render(result: &RunResult) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_all(&mut text, result);
+    text
+}
+
+/// The few lines that matter: verdict, load, the first violation, faults.
+pub fn brief(result: &RunResult) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write_brief(&mut text, result);
+    text
+}
+
+fn write_brief(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    write_verdict(text, result)?;
+    write_load(text, result)?;
+    let violated = result.checks.iter().filter(|finding| finding.verdict == Verdict::Violation).flat_map(|finding| &finding.anomalies);
+    if let Some(group) = violated.min_by_key(|group| (group.consequence_of.is_some(), group.first.revision)) {
+        writeln!(text, "\n  {}", group_title(group))?;
+        write_story(text, &group.first)?;
+    }
+    write_faults(text, &result.faults)
+}
+
+/// The last line of every run: verdict, seed, run directory, and how to run it again.
+pub fn last_line(result: &RunResult, directory: &std::path::Path) -> String {
+    let directory = directory.display();
+    format!("{} · seed {} · {directory} · again: ticketcd rerun {directory}", verdict_word(result.verdict), result.seed)
+}
+
+fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    let members = result.members.len();
+    let plural = if members == 1 { "member" } else { "members" };
+    writeln!(
+        text,
+        "{} · {} · etcd {} · {members} {plural} · seed {}\n",
+        result.scenario, result.strategy, result.etcd_version, result.seed
+    )?;
+    if let Some(defect) = &result.etcd.known_bad {
+        writeln!(text, "  This build of etcd is known to be bad: {defect}\n")?;
+    }
+    write_verdict(text, result)?;
+    if let Some(expected) = &result.expected {
+        writeln!(text, "            this scenario is meant to end with: {expected}")?;
+    }
+    write_load(text, result)?;
+    write_stories(text, result)?;
+    write_faults(text, &result.faults)?;
+    write_latency(text, result)?;
+    write_checks(text, &result.checks)?;
+    write_revenue(text, result)?;
+    if !result.notes.is_empty() {
+        writeln!(text, "\n  Notes")?;
+        for note in &result.notes {
+            writeln!(text, "    {note}")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_verdict(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    writeln!(text, "  {:<9} {}", verdict_word(result.verdict).to_uppercase(), headline(result))?;
+    for reason in &result.reasons {
+        writeln!(text, "            {reason}")?;
+    }
+    Ok(())
+}
+
+fn headline(result: &RunResult) -> &'static str {
+    match result.verdict {
+        RunVerdict::Pass => "No ticket oversold, no order lost or doubled, revenue adds up, all members agree.",
+        RunVerdict::Violation => "A promise was broken:",
+        RunVerdict::Unknown => "Nothing wrong was found, but there is not evidence enough to say that all is well:",
+        RunVerdict::ObjectiveMissed => "Correct, but an objective was missed:",
+        RunVerdict::Invalid => "The run says nothing about the cluster:",
+    }
+}
+
+fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    let load = &result.load;
+    let steady =
+        |clock| result.latency.iter().find(|line| line.operation == Purpose::Purchase && line.phase == "steady" && line.clock == clock);
+    write!(text, "\n  Sold      {} orders in {:.1} s: {:.0} a second", count(load.sold), load.seconds, load.purchases_per_second)?;
+    if let Some(line) = steady(Clock::Response) {
+        write!(
+            text,
+            "; response time p50 {} · p99 {} · max {}",
+            milliseconds(line.p50_ms),
+            milliseconds(line.p99_ms),
+            milliseconds(line.max_ms)
+        )?;
+    }
+    writeln!(text)?;
+    let refused = [(load.sold_out, "sold out"), (load.conflict, "gave up after conflicts"), (load.rejected, "rejected")];
+    let refused: Vec<String> =
+        refused.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect();
+    if !refused.is_empty() {
+        writeln!(text, "  Refused   {}", refused.join(" · "))?;
+    }
+    if load.unknown > 0 {
+        let ledger = result.checks.iter().find(|finding| finding.name == "ledger");
+        let evidence = |key: &str| ledger.and_then(|finding| finding.evidence.get(key)).copied();
+        write!(text, "  Unknown   {} orders never got an answer", count(load.unknown))?;
+        if let (Some(applied), Some(absent)) = (evidence("unknown_applied"), evidence("unknown_absent")) {
+            write!(text, "; by their ids, of the whole run's {} had been bought and {} had not", count(applied), count(absent))?;
+        }
+        writeln!(text)?;
+    }
+    write!(
+        text,
+        "  Load      {} operations offered, {} made ({:.0} a second)",
+        count(load.offered),
+        count(load.achieved),
+        load.operations_per_second
+    )?;
+    if load.shed > 0 {
+        write!(text, ", {} shed because every buyer was busy", count(load.shed))?;
+    }
+    if let Some(rate) = load.calibrated_per_second {
+        write!(text, "; 100% is {rate:.0} a second")?;
+    }
+    writeln!(text)?;
+    if load.recorder_wait_seconds > 0.01 * load.seconds {
+        writeln!(
+            text,
+            "            buyers waited {:.1} s for our recorder: the load was limited by this program",
+            load.recorder_wait_seconds
+        )?;
+    }
+    Ok(())
+}
+
+fn write_stories(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    for finding in result.checks.iter().filter(|finding| !finding.anomalies.is_empty()) {
+        for group in &finding.anomalies {
+            writeln!(text, "\n  {} · {}", finding.name, group_title(group))?;
+            write_story(text, &group.first)?;
+            if group.count > 1 && group.worst != group.first {
+                writeln!(text, "    The worst:")?;
+                write_story(text, &group.worst)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn group_title(group: &AnomalyGroup) -> String {
+    let times = if group.count == 1 { "once".to_owned() } else { format!("{} times, first", count(group.count)) };
+    let consequence = group.consequence_of.as_ref().map(|cause| format!(" (a consequence of {cause})")).unwrap_or_default();
+    format!(
+        "{}, {times}{}{consequence}",
+        group.kind.replace('_', " "),
+        group.first.at_seconds.map(|at| format!(" at {at:.3} s")).unwrap_or_default()
+    )
+}
+
+fn write_story(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
+    for sentence in anomaly.story.iter().take(STORY_LINES_MAX) {
+        writeln!(text, "    {sentence}")?;
+    }
+    if anomaly.story.len() > STORY_LINES_MAX {
+        writeln!(text, "    … {} more sentences in result.json", anomaly.story.len() - STORY_LINES_MAX)?;
+    }
+    if !anomaly.faults.is_empty() {
+        writeln!(text, "    In force at the time: {}.", anomaly.faults.join("; "))?;
+    }
+    Ok(())
+}
+
+fn write_faults(text: &mut String, faults: &[FaultResult]) -> std::fmt::Result {
+    if faults.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n  Faults    (seconds since the counted load began)")?;
+    for (index, fault) in faults.iter().take(FAULTS_MAX).enumerate() {
+        let span = match (fault.start_seconds, fault.end_seconds) {
+            (Some(start), Some(end)) => format!("{start:>6.1} – {end:.1}"),
+            (Some(start), None) => format!("{start:>6.1} – ?"),
+            _ => "   not injected".to_owned(),
+        };
+        writeln!(text, "    {:>2}  {span:<15} {} of {}: {}", index + 1, fault.kind.replace('_', " "), fault.target, fault.what_happened)?;
+        for effect in fault.effects.iter().chain(&fault.trouble) {
+            writeln!(text, "                          → {effect}")?;
+        }
+    }
+    if faults.len() > FAULTS_MAX {
+        writeln!(text, "    … and {} more: faults.jsonl", faults.len() - FAULTS_MAX)?;
+    }
+    Ok(())
+}
+
+fn write_latency(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    let lines: Vec<_> = result.latency.iter().filter(|line| line.clock == Clock::Response).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n  Response time, from when an operation was due, in milliseconds")?;
+    writeln!(
+        text,
+        "    {:<11} {:<16} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>7}",
+        "", "", "count", "p50", "p90", "p99", "p99.9", "max", "sold/s"
+    )?;
+    let shown = |line: &&&super::latency::LatencyLine| line.phase == "steady" || line.operation == Purpose::Purchase;
+    let few = result.faults.len() <= FAULTS_MAX;
+    for line in lines.iter().filter(shown).filter(|line| few || line.phase == "steady") {
+        writeln!(
+            text,
+            "    {:<11} {:<16} {:>8} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>7.0}",
+            name_of(line.operation).replace('_', " "),
+            line.phase,
+            count(line.count),
+            line.p50_ms,
+            line.p90_ms,
+            line.p99_ms,
+            line.p999_ms,
+            line.max_ms,
+            line.sold_per_second
+        )?;
+    }
+    Ok(())
+}
+
+fn write_checks(text: &mut String, checks: &[Finding]) -> std::fmt::Result {
+    writeln!(text, "\n  Checks")?;
+    for finding in checks {
+        let word = match finding.verdict {
+            Verdict::Pass => "pass",
+            Verdict::Unknown => "unknown",
+            Verdict::Violation => "VIOLATION",
+        };
+        let evidence: Vec<String> = finding
+            .evidence
+            .iter()
+            .filter(|(_, number)| **number > 0)
+            .map(|(name, number)| format!("{} {}", count(*number), name.replace('_', " ")))
+            .collect();
+        writeln!(text, "    {word:<9} {:<13} {}", finding.name.replace('_', " "), evidence.join(" · "))?;
+        if let Some(reason) = &finding.reason {
+            writeln!(text, "                            {reason}")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_revenue(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    if result.revenue.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n  Revenue by event type: by the stock counters, by the purchase records, by the buyers' receipts, and unknown")?;
+    for line in &result.revenue {
+        let money = |cents: i64| Cents(cents).to_string();
+        let columns = [line.counters_cents, line.records_cents, line.receipts_cents, line.unknown_cents].map(money);
+        writeln!(text, "    {:<13} {:>14} {:>14} {:>14} {:>12}", line.event_type, columns[0], columns[1], columns[2], columns[3])?;
+    }
+    Ok(())
+}
+
+/// The verdict in a word, as in the last line.
+pub fn verdict_word(verdict: RunVerdict) -> &'static str {
+    match verdict {
+        RunVerdict::Pass => "pass",
+        RunVerdict::Violation => "violation",
+        RunVerdict::Unknown => "unknown",
+        RunVerdict::ObjectiveMissed => "objective missed",
+        RunVerdict::Invalid => "invalid",
+    }
+}
+
+/// A count with its thousands apart: `12 345`.
+fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn milliseconds(value: f64) -> String {
+    if value >= 1000.0 { format!("{:.1} s", value / 1000.0) } else { format!("{value:.0} ms") }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_stand_apart() {
+        for (number, text) in [(7, "7"), (1234, "1 234"), (100_000, "100 000"), (1_234_567, "1 234 567")] {
+            assert_eq!(super::count(number), text);
+        }
+    }
+}

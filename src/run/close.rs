@@ -1,0 +1,70 @@
+//! The end of a run: the drain, and what every member has afterwards.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::audit::AuditStage;
+use ticketcd_judge::history::event::Phase;
+
+use super::cluster::{Running, members};
+use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
+use crate::etcd::audit::audit;
+use crate::etcd::barrier::barrier;
+use crate::etcd::sampler::await_all_healthy;
+
+/// What etcd gives a request, beside two election timeouts, before it gives it up itself. A write that was sent before
+/// cannot be applied later than that, once nothing holds it back.
+const ETCD_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long collectors get to deliver the last revision.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a member gets to end by itself before it is killed.
+const TERMINATION_GRACE: Duration = Duration::from_secs(3);
+
+/// Lets everything come to rest and asks every member what it has, before and after a restart of all of them.
+///
+/// Members that do not come back are no trouble here: the checks find that they were not audited.
+pub(super) async fn close(stage: &Stage<'_>, running: &Running) -> Result<(), Trouble> {
+    stage.enter(Phase::Drain).await;
+    running.cluster.links().heal_all();
+    outlast_unanswered(stage).await;
+    let mut view = running.sampler.view();
+    if let Err(error) = await_all_healthy(&mut view, HEALTH_TIMEOUT).await {
+        tracing::warn!("the cluster is not healthy after everything was healed: {error}");
+    }
+    let revision = barrier(&running.direct, &stage.setup.keys, &stage.sink).await;
+    if let Err(error) = running.collectors.await_revision(revision, DELIVERY_TIMEOUT).await {
+        tracing::warn!("{error}");
+    }
+    stage.enter(Phase::Audit).await;
+    audit(AuditStage::Healed, &running.direct, &stage.sink).await;
+    restart_all(running).await?;
+    if let Err(error) = await_all_healthy(&mut view, HEALTH_TIMEOUT).await {
+        tracing::warn!("the cluster is not healthy after all members were restarted: {error}");
+    }
+    audit(AuditStage::Restarted, &running.direct, &stage.sink).await;
+    Ok(())
+}
+
+/// Waits until etcd itself has given up every write that was never answered. Without any, there is nothing to wait for.
+async fn outlast_unanswered(stage: &Stage<'_>) {
+    let last = stage.last_unanswered.get();
+    if last > 0 {
+        let election = stage.setup.scenario.cluster.election_timeout.0;
+        let over = stage.sink.instant(last) + ETCD_REQUEST_TIMEOUT + 2 * election;
+        tokio::time::sleep_until(over.into()).await;
+    }
+}
+
+/// Stops all members, then starts them again on the data they left.
+async fn restart_all(running: &Running) -> Result<(), Trouble> {
+    let mut stopping = tokio::task::JoinSet::new();
+    for member in members(&running.cluster) {
+        let cluster = running.cluster.clone();
+        // A member that is not running has been stopped already.
+        stopping.spawn(async move { cluster.terminate(member, TERMINATION_GRACE).await.is_ok() });
+    }
+    while stopping.join_next().await.is_some() {}
+    for member in members(&running.cluster) {
+        running.cluster.start_member(member).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! The cluster of a run: started, healthy, watched, and described in `run.json`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ticketcd_judge::history::run_dir::RunDir;
+use ticketcd_judge::history::run_info::MemberInfo;
+use ticketcd_judge::model::MemberIndex;
+
+use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
+use crate::cluster::{LocalCluster, LocalOptions};
+use crate::etcd::collector::Collectors;
+use crate::etcd::sampler::Sampler;
+use crate::etcd::{Client, Security};
+use crate::fault;
+use crate::scenario::types::{Inject, LinkSet};
+
+/// A cluster that is up, with everything that watches it.
+pub(super) struct Running {
+    pub(super) cluster: Arc<LocalCluster>,
+    /// Clients of the harness itself: they go past the link proxies.
+    pub(super) direct: Vec<Client>,
+    pub(super) sampler: Sampler,
+    pub(super) collectors: Collectors,
+    /// Holds the members' data, outside of the run directory because socket paths must be short; removed at the end.
+    scratch: tempfile::TempDir,
+}
+
+/// Starts the cluster, waits until it is healthy, begins to watch it, and writes `run.json`.
+pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble> {
+    let setup = stage.setup;
+    let settings = &setup.scenario.cluster;
+    let scratch = tempfile::Builder::new().prefix("ticketcd-").tempdir()?;
+    let options = LocalOptions {
+        etcd: setup.etcd.path.clone(),
+        version: setup.etcd.version.to_string(),
+        members: settings.members,
+        data_directory: scratch.path().to_owned(),
+        log_directory: RunDir::new(&setup.directory).members(),
+        leash: setup.leash.clone(),
+        proxy_clients: touches_client_links(stage),
+        election_timeout: settings.election_timeout.0,
+        heartbeat_interval: settings.heartbeat_interval.0,
+        flags: settings.flags.clone(),
+    };
+    let cluster = Arc::new(LocalCluster::start(options, stage.sink.clone()).await?);
+    let mut direct = Vec::new();
+    for member in members(&cluster) {
+        direct.push(Client::connect(&cluster.direct_endpoint(member), &Security::default(), 1).await?);
+    }
+    let sampler = Sampler::start(direct.clone(), stage.sink.clone());
+    let mut view = sampler.view();
+    tokio::select! {
+        healthy = crate::etcd::sampler::await_all_healthy(&mut view, HEALTH_TIMEOUT) => healthy.map_err(|error| Trouble(format!("the cluster never became healthy: {error}; its logs are in {}", RunDir::new(&setup.directory).members().display())))?,
+        () = stage.stop.cancelled() => return Err(Trouble("interrupted before the cluster was healthy".to_owned())),
+    };
+    let mut described = Vec::new();
+    for member in members(&cluster) {
+        let member_id = view.borrow().member_id(member).unwrap_or(0);
+        cluster.links().learn(member_id, member);
+        let log = format!("members/{}.log", member.name());
+        described.push(MemberInfo { name: member.name(), member_id, endpoint: cluster.endpoint(member).to_string(), log: Some(log) });
+    }
+    setup.write_info(&setup.info(described)).map_err(|error| Trouble(error.to_string()))?;
+    let collectors = Collectors::start(direct.clone(), stage.sink.clone(), 1);
+    Ok(Running { cluster, direct, sampler, collectors, scratch })
+}
+
+/// The positions of all members.
+pub(super) fn members(cluster: &LocalCluster) -> impl Iterator<Item = MemberIndex> + use<> {
+    (0..u8::try_from(cluster.size()).unwrap_or(u8::MAX)).map(MemberIndex)
+}
+
+/// Whether a fault of the plan needs the load to go through link proxies.
+fn touches_client_links(stage: &Stage<'_>) -> bool {
+    let plan = fault::Plan::draw(&stage.setup.scenario, stage.setup.seed);
+    plan.faults.iter().any(|planned| match &planned.inject {
+        Inject::BlackHole(links) => matches!(links.on, LinkSet::Clients(_)),
+        Inject::Latency(latency) => matches!(latency.on, LinkSet::Clients(_)),
+        Inject::Reset(reset) => matches!(reset.on, LinkSet::Clients(_)),
+        Inject::Kill(_) | Inject::Terminate(_) | Inject::Pause(_) | Inject::Restart(_) | Inject::Partition(_) => false,
+    })
+}
+
+impl Running {
+    /// Stops everything and removes the members' data.
+    pub(super) async fn stop(self) {
+        self.collectors.stop().await;
+        self.sampler.stop().await;
+        self.cluster.stop().await;
+        if let Err(error) = self.scratch.close() {
+            tracing::warn!("the members' data could not be removed: {error}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A run from the first process to the last event.
+
+use std::io;
+
+use ticketcd_judge::history::event::{Ended, Event, Invalid};
+use ticketcd_judge::history::run_dir::RunDir;
+use tokio_util::sync::CancellationToken;
+
+use super::close::close;
+use super::cluster::start_cluster;
+use super::fail_fast::FailFast;
+use super::files::{FaultsFile, HistoryFile};
+use super::interrupt;
+use super::phases::{Stage, Trouble};
+use super::progress::Progress;
+use super::sell::sell;
+use super::setup::{RunError, Setup};
+use super::unanswered::LastUnanswered;
+use crate::record::{Reader, Recorder, Sink};
+
+/// Conducts a run. What goes wrong on the way is part of the record: it makes the run invalid.
+///
+/// # Errors
+/// When the record could not be kept.
+pub(super) async fn conduct(setup: &Setup) -> Result<(), RunError> {
+    let unrecordable = |error: io::Error| RunError::Invalid(format!("cannot record in {}: {error}", setup.directory.display()));
+    let interrupted = CancellationToken::new();
+    let stop = interrupted.child_token();
+    let last_unanswered = LastUnanswered::default();
+    let readers = readers(setup, &last_unanswered, &stop).map_err(unrecordable)?;
+    let (sink, recorder) = Recorder::start(readers).map_err(unrecordable)?;
+    let watching =
+        interrupt::watch(interrupted.clone()).map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
+
+    let stage = Stage { setup, sink: sink.clone(), stop: stop.clone(), last_unanswered };
+    let record_ended = recorder.ended();
+    let outcome = tokio::select! {
+        outcome = go_through(&stage) => outcome,
+        () = record_ended.cancelled() => Err(Trouble("the record could not be kept".to_owned())),
+    };
+    if let Err(Trouble(reason)) = outcome {
+        sink.record(Event::Invalid(Invalid { at: sink.now(), reason })).await;
+    }
+    sink.record(Event::Ended(Ended { at: sink.now(), interrupted: interrupted.is_cancelled() })).await;
+    drop((stage, sink));
+    let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
+    watching.abort();
+    recorded.map_err(|error| RunError::Internal(error.to_string()))?.map_err(|error| RunError::Invalid(error.to_string()))
+}
+
+/// Everything between an empty directory and a stopped cluster.
+async fn go_through(stage: &Stage<'_>) -> Result<(), Trouble> {
+    let running = start_cluster(stage).await?;
+    let outcome = async {
+        sell(stage, &running).await?;
+        close(stage, &running).await
+    };
+    let outcome = outcome.await;
+    running.stop().await;
+    outcome
+}
+
+/// Everything that reads the events of a run.
+fn readers(setup: &Setup, last_unanswered: &LastUnanswered, stop: &CancellationToken) -> io::Result<Vec<Box<dyn Reader>>> {
+    let run = RunDir::new(&setup.directory);
+    let mut readers: Vec<Box<dyn Reader>> = vec![
+        Box::new(HistoryFile::create(&run.history())?),
+        Box::new(FaultsFile::create(&run.faults())?),
+        Box::new(last_unanswered.clone()),
+        Box::new(Progress::default()),
+    ];
+    if setup.fail_fast {
+        readers.push(Box::new(FailFast::new(&setup.info(Vec::new()), stop.clone())));
+    }
+    Ok(readers)
+}

@@ -1,0 +1,31 @@
+//! Ctrl-C: the first ends the run in good order, the second leaves at once.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What a process exits with when it leaves on the second interrupt.
+const EXIT_INTERRUPTED: i32 = 130;
+
+/// Cancels the token on the first SIGINT or SIGTERM. On the second the process leaves; its members die with it, because
+/// each is on a leash.
+///
+/// # Errors
+/// When the signals cannot be watched.
+pub fn watch(token: CancellationToken) -> std::io::Result<tokio::task::AbortHandle> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let task = tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        next().await;
+        eprintln!("\nInterrupted: healing faults, stopping the load, judging what there is. Once more to leave at once.");
+        token.cancel();
+        next().await;
+        std::process::exit(EXIT_INTERRUPTED);
+    });
+    Ok(task.abort_handle())
+}

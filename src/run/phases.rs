@@ -1,0 +1,39 @@
+//! What the phases of a run share.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::event::{Event, Phase, PhaseBegan};
+use tokio_util::sync::CancellationToken;
+
+use super::setup::Setup;
+use super::unanswered::LastUnanswered;
+use crate::record::Sink;
+
+/// How long the members get to elect a leader when the cluster is new, and after everything was healed.
+pub(super) const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What the phases of a run share.
+pub(super) struct Stage<'run> {
+    pub(super) setup: &'run Setup,
+    pub(super) sink: Sink,
+    /// Ends the load early: on Ctrl-C, when a check raises the alarm, or when the record cannot be kept.
+    pub(super) stop: CancellationToken,
+    pub(super) last_unanswered: LastUnanswered,
+}
+
+/// The run could not go on as planned, in words.
+#[derive(Debug)]
+pub(super) struct Trouble(pub(super) String);
+
+impl<E: std::error::Error> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Stage<'_> {
+    /// Records that a phase begins.
+    pub(super) async fn enter(&self, phase: Phase) {
+        self.sink.record(Event::Phase(PhaseBegan { at: self.sink.now(), phase })).await;
+    }
+}

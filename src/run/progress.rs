@@ -1,0 +1,175 @@
+//! What is shown while a run goes on: a line that moves on a terminal, a line now and then elsewhere. On standard error.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::event::{Event, FaultStage, MemberChange, Phase};
+use ticketcd_judge::model::seconds;
+
+use crate::record::Reader;
+
+/// How often the moving line is renewed.
+const RENEWAL: Duration = Duration::from_millis(200);
+/// How often a line is printed where none can move.
+const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Shows how a run goes on.
+pub struct Progress {
+    bar: ProgressBar,
+    plain: bool,
+    shown: Instant,
+    phase: &'static str,
+    sold: u64,
+    sold_shown: u64,
+    not_sold: u64,
+    unknown: u64,
+    written: u64,
+    leader_id: u64,
+    members: Vec<(u64, bool)>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
+            bar.set_style(style);
+        }
+        let plain = bar.is_hidden();
+        Self {
+            bar,
+            plain,
+            shown: Instant::now(),
+            phase: "starting",
+            sold: 0,
+            sold_shown: 0,
+            not_sold: 0,
+            unknown: 0,
+            written: 0,
+            leader_id: 0,
+            members: Vec::new(),
+        }
+    }
+}
+
+impl Reader for Progress {
+    fn observe(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Phase(began) => {
+                self.phase = describe(began.phase);
+                self.note(&format!("{:>7.2} s  {}", seconds(began.at), self.phase));
+            }
+            Event::OrderClosed(closed) => match closed.outcome {
+                OrderOutcome::Sold { .. } => self.sold += 1,
+                OrderOutcome::Unknown => self.unknown += 1,
+                _ => self.not_sold += 1,
+            },
+            Event::Return(_) => self.written += 1,
+            Event::Fault(fault) => {
+                if let Some(text) = tell(&fault.stage) {
+                    self.note(&format!("{:>7.2} s  fault {}: {text}", seconds(fault.at), fault.fault + 1));
+                }
+            }
+            Event::Member(member) => {
+                if let MemberChange::Exited { status, expected: false } = &member.change {
+                    self.note(&format!("{:>7.2} s  {} ended by itself: {status}", seconds(member.at), member.member.name()));
+                }
+            }
+            Event::Sample(sample) => {
+                let index = sample.member.index();
+                if self.members.len() <= index {
+                    self.members.resize(index + 1, (0, false));
+                }
+                self.members[index].1 = sample.status.is_some();
+                if let Some(status) = &sample.status {
+                    self.members[index].0 = status.member_id;
+                    self.leader_id = status.leader_id;
+                }
+            }
+            Event::Invalid(invalid) => self.note(&format!("{:>7.2} s  invalid: {}", seconds(invalid.at), invalid.reason)),
+            _ => {}
+        }
+        self.renew();
+        Ok(())
+    }
+
+    fn idle(&mut self) -> io::Result<()> {
+        self.renew();
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+impl Progress {
+    fn note(&self, text: &str) {
+        if self.plain { eprintln!("{text}") } else { self.bar.println(text) }
+    }
+
+    fn renew(&mut self) {
+        let interval = if self.plain { PLAIN_INTERVAL } else { RENEWAL };
+        let since = self.shown.elapsed();
+        if since < interval {
+            return;
+        }
+        let rate = (self.sold - self.sold_shown) as f64 / since.as_secs_f64();
+        self.shown = Instant::now();
+        self.sold_shown = self.sold;
+        let message = format!("{}: {}", self.phase, self.counts(rate));
+        if self.plain {
+            eprintln!("           {message}");
+        } else {
+            self.bar.set_message(message);
+            self.bar.tick();
+        }
+    }
+
+    fn counts(&self, rate: f64) -> String {
+        if self.sold + self.not_sold + self.unknown == 0 {
+            return format!("{} requests answered", self.written);
+        }
+        let members: Vec<String> = self
+            .members
+            .iter()
+            .enumerate()
+            .map(|(index, (id, answers))| {
+                let mark = if !answers {
+                    " silent"
+                } else if *id == self.leader_id {
+                    " leads"
+                } else {
+                    ""
+                };
+                format!("m{}{mark}", index + 1)
+            })
+            .collect();
+        format!("{} sold ({rate:.0}/s), {} not, {} unknown · {}", self.sold, self.not_sold, self.unknown, members.join(", "))
+    }
+}
+
+fn describe(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Seed => "writing the dataset",
+        Phase::Calibration => "measuring what 100% is",
+        Phase::WarmUp => "warming up",
+        Phase::Steady => "selling",
+        Phase::Recovery => "selling, all faults healed",
+        Phase::Drain => "waiting for what is under way",
+        Phase::Audit => "asking every member what it has",
+    }
+}
+
+fn tell(stage: &FaultStage) -> Option<String> {
+    Some(match stage {
+        FaultStage::Planned { .. } => return None,
+        FaultStage::NotInjected { reason } => format!("not injected: {reason}"),
+        FaultStage::Injected { what, .. } => what.clone(),
+        FaultStage::Effect { what } => format!("→ {what}"),
+        FaultStage::Healed { what } => format!("healed: {what}"),
+        FaultStage::NotRecovered { reason } => format!("NOT RECOVERED: {reason}"),
+    })
+}

@@ -1,0 +1,129 @@
+//! What a run needs before anything is started.
+
+use std::fs;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+use ticketcd_judge::history::run_dir::RunDir;
+use ticketcd_judge::history::run_info::{EtcdInfo, FORMAT_VERSION, MemberInfo, RunInfo, StockLayout};
+use ticketcd_judge::model::Keyspace;
+
+use super::directory::{self, DirectoryError};
+use super::{RunOptions, host};
+use crate::release::{EtcdBinary, ReleaseError};
+use crate::scenario::types::Scenario;
+
+/// A run that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The directory cannot be used.
+    #[error("{0}")]
+    Directory(#[from] DirectoryError),
+    /// There is no etcd to run.
+    #[error("{0}")]
+    Release(#[from] ReleaseError),
+    /// The run could not be started or recorded.
+    #[error("{0}")]
+    Invalid(String),
+    /// A defect of ours.
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// What a run needs before anything is started.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) scenario: Scenario,
+    pub(super) seed: u64,
+    pub(super) fail_fast: bool,
+    /// The run directory, absolute.
+    pub(super) directory: PathBuf,
+    pub(super) etcd: EtcdBinary,
+    /// This program, to be re-executed as the members' leash.
+    pub(super) leash: PathBuf,
+    /// The tag that begins every order id of this run.
+    pub(super) run_tag: String,
+    pub(super) keys: Keyspace,
+    started: String,
+}
+
+impl Setup {
+    /// Makes the run directory and writes the resolved scenario into it.
+    pub(super) fn new(options: RunOptions, etcd: EtcdBinary) -> Result<Self, RunError> {
+        let leash = std::env::current_exe().map_err(|error| RunError::Invalid(format!("cannot find this program's own file: {error}")))?;
+        let directory = match &options.directory {
+            Some(path) => directory::create(path)?,
+            None => directory::create_default(&options.scenario.name)?,
+        };
+        let unwritable = |error| DirectoryError::Unwritable { path: directory.clone(), error };
+        fs::create_dir(RunDir::new(&directory).members()).map_err(unwritable)?;
+        let mut scenario = options.scenario;
+        // The record names what ran, so that running it again runs the same.
+        scenario.cluster.etcd = Some(etcd.path.display().to_string());
+        fs::write(RunDir::new(&directory).scenario(), scenario.to_toml()).map_err(unwritable)?;
+        let now = jiff::Timestamp::now();
+        Ok(Self {
+            scenario,
+            seed: options.seed,
+            fail_fast: options.fail_fast,
+            directory,
+            etcd,
+            leash,
+            run_tag: format!("r{}", base36(now.as_millisecond().unsigned_abs())),
+            // The cluster is ours and empty.
+            keys: Keyspace::new(""),
+            started: now.to_string(),
+        })
+    }
+
+    /// The content of `run.json`, for a cluster of these members.
+    pub(super) fn info(&self, members: Vec<MemberInfo>) -> RunInfo {
+        let strategy = serde_json::to_value(self.scenario.load.strategy).ok().and_then(|name| name.as_str().map(str::to_owned));
+        RunInfo {
+            format_version: FORMAT_VERSION,
+            scenario: self.scenario.name.clone(),
+            scenario_sha256: hexadecimal(&Sha256::digest(self.scenario.to_toml().as_bytes())),
+            seed: self.seed,
+            run_tag: self.run_tag.clone(),
+            prefix: self.keys.prefix().to_owned(),
+            strategy: strategy.unwrap_or_default(),
+            layout: StockLayout::Plain,
+            started: self.started.clone(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            etcd: EtcdInfo {
+                version: self.etcd.version.to_string(),
+                git_sha: self.etcd.git_sha.clone(),
+                go_version: self.etcd.go_version.clone(),
+                sha256: self.etcd.sha256.clone(),
+                path: self.etcd.path.display().to_string(),
+                known_bad: self.etcd.known_bad.map(str::to_owned),
+            },
+            members,
+            own_cluster: true,
+            host: host::describe(),
+            expect: self.scenario.expect.clone(),
+        }
+    }
+
+    /// Writes `run.json`.
+    pub(super) fn write_info(&self, info: &RunInfo) -> Result<(), RunError> {
+        let path = RunDir::new(&self.directory).run_info();
+        let text = serde_json::to_vec_pretty(info).map_err(|error| RunError::Internal(error.to_string()))?;
+        fs::write(&path, text).map_err(|error| DirectoryError::Unwritable { path, error }.into())
+    }
+}
+
+/// Letters and digits only, so that it can stand in an order id.
+fn base36(mut number: u64) -> String {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut digits = Vec::new();
+    while number > 0 || digits.is_empty() {
+        digits.push(char::from(DIGITS[(number % 36) as usize]));
+        number /= 36;
+    }
+    digits.iter().rev().collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,101 @@
+//! Bad input gets one clear error, the right exit code, and changes nothing.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn ticketcd(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ticketcd")).args(arguments).current_dir(directory).output().unwrap()
+}
+
+/// Runs a scenario of this text, and gives the exit code and what standard error says.
+fn run_text(text: &[u8]) -> (i32, String) {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("mine.toml"), text).unwrap();
+    let output = ticketcd(directory.path(), &["run", "mine.toml"]);
+    assert!(output.stdout.is_empty(), "nothing was run: {}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing was written");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_scenario_that_is_wrong_is_refused_with_its_position() {
+    let cases: [(&str, &[&str]); 7] = [
+        ("name = \"x\"\n[load]\nbuyer = 3\n", &["mine.toml:3:1", "buyer", "buyers"]),
+        ("name = \"x\"\n[load]\nbuyers = \"many\"\n", &["mine.toml:3:10"]),
+        ("name = \"x\"\n[load]\narrivals.constant = { rate = -5 }\n", &["mine.toml:3", "negative"]),
+        ("name = \"x\"\n[load]\nduration = \"soon\"\n", &["mine.toml:3:12", "soon"]),
+        ("name = \"x\"\n[cluster]\nmembers = 3\n[[fault]]\nat = \"1s\"\ninject.kill = { target = \"m4\" }\n", &["mine.toml:6", "m4"]),
+        ("name = \"x\"\n[[fault]]\nat = \"1s\"\ninject.kil = { target = \"m1\" }\n", &["mine.toml:4", "kill"]),
+        ("", &["name"]),
+    ];
+    for (text, wanted) in cases {
+        let (code, error) = run_text(text.as_bytes());
+        assert_eq!(code, 64, "{text}\n{error}");
+        for part in wanted {
+            assert!(error.contains(part), "{part:?} is not in:\n{error}");
+        }
+        assert!(!error.contains("panicked"), "{error}");
+    }
+}
+
+#[test]
+fn random_bytes_are_no_scenario() {
+    let noise: Vec<u8> = (0..4096_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let (code, error) = run_text(&noise);
+    assert_eq!(code, 64, "{error}");
+    assert!(error.contains("mine.toml"), "{error}");
+}
+
+#[test]
+fn a_scenario_that_is_not_there_names_its_neighbours() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = ticketcd(directory.path(), &["run", "flash-sail"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{error}");
+    assert!(error.contains("flash-sale"), "{error}");
+}
+
+#[test]
+fn etcd_that_is_not_there_is_refused_before_anything_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = ticketcd(directory.path(), &["run", "quickstart", "--etcd", "./nowhere/etcd"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(matches!(output.status.code(), Some(4 | 64)), "{error}");
+    assert!(error.contains("nowhere/etcd"), "{error}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let full = directory.path().join("full");
+    fs::create_dir(&full).unwrap();
+    fs::write(full.join("precious"), b"mine").unwrap();
+    for out in ["full", "full/precious", "full/precious/deeper", "/proc/nowhere"] {
+        let output = ticketcd(directory.path(), &["run", "quickstart", "--out", out]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{out}: {error}");
+        assert!(error.contains("--out"), "{error}");
+    }
+    assert_eq!(fs::read(full.join("precious")).unwrap(), b"mine");
+    assert_eq!(fs::read_dir(&full).unwrap().count(), 1);
+}
+
+#[test]
+fn a_command_line_that_is_wrong_exits_with_64() {
+    let directory = tempfile::tempdir().unwrap();
+    let cases: [&[&str]; 6] = [
+        &["rum"],
+        &["run"],
+        &["run", "quickstart", "--seed", "x"],
+        &["run", "quickstart", "--expect", "green"],
+        &["check", "nowhere"],
+        &["rerun", "nowhere"],
+    ];
+    for arguments in cases {
+        let output = ticketcd(directory.path(), arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(!output.stderr.is_empty() && output.stdout.is_empty());
+    }
+}

@@ -1,0 +1,52 @@
+//! What is published must be what the program does.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+fn printed(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_ticketcd")).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_published_schemas_are_those_of_the_types() {
+    let published =
+        [("scenario", include_str!("../../docs/scenario.schema.json")), ("result", include_str!("../../docs/result.schema.json"))];
+    for (name, text) in published {
+        let published: Value = serde_json::from_str(text).unwrap();
+        let current: Value = serde_json::from_str(&printed(&["schema", name])).unwrap();
+        assert_eq!(published, current, "docs/{name}.schema.json is out of date: make schemas");
+    }
+}
+
+#[test]
+fn every_scenario_that_comes_along_fits_the_published_schema() {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/scenario.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let names = ["quickstart", "flash-sale", "naive-oversell", "crash-recovery", "soak", "demo-naive", "demo-safe", "demo-faults"];
+    for name in names {
+        let scenario: toml::Value = printed(&["scenario", "show", name]).parse::<toml::Table>().unwrap().into();
+        let scenario = serde_json::to_value(scenario).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&scenario).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+        assert!(errors.is_empty(), "{name}: {errors:#?}");
+    }
+}
+
+#[test]
+fn every_command_has_help_with_a_description() {
+    for command in ["demo", "run", "rerun", "check", "scenario", "dataset", "cluster", "etcd", "history", "schema", "completions"] {
+        let help = printed(&[command, "--help"]);
+        assert!(help.lines().next().is_some_and(|line| line.len() > 20), "{help}");
+    }
+}
+
+#[test]
+fn the_readme_names_only_what_there_is() {
+    let help = printed(&["--help"]);
+    for line in include_str!("../../README.md").lines().filter_map(|line| line.strip_prefix("ticketcd ")) {
+        let command = line.split_whitespace().next().unwrap();
+        assert!(help.contains(&format!("  {command} ")), "the README names {command:?}");
+    }
+}
