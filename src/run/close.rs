@@ -9,7 +9,6 @@ use super::cluster::{Running, members};
 use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
 use crate::etcd::audit::audit;
 use crate::etcd::barrier::barrier;
-use crate::etcd::sampler::await_all_healthy;
 
 /// What etcd gives a request, beside two election timeouts, before it gives it up itself. A write that was sent before
 /// cannot be applied later than that, once nothing holds it back.
@@ -26,18 +25,22 @@ pub(super) async fn close(stage: &Stage<'_>, running: &Running) -> Result<(), Tr
     stage.enter(Phase::Drain).await;
     running.cluster.links().heal_all();
     outlast_unanswered(stage).await;
-    let mut view = running.sampler.view();
-    if let Err(error) = await_all_healthy(&mut view, HEALTH_TIMEOUT).await {
+    if let Err(error) = running.sampler.await_all_healthy(HEALTH_TIMEOUT).await {
         tracing::warn!("the cluster is not healthy after everything was healed: {error}");
     }
-    let revision = barrier(&running.direct, &stage.setup.keys, &stage.sink).await;
-    if let Err(error) = running.collectors.await_revision(revision, DELIVERY_TIMEOUT).await {
-        tracing::warn!("{error}");
+    match barrier(&running.direct, &stage.sink, &stage.setup.keys, &stage.setup.run_tag, HEALTH_TIMEOUT).await {
+        Ok(revision) => {
+            if let Err(members) = running.collectors.await_revision(revision, DELIVERY_TIMEOUT).await {
+                let names: Vec<String> = members.iter().map(|member| member.name()).collect();
+                tracing::warn!("revision {revision} was not delivered by {}", names.join(", "));
+            }
+        }
+        Err(error) => tracing::warn!("{error}"),
     }
     stage.enter(Phase::Audit).await;
     audit(AuditStage::Healed, &running.direct, &stage.sink).await;
     restart_all(running).await?;
-    if let Err(error) = await_all_healthy(&mut view, HEALTH_TIMEOUT).await {
+    if let Err(error) = running.sampler.await_all_healthy(HEALTH_TIMEOUT).await {
         tracing::warn!("the cluster is not healthy after all members were restarted: {error}");
     }
     audit(AuditStage::Restarted, &running.direct, &stage.sink).await;

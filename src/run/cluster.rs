@@ -1,7 +1,6 @@
 //! The cluster of a run: started, healthy, watched, and described in `run.json`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::MemberInfo;
@@ -12,8 +11,7 @@ use crate::cluster::{LocalCluster, LocalOptions};
 use crate::etcd::collector::Collectors;
 use crate::etcd::sampler::Sampler;
 use crate::etcd::{Client, Security};
-use crate::fault;
-use crate::scenario::types::{Inject, LinkSet};
+use crate::fault::Plan;
 
 /// A cluster that is up, with everything that watches it.
 pub(super) struct Running {
@@ -38,7 +36,8 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
         data_directory: scratch.path().to_owned(),
         log_directory: RunDir::new(&setup.directory).members(),
         leash: setup.leash.clone(),
-        proxy_clients: touches_client_links(stage),
+        // Load that no fault touches on its way goes direct, past the proxies.
+        proxy_clients: Plan::draw(&setup.scenario, setup.seed).touches_clients(),
         election_timeout: settings.election_timeout.0,
         heartbeat_interval: settings.heartbeat_interval.0,
         flags: settings.flags.clone(),
@@ -49,11 +48,15 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
         direct.push(Client::connect(&cluster.direct_endpoint(member), &Security::default(), 1).await?);
     }
     let sampler = Sampler::start(direct.clone(), stage.sink.clone());
-    let mut view = sampler.view();
-    tokio::select! {
-        healthy = crate::etcd::sampler::await_all_healthy(&mut view, HEALTH_TIMEOUT) => healthy.map_err(|error| Trouble(format!("the cluster never became healthy: {error}; its logs are in {}", RunDir::new(&setup.directory).members().display())))?,
-        () = stage.stop.cancelled() => return Err(Trouble("interrupted before the cluster was healthy".to_owned())),
+    let never_healthy = |error| {
+        let logs = RunDir::new(&setup.directory).members();
+        Trouble(format!("the cluster never became healthy: {error}; its logs are in {}", logs.display()))
     };
+    tokio::select! {
+        healthy = sampler.await_all_healthy(HEALTH_TIMEOUT) => healthy.map_err(never_healthy)?,
+        () = stage.stop.cancelled() => return Err(Trouble("it was interrupted before the cluster was healthy".to_owned())),
+    };
+    let view = sampler.view();
     let mut described = Vec::new();
     for member in members(&cluster) {
         let member_id = view.borrow().member_id(member).unwrap_or(0);
@@ -62,24 +65,13 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
         described.push(MemberInfo { name: member.name(), member_id, endpoint: cluster.endpoint(member).to_string(), log: Some(log) });
     }
     setup.write_info(&setup.info(described)).map_err(|error| Trouble(error.to_string()))?;
-    let collectors = Collectors::start(direct.clone(), stage.sink.clone(), 1);
+    let collectors = Collectors::start(&direct, &stage.sink, 1);
     Ok(Running { cluster, direct, sampler, collectors, scratch })
 }
 
 /// The positions of all members.
 pub(super) fn members(cluster: &LocalCluster) -> impl Iterator<Item = MemberIndex> + use<> {
     (0..u8::try_from(cluster.size()).unwrap_or(u8::MAX)).map(MemberIndex)
-}
-
-/// Whether a fault of the plan needs the load to go through link proxies.
-fn touches_client_links(stage: &Stage<'_>) -> bool {
-    let plan = fault::Plan::draw(&stage.setup.scenario, stage.setup.seed);
-    plan.faults.iter().any(|planned| match &planned.inject {
-        Inject::BlackHole(links) => matches!(links.on, LinkSet::Clients(_)),
-        Inject::Latency(latency) => matches!(latency.on, LinkSet::Clients(_)),
-        Inject::Reset(reset) => matches!(reset.on, LinkSet::Clients(_)),
-        Inject::Kill(_) | Inject::Terminate(_) | Inject::Pause(_) | Inject::Restart(_) | Inject::Partition(_) => false,
-    })
 }
 
 impl Running {

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::sell::sell;
 use super::setup::{RunError, Setup};
 use super::unanswered::LastUnanswered;
-use crate::record::{Reader, Recorder, Sink};
+use crate::record::{Reader, Recorder};
 
 /// Conducts a run. What goes wrong on the way is part of the record: it makes the run invalid.
 ///

@@ -3,20 +3,18 @@
 use std::time::Duration;
 
 use ticketcd_judge::history::event::Phase;
-use ticketcd_judge::model::MemberIndex;
 
 use super::cluster::{Running, members};
 use super::phases::{Stage, Trouble};
-use crate::dataset::{self, Dataset};
-use crate::etcd::{Caller, Client, Security};
-use crate::fault;
+use crate::dataset::{self, CatalogueEvent, Dataset, LoadOptions, Target};
+use crate::etcd::{Client, Security};
+use crate::fault::{self, Plan};
 use crate::load::{Load, Market, Offer};
+use crate::scenario::types::Scenario;
 use crate::shop::{Shop, Strategy};
 
 /// How long one request of the dataset may take.
 const SEED_TIMEOUT: Duration = Duration::from_secs(10);
-/// Batches of the dataset that are under way at a time.
-const SEED_WORKERS: usize = 8;
 
 /// Writes the dataset and sells, until the time is over or the run is stopped. When it returns, no buyer is left and
 /// every fault is healed.
@@ -24,10 +22,11 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
     let setup = stage.setup;
     let scenario = &setup.scenario;
     stage.enter(Phase::Seed).await;
-    let dataset = Dataset::generate(&scenario.dataset, setup.seed, &setup.keys);
-    seed(stage, running, &dataset).await?;
-    if stage.stop.is_cancelled() {
-        return Ok(());
+    let dataset = Dataset::generate(&scenario.dataset, setup.seed, &setup.keys)?;
+    match seed(stage, running, &dataset).await {
+        // What was written when the run was stopped is no shop to sell in.
+        _ if stage.stop.is_cancelled() => return Ok(()),
+        seeded => seeded?,
     }
 
     let mut clients = Vec::new();
@@ -50,9 +49,9 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
     load.drive(Phase::WarmUp, scenario.load.warm_up.0, base_rate, &stage.stop).await;
     stage.enter(Phase::Steady).await;
     let steady_began = stage.sink.now();
-    let plan = fault::Plan::draw(scenario, setup.seed);
+    let plan = Plan::draw(scenario, setup.seed);
     let breaking = async {
-        fault::run(&plan, setup.seed, &running.cluster, running.sampler.view(), &stage.sink, steady_began, &stage.stop).await;
+        fault::run(&plan, setup.seed, &running.cluster, running.sampler.view(), &stage.sink, steady_began, stage.stop.clone()).await;
         if !plan.faults.is_empty() && !stage.stop.is_cancelled() {
             stage.enter(Phase::Recovery).await;
         }
@@ -64,16 +63,25 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
 
 /// Writes the dataset and reads it back.
 async fn seed(stage: &Stage<'_>, running: &Running, dataset: &Dataset) -> Result<(), Trouble> {
-    let count = running.direct.len();
-    let caller = |worker: usize| {
-        let member = MemberIndex(u8::try_from(worker % count).unwrap_or(0));
-        Caller::new(running.direct.clone(), member, SEED_TIMEOUT, stage.sink.clone())
+    let target = Target {
+        clients: running.direct.clone(),
+        sink: stage.sink.clone(),
+        timeout: SEED_TIMEOUT,
+        stop: stage.stop.clone(),
     };
-    let callers = (0..SEED_WORKERS).map(caller).collect();
-    dataset::load(dataset, callers, &stage.stop).await?;
-    if stage.stop.is_cancelled() {
-        return Ok(());
-    }
-    dataset::verify(dataset, caller(0)).await?;
+    dataset::load(dataset, &target, LoadOptions::default(), |_| {}).await?;
+    dataset::verify(dataset, &target, |_| {}).await?;
     Ok(())
+}
+
+/// What the load chooses from.
+fn market(scenario: &Scenario, dataset: &Dataset) -> Market {
+    let catalogue = &dataset.catalogue;
+    let offer = |event: &CatalogueEvent| Offer {
+        event: event.id.clone(),
+        kinds: event.kinds.iter().map(|ticket| ticket.kind.clone()).collect(),
+    };
+    let offers = catalogue.events.iter().map(offer).collect();
+    let market = Market::new(scenario, offers, catalogue.users.clone());
+    market.searchable(catalogue.types.clone(), catalogue.locations.clone(), catalogue.words.clone())
 }

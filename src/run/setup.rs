@@ -44,6 +44,8 @@ pub(super) struct Setup {
     /// The tag that begins every order id of this run.
     pub(super) run_tag: String,
     pub(super) keys: Keyspace,
+    /// The date that purchases are entered under.
+    pub(super) purchase_date: String,
     started: String,
 }
 
@@ -72,6 +74,7 @@ impl Setup {
             run_tag: format!("r{}", base36(now.as_millisecond().unsigned_abs())),
             // The cluster is ours and empty.
             keys: Keyspace::new(""),
+            purchase_date: jiff::Zoned::now().strftime("%d-%m-%Y %H:%M").to_string(),
             started: now.to_string(),
         })
     }
