@@ -3,6 +3,9 @@
 mod architecture;
 mod bad_input;
 mod chain;
+mod cluster;
 mod load;
+mod net;
 mod one_etcd;
 mod published;
+mod support;
