@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod client;
 pub mod endpoint;
+pub mod sampler;
 
 pub use caller::Caller;
 pub use client::Client;
