@@ -5,6 +5,7 @@ pub mod client;
 mod connection;
 pub mod endpoint;
 pub mod errors;
+pub mod sampler;
 mod wire;
 
 pub use caller::Caller;

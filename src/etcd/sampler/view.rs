@@ -1,0 +1,285 @@
+//! How the cluster is, by what its members say of themselves.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::event::MemberStatus;
+use ticketcd_judge::model::{MemberIndex, Nanos};
+use tokio::sync::watch;
+
+/// How one member is.
+#[derive(Clone, Debug, Default)]
+pub struct MemberView {
+    /// What it said last, if it ever answered; it may have fallen silent since.
+    pub status: Option<MemberStatus>,
+    /// When it said that.
+    pub answered_at: Option<Nanos>,
+    /// When the latest question was asked whose outcome is known.
+    pub asked_at: Option<Nanos>,
+    /// Whether that question was answered.
+    pub answering: bool,
+}
+
+impl MemberView {
+    /// What it says, unless it has fallen silent.
+    pub fn current(&self) -> Option<&MemberStatus> {
+        self.status.as_ref().filter(|_| self.answering)
+    }
+
+    /// Whether its latest question was asked at or after that moment.
+    pub fn is_newer_than(&self, since: Nanos) -> bool {
+        self.asked_at.is_some_and(|asked| asked >= since)
+    }
+}
+
+/// A leader and the term it leads in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leadership {
+    /// The leader.
+    pub member: MemberIndex,
+    /// The raft term.
+    pub term: u64,
+}
+
+/// How the cluster is, as of the latest answers of its members.
+#[derive(Clone, Debug)]
+pub struct View {
+    members: Vec<MemberView>,
+}
+
+impl View {
+    /// The view before anyone has answered.
+    pub fn new(size: usize) -> Self {
+        Self { members: vec![MemberView::default(); size] }
+    }
+
+    /// Takes in the outcome of one question.
+    pub fn note(&mut self, member: MemberIndex, asked: Nanos, at: Nanos, status: Option<MemberStatus>) {
+        let Some(entry) = self.members.get_mut(member.index()) else { return };
+        entry.asked_at = Some(asked);
+        entry.answering = status.is_some();
+        if status.is_some() {
+            entry.status = status;
+            entry.answered_at = Some(at);
+        }
+    }
+
+    /// How many members there are.
+    pub fn size(&self) -> usize {
+        self.members.len()
+    }
+
+    /// How a member is; `None` for one that does not exist.
+    pub fn member(&self, member: MemberIndex) -> Option<&MemberView> {
+        self.members.get(member.index())
+    }
+
+    /// The members that answered the latest question.
+    pub fn answering(&self) -> Vec<MemberIndex> {
+        self.each().filter(|(_, member)| member.answering).map(|(index, _)| index).collect()
+    }
+
+    /// The member with etcd's id, once it has told it.
+    pub fn index_of(&self, member_id: u64) -> Option<MemberIndex> {
+        let is_it = |member: &MemberView| member.status.as_ref().is_some_and(|status| status.member_id == member_id);
+        self.each().find(|(_, member)| is_it(member)).map(|(index, _)| index)
+    }
+
+    /// The leader: see [`View::leadership`].
+    pub fn leader(&self) -> Option<MemberIndex> {
+        self.leadership().map(|leadership| leadership.member)
+    }
+
+    /// The leader and its term: a member that says it leads, and that a majority of all members says it follows in the
+    /// same term. A deposed leader that was paused or cut off goes on claiming its old term, and an isolated member may
+    /// raise its own term for ever (3.4 has no pre-vote): neither a claim alone nor the highest term says who leads.
+    pub fn leadership(&self) -> Option<Leadership> {
+        let claims = self.each().filter_map(|(member, entry)| {
+            let status = entry.current()?;
+            let leads = status.leader_id == status.member_id && status.leader_id != 0;
+            (leads && self.is_followed(status)).then_some(Leadership { member, term: status.raft_term })
+        });
+        claims.max_by_key(|leadership| leadership.term)
+    }
+
+    /// Whether a majority of all members follows this leader in its term, itself included.
+    fn is_followed(&self, leader: &MemberStatus) -> bool {
+        let follows = |status: &MemberStatus| status.leader_id == leader.member_id && status.raft_term == leader.raft_term;
+        let followers = self.members.iter().filter_map(MemberView::current).filter(|status| follows(status)).count();
+        followers * 2 > self.members.len()
+    }
+
+    /// The leader that all members follow, by answers to questions asked since that moment.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    pub fn all_healthy(&self, since: Nanos) -> Result<MemberIndex, String> {
+        let everyone: Vec<_> = self.each().map(|(index, _)| index).collect();
+        self.healthy(&everyone, since)
+    }
+
+    /// The leader that these members follow, by answers to questions asked since that moment.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    pub fn healthy(&self, members: &[MemberIndex], since: Nanos) -> Result<MemberIndex, String> {
+        let leader = self.leadership().ok_or_else(|| self.no_leader_because())?;
+        let leader_id = self.member(leader.member).and_then(MemberView::current).map(|status| status.member_id);
+        let mut missing = Vec::new();
+        for member in members {
+            let Some(entry) = self.member(*member) else {
+                missing.push(format!("{} does not exist", member.name()));
+                continue;
+            };
+            match entry.current() {
+                _ if !entry.is_newer_than(since) => missing.push(format!("{} has not answered yet", member.name())),
+                None => missing.push(format!("{} does not answer", member.name())),
+                Some(status) if Some(status.leader_id) != leader_id || status.raft_term != leader.term => {
+                    missing.push(format!("{} does not follow {}, the leader in term {}", member.name(), leader.member.name(), leader.term));
+                }
+                Some(_) => {}
+            }
+        }
+        if missing.is_empty() { Ok(leader.member) } else { Err(missing.join(", ")) }
+    }
+
+    /// Why nobody leads: how each member stands, in words.
+    pub fn no_leader_because(&self) -> String {
+        let stands = self.each().map(|(index, member)| match (member.current(), &member.status) {
+            (Some(status), _) if status.leader_id == 0 => format!("{} knows no leader in term {}", index.name(), status.raft_term),
+            (Some(status), _) => {
+                let leader = self.index_of(status.leader_id).map_or_else(|| format!("{:x}", status.leader_id), MemberIndex::name);
+                format!("{} follows {leader} in term {}", index.name(), status.raft_term)
+            }
+            (None, Some(_)) => format!("{} does not answer", index.name()),
+            (None, None) => format!("{} has not answered yet", index.name()),
+        });
+        format!("no leader that a majority follows ({})", stands.collect::<Vec<_>>().join(", "))
+    }
+
+    fn each(&self) -> impl Iterator<Item = (MemberIndex, &MemberView)> {
+        (0..).map(MemberIndex).zip(&self.members)
+    }
+}
+
+/// The cluster did not get into the state that was waited for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("after {:.1} s: {missing}", after.as_secs_f64())]
+pub struct NotInTime {
+    /// How long was waited.
+    pub after: Duration,
+    /// What was missing at the end, in words.
+    pub missing: String,
+}
+
+/// Waits until the view meets a condition, which says what is missing while it does not.
+///
+/// # Errors
+/// When it does not in time, or the sampler has stopped.
+pub async fn await_view<T>(
+    view: &mut watch::Receiver<View>,
+    timeout: Duration,
+    mut condition: impl FnMut(&View) -> Result<T, String>,
+) -> Result<T, NotInTime> {
+    let began = tokio::time::Instant::now();
+    let deadline = tokio::time::sleep(timeout);
+    tokio::pin!(deadline);
+    loop {
+        let missing = match condition(&view.borrow_and_update()) {
+            Ok(met) => return Ok(met),
+            Err(missing) => missing,
+        };
+        tokio::select! {
+            changed = view.changed() => if changed.is_err() {
+                return Err(NotInTime { after: began.elapsed(), missing: format!("{missing}; the members are no longer asked") });
+            },
+            () = &mut deadline => return Err(NotInTime { after: began.elapsed(), missing }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const M1: MemberIndex = MemberIndex(0);
+    const M2: MemberIndex = MemberIndex(1);
+    const M3: MemberIndex = MemberIndex(2);
+
+    /// A view by (leader's number or 0, term) for each member; `None` for one that has fallen silent. Ids are 10, 20, ….
+    fn view(members: &[Option<(u64, u64)>]) -> View {
+        let mut view = View::new(members.len());
+        for (index, entry) in (0..).zip(members) {
+            let status = |(leader, term): (u64, u64)| MemberStatus {
+                member_id: (u64::from(index) + 1) * 10,
+                leader_id: leader * 10,
+                raft_term: term,
+                applied_index: 0,
+                revision: 1,
+                database_bytes: 0,
+                errors: Vec::new(),
+            };
+            view.note(MemberIndex(index), 100, 110, Some(status((0, 1))));
+            view.note(MemberIndex(index), 200, 210, entry.map(status));
+        }
+        view
+    }
+
+    #[test]
+    fn a_leader_needs_a_majority_of_all_members() {
+        assert_eq!(view(&[Some((1, 2)), Some((1, 2)), None]).leader(), Some(M1));
+        assert_eq!(view(&[Some((1, 2)), None, None]).leader(), None);
+        assert_eq!(view(&[Some((0, 2)), Some((0, 2)), Some((0, 2))]).leader(), None);
+        assert_eq!(view(&[Some((1, 7))]).leader(), Some(M1));
+    }
+
+    #[test]
+    fn a_deposed_leader_that_still_claims_its_old_term_is_not_the_leader() {
+        let split = view(&[Some((1, 2)), Some((2, 3)), Some((2, 3))]);
+        assert_eq!(split.leadership(), Some(Leadership { member: M2, term: 3 }));
+    }
+
+    #[test]
+    fn an_isolated_member_with_a_high_term_does_not_depose_the_leader() {
+        assert_eq!(view(&[Some((1, 2)), Some((1, 2)), Some((0, 9))]).leader(), Some(M1));
+    }
+
+    #[test]
+    fn a_silent_leader_is_not_the_leader_although_others_still_follow_it() {
+        let paused = view(&[None, Some((1, 2)), Some((1, 2))]);
+        assert_eq!(paused.leader(), None);
+        assert_eq!(paused.answering(), [M2, M3]);
+        assert_eq!(paused.index_of(10), Some(M1), "its id is remembered");
+    }
+
+    #[test]
+    fn health_names_what_is_missing() {
+        let cluster = view(&[Some((1, 2)), Some((1, 2)), None]);
+        assert_eq!(cluster.all_healthy(150), Err("m3 does not answer".to_owned()));
+        assert_eq!(cluster.healthy(&[M2], 150), Ok(M1));
+        assert_eq!(cluster.healthy(&[M2], 300), Err("m2 has not answered yet".to_owned()), "old answers are no evidence");
+        let behind = view(&[Some((1, 3)), Some((1, 3)), Some((1, 2))]);
+        assert_eq!(behind.all_healthy(150), Err("m3 does not follow m1, the leader in term 3".to_owned()));
+        let none = view(&[None, Some((1, 2)), Some((0, 2))]);
+        assert_eq!(
+            none.all_healthy(150),
+            Err("no leader that a majority follows (m1 does not answer, m2 follows m1 in term 2, m3 knows no leader in term 2)".to_owned())
+        );
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_when_the_condition_is_met_and_says_what_is_missing_when_it_is_not() {
+        let (publisher, mut receiver) = watch::channel(view(&[None, None, None]));
+        let waiting = tokio::spawn(async move {
+            await_view(&mut receiver, Duration::from_secs(60), |view| view.leader().ok_or_else(|| view.no_leader_because())).await
+        });
+        publisher.send_replace(view(&[Some((3, 2)), Some((3, 2)), Some((3, 2))]));
+        assert_eq!(waiting.await.unwrap(), Ok(M3));
+
+        let mut receiver = publisher.subscribe();
+        let late = await_view(&mut receiver, Duration::ZERO, |_| Err::<(), _>("the impossible".to_owned())).await;
+        assert_eq!(late.unwrap_err().missing, "the impossible");
+        drop(publisher);
+        let stopped = await_view(&mut receiver, Duration::from_secs(60), |_| Err::<(), _>("the impossible".to_owned())).await;
+        assert!(stopped.unwrap_err().missing.contains("no longer asked"));
+    }
+}

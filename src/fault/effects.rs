@@ -1,0 +1,110 @@
+//! What a fault visibly caused, by what the members say of themselves.
+//!
+//! While faults overlap, each of them reports what happened under it: who is to blame is not for the record to say.
+
+use std::collections::BTreeSet;
+
+use ticketcd_judge::model::{MemberIndex, Nanos};
+
+use crate::etcd::sampler::{Leadership, View};
+
+/// Notices what changes under a fault, each change once.
+#[derive(Debug)]
+pub(super) struct Effects {
+    hit: Vec<MemberIndex>,
+    since: Nanos,
+    leadership: Option<Leadership>,
+    is_leaderless: bool,
+    silent: BTreeSet<MemberIndex>,
+}
+
+impl Effects {
+    /// Begins with the cluster as it was before the fault. `hit` are the members it hits, `since` is when.
+    pub(super) fn new(before: &View, hit: &[MemberIndex], since: Nanos) -> Self {
+        let leadership = before.leadership();
+        Self { hit: hit.to_vec(), since, leadership, is_leaderless: leadership.is_none(), silent: BTreeSet::new() }
+    }
+
+    /// What is new in a view, in words.
+    pub(super) fn note(&mut self, view: &View) -> Vec<String> {
+        let mut new = Vec::new();
+        for member in &self.hit {
+            // Questions asked before the fault say nothing about it.
+            let Some(entry) = view.member(*member).filter(|entry| entry.is_newer_than(self.since)) else { continue };
+            if !entry.answering && self.silent.insert(*member) {
+                new.push(format!("{} stopped answering", member.name()));
+            } else if entry.answering && self.silent.remove(member) {
+                new.push(format!("{} answers again", member.name()));
+            }
+        }
+        match view.leadership() {
+            None if !self.is_leaderless => {
+                self.is_leaderless = true;
+                new.push("no leader is followed by a majority".to_owned());
+            }
+            Some(now) => {
+                let returned = std::mem::take(&mut self.is_leaderless);
+                let is_newer = self.leadership.is_none_or(|known| now.term > known.term);
+                if is_newer {
+                    self.leadership = Some(now);
+                    new.push(format!("{} became the leader in term {}", now.member.name(), now.term));
+                } else if returned {
+                    new.push(format!("{} leads again, still in term {}", now.member.name(), now.term));
+                }
+            }
+            None => {}
+        }
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketcd_judge::history::event::MemberStatus;
+
+    use super::*;
+
+    const M1: MemberIndex = MemberIndex(0);
+
+    /// A view by the leader and term that each member names, `None` for a silent one, asked at `asked`.
+    fn view(asked: Nanos, members: &[Option<(u64, u64)>]) -> View {
+        let mut view = View::new(members.len());
+        for (index, entry) in (0..).zip(members) {
+            let status = entry.map(|(leader_id, raft_term)| MemberStatus {
+                member_id: u64::from(index) + 1,
+                leader_id,
+                raft_term,
+                applied_index: 0,
+                revision: 1,
+                database_bytes: 0,
+                errors: Vec::new(),
+            });
+            view.note(MemberIndex(index), asked, asked + 1, status);
+        }
+        view
+    }
+
+    #[test]
+    fn a_killed_leader_is_seen_to_fall_silent_to_be_replaced_and_to_return() {
+        let healthy = view(10, &[Some((1, 2)), Some((1, 2)), Some((1, 2))]);
+        let mut effects = Effects::new(&healthy, &[M1], 20);
+        assert!(effects.note(&healthy).is_empty());
+        let silent = view(30, &[None, Some((1, 2)), Some((1, 2))]);
+        assert_eq!(effects.note(&silent), ["m1 stopped answering", "no leader is followed by a majority"]);
+        assert!(effects.note(&silent).is_empty(), "each change is reported once");
+        let replaced = view(40, &[None, Some((2, 3)), Some((2, 3))]);
+        assert_eq!(effects.note(&replaced), ["m2 became the leader in term 3"]);
+        let back = view(50, &[Some((2, 3)), Some((2, 3)), Some((2, 3))]);
+        assert_eq!(effects.note(&back), ["m1 answers again"]);
+    }
+
+    #[test]
+    fn questions_asked_before_the_fault_are_no_effect_of_it() {
+        let healthy = view(10, &[Some((1, 2)), Some((1, 2)), Some((1, 2))]);
+        let mut effects = Effects::new(&healthy, &[M1], 20);
+        let early = view(15, &[None, Some((1, 2)), Some((1, 2))]);
+        assert_eq!(effects.note(&early), ["no leader is followed by a majority"]);
+        let resumed = view(30, &[Some((1, 2)), Some((1, 2)), Some((1, 2))]);
+        assert_eq!(effects.note(&resumed), ["m1 leads again, still in term 2"]);
+    }
+}

@@ -1,0 +1,294 @@
+//! Faults of processes: kill, terminate, restart, pause.
+//!
+//! They may overlap on one member. A member goes down for one fault at a time, which starts it again if nobody else did;
+//! it stands still until the last pause on it ends, or its process does: a new process is not paused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ticketcd_judge::model::MemberIndex;
+use tokio::task::JoinSet;
+
+use super::target::{Situation, Standing};
+use crate::cluster::LocalCluster;
+use crate::etcd::sampler::View;
+
+/// How long a member has to end after SIGTERM. A leader whose followers are gone may hang for good.
+const TERMINATION_GRACE: Duration = Duration::from_secs(5);
+
+/// Which fault has which member down or paused.
+#[derive(Debug, Default)]
+struct Claims {
+    down: BTreeMap<MemberIndex, u32>,
+    paused: BTreeMap<MemberIndex, BTreeSet<u32>>,
+}
+
+impl Claims {
+    fn standing(&self, member: MemberIndex, is_running: bool, is_answering: bool) -> Standing {
+        if !is_running || self.down.contains_key(&member) {
+            Standing::Down
+        } else if !is_answering || self.paused.contains_key(&member) {
+            Standing::Unwell
+        } else {
+            Standing::Up
+        }
+    }
+
+    fn take_down(&mut self, fault: u32, member: MemberIndex) {
+        self.down.insert(member, fault);
+    }
+
+    fn give_back(&mut self, fault: u32, member: MemberIndex) {
+        if self.down.get(&member) == Some(&fault) {
+            self.down.remove(&member);
+        }
+    }
+
+    fn pause(&mut self, fault: u32, member: MemberIndex) {
+        self.paused.entry(member).or_default().insert(fault);
+    }
+
+    fn resume(&mut self, fault: u32, member: MemberIndex) -> Resumption {
+        let Some(pauses) = self.paused.get_mut(&member).filter(|pauses| pauses.contains(&fault)) else { return Resumption::Ended };
+        pauses.remove(&fault);
+        if !pauses.is_empty() {
+            return Resumption::StillPaused;
+        }
+        self.paused.remove(&member);
+        Resumption::Due
+    }
+
+    fn process_ended(&mut self, member: MemberIndex) {
+        self.paused.remove(&member);
+    }
+}
+
+/// What the end of a pause means for the member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resumption {
+    /// It was the last pause: the member goes on.
+    Due,
+    /// Another pause holds it.
+    StillPaused,
+    /// The process that was paused is gone.
+    Ended,
+}
+
+/// How a process is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// SIGKILL.
+    Kill,
+    /// SIGTERM, and SIGKILL when that does not help.
+    Terminate,
+}
+
+/// What was done to one member, in words, or why it could not be.
+pub type Deed = Result<String, String>;
+
+/// The members' processes, shared by faults that overlap.
+#[derive(Debug)]
+pub struct Processes {
+    cluster: Arc<LocalCluster>,
+    claims: Mutex<Claims>,
+    /// One operation on a process at a time, so that a start does not meet a kill half-way.
+    doors: Vec<tokio::sync::Mutex<()>>,
+}
+
+impl Processes {
+    /// The processes of a cluster that only faults stop and start while the load runs.
+    pub fn new(cluster: Arc<LocalCluster>) -> Self {
+        let doors = (0..cluster.size()).map(|_| tokio::sync::Mutex::default()).collect();
+        Self { cluster, claims: Mutex::default(), doors }
+    }
+
+    /// The cluster as a fault finds it now.
+    pub fn situation(&self, view: &View) -> Situation {
+        let claims = self.claims();
+        let standing = |member: MemberIndex| {
+            let is_answering = view.member(member).is_some_and(|entry| entry.answering);
+            claims.standing(member, self.cluster.is_running(member), is_answering)
+        };
+        let standings: Vec<_> = (0..).map(MemberIndex).take(self.doors.len()).map(standing).collect();
+        // The view is a moment old: it may still show a leader that another fault has just killed.
+        let is_there = |leader: &MemberIndex| standings.get(leader.index()).is_some_and(|standing| *standing != Standing::Down);
+        Situation { leader: view.leader().filter(is_there), standings }
+    }
+
+    /// Marks members as going down, so that no other fault chooses them.
+    pub fn claim_down(&self, fault: u32, members: &[MemberIndex]) {
+        let mut claims = self.claims();
+        members.iter().for_each(|member| claims.take_down(fault, *member));
+    }
+
+    /// Marks members as paused, so that no other fault prefers them.
+    pub fn claim_pause(&self, fault: u32, members: &[MemberIndex]) {
+        let mut claims = self.claims();
+        members.iter().for_each(|member| claims.pause(fault, *member));
+    }
+
+    /// Ends the processes of members that are claimed, all at the same time.
+    pub async fn take_down(self: &Arc<Self>, fault: u32, members: &[MemberIndex], ending: Ending) -> Vec<(MemberIndex, Deed)> {
+        let mut tasks = JoinSet::new();
+        for member in members.iter().copied() {
+            let processes = Arc::clone(self);
+            tasks.spawn(async move { (member, processes.end(fault, member, ending).await) });
+        }
+        let mut deeds = Vec::new();
+        while let Some(joined) = tasks.join_next().await {
+            match joined.map_err(tokio::task::JoinError::try_into_panic) {
+                Ok(deed) => deeds.push(deed),
+                Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                // A task is cancelled only when the runtime shuts down, and this one with it.
+                Err(Err(_)) => {}
+            }
+        }
+        deeds.sort_by_key(|(member, _)| *member);
+        deeds
+    }
+
+    async fn end(&self, fault: u32, member: MemberIndex, ending: Ending) -> Deed {
+        let _door = self.door(member).await;
+        let who = self.who(member);
+        let ended = match ending {
+            Ending::Kill => self.cluster.kill(member).await.map(|()| format!("SIGKILL to {who}")),
+            Ending::Terminate => self.cluster.terminate(member, TERMINATION_GRACE).await.map(|was_killed| match was_killed {
+                false => format!("SIGTERM to {who}"),
+                true => format!("SIGTERM to {who}, and SIGKILL {} s later because it had not ended", TERMINATION_GRACE.as_secs()),
+            }),
+        };
+        match ended {
+            Ok(what) => {
+                self.claims().process_ended(member);
+                Ok(what)
+            }
+            Err(error) => {
+                self.claims().give_back(fault, member);
+                Err(format!("{who} could not be ended: {error}"))
+            }
+        }
+    }
+
+    /// Starts a member that a fault took down, unless it runs already.
+    pub async fn start(&self, fault: u32, member: MemberIndex) -> Deed {
+        let _door = self.door(member).await;
+        let started = if self.cluster.is_running(member) {
+            Ok(format!("{} runs already", self.who(member)))
+        } else {
+            match self.cluster.start_member(member).await {
+                Ok(()) => Ok(format!("{} was started", self.who(member))),
+                Err(error) => Err(format!("{} could not be started: {error}", member.name())),
+            }
+        };
+        self.claims().give_back(fault, member);
+        started
+    }
+
+    /// Stops a member that is claimed where it stands.
+    pub async fn pause(&self, fault: u32, member: MemberIndex) -> Deed {
+        let _door = self.door(member).await;
+        let who = self.who(member);
+        self.cluster.pause(member).map(|()| format!("SIGSTOP to {who}")).map_err(|error| {
+            self.claims().resume(fault, member);
+            format!("{who} could not be paused: {error}")
+        })
+    }
+
+    /// Lets a member go on, when no other fault pauses it.
+    pub async fn resume(&self, fault: u32, member: MemberIndex) -> Deed {
+        let _door = self.door(member).await;
+        let resumption = self.claims().resume(fault, member);
+        match resumption {
+            Resumption::Due if self.cluster.is_running(member) => {
+                let who = self.who(member);
+                let resumed = self.cluster.resume(member);
+                resumed.map(|()| format!("SIGCONT to {who}")).map_err(|error| format!("{who} could not be resumed: {error}"))
+            }
+            Resumption::StillPaused => Ok(format!("{} stays paused for another fault", member.name())),
+            Resumption::Due | Resumption::Ended => Ok(format!("the paused process of {} had ended meanwhile", member.name())),
+        }
+    }
+
+    /// Whether the operating system shows the member's process stopped. `None` where it cannot be asked.
+    pub fn stands_still(&self, member: MemberIndex) -> Option<bool> {
+        let pid = self.cluster.pid(member)?;
+        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat_shows_stopped(&status)
+    }
+
+    /// The member and its process: `m2 (pid 4711)`.
+    fn who(&self, member: MemberIndex) -> String {
+        match self.cluster.pid(member) {
+            Some(pid) => format!("{} (pid {pid})", member.name()),
+            None => member.name(),
+        }
+    }
+
+    async fn door(&self, member: MemberIndex) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        match self.doors.get(member.index()) {
+            Some(door) => Some(door.lock().await),
+            None => None,
+        }
+    }
+
+    fn claims(&self) -> MutexGuard<'_, Claims> {
+        // Each change is one insertion or removal: whoever panicked cannot have left half of one.
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the state out of `/proc/PID/stat`: the letter behind the command's name, which may itself hold parentheses.
+fn stat_shows_stopped(stat: &str) -> Option<bool> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    behind_name.split_whitespace().next().map(|state| state == "T")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const M1: MemberIndex = MemberIndex(0);
+
+    #[test]
+    fn a_member_stands_still_until_the_last_pause_ends() {
+        let mut claims = Claims::default();
+        claims.pause(0, M1);
+        claims.pause(1, M1);
+        assert_eq!(claims.standing(M1, true, true), Standing::Unwell);
+        assert_eq!(claims.resume(0, M1), Resumption::StillPaused);
+        assert_eq!(claims.resume(0, M1), Resumption::Ended, "a pause ends once");
+        assert_eq!(claims.resume(1, M1), Resumption::Due);
+        assert_eq!(claims.standing(M1, true, true), Standing::Up);
+    }
+
+    #[test]
+    fn a_kill_ends_the_pauses_of_the_process() {
+        let mut claims = Claims::default();
+        claims.pause(0, M1);
+        claims.take_down(1, M1);
+        claims.process_ended(M1);
+        assert_eq!(claims.standing(M1, false, false), Standing::Down);
+        claims.give_back(1, M1);
+        assert_eq!(claims.standing(M1, true, true), Standing::Up, "the new process is not paused");
+        assert_eq!(claims.resume(0, M1), Resumption::Ended);
+    }
+
+    #[test]
+    fn a_member_is_down_for_the_fault_that_took_it_down() {
+        let mut claims = Claims::default();
+        claims.take_down(1, M1);
+        assert_eq!(claims.standing(M1, true, true), Standing::Down, "from the claim on, before the process is gone");
+        claims.give_back(2, M1);
+        assert_eq!(claims.standing(M1, true, true), Standing::Down, "another fault cannot give it back");
+        claims.give_back(1, M1);
+        assert_eq!(claims.standing(M1, false, true), Standing::Down, "a member that ended by itself is down too");
+    }
+
+    #[test]
+    fn the_kernel_says_whether_a_process_is_stopped() {
+        assert_eq!(stat_shows_stopped("4711 (etcd (a)) T 1 2 3"), Some(true));
+        assert_eq!(stat_shows_stopped("4711 (etcd) S 1 2 3"), Some(false));
+        assert_eq!(stat_shows_stopped(""), None);
+    }
+}
