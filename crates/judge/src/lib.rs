@@ -10,3 +10,6 @@
 pub mod check;
 pub mod history;
 pub mod model;
+
+#[doc(hidden)]
+pub mod testing;

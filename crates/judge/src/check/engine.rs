@@ -242,3 +242,6 @@ fn excuse(finding: &mut Finding, faults: &[FaultWindow]) {
         finding.reason = Some(format!("What was found came after a fault that etcd does not promise to survive: {}.", fault.what));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,9 @@ use super::etcd::logs::Logs;
 use super::etcd::real_time::RealTime;
 use super::etcd::recovery::Recovery;
 use super::etcd::replicas::Replicas;
+use super::shop::conservation::Conservation;
 use super::shop::ledger::Ledger;
+use super::shop::oversell::Oversell;
 use super::shop::revenue::Revenue;
 use crate::history::reader::{HistoryError, HistoryReader};
 use crate::history::run_dir::{RunDir, RunDirError};
@@ -17,6 +19,8 @@ use crate::history::run_info::RunInfo;
 /// Every check a recorded run is judged by, beside the judge's own.
 pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
     vec![
+        Box::new(Oversell::new(info)),
+        Box::new(Conservation::new(info)),
         Box::new(Revenue::new(info)),
         Box::new(Ledger::new(info)),
         Box::new(RealTime::default()),
@@ -28,8 +32,7 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
 
 /// The checks that are cheap enough to be made while the load runs.
 pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    let _ = info;
-    Vec::new()
+    vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info))]
 }
 
 /// A run directory cannot be judged.

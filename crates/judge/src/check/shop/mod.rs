@@ -1,4 +1,10 @@
 //! The promises of the shop.
 
+pub mod conservation;
 pub mod ledger;
+pub mod oversell;
 pub mod revenue;
+mod stock;
+
+#[cfg(test)]
+mod stock_tests;

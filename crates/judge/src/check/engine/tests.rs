@@ -1,0 +1,213 @@
+use super::*;
+use crate::check::standard::online_checks;
+use crate::model::MemberIndex;
+use crate::testing::{Fate, Record, Shape, Simulation};
+
+/// A record with every legal oddity, and sales on every event.
+fn valid() -> Record {
+    let mut shop = Simulation::new(&Shape::default());
+    shop.buy(0, "ann", "e1", &[("pink", 2), ("yellow", 1)], Fate::Answered);
+    shop.buy(1, "bob", "e1", &[("pink", 1)], Fate::UnknownApplied);
+    shop.buy(1, "bob", "e1", &[("pink", 1)], Fate::UnknownNotApplied);
+    shop.buy(2, "cy", "e2", &[("yellow", 3)], Fate::Refused);
+    let fault = shop.inject("kill", MemberIndex(0));
+    let late = shop.read(3, "dan", "e1", &[("pink", 1)]).unwrap();
+    shop.buy(0, "ann", "e1", &[("pink", 3)], Fate::Answered);
+    shop.commit(late, true, Fate::Answered);
+    shop.buy(7, "hal", "e2", &[("yellow", 1)], Fate::Answered);
+    shop.heal(fault, MemberIndex(0));
+    shop.buy(4, "eve", "e1", &[("pink", 9)], Fate::Answered);
+    shop.buy(5, "fay", "e1", &[("pink", 4)], Fate::Answered);
+    shop.buy(6, "gus", "e2", &[("pink", 1)], Fate::NeverEnded);
+    shop.finish()
+}
+
+fn judge_with(record: &Record, checks: Vec<Box<dyn Check>>) -> Judgement {
+    let mut judge = Judge::new(&record.info, checks);
+    record.events.iter().for_each(|event| judge.observe(event));
+    judge.finish(None)
+}
+
+fn judge(record: &Record) -> Judgement {
+    judge_with(record, online_checks(&record.info))
+}
+
+fn finding<'judgement>(judgement: &'judgement Judgement, name: &str) -> &'judgement Finding {
+    judgement.findings.iter().find(|finding| finding.name == name).unwrap()
+}
+
+fn kinds(finding: &Finding) -> Vec<&str> {
+    finding.anomalies.iter().map(|group| group.kind.as_str()).collect()
+}
+
+#[test]
+fn a_valid_record_passes() {
+    let judgement = judge(&valid());
+    assert_eq!(judgement.verdict, Verdict::Pass, "{:#?}", judgement.findings);
+    assert_eq!((judgement.missing_revisions, judgement.complete), (0, true));
+    assert_eq!(finding(&judgement, "divergence").evidence["revisions"], judgement.revisions);
+    assert!(finding(&judgement, "divergence").evidence["deliveries_compared"] >= judgement.revisions);
+    assert_eq!(judgement.faults.len(), 1);
+    assert!(judgement.faults[0].until.is_some());
+}
+
+#[test]
+fn a_member_that_delivers_another_content_is_named() {
+    let mut record = valid();
+    let revision = judge(&record).last_revision - 1;
+    record.edit_delivery(MemberIndex(2), revision, |event| event.kv.version += 1);
+    let judgement = judge(&record);
+    let divergence = finding(&judgement, "divergence");
+    assert_eq!(judgement.verdict, Verdict::Violation);
+    assert_eq!(kinds(divergence), ["members_disagree"]);
+    let anomaly = &divergence.anomalies[0].first;
+    assert_eq!(anomaly.revision, Some(revision));
+    assert!(anomaly.members.contains(&"m3".to_owned()) && anomaly.members.contains(&"m1".to_owned()), "{anomaly:?}");
+    assert!(anomaly.story[0].contains(&format!("revision {revision}")), "{anomaly:?}");
+    assert!(anomaly.story[2].contains("version"), "{anomaly:?}");
+    assert_eq!(finding(&judgement, "oversell").verdict, Verdict::Unknown);
+}
+
+#[test]
+fn what_is_found_after_a_divergence_is_its_consequence() {
+    let mut record = valid();
+    let revision = judge(&record).last_revision;
+    // The first member to deliver is the one that is wrong: the replay follows it into a negative stock.
+    record.edit_delivery(MemberIndex(0), revision, |event| {
+        event.kv.value = event.kv.value.to_text().replace("\"current_quantity\":", "\"current_quantity\":-").into();
+    });
+    let judgement = judge(&record);
+    assert_eq!(judgement.verdict, Verdict::Violation);
+    let oversell = finding(&judgement, "oversell");
+    assert_eq!(kinds(oversell), ["negative_stock"]);
+    assert_eq!(oversell.anomalies[0].consequence_of, Some(format!("divergence at revision {revision}")));
+    assert_eq!(finding(&judgement, "divergence").anomalies[0].consequence_of, None);
+}
+
+#[test]
+fn a_revision_that_nobody_delivered_makes_the_replay_unknown() {
+    let mut record = valid();
+    let revision = judge(&record).last_revision - 2;
+    record.drop_revision(revision);
+    let judgement = judge(&record);
+    assert_eq!((judgement.missing_revisions, judgement.last_revision), (1, revision - 1));
+    for name in ["oversell", "conservation"] {
+        assert_eq!(finding(&judgement, name).verdict, Verdict::Unknown, "{name}");
+    }
+    // That the collectors passed over it is a broken promise of etcd all the same.
+    assert_eq!(kinds(finding(&judgement, "collectors")), ["gap"]);
+}
+
+#[test]
+fn an_acknowledged_revision_that_never_came_is_missing() {
+    let mut record = valid();
+    let last = judge(&record).last_revision;
+    record.drop_revision(last);
+    let judgement = judge(&record);
+    assert_eq!(judgement.missing_revisions, 1);
+    assert_eq!(judgement.verdict, Verdict::Unknown);
+}
+
+#[test]
+fn one_collector_that_leaves_out_a_revision_costs_no_evidence() {
+    let mut record = valid();
+    let revision = judge(&record).last_revision - 2;
+    record.drop_delivery(MemberIndex(0), revision);
+    let judgement = judge(&record);
+    assert_eq!(judgement.missing_revisions, 0);
+    assert_eq!(finding(&judgement, "conservation").verdict, Verdict::Pass);
+    let collectors = finding(&judgement, "collectors");
+    assert_eq!((kinds(collectors), &collectors.anomalies[0].first.members), (vec!["gap"], &vec!["m1".to_owned()]));
+}
+
+#[test]
+fn a_delivery_that_comes_twice_or_late_does_not_confuse_the_log() {
+    for swap in [false, true] {
+        let mut record = valid();
+        record.each_delivery(|member, events| {
+            let several = events.first().map(|event| event.kv.mod_revision) != events.last().map(|event| event.kv.mod_revision);
+            if member == MemberIndex(0) && several {
+                let repeated = events.clone();
+                if swap { events.reverse() } else { events.extend(repeated) }
+            }
+        });
+        let judgement = judge(&record);
+        assert_eq!(finding(&judgement, "oversell").verdict, Verdict::Pass);
+        assert_eq!(finding(&judgement, "divergence").verdict, Verdict::Pass, "{:#?}", judgement.findings);
+        assert!(kinds(finding(&judgement, "collectors")).contains(&"out_of_order"));
+    }
+}
+
+#[test]
+fn a_record_that_is_cut_off_is_no_pass_and_no_violation() {
+    let record = valid();
+    for length in (0..record.events.len()).step_by(7) {
+        let cut = Record { info: record.info.clone(), events: record.events[..length].to_vec() };
+        assert_eq!(judge(&cut).verdict, Verdict::Unknown, "after {length} events");
+    }
+}
+
+/// A check with a defect.
+struct Defective {
+    at_finish: bool,
+}
+
+impl Check for Defective {
+    fn name(&self) -> &'static str {
+        "defective"
+    }
+
+    fn observe(&mut self, _observation: &Observation<'_>) {
+        assert!(self.at_finish, "cannot observe");
+    }
+
+    fn finish(self: Box<Self>, _end: &End<'_>) -> Finding {
+        panic!("cannot finish")
+    }
+}
+
+#[test]
+fn a_check_that_panics_is_unknown() {
+    for (at_finish, words) in [(false, "cannot observe"), (true, "cannot finish")] {
+        let mut checks = online_checks(&valid().info);
+        checks.insert(0, Box::new(Defective { at_finish }));
+        let judgement = judge_with(&valid(), checks);
+        let defective = finding(&judgement, "defective");
+        assert_eq!(defective.verdict, Verdict::Unknown);
+        assert!(defective.reason.as_ref().unwrap().contains(words));
+        assert_eq!((finding(&judgement, "oversell").verdict, judgement.verdict), (Verdict::Pass, Verdict::Unknown));
+    }
+}
+
+#[test]
+fn a_call_comes_with_what_it_was_asked_and_last_when_it_never_ended() {
+    /// Counts calls by how they ended.
+    struct Calls(u64, u64);
+    impl Check for Calls {
+        fn name(&self) -> &'static str {
+            "calls"
+        }
+        fn observe(&mut self, observation: &Observation<'_>) {
+            match observation {
+                Observation::Call(invoke, Some(returned)) => {
+                    assert_eq!((invoke.id, self.1), (returned.id, 0));
+                    self.0 += 1;
+                }
+                Observation::Call(_, None) => self.1 += 1,
+                _ => {}
+            }
+        }
+        fn finish(self: Box<Self>, _end: &End<'_>) -> Finding {
+            crate::check::groups::AnomalyGroups::default().into_finding(
+                "calls",
+                crate::check::groups::evidence([("ended", self.0), ("never", self.1)]),
+                None,
+            )
+        }
+    }
+    let record = valid();
+    let returned = record.events.iter().filter(|event| matches!(event, Event::Return(_))).count() as u64;
+    let judgement = judge_with(&record, vec![Box::new(Calls(0, 0))]);
+    let calls = finding(&judgement, "calls");
+    assert_eq!((calls.evidence["ended"], calls.evidence["never"]), (returned, 1));
+}

@@ -1,0 +1,140 @@
+//! Conservation: at every revision, total = current + sold of every ticket, and an event has what its tickets have.
+//!
+//! Evaluated after all events of a revision, and of an event only once its record and its tickets have agreed: until then
+//! it is being seeded.
+
+use super::stock::{self, EventStock, StockBook, TicketStock};
+use crate::check::groups::{AnomalyGroups, evidence};
+use crate::check::verdict::{Anomaly, Finding};
+use crate::check::{Check, End, Observation, SequencedRevision};
+use crate::history::run_info::RunInfo;
+use crate::model::{Keyspace, seconds};
+
+/// Name of the check.
+const NAME: &str = "conservation";
+
+/// The check.
+#[derive(Debug)]
+pub struct Conservation {
+    keys: Keyspace,
+    judges: bool,
+    book: StockBook,
+    groups: AnomalyGroups,
+    judged: u64,
+}
+
+impl Conservation {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            keys: Keyspace::new(info.prefix.as_str()),
+            judges: stock::knows_layout(info),
+            book: StockBook::default(),
+            groups: AnomalyGroups::default(),
+            judged: 0,
+        }
+    }
+
+    fn judge(&mut self, revision: &SequencedRevision<'_>) {
+        for event in self.book.touched().filter(|event| event.settled) {
+            self.judged += 1;
+            for ticket in event.tickets.iter().filter(|ticket| ticket.revision == revision.revision) {
+                let Some((kind, anomaly)) = judge_ticket(&self.keys, event, ticket, revision) else { continue };
+                self.groups.add(kind, anomaly);
+            }
+            if let Some(anomaly) = judge_event(&self.keys, event, revision) {
+                self.groups.add("event_counter", anomaly);
+            }
+        }
+    }
+}
+
+impl Check for Conservation {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        if let (Observation::Revision(revision), true) = (observation, self.judges) {
+            // What a replay says after a hole is not evidence: a sale may lie in it.
+            self.judges = revision.missing_before == 0;
+            if self.judges {
+                self.book.apply(revision);
+                self.judge(revision);
+            }
+        }
+    }
+
+    fn alarm(&self) -> Option<String> {
+        self.groups.alarm()
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let sold = |event: &&EventStock| event.tickets.iter().any(|ticket| ticket.sold != 0);
+        let unsettled = self.book.events().iter().filter(sold).filter(|event| !event.settled).count();
+        let lacking = stock::lacking(&self.book, end).or_else(|| {
+            (unsettled > 0)
+                .then(|| format!("Of {unsettled} events that were sold, record and tickets never agreed: they cannot be judged."))
+        });
+        let counts = evidence([
+            ("revisions", self.book.revisions),
+            ("judged", self.judged),
+            ("events", self.book.events().len() as u64),
+            ("sales", self.book.sales),
+        ]);
+        self.groups.into_finding(NAME, counts, lacking)
+    }
+}
+
+fn judge_ticket(
+    keys: &Keyspace,
+    event: &EventStock,
+    ticket: &TicketStock,
+    revision: &SequencedRevision<'_>,
+) -> Option<(&'static str, Anomaly)> {
+    let (total, current) = (ticket.total?, ticket.current?);
+    let accounted = current.saturating_add(ticket.sold);
+    if accounted == total {
+        return None;
+    }
+    let mut anomaly = stock::anomaly(keys, event, Some(&ticket.kind), revision.revision, revision.at);
+    anomaly.severity = accounted.abs_diff(total);
+    anomaly.orders = ticket.sales_of(revision.revision).map(|sale| sale.order.clone()).collect();
+    anomaly.story.push(format!(
+        "At revision {} ({:.3} s) the {} ticket of {} has {current} left and {} sold, which makes {accounted}, of {total}.",
+        revision.revision,
+        seconds(revision.at),
+        ticket.kind.to_text(),
+        event.told(),
+        ticket.sold,
+    ));
+    let kind = if accounted > total { "lost_update" } else { "vanished_tickets" };
+    if accounted > total {
+        ticket.explain(&mut anomaly.story, &mut anomaly.orders);
+    } else {
+        anomaly.story.push(format!("{} tickets are neither left nor sold.", anomaly.severity));
+    }
+    anomaly.orders.sort_unstable();
+    anomaly.orders.dedup();
+    Some((kind, anomaly))
+}
+
+fn judge_event(keys: &Keyspace, event: &EventStock, revision: &SequencedRevision<'_>) -> Option<Anomaly> {
+    let current = event.current?;
+    let left = event.tickets.iter().map(|ticket| ticket.current).sum::<Option<i64>>()?;
+    if left == current {
+        return None;
+    }
+    let mut anomaly = stock::anomaly(keys, event, None, revision.revision, revision.at);
+    anomaly.severity = left.abs_diff(current);
+    let sales = event.tickets.iter().flat_map(|ticket| ticket.sales_of(revision.revision));
+    anomaly.orders = sales.map(|sale| sale.order.clone()).collect();
+    anomaly.orders.dedup();
+    anomaly.story.push(format!(
+        "At revision {} ({:.3} s) {} says that {current} are left, its tickets say {left}.",
+        revision.revision,
+        seconds(revision.at),
+        event.told(),
+    ));
+    Some(anomaly)
+}

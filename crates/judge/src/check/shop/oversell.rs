@@ -1,0 +1,139 @@
+//! Oversell: at every revision, of every ticket, 0 ≤ current ≤ total and no more are sold than there are.
+
+use super::stock::{self, EventStock, StockBook, TicketStock};
+use crate::check::groups::{AnomalyGroups, evidence};
+use crate::check::verdict::{Anomaly, Finding};
+use crate::check::{Check, End, Observation, SequencedRevision};
+use crate::history::run_info::RunInfo;
+use crate::model::{Keyspace, Nanos, Revision, seconds};
+
+/// Name of the check.
+const NAME: &str = "oversell";
+
+/// The check. Totals are learnt from the tickets as they are created.
+#[derive(Debug)]
+pub struct Oversell {
+    keys: Keyspace,
+    judges: bool,
+    book: StockBook,
+    groups: AnomalyGroups,
+    after_hole: bool,
+}
+
+impl Oversell {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            keys: Keyspace::new(info.prefix.as_str()),
+            judges: stock::knows_layout(info),
+            book: StockBook::default(),
+            groups: AnomalyGroups::default(),
+            after_hole: false,
+        }
+    }
+
+    fn judge(&mut self, revision: &SequencedRevision<'_>) {
+        for event in self.book.touched() {
+            for ticket in event.tickets.iter().filter(|ticket| ticket.revision == revision.revision) {
+                let case = Case { keys: &self.keys, event, ticket, revision: revision.revision, at: revision.at };
+                for (kind, anomaly) in case.anomalies(self.after_hole) {
+                    self.groups.add(kind, anomaly);
+                }
+            }
+        }
+    }
+}
+
+impl Check for Oversell {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        if let (Observation::Revision(revision), true) = (observation, self.judges) {
+            self.after_hole |= revision.missing_before > 0;
+            self.book.apply(revision);
+            self.judge(revision);
+        }
+    }
+
+    fn alarm(&self) -> Option<String> {
+        self.groups.alarm()
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let lacking = stock::lacking(&self.book, end);
+        let sold = self.book.events().iter().flat_map(|event| &event.tickets).map(|ticket| ticket.sold);
+        let sold = u64::try_from(sold.fold(0_i64, i64::saturating_add)).unwrap_or(0);
+        let counts = evidence([
+            ("revisions", self.book.revisions),
+            ("tickets", self.book.tickets()),
+            ("sales", self.book.sales),
+            ("tickets_sold", sold),
+        ]);
+        self.groups.into_finding(NAME, counts, lacking)
+    }
+}
+
+/// A ticket as a revision left it.
+struct Case<'book> {
+    keys: &'book Keyspace,
+    event: &'book EventStock,
+    ticket: &'book TicketStock,
+    revision: Revision,
+    at: Nanos,
+}
+
+impl Case<'_> {
+    /// What is wrong with it. After a hole in the log only what the ticket's own record says counts: purchases may have
+    /// been removed in the hole.
+    fn anomalies(&self, after_hole: bool) -> Vec<(&'static str, Anomaly)> {
+        let ticket = self.ticket;
+        let Some(total) = ticket.total else { return Vec::new() };
+        let mut found = Vec::new();
+        if ticket.sold > total && ticket.sold_in_revision > 0 && !after_hole {
+            found.push(("oversold", self.tell(ticket.sold - total, &format!("with that {} of {total} are sold", ticket.sold), true)));
+        }
+        if let (Some(current), true) = (ticket.current, ticket.current_changed) {
+            if current < 0 {
+                found.push(("negative_stock", self.tell(-current, &format!("with that {current} are left"), true)));
+            }
+            if current > total {
+                let what = format!("with that {current} are left, although there were only {total}");
+                found.push(("stock_above_total", self.tell(current - total, &what, false)));
+            }
+            if let Some((from, to)) = ticket.changed_total {
+                let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
+                found.push(("total_changed", self.tell((to - from).abs(), &what, false)));
+            }
+        }
+        found
+    }
+
+    fn tell(&self, severity: i64, what: &str, explain: bool) -> Anomaly {
+        let (ticket, revision) = (self.ticket, self.revision);
+        let kind = ticket.kind.to_text();
+        let event = self.event.told();
+        let mut anomaly = stock::anomaly(self.keys, self.event, Some(&ticket.kind), revision, self.at);
+        let moment = format!("At revision {revision} ({:.3} s)", seconds(self.at));
+        let sales: Vec<String> = ticket
+            .sales_of(revision)
+            .map(|sale| {
+                anomaly.orders.push(sale.order.clone());
+                format!("order {} of user {} bought {} {kind} tickets of {event}", sale.order, sale.user.to_text(), sale.quantity)
+            })
+            .collect();
+        let first = match sales.is_empty() {
+            true => format!("{moment} the {kind} ticket of {event} was changed without a sale; {what}."),
+            false => format!("{moment} {}; {what}.", sales.join(", ")),
+        };
+        anomaly.story.push(first);
+        if explain {
+            ticket.explain(&mut anomaly.story, &mut anomaly.orders);
+        }
+        anomaly.orders.sort_unstable();
+        anomaly.orders.dedup();
+        anomaly.severity = severity.unsigned_abs();
+        anomaly
+    }
+}

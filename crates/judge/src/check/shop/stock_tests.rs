@@ -1,0 +1,160 @@
+//! Oversell and conservation, each convicting what it is there for and nothing else.
+
+use crate::check::engine::{Judge, Judgement};
+use crate::check::standard::online_checks;
+use crate::check::verdict::{AnomalyGroup, Finding, Verdict};
+use crate::model::MemberIndex;
+use crate::testing::{Fate, Record, Shape, Simulation};
+
+fn shop(stock: i64) -> Simulation {
+    Simulation::new(&Shape { stock, ..Shape::default() })
+}
+
+fn judge(record: &Record) -> Judgement {
+    let mut judge = Judge::new(&record.info, online_checks(&record.info));
+    record.events.iter().for_each(|event| judge.observe(event));
+    judge.finish(None)
+}
+
+fn finding<'judgement>(judgement: &'judgement Judgement, name: &str) -> &'judgement Finding {
+    judgement.findings.iter().find(|finding| finding.name == name).unwrap()
+}
+
+fn group<'finding>(finding: &'finding Finding, kind: &str) -> &'finding AnomalyGroup {
+    finding.anomalies.iter().find(|group| group.kind == kind).unwrap_or_else(|| panic!("no {kind} in {finding:#?}"))
+}
+
+fn kinds(finding: &Finding) -> Vec<&str> {
+    finding.anomalies.iter().map(|group| group.kind.as_str()).collect()
+}
+
+/// Two buyers read the same stock, and both write what they computed from it.
+fn race(shop: &mut Simulation, quantities: (i64, i64), guarded: bool) {
+    let first = shop.read(1, "ann", "e1", &[("pink", quantities.0)]).unwrap();
+    let second = shop.read(2, "bob", "e1", &[("pink", quantities.1)]).unwrap();
+    shop.commit(first, guarded, Fate::Answered);
+    shop.commit(second, guarded, Fate::Answered);
+}
+
+#[test]
+fn a_naive_sale_of_the_last_tickets_is_convicted() {
+    let mut shop = shop(3);
+    race(&mut shop, (2, 2), false);
+    let revision = shop.revision();
+    let fault = shop.inject("pause", MemberIndex(1));
+    shop.heal(fault, MemberIndex(1));
+    let judgement = judge(&shop.finish());
+    assert_eq!(judgement.verdict, Verdict::Violation);
+
+    let oversell = finding(&judgement, "oversell");
+    assert_eq!(kinds(oversell), ["oversold"]);
+    let anomaly = &group(oversell, "oversold").first;
+    assert_eq!((anomaly.severity, anomaly.revision), (1, Some(revision)));
+    assert_eq!(anomaly.keys, ["shop/ticket:e1:pink"]);
+    assert_eq!(anomaly.orders, ["r1-1-1", "r1-2-1"]);
+    let story = anomaly.story.join(" ");
+    for words in ["order r1-2-1 of user bob bought 2 pink tickets of event e1 ‘Concert 1’", "4 of 3 are sold", "both saw 3 left"] {
+        assert!(story.contains(words), "{words} is not in: {story}");
+    }
+
+    let conservation = finding(&judgement, "conservation");
+    assert_eq!(group(conservation, "lost_update").first.orders, ["r1-1-1", "r1-2-1"]);
+    assert_eq!(group(conservation, "lost_update").first.severity, 2);
+}
+
+#[test]
+fn a_lost_update_shows_before_anything_is_oversold() {
+    let mut shop = shop(10);
+    race(&mut shop, (2, 3), false);
+    let judgement = judge(&shop.finish());
+    assert_eq!(finding(&judgement, "oversell").verdict, Verdict::Pass);
+    assert_eq!(kinds(finding(&judgement, "conservation")), ["lost_update"]);
+}
+
+#[test]
+fn the_same_race_under_guards_is_acquitted() {
+    let mut shop = shop(3);
+    race(&mut shop, (2, 2), true);
+    let judgement = judge(&shop.finish());
+    assert_eq!(judgement.verdict, Verdict::Pass, "{:#?}", judgement.findings);
+    assert_eq!(finding(&judgement, "oversell").evidence["tickets_sold"], 2);
+}
+
+#[test]
+fn a_negative_stock_is_convicted() {
+    let mut shop = shop(3);
+    shop.buy(1, "ann", "e1", &[("pink", 3)], Fate::Answered);
+    let revision = shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -2);
+    let judgement = judge(&shop.finish());
+    let group = group(finding(&judgement, "oversell"), "negative_stock");
+    assert_eq!((group.first.severity, group.first.revision, group.count), (2, Some(revision), 1));
+    assert_eq!(kinds(finding(&judgement, "conservation")), ["vanished_tickets", "event_counter"]);
+}
+
+#[test]
+fn a_stock_above_the_total_and_a_changed_total_are_convicted() {
+    let mut shop = shop(3);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = 4);
+    shop.force_ticket("e1", "pink", |ticket| (ticket.current_quantity, ticket.total_quantity) = (2, 7));
+    let judgement = judge(&shop.finish());
+    let oversell = finding(&judgement, "oversell");
+    assert_eq!(kinds(oversell), ["stock_above_total", "total_changed"]);
+    assert_eq!(group(oversell, "total_changed").first.severity, 4);
+}
+
+#[test]
+fn an_event_counter_that_moves_alone_is_convicted() {
+    let mut shop = shop(5);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    let key = shop.keys().event("e1");
+    let value = shop.value(&key).unwrap().to_text().replace("\"current_quantity\":9", "\"current_quantity\":8");
+    let revision = shop.write(vec![(key.clone(), Some(value.into()))]);
+    let judgement = judge(&shop.finish());
+    let conservation = finding(&judgement, "conservation");
+    assert_eq!(kinds(conservation), ["event_counter"]);
+    let anomaly = &group(conservation, "event_counter").first;
+    assert_eq!((anomaly.revision, &anomaly.keys), (Some(revision), &vec![key.to_text()]));
+}
+
+#[test]
+fn a_purchase_that_disappears_leaves_tickets_unaccounted_for() {
+    let mut shop = shop(5);
+    shop.buy(1, "ann", "e1", &[("pink", 2)], Fate::Answered);
+    let key = shop.keys().purchase("ann", "e1");
+    shop.write(vec![(key, None)]);
+    let judgement = judge(&shop.finish());
+    assert_eq!(group(finding(&judgement, "conservation"), "vanished_tickets").first.severity, 2);
+}
+
+#[test]
+fn nothing_sold_is_no_evidence() {
+    let judgement = judge(&shop(5).finish());
+    for name in ["oversell", "conservation"] {
+        let finding = finding(&judgement, name);
+        assert_eq!((finding.verdict, finding.reason.as_deref()), (Verdict::Unknown, Some("No purchase was seen.")));
+    }
+}
+
+#[test]
+fn an_oversell_shows_while_the_load_runs() {
+    let mut shop = shop(3);
+    race(&mut shop, (2, 2), false);
+    let record = shop.cut();
+    let mut judge = Judge::new(&record.info, online_checks(&record.info));
+    let first = record.events.iter().position(|event| {
+        judge.observe(event);
+        judge.violation().is_some()
+    });
+    assert!(first.is_some());
+    assert!(judge.violation().unwrap().contains("4 of 3 are sold"));
+}
+
+#[test]
+fn the_fault_that_was_active_is_named() {
+    let mut shop = shop(3);
+    shop.inject("pause", MemberIndex(1));
+    race(&mut shop, (2, 2), false);
+    let judgement = judge(&shop.finish());
+    assert_eq!(group(finding(&judgement, "oversell"), "oversold").first.faults, ["pause of m2"]);
+}
