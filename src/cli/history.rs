@@ -1,10 +1,137 @@
 //! `ticketcd history`.
 
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use ticketcd_judge::history::event::Event;
+use ticketcd_judge::history::reader::{HistoryReader, Tail};
+use ticketcd_judge::history::run_dir::RunDir;
+
 use super::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
 
-pub(super) fn execute(_args: Args) -> Result<Exit, Failure> {
-    todo!()
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the recorded events as lines of JSON
+    Cat(Cat),
+}
+
+#[derive(Debug, clap::Args)]
+struct Cat {
+    /// The run directory
+    run_dir: PathBuf,
+    /// Only events of these kinds, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',')]
+    kind: Vec<Kind>,
+}
+
+/// The kinds of events, by the names they have in the printed lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Kind {
+    Phase,
+    OrderPlaced,
+    OrderClosed,
+    QueryClosed,
+    Invoke,
+    Return,
+    WatchOpened,
+    WatchBatch,
+    WatchClosed,
+    Fault,
+    Member,
+    Sample,
+    Load,
+    Calibrated,
+    AuditPage,
+    AuditClosed,
+    WorkerClosed,
+    Invalid,
+    Ended,
+}
+
+impl From<&Event> for Kind {
+    fn from(event: &Event) -> Self {
+        match event {
+            Event::Phase(_) => Self::Phase,
+            Event::OrderPlaced(_) => Self::OrderPlaced,
+            Event::OrderClosed(_) => Self::OrderClosed,
+            Event::QueryClosed(_) => Self::QueryClosed,
+            Event::Invoke(_) => Self::Invoke,
+            Event::Return(_) => Self::Return,
+            Event::WatchOpened(_) => Self::WatchOpened,
+            Event::WatchBatch(_) => Self::WatchBatch,
+            Event::WatchClosed(_) => Self::WatchClosed,
+            Event::Fault(_) => Self::Fault,
+            Event::Member(_) => Self::Member,
+            Event::Sample(_) => Self::Sample,
+            Event::Load(_) => Self::Load,
+            Event::Calibrated(_) => Self::Calibrated,
+            Event::AuditPage(_) => Self::AuditPage,
+            Event::AuditClosed(_) => Self::AuditClosed,
+            Event::WorkerClosed(_) => Self::WorkerClosed,
+            Event::Invalid(_) => Self::Invalid,
+            Event::Ended(_) => Self::Ended,
+        }
+    }
+}
+
+pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
+    let Command::Cat(cat) = args.command;
+    let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
+    let run = RunDir::new(&cat.run_dir);
+    // A directory of a newer version is refused by what it says of itself, before any event is read.
+    run.read_info().map_err(|error| usage(&error))?;
+    let mut history = HistoryReader::open(&run.history()).map_err(|error| usage(&error))?;
+    let mut output = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    for event in &mut history {
+        let event = event.map_err(|error| usage(&error))?;
+        if (cat.kind.is_empty() || cat.kind.contains(&Kind::from(&event)))
+            && let Err(error) = print(&mut output, &event)
+        {
+            return ended(&error);
+        }
+    }
+    if let Err(error) = output.flush() {
+        return ended(&error);
+    }
+    if let Tail::CutOff { bytes } = history.tail() {
+        eprintln!("ticketcd: the record is cut off: its last {bytes} bytes are not whole and were left out");
+    }
+    Ok(Exit::Pass)
+}
+
+fn print(output: &mut impl Write, event: &Event) -> io::Result<()> {
+    serde_json::to_writer(&mut *output, event)?;
+    output.write_all(b"\n")
+}
+
+/// A reader that has seen enough closes the pipe: that is no failure.
+fn ended(error: &io::Error) -> Result<Exit, Failure> {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(Exit::Pass),
+        _ => Err(Failure::Usage(format!("cannot write the events: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketcd_judge::history::event::Ended;
+
+    use super::*;
+
+    #[test]
+    fn kinds_have_the_names_of_the_printed_lines() {
+        let event = Event::Ended(Ended { at: 1, interrupted: false });
+        let mut line = Vec::new();
+        print(&mut line, &event).unwrap();
+        assert_eq!(String::from_utf8(line).unwrap(), "{\"ended\":{\"at\":1,\"interrupted\":false}}\n");
+        assert_eq!(Kind::from(&event).to_possible_value().unwrap().get_name(), "ended");
+    }
 }

@@ -11,3 +11,6 @@ pub mod revision_log;
 pub mod run_dir;
 pub mod run_info;
 pub mod writer;
+
+#[cfg(test)]
+mod file_tests;

@@ -82,16 +82,17 @@ impl HistoryReader {
         let file = File::open(path).map_err(io_error)?;
         let length = file.metadata().map_err(io_error)?.len();
         let mut file = BufReader::with_capacity(1 << 16, file);
-        let mut header = [0; FILE_HEADER_BYTES];
-        file.read_exact(&mut header).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => HistoryError::NotAHistory { path: path.to_owned() },
-            _ => io_error(error),
-        })?;
-        let version = header.strip_prefix(&MAGIC).and_then(|version| version.try_into().ok()).map(u32::from_le_bytes);
-        match version {
-            None => return Err(HistoryError::NotAHistory { path: path.to_owned() }),
-            Some(found) if found > FORMAT_VERSION => return Err(HistoryError::TooNew { path: path.to_owned(), found }),
-            Some(_) => {}
+        let mut header = Vec::with_capacity(FILE_HEADER_BYTES);
+        file.by_ref().take(FILE_HEADER_BYTES as u64).read_to_end(&mut header).map_err(io_error)?;
+        // A writer that dies at once leaves a part of the header: the record of nothing.
+        let cut_off = header.len() < FILE_HEADER_BYTES;
+        let shared = header.len().min(MAGIC.len());
+        if header.get(..shared) != MAGIC.get(..shared) {
+            return Err(HistoryError::NotAHistory { path: path.to_owned() });
+        }
+        let version = header.strip_prefix(&MAGIC).and_then(|version| version.try_into().ok()).map_or(0, u32::from_le_bytes);
+        if version > FORMAT_VERSION {
+            return Err(HistoryError::TooNew { path: path.to_owned(), found: version });
         }
         let decompressor = Decompressor::new().map_err(io_error)?;
         Ok(Self {
@@ -103,8 +104,8 @@ impl HistoryReader {
             frame: Vec::new(),
             position: 0,
             events: 0,
-            tail: Tail::Clean,
-            ended: false,
+            tail: if cut_off { Tail::CutOff { bytes: header.len() as u64 } } else { Tail::Clean },
+            ended: cut_off,
         })
     }
 

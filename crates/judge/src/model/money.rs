@@ -66,9 +66,12 @@ impl FromStr for Cents {
     }
 }
 
-/// Written as a JSON number with two decimals, digit for digit: no float comes between.
+/// Written as a JSON number with two decimals, digit for digit: no float comes between. In binary it is the cents.
 impl Serialize for Cents {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return self.0.serialize(serializer);
+        }
         RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }
@@ -76,6 +79,9 @@ impl Serialize for Cents {
 /// Read from a JSON number or, as the original TickETCD wrote it, from a string.
 impl<'de> Deserialize<'de> for Cents {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i64::deserialize(deserializer).map(Self);
+        }
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         raw.get().trim_matches('"').parse().map_err(D::Error::custom)
     }
@@ -90,6 +96,7 @@ mod tests {
         for text in ["0.00", "0.07", "49.90", "100.00", "90071992547409.93", "-3.05"] {
             let cents: Cents = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&cents).unwrap(), text);
+            assert_eq!(postcard::from_bytes::<Cents>(&postcard::to_stdvec(&cents).unwrap()).unwrap(), cents);
         }
     }
 

@@ -40,6 +40,7 @@ pub struct Recovery {
 struct Fault {
     beyond_promise: bool,
     injected: Option<(String, Vec<MemberIndex>)>,
+    injected_at: Nanos,
     healed: Option<Healed>,
     not_recovered: Option<(Nanos, String)>,
 }
@@ -129,7 +130,9 @@ impl Recovery {
         let fault = self.faults.entry(event.fault).or_default();
         match &event.stage {
             FaultStage::Planned { survivable, .. } => fault.beyond_promise = !survivable,
-            FaultStage::Injected { members, what } => fault.injected = Some((what.clone(), members.clone())),
+            FaultStage::Injected { members, what } => {
+                (fault.injected, fault.injected_at) = (Some((what.clone(), members.clone())), event.at);
+            }
             FaultStage::Healed { .. } => fault.healed = Some(Healed { at: event.at, progress: None }),
             FaultStage::NotRecovered { reason } => fault.not_recovered = Some((event.at, reason.clone())),
             FaultStage::NotInjected { .. } | FaultStage::Effect { .. } => {}
@@ -173,20 +176,29 @@ impl Recovery {
         let Some(healed) = &fault.healed else {
             return Err(Lacking::Evidence(format!("the record does not say that {what} was healed")));
         };
-        let late = |until: Nanos| until.saturating_sub(healed.at) > RECOVERY_MAX;
+        let waited = |until: Nanos| until.saturating_sub(self.free_since(healed.at, until));
+        let late = |until: Nanos| waited(until) > RECOVERY_MAX;
         let under_load_until = self.drained.unwrap_or(self.now);
         match healed.progress {
             Some(progress) if !late(progress) => Ok(()),
             Some(progress) => {
-                let waited = seconds(progress.saturating_sub(healed.at));
+                let waited = seconds(waited(progress));
                 Err(Lacking::Progress(healed.at, format!("the first write after {what} was healed took {waited:.1} s")))
             }
             None if late(under_load_until) => {
-                let waited = seconds(under_load_until.saturating_sub(healed.at));
+                let waited = seconds(waited(under_load_until));
                 Err(Lacking::Progress(healed.at, format!("no write succeeded in the {waited:.1} s after {what} was healed")))
             }
             None => Err(Lacking::Evidence(format!("nothing was written after {what} was healed"))),
         }
+    }
+
+    /// When the cluster had a chance to recover: a fault that began before it had to, and was healed later, took it away.
+    fn free_since(&self, healed: Nanos, until: Nanos) -> Nanos {
+        let overlapping =
+            self.faults.values().filter(|fault| fault.injected.is_some() && fault.injected_at <= healed.saturating_add(RECOVERY_MAX));
+        let ends = overlapping.filter_map(|fault| fault.healed.as_ref()).map(|other| other.at).filter(|at| *at <= until);
+        ends.max().unwrap_or(healed).max(healed)
     }
 
     fn counts(&self) -> BTreeMap<String, u64> {

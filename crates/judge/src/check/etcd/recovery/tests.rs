@@ -88,6 +88,28 @@ fn a_write_that_takes_longer_than_a_minute_is_not_recovery() {
 }
 
 #[test]
+fn the_time_under_an_overlapping_fault_does_not_count() {
+    let mut shop = Simulation::new(&Shape::default());
+    let first = shop.inject("kill", M2);
+    let second = shop.inject("pause", MemberIndex(2));
+    shop.heal(first, M2);
+    shop.heal(second, MemberIndex(2));
+    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    let mut record = shop.finish();
+    let mut first_is_healed = false;
+    for event in &mut record.events {
+        match event {
+            Event::Fault(FaultEvent { fault: 0, stage: FaultStage::Healed { .. }, .. }) => first_is_healed = true,
+            Event::Fault(FaultEvent { at, .. }) if first_is_healed => *at += 2 * RECOVERY_MAX,
+            Event::Invoke(invoke) if first_is_healed => invoke.sent += 2 * RECOVERY_MAX,
+            Event::Return(returned) if first_is_healed => returned.done += 2 * RECOVERY_MAX,
+            _ => {}
+        }
+    }
+    assert_eq!(verdict(&judge(&record)), (Verdict::Pass, vec![]));
+}
+
+#[test]
 fn a_member_that_dies_by_itself_is_a_violation() {
     let mut record = killed_and_healed(true);
     exit(&mut record, "exit code 2");
