@@ -32,7 +32,8 @@ pub struct Load {
 }
 
 impl Load {
-    /// The load of a scenario. `clients` are in the order of the members, one each.
+    /// The load of a scenario. `clients` are in the order of the members, one each, at least one. Whoever drives it
+    /// records the phases.
     pub fn new(scenario: &Scenario, seed: u64, shop: Shop, market: Market, clients: &[Client], sink: Sink) -> Self {
         let load = &scenario.load;
         let common = Arc::new(Common { shop, market, mix: Mix::new(&load.mix), pinning: load.members, counters: Counters::default() });
@@ -68,7 +69,7 @@ impl Load {
         match (profile, &self.arrivals) {
             (Some(profile), _) => {
                 let arrivals = Arrivals::new(profile, duration, stream(self.seed, "arrivals", u32::from(phase == Phase::WarmUp)));
-                self.run(Model::Open(arrivals), duration, cancel).await
+                self.run(Model::Open(Box::new(arrivals)), duration, cancel).await
             }
             (None, Asked::Closed(closed)) => self.run(Model::Closed(closed.think.0), duration, cancel).await,
             (None, _) => Counts::default(),
@@ -111,7 +112,7 @@ impl Load {
 
     async fn buy(&self, buyers: Vec<Buyer>, model: Model, over: CancellationToken) -> Vec<Buyer> {
         match model {
-            Model::Open(arrivals) => open::dispatch(buyers, arrivals, &self.common.counters, &self.sink, over).await,
+            Model::Open(arrivals) => open::dispatch(buyers, *arrivals, &self.common.counters, &self.sink, over).await,
             Model::Closed(think_mean) => {
                 let mut busy = JoinSet::new();
                 for buyer in buyers {
@@ -133,5 +134,5 @@ pub(super) enum Model {
     /// Each buyer begins when it has thought this long on average.
     Closed(Duration),
     /// Operations begin when they are due.
-    Open(Arrivals),
+    Open(Box<Arrivals>),
 }

@@ -34,8 +34,10 @@ pub async fn dispatch(buyers: Vec<Buyer>, arrivals: Arrivals, counters: &Counter
             waiting.pop_front();
             counters.shed();
         }
-        while let (Some(due), Some(mut buyer)) = (waiting.front().copied(), idle.pop_front_if(|_| !waiting.is_empty())) {
-            waiting.pop_front();
+        while !waiting.is_empty()
+            && let Some(mut buyer) = idle.pop_front()
+            && let Some(due) = waiting.pop_front()
+        {
             busy.spawn(async move {
                 buyer.operate(due).await;
                 buyer
