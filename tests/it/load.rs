@@ -18,7 +18,7 @@ use ticketcd_judge::model::records::{EventRecord, Ticket};
 use ticketcd_judge::model::{Blob, Cents, Keyspace, MemberIndex};
 use tokio_util::sync::CancellationToken;
 
-use super::one_etcd::OneEtcd;
+use crate::member::Member;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -72,7 +72,7 @@ struct Fixture {
 
 impl Fixture {
     async fn new(stock: i64) -> Self {
-        let etcd = OneEtcd::start();
+        let etcd = Member::start(&[]).await;
         let fixture = Self { client: etcd.client().await, _etcd: etcd, keys: Keyspace::new("t/") };
         let event = EventRecord {
             name: "Rock".to_owned(),

@@ -1,12 +1,13 @@
 //! What several rooms' tests need.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// The etcd binary the tests run.
+/// The etcd binary the tests run: the one that runs use by default.
 pub fn etcd_binary() -> PathBuf {
-    let named = ["TICKETCD_TEST_ETCD", "TICKETCD_ETCD"].into_iter().find_map(std::env::var_os);
-    named.map_or_else(|| PathBuf::from("/work/h/etcd/good/etcd"), PathBuf::from)
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| ticketcd::release::resolve(None).unwrap_or_else(|error| panic!("{error}")).path).clone()
 }
 
 /// This program, as a leash or a command.
