@@ -4,7 +4,7 @@
 //! that by a hash. Nothing is merged by majority: a revision about which members disagree is reported, not repaired. Of a
 //! revision only its hash and who delivered it are kept; its events only for a while, to tell what differs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -34,7 +34,8 @@ pub struct RevisionLog {
     hashes: Vec<u64>,
     delivered_by: Vec<u16>,
     held: BTreeMap<Revision, Held>,
-    recent: VecDeque<(Revision, Vec<WatchEvent>)>,
+    /// The events of the last revisions.
+    recent: BTreeMap<Revision, Vec<WatchEvent>>,
     compared: u64,
 }
 
@@ -336,17 +337,17 @@ impl RevisionLog {
     }
 
     fn remember(&mut self, revision: Revision, events: &[WatchEvent]) {
-        if self.recent.len() >= RECENT_REVISIONS {
-            self.recent.pop_front();
+        self.recent.insert(revision, events.to_vec());
+        if self.recent.len() > RECENT_REVISIONS {
+            self.recent.pop_first();
         }
-        self.recent.push_back((revision, events.to_vec()));
     }
 
     fn disagreement(&self, revision: Revision, at: Nanos, member: MemberIndex, events: &[WatchEvent]) -> Disagreement {
         let slot = revision.checked_sub(self.known_from).and_then(|slot| usize::try_from(slot).ok());
         let delivered_by = slot.and_then(|slot| self.delivered_by.get(slot)).copied().unwrap_or(0);
         let others = (0..16).map(MemberIndex).filter(|other| delivered_by & bit(*other) != 0).collect();
-        let other_events = self.recent.iter().rev().find(|(kept, _)| *kept == revision).map(|(_, events)| events.clone());
+        let other_events = self.recent.get(&revision).cloned();
         Disagreement { revision, at, member, events: events.to_vec(), others, other_events }
     }
 }

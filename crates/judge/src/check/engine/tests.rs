@@ -1,5 +1,9 @@
 use super::*;
-use crate::check::standard::online_checks;
+use crate::check::standard::{check_run, online_checks};
+use crate::history::event::{FaultEvent, FaultStage};
+use crate::history::reader::Tail;
+use crate::history::run_dir::RunDir;
+use crate::history::writer::HistoryWriter;
 use crate::model::MemberIndex;
 use crate::testing::{Fate, Record, Shape, Simulation};
 
@@ -144,6 +148,61 @@ fn a_record_that_is_cut_off_is_no_pass_and_no_violation() {
     for length in (0..record.events.len()).step_by(7) {
         let cut = Record { info: record.info.clone(), events: record.events[..length].to_vec() };
         assert_eq!(judge(&cut).verdict, Verdict::Unknown, "after {length} events");
+    }
+}
+
+#[test]
+fn a_run_directory_is_judged_as_far_as_its_history_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = RunDir::new(directory.path());
+    let record = valid();
+    run.write_info(&record.info).unwrap();
+    let mut writer = HistoryWriter::create(&run.history()).unwrap();
+    for frame in record.events.chunks(20) {
+        frame.iter().for_each(|event| writer.append(event).unwrap());
+        writer.flush().unwrap();
+    }
+    writer.finish().unwrap();
+    let whole = check_run(directory.path()).unwrap();
+    assert_eq!((whole.tail, whole.complete, whole.events), (Tail::Clean, true, record.events.len() as u64));
+    assert_eq!(finding(&whole, "oversell").verdict, Verdict::Pass);
+
+    let bytes = std::fs::read(run.history()).unwrap();
+    std::fs::write(run.history(), &bytes[..bytes.len() - 3]).unwrap();
+    let cut = check_run(directory.path()).unwrap();
+    assert!(matches!(cut.tail, Tail::CutOff { .. }));
+    assert_eq!((cut.complete, cut.verdict), (false, Verdict::Unknown));
+}
+
+#[test]
+fn a_directory_that_is_none_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(check_run(directory.path()).unwrap_err().to_string().contains("run.json"));
+}
+
+/// A fault that etcd does not promise to survive excuses what comes after it, and only that.
+#[test]
+fn what_comes_after_a_fault_beyond_the_promise_is_its_consequence() {
+    for (fault_first, verdict) in [(true, Verdict::Unknown), (false, Verdict::Violation)] {
+        let mut shop = Simulation::new(&Shape::default());
+        shop.buy(0, "ann", "e1", &[("pink", 2)], Fate::Answered);
+        if !fault_first {
+            shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -1);
+        }
+        shop.inject("bit flip", MemberIndex(2));
+        if fault_first {
+            shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -1);
+        }
+        let mut record = shop.finish();
+        for event in &mut record.events {
+            if let Event::Fault(FaultEvent { stage: FaultStage::Planned { survivable, .. }, .. }) = event {
+                *survivable = false;
+            }
+        }
+        let judgement = judge(&record);
+        let oversell = finding(&judgement, "oversell");
+        assert_eq!((oversell.verdict, judgement.verdict), (verdict, verdict));
+        assert_eq!(oversell.anomalies[0].consequence_of.is_some(), fault_first);
     }
 }
 
