@@ -12,11 +12,14 @@ pub(super) struct Args {
 enum Of {
     /// Scenario files
     Scenario,
+    /// `result.json`
+    Result,
 }
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let schema = match args.of {
         Of::Scenario => crate::scenario::schema(),
+        Of::Result => crate::report::result_schema(),
     };
     super::output::print(&format!("{schema:#}\n"))
 }

@@ -59,7 +59,7 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
     let view = sampler.view();
     let mut described = Vec::new();
     for member in members(&cluster) {
-        let member_id = view.borrow().member_id(member).unwrap_or(0);
+        let member_id = view.borrow().member(member).and_then(|view| view.current()).map_or(0, |status| status.member_id);
         cluster.links().learn(member_id, member);
         let log = format!("members/{}.log", member.name());
         described.push(MemberInfo { name: member.name(), member_id, endpoint: cluster.endpoint(member).to_string(), log: Some(log) });

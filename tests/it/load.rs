@@ -65,7 +65,7 @@ impl Recorded {
 
 /// A shop with one event and one ticket type.
 struct Fixture {
-    _etcd: OneEtcd,
+    _etcd: Member,
     client: Client,
     keys: Keyspace,
 }
