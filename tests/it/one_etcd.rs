@@ -37,6 +37,12 @@ impl OneEtcd {
         Self { process, directory }
     }
 
+    /// Stops the process where it stands: connections stay open and nothing is answered.
+    pub fn pause(&self) {
+        let process = nix::unistd::Pid::from_raw(self.process.id().cast_signed());
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    }
+
     /// A client of it, once it answers.
     pub async fn client(&self) -> Client {
         let endpoint = Endpoint::Unix(self.directory.path().join("client:1"));
