@@ -1,10 +1,216 @@
 //! `ticketcd dataset`.
 
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio_util::sync::CancellationToken;
+
+use super::connection::Connection;
 use super::{Exit, Failure};
+use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Progress, Target};
+use crate::record::Recorder;
+use crate::scenario::types;
+
+/// How long a request may take: longer than etcd itself waits for an election.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
 
-pub(super) async fn execute(_args: Args) -> Result<Exit, Failure> {
-    todo!()
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Write the dataset; resumes one that was interrupted, and overwrites nothing unless it is forced to
+    Load {
+        #[command(flatten)]
+        shop: Shop,
+        /// Remove whatever is under the prefix first
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Read the dataset back and compare every key with what the seed says
+    Verify {
+        #[command(flatten)]
+        shop: Shop,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Remove every key under the prefix, and no other
+    Clean {
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Shop")]
+struct Shop {
+    /// Users
+    #[arg(long, default_value_t = types::Dataset::default().users)]
+    users: u32,
+
+    /// Events
+    #[arg(long, default_value_t = types::Dataset::default().events)]
+    events: u32,
+
+    /// Ticket types of each event
+    #[arg(long, default_value_t = types::Dataset::default().ticket_types)]
+    ticket_types: u8,
+
+    /// Tickets of each type: a number drawn evenly from this range
+    #[arg(long, value_name = "MIN..MAX", default_value = "50..500", value_parser = stock)]
+    stock: types::Stock,
+
+    /// What everything is drawn from: the same seed writes the same bytes
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Shop {
+    fn spec(&self) -> types::Dataset {
+        types::Dataset {
+            users: self.users,
+            events: self.events,
+            ticket_types: self.ticket_types,
+            stock: self.stock,
+            ..types::Dataset::default()
+        }
+    }
+}
+
+fn stock(text: &str) -> Result<types::Stock, String> {
+    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| format!("{text:?} is not a number of tickets"));
+    let (min, max) = text.split_once("..").unwrap_or((text, text));
+    Ok(types::Stock { min: number(min)?, max: number(max.trim_start_matches('='))? })
+}
+
+pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
+    let stop = CancellationToken::new();
+    let on_interrupt = stop.clone();
+    let interrupts = tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            on_interrupt.cancel();
+        }
+    });
+    let result = match args.command {
+        Command::Load { shop, force, connection } => load(&shop, force, &connection, stop).await,
+        Command::Verify { shop, connection } => verify(&shop, &connection, stop).await,
+        Command::Clean { connection } => clean(&connection, stop).await,
+    };
+    interrupts.abort();
+    result
+}
+
+async fn load(shop: &Shop, force: bool, connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
+    let keys = connection.keyspace()?;
+    let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
+    let options = LoadOptions { force, ..LoadOptions::default() };
+    let (target, recorder) = target(connection, stop).await?;
+    let bar = bar("Writing");
+    let loaded = dataset::load(&dataset, &target, options, |progress| show(&bar, progress)).await;
+    bar.finish_and_clear();
+    close(target, recorder)?;
+    ended(loaded, |loaded| {
+        let there = if loaded.skipped == 0 { String::new() } else { format!(", {} were there already", loaded.skipped) };
+        format!(
+            "Wrote {} keys under {}{there}: {} users and {} events, seed {}.",
+            loaded.written,
+            keys.prefix(),
+            shop.users,
+            shop.events,
+            shop.seed
+        )
+    })
+}
+
+async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
+    let keys = connection.keyspace()?;
+    let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
+    let (target, recorder) = target(connection, stop).await?;
+    let bar = bar("Reading");
+    let verified = dataset::verify(&dataset, &target, |progress| show(&bar, progress)).await;
+    bar.finish_and_clear();
+    close(target, recorder)?;
+    ended(verified, |verified| {
+        format!("All {} keys under {} are as seed {} says, at revision {}.", verified.keys, keys.prefix(), shop.seed, verified.revision)
+    })
+}
+
+async fn clean(connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
+    let keys = connection.keyspace()?;
+    let (target, recorder) = target(connection, stop).await?;
+    let bar = bar("Removing");
+    let removed = dataset::clean(&keys, &target, |progress| show(&bar, progress)).await;
+    bar.finish_and_clear();
+    close(target, recorder)?;
+    ended(removed, |removed| format!("Removed {removed} keys under {}.", keys.prefix()))
+}
+
+/// The cluster, with a record that nobody reads: there is no run.
+async fn target(connection: &Connection, stop: CancellationToken) -> Result<(Target, Recorder), Failure> {
+    let clients = connection.connect().await?;
+    let (sink, recorder) = Recorder::start(Vec::new()).map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok((Target { clients, sink, timeout: TIMEOUT, stop }, recorder))
+}
+
+fn close(target: Target, recorder: Recorder) -> Result<(), Failure> {
+    drop(target);
+    recorder.finish().map_err(|error| Failure::Internal(error.to_string()))
+}
+
+fn ended<T>(result: Result<T, DatasetError>, summary: impl FnOnce(T) -> String) -> Result<Exit, Failure> {
+    match result {
+        Ok(done) => {
+            println!("{}", summary(done));
+            Ok(Exit::Pass)
+        }
+        Err(mismatch @ DatasetError::Mismatch { .. }) => {
+            println!("The dataset is not as it was written: {mismatch}.");
+            Ok(Exit::Violation)
+        }
+        Err(interrupted @ DatasetError::Interrupted { .. }) => {
+            eprintln!("ticketcd: {interrupted}");
+            Ok(Exit::Interrupted)
+        }
+        Err(error) => Err(failure(error)),
+    }
+}
+
+fn failure(error: DatasetError) -> Failure {
+    match error {
+        DatasetError::Unsuitable(_) | DatasetError::NoPrefix => Failure::Usage(error.to_string()),
+        _ => Failure::Invalid(error.to_string()),
+    }
+}
+
+/// A bar on stderr; nothing when that is no terminal.
+fn bar(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:40} {human_pos}/{human_len} keys  {per_sec}  {eta} left");
+    let bar = ProgressBar::new(0).with_message(what);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn show(bar: &ProgressBar, progress: Progress) {
+    bar.set_length(progress.total as u64);
+    bar.set_position(progress.done as u64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_is_a_range_or_a_number() {
+        assert_eq!(stock("5..20").unwrap(), types::Stock { min: 5, max: 20 });
+        assert_eq!(stock("5..=20").unwrap(), types::Stock { min: 5, max: 20 });
+        assert_eq!(stock("7").unwrap(), types::Stock { min: 7, max: 7 });
+        assert!(stock("many").is_err());
+    }
 }

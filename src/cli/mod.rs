@@ -3,6 +3,7 @@
 mod check;
 mod cluster;
 mod completions;
+mod connection;
 mod dataset;
 mod demo;
 mod etcd;

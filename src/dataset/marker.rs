@@ -1,0 +1,82 @@
+//! `meta:dataset`: what a prefix was filled from, so that loading can resume and nothing foreign is overwritten.
+
+use serde::{Deserialize, Serialize};
+use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
+use ticketcd_judge::model::{Blob, Keyspace};
+
+use super::error::DatasetError;
+use super::generate::Dataset;
+use super::seeder::Seeder;
+
+/// The marker's format.
+const FORMAT: u32 = 1;
+
+/// The value of `meta:dataset`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Marker {
+    format: u32,
+    seed: u64,
+    users: u32,
+    events: u32,
+    ticket_types: u8,
+    stock_min: u32,
+    stock_max: u32,
+    /// Whether everything is written.
+    complete: bool,
+}
+
+impl Marker {
+    /// The marker of a dataset that is complete, or is being written.
+    pub(super) fn of(dataset: &Dataset, complete: bool) -> Self {
+        let spec = &dataset.spec;
+        Self {
+            format: FORMAT,
+            seed: dataset.seed,
+            users: spec.users,
+            events: spec.events,
+            ticket_types: spec.ticket_types,
+            stock_min: spec.stock.min,
+            stock_max: spec.stock.max,
+            complete,
+        }
+    }
+
+    /// Whether both are of the same dataset, complete or not.
+    pub(super) fn is_of_same(&self, other: &Self) -> bool {
+        Self { complete: other.complete, ..self.clone() } == *other
+    }
+
+    /// What it says, for a person to read.
+    pub(super) fn describe(&self) -> String {
+        let state = if self.complete { "a dataset" } else { "a part of a dataset" };
+        format!("{state} of {} users and {} events, seed {}", self.users, self.events, self.seed)
+    }
+
+    /// Reads the marker under a prefix. `None` when there is none, or none that can be read.
+    pub(super) async fn read(seeder: &mut Seeder, keys: &Keyspace) -> Result<Option<Self>, DatasetError> {
+        let (_, found) = seeder.range(Range { key: key(keys), ..Range::default() }).await?;
+        Ok(found.kvs.first().and_then(|kv| serde_json::from_slice(kv.value.as_bytes()).ok()))
+    }
+
+    /// Writes the first marker, unless there is one.
+    pub(super) async fn claim(&self, seeder: &mut Seeder, keys: &Keyspace) -> Result<(), DatasetError> {
+        let absent =
+            Guard { key: key(keys), range_end: Blob::default(), target: GuardTarget::CreateRevision(0), relation: Relation::Equal };
+        let txn = Txn { guards: vec![absent], success: vec![TxnOp::Put(self.put(keys)?)], failure: Vec::new() };
+        seeder.request("write the dataset's marker", &Request::Txn(txn)).await.map(drop)
+    }
+
+    /// Writes the marker over the one that is there.
+    pub(super) async fn write(&self, seeder: &mut Seeder, keys: &Keyspace) -> Result<(), DatasetError> {
+        seeder.request("write the dataset's marker", &Request::Put(self.put(keys)?)).await.map(drop)
+    }
+
+    fn put(&self, keys: &Keyspace) -> Result<Put, DatasetError> {
+        let value = serde_json::to_vec(self).map_err(|error| DatasetError::Unsuitable(format!("cannot write JSON: {error}")))?;
+        Ok(Put { key: key(keys), value: value.into(), lease: 0 })
+    }
+}
+
+fn key(keys: &Keyspace) -> Blob {
+    keys.meta("dataset")
+}

@@ -1,0 +1,72 @@
+//! A worker that writes or reads the dataset: its calls are recorded, and tried again with the next member.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Range, RangeAnswer, Request};
+use ticketcd_judge::model::{Blob, Revision};
+use ticketcd_judge::model::{Keyspace, MemberIndex, keys::prefix_end};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Target;
+use super::error::DatasetError;
+use crate::etcd::Caller;
+
+/// How long a request is tried: several elections long.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause between attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) struct Seeder {
+    caller: Caller,
+    stop: CancellationToken,
+}
+
+impl Seeder {
+    /// The `worker`-th of those that share the work.
+    pub(super) fn new(target: &Target, worker: usize) -> Self {
+        let member = worker.checked_rem(target.clients.len()).unwrap_or(0);
+        let member = MemberIndex(u8::try_from(member).unwrap_or(0));
+        let caller = Caller::new(target.clients.clone(), member, target.timeout, target.sink.clone());
+        Self { caller, stop: target.stop.clone() }
+    }
+
+    /// Makes a request that may be made twice: a read, or a write whose guard finds out.
+    pub(super) async fn request(&mut self, what: &'static str, request: &Request) -> Result<Answer, DatasetError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (code, message) = match self.caller.call(Purpose::Seed, &[], request.clone()).await {
+                CallOutcome::Ok(answer) => return Ok(answer),
+                CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => (code, message),
+            };
+            // Asking again changes neither who we are nor what we ask.
+            let final_answer = matches!(code.as_str(), "PermissionDenied" | "Unauthenticated" | "InvalidArgument");
+            if final_answer || self.stop.is_cancelled() || Instant::now() >= deadline {
+                return Err(DatasetError::Unreachable { what, message: format!("{code}: {message}") });
+            }
+            self.caller.rotate();
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Reads a range. Returns the header's revision too.
+    pub(super) async fn range(&mut self, range: Range) -> Result<(Revision, RangeAnswer), DatasetError> {
+        let answer = self.request("read", &Request::Range(range)).await?;
+        match answer.body {
+            AnswerBody::Range(found) => Ok((answer.revision, found)),
+            other => Err(DatasetError::Unreachable { what: "read", message: format!("a range was answered with {other:?}") }),
+        }
+    }
+
+    pub(super) async fn close(self) {
+        self.caller.close().await;
+    }
+}
+
+/// All keys under a prefix. An empty key is no key to etcd: without a prefix the range begins at the byte 0.
+pub(super) fn all(keys: &Keyspace) -> Range {
+    let prefix = keys.prefix().as_bytes();
+    let key = if prefix.is_empty() { Blob::from(&[0_u8][..]) } else { prefix.into() };
+    Range { key, range_end: prefix_end(prefix), ..Range::default() }
+}

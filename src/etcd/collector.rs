@@ -1,0 +1,200 @@
+//! The evidence: one collector per member watches the whole key space and records all it is told.
+//!
+//! A collector outlives its member's crashes. When its stream breaks it asks again, as a new subscription, from behind
+//! the last event it has. A bookmark never moves that point: members have been seen to send bookmarks ahead of events
+//! (etcd issue 15220).
+
+use std::time::Duration;
+
+use ticketcd_judge::history::event::{Event, WatchBatch, WatchBody, WatchClosed, WatchOpened, WatchRole};
+use ticketcd_judge::model::{MemberIndex, Revision};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::client::Client;
+use super::watch::{Watch, WatchRange};
+use crate::record::Sink;
+
+/// How often a bookmark is asked for.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// A member that says nothing for so long, though bookmarks are asked for, is given up and asked anew.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
+/// Longest time for a watch to be set up.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause before a member is asked again: it doubles up to the second while it does not answer.
+const BACK_OFF_MIN: Duration = Duration::from_millis(50);
+const BACK_OFF_MAX: Duration = Duration::from_millis(500);
+
+/// The collectors of a run, one for each member. Dropping it stops them.
+pub struct Collectors {
+    collectors: Vec<Collector>,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
+}
+
+struct Collector {
+    progress: watch::Receiver<Revision>,
+    task: JoinHandle<()>,
+}
+
+impl Collectors {
+    /// Starts a collector for each member; `clients` are in their order. What is delivered begins at `start_revision`.
+    pub fn start(clients: &[Client], sink: &Sink, start_revision: Revision) -> Self {
+        let stop = CancellationToken::new();
+        let collector = |(index, client): (usize, &Client)| {
+            let (sender, progress) = watch::channel(0);
+            let worker = Worker {
+                client: client.clone(),
+                member: MemberIndex(u8::try_from(index).unwrap_or(u8::MAX)),
+                sink: sink.clone(),
+                next_revision: start_revision,
+                last_event: 0,
+                progress: sender,
+                stop: stop.clone(),
+            };
+            Collector { progress, task: tokio::spawn(worker.collect()) }
+        };
+        let collectors = clients.iter().enumerate().map(collector).collect();
+        Self { collectors, _stop_on_drop: stop.clone().drop_guard(), stop }
+    }
+
+    /// The revision of the last event that a member has delivered; 0 before the first.
+    pub fn progress(&self, member: MemberIndex) -> Option<watch::Receiver<Revision>> {
+        self.collectors.get(member.index()).map(|collector| collector.progress.clone())
+    }
+
+    /// Waits until every member has delivered the events of `revision`.
+    ///
+    /// # Errors
+    /// The members that have not, when the time is up.
+    pub async fn await_revision(&self, revision: Revision, timeout: Duration) -> Result<(), Vec<MemberIndex>> {
+        let deadline = Instant::now() + timeout;
+        let mut lagging = Vec::new();
+        for (index, collector) in self.collectors.iter().enumerate() {
+            let mut progress = collector.progress.clone();
+            let reached = tokio::time::timeout_at(deadline, progress.wait_for(|&seen| seen >= revision)).await;
+            if !matches!(reached, Ok(Ok(_))) {
+                lagging.push(MemberIndex(u8::try_from(index).unwrap_or(u8::MAX)));
+            }
+        }
+        if lagging.is_empty() { Ok(()) } else { Err(lagging) }
+    }
+
+    /// Closes every watch and waits until that is recorded.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for collector in self.collectors {
+            // A collector that panicked has left its subscription open in the record, which says so.
+            let _ = collector.task.await;
+        }
+    }
+}
+
+struct Worker {
+    client: Client,
+    member: MemberIndex,
+    sink: Sink,
+    next_revision: Revision,
+    last_event: Revision,
+    progress: watch::Sender<Revision>,
+    stop: CancellationToken,
+}
+
+impl Worker {
+    async fn collect(mut self) {
+        let stop = self.stop.clone();
+        let mut back_off = BACK_OFF_MIN;
+        loop {
+            let subscription = self.sink.next_subscription();
+            let range = WatchRange::everything(self.next_revision);
+            self.record_opened(subscription, &range).await;
+            let mut delivered = false;
+            let ended = tokio::select! {
+                biased;
+                () = stop.cancelled() => None,
+                reason = self.follow(subscription, &range, &mut delivered) => Some(reason),
+            };
+            let reason = ended.clone().unwrap_or_else(|| "stopped".to_owned());
+            self.sink.record(Event::WatchClosed(WatchClosed { subscription, at: self.sink.now(), reason })).await;
+            if ended.is_none() {
+                return;
+            }
+            back_off = if delivered { BACK_OFF_MIN } else { (back_off * 2).min(BACK_OFF_MAX) };
+            // Cut short by a stop, of which the next turn finds out.
+            let _ = tokio::time::timeout(back_off, stop.cancelled()).await;
+        }
+    }
+
+    /// Follows one subscription until it ends, and says why it did.
+    async fn follow(&mut self, subscription: u32, range: &WatchRange, delivered: &mut bool) -> String {
+        let mut watch = match tokio::time::timeout(OPEN_TIMEOUT, Watch::open(&self.client, range)).await {
+            Ok(Ok(watch)) => watch,
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return format!("no watch within {} s", OPEN_TIMEOUT.as_secs()),
+        };
+        let mut ticks = tokio::time::interval_at(Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut deadline = Instant::now() + SILENCE_MAX;
+        loop {
+            let message = tokio::select! {
+                message = tokio::time::timeout_at(deadline, watch.message()) => message,
+                _ = ticks.tick() => match watch.request_progress().await {
+                    Ok(()) => continue,
+                    Err(reason) => return reason,
+                },
+            };
+            let (revision, body) = match message {
+                Ok(Ok(message)) => message,
+                Ok(Err(reason)) => return reason,
+                Err(_) => return format!("silent for {} s", SILENCE_MAX.as_secs()),
+            };
+            let at = self.sink.now();
+            let ended = self.note(&body);
+            *delivered |= ended.is_none();
+            self.sink.record(Event::WatchBatch(WatchBatch { subscription, at, revision, body })).await;
+            // Told only now: whoever waits for a revision wants to find it in the record.
+            self.progress.send_if_modified(|progress| {
+                let further = self.last_event > *progress;
+                *progress = self.last_event.max(*progress);
+                further
+            });
+            if let Some(reason) = ended {
+                return reason;
+            }
+            deadline = Instant::now() + SILENCE_MAX;
+        }
+    }
+
+    /// Notes how far a message brings us, and why the watch has ended if it has.
+    fn note(&mut self, body: &WatchBody) -> Option<String> {
+        match body {
+            WatchBody::Created | WatchBody::Progress => None,
+            WatchBody::Events(events) => {
+                let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
+                self.last_event = self.last_event.max(last);
+                self.next_revision = self.next_revision.max(last + 1);
+                None
+            }
+            WatchBody::Cancelled { compact_revision, reason } => {
+                // What lies below the compaction cannot be had any more; the record shows the hole.
+                self.next_revision = self.next_revision.max(*compact_revision);
+                Some(format!("cancelled by the member: {reason}"))
+            }
+        }
+    }
+
+    async fn record_opened(&self, subscription: u32, range: &WatchRange) {
+        let opened = WatchOpened {
+            subscription,
+            member: self.member,
+            role: WatchRole::Collector,
+            key: range.key.clone(),
+            range_end: range.range_end.clone(),
+            start_revision: range.start_revision,
+            at: self.sink.now(),
+        };
+        self.sink.record(Event::WatchOpened(opened)).await;
+    }
+}

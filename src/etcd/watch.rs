@@ -1,0 +1,93 @@
+//! A watch of one member, on a connection of its own: the load does not delay it, and a dead connection dies with it.
+
+use etcd_client::{EventType, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream};
+use ticketcd_judge::history::event::{WatchBody, WatchEvent};
+use ticketcd_judge::history::request::KeyValue;
+use ticketcd_judge::model::{Blob, Revision};
+
+use super::client::{Client, ClientError, MESSAGE_BYTES_MAX};
+use super::{connection, wire};
+
+/// What is watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchRange {
+    /// First key.
+    pub key: Blob,
+    /// First key behind the range; empty for a single key.
+    pub range_end: Blob,
+    /// The revision to start from; 0 for "now".
+    pub start_revision: Revision,
+}
+
+impl WatchRange {
+    /// The whole key space.
+    pub fn everything(start_revision: Revision) -> Self {
+        let zero = Blob::from(&[0u8][..]);
+        Self { key: zero.clone(), range_end: zero, start_revision }
+    }
+}
+
+/// An open watch.
+pub struct Watch {
+    sender: WatchRequestSender,
+    responses: WatchResponseStream,
+}
+
+impl Watch {
+    /// Asks the client's member for a watch. A message is never cut in pieces, so that a revision arrives whole.
+    ///
+    /// # Errors
+    /// When the member cannot be reached or refuses. It may take for ever: the caller sets the bound.
+    pub async fn open(client: &Client, range: &WatchRange) -> Result<Self, ClientError> {
+        let connection = connection::open(client.endpoint(), client.security()).await?;
+        let options = WatchOptions::new().with_range(range.range_end.as_bytes()).with_start_revision(range.start_revision);
+        let mut watch = connection.watch_client().max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let stream = watch.watch(range.key.as_bytes(), Some(options)).await;
+        let (sender, responses) = stream.map_err(|error| ClientError::from_etcd(client.endpoint(), &error))?.split();
+        Ok(Self { sender, responses })
+    }
+
+    /// Asks for a bookmark, which comes as a message. A member that has not caught up may not answer.
+    ///
+    /// # Errors
+    /// In words, when the stream is broken.
+    pub async fn request_progress(&mut self) -> Result<(), String> {
+        self.sender.request_progress().await.map_err(|error| error.to_string())
+    }
+
+    /// The next message: the header's revision and what it says. May be given up and asked again.
+    ///
+    /// # Errors
+    /// In words, when the stream is broken or has ended.
+    pub async fn message(&mut self) -> Result<(Revision, WatchBody), String> {
+        match self.responses.message().await {
+            Ok(Some(response)) => Ok((response.header().map_or(0, etcd_client::ResponseHeader::revision), body(&response))),
+            Ok(None) => Err("the member ended the stream".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn body(response: &WatchResponse) -> WatchBody {
+    // A watch that starts below the compaction is answered by one message that says both "created" and "cancelled".
+    if response.canceled() {
+        let reason = response.cancel_reason().to_owned();
+        WatchBody::Cancelled { compact_revision: response.compact_revision(), reason }
+    } else if response.created() {
+        WatchBody::Created
+    } else if response.events().is_empty() {
+        WatchBody::Progress
+    } else {
+        WatchBody::Events(response.events().iter().map(event).collect())
+    }
+}
+
+fn event(event: &etcd_client::Event) -> WatchEvent {
+    let kv = event.kv().map(wire::key_value).unwrap_or_default();
+    match event.event_type() {
+        EventType::Put => WatchEvent { deleted: false, kv },
+        EventType::Delete => {
+            WatchEvent { deleted: true, kv: KeyValue { key: kv.key, mod_revision: kv.mod_revision, ..KeyValue::default() } }
+        }
+    }
+}
