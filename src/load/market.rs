@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::popularity::Popularity;
+use crate::dataset::{Catalogue, CatalogueEvent};
 use crate::scenario::types::Scenario;
 use crate::shop::queries::Search;
 
@@ -46,6 +47,19 @@ impl Market {
             quantity_max: scenario.load.quantity_max.max(1),
             types_max: scenario.load.types_max.max(1),
         }
+    }
+
+    /// The market of a generated shop.
+    pub fn of(scenario: &Scenario, catalogue: &Catalogue) -> Self {
+        let offer = |event: &CatalogueEvent| Offer {
+            event: event.id.clone(),
+            kinds: event.kinds.iter().map(|ticket| ticket.kind.clone()).collect(),
+        };
+        Self::new(scenario, catalogue.events.iter().map(offer).collect(), catalogue.users.clone()).searchable(
+            catalogue.types.clone(),
+            catalogue.locations.clone(),
+            catalogue.words.clone(),
+        )
     }
 
     /// The same with what can be searched for: event types, locations and words.

@@ -7,15 +7,16 @@ use std::time::Duration;
 use ticketcd::etcd::{Caller, Client};
 use ticketcd::load::{Counts, Load, Market, Offer};
 use ticketcd::record::{Reader, Recorder, Sink};
+use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Arrivals, Constant, Mix, Scenario, StrategyName};
 use ticketcd::scenario::units::{Rate, Span};
 use ticketcd::shop::queries::{Search, orders_of, revenue_of, search};
-use ticketcd::shop::{Shop, Strategy};
+use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
 use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
 use ticketcd_judge::history::event::{Event, Phase};
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
 use ticketcd_judge::model::records::{EventRecord, Ticket};
-use ticketcd_judge::model::{Blob, Cents, Keyspace, MemberIndex};
+use ticketcd_judge::model::{Blob, Cents, Keyspace, MemberIndex, OrderKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::member::Member;
@@ -65,7 +66,7 @@ impl Recorded {
 
 /// A shop with one event and one ticket type.
 struct Fixture {
-    _etcd: Member,
+    etcd: Member,
     client: Client,
     keys: Keyspace,
 }
@@ -73,7 +74,7 @@ struct Fixture {
 impl Fixture {
     async fn new(stock: i64) -> Self {
         let etcd = Member::start(&[]).await;
-        let fixture = Self { client: etcd.client().await, _etcd: etcd, keys: Keyspace::new("t/") };
+        let fixture = Self { client: etcd.client().await, etcd, keys: Keyspace::new("t/") };
         let event = EventRecord {
             name: "Rock".to_owned(),
             description: "Night".to_owned(),
@@ -82,13 +83,17 @@ impl Fixture {
             date: "01-06-2026 20:00".to_owned(),
             current_quantity: stock,
         };
-        let ticket = Ticket { total_quantity: stock, current_quantity: stock, price: Cents(4990) };
         fixture.put(fixture.keys.event("e1"), serde_json::to_vec(&event).unwrap()).await;
-        fixture.put(fixture.keys.ticket("e1", "pink"), serde_json::to_vec(&ticket).unwrap()).await;
+        fixture.stock_up(stock).await;
         fixture.put(fixture.keys.search_type("concert"), br#"["e1"]"#.to_vec()).await;
         fixture.put(fixture.keys.search_location("Bonn"), br#"["e1"]"#.to_vec()).await;
         fixture.put(fixture.keys.search_text("rock"), br#"["e1"]"#.to_vec()).await;
         fixture
+    }
+
+    async fn stock_up(&self, stock: i64) {
+        let ticket = Ticket { total_quantity: stock, current_quantity: stock, price: Cents(4990) };
+        self.put(self.keys.ticket("e1", "pink"), serde_json::to_vec(&ticket).unwrap()).await;
     }
 
     async fn put(&self, key: Blob, value: Vec<u8>) {
@@ -107,9 +112,13 @@ impl Fixture {
         }
     }
 
+    fn shop(&self, load: &types::Load) -> Shop {
+        Shop { keys: self.keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy: Strategy::new(load) }
+    }
+
     fn load(&self, load: types::Load, sink: Sink) -> Load {
         let users = (0..load.buyers).map(|number| format!("user{number}")).collect();
-        let shop = Shop { keys: self.keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy: Strategy::new(&load) };
+        let shop = self.shop(&load);
         let scenario = scenario(load);
         let offers = vec![Offer { event: "e1".to_owned(), kinds: vec!["pink".to_owned()] }];
         let market =
@@ -242,4 +251,60 @@ async fn queries_see_what_was_bought() {
     assert!(search(&fixture.keys, &mut caller, &elsewhere).await.unwrap().is_empty());
     caller.close().await;
     recorder.finish().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sold_out_is_never_said_from_memory() {
+    let fixture = Fixture::new(2).await;
+    let (sink, recorder) = Recorder::start(Vec::new()).unwrap();
+    let mut caller = Caller::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, sink);
+    let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
+    let shop = fixture.shop(&types::Load::default());
+    let order = |sequence| Order {
+        key: OrderKey { buyer: 0, sequence },
+        user: "ann".to_owned(),
+        event: "e1".to_owned(),
+        items: vec![("pink".to_owned(), 2)],
+        due: 0,
+    };
+    assert!(matches!(shop.buy(&mut caller, &mut memory, &order(1)).await.outcome, OrderOutcome::Sold { .. }));
+    assert_eq!(shop.buy(&mut caller, &mut memory, &order(2)).await.outcome, OrderOutcome::SoldOut);
+    fixture.stock_up(2).await;
+    let bought = shop.buy(&mut caller, &mut memory, &order(3)).await;
+    assert!(matches!(bought.outcome, OrderOutcome::Sold { .. }));
+    assert_eq!(bought.paid, Cents(2 * 4990));
+    caller.close().await;
+    recorder.finish().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_hangs_does_not_hold_the_load_up() {
+    let fixture = Fixture::new(100).await;
+    fixture.etcd.signal("STOP");
+    let load = types::Load { buyers: 4, timeout: Span::milliseconds(200), ..types::Load::default() };
+    let (recorded, counts) = fixture.drive(load, Duration::from_millis(300), |_| true).await;
+    let outcomes = recorded.outcomes();
+    assert_eq!((outcomes.len() as u64, counts.answered), (counts.started, 0));
+    assert!(outcomes.iter().all(|(outcome, ..)| matches!(outcome, OrderOutcome::Rejected { .. } | OrderOutcome::Unknown)));
+    assert!(counts.started >= 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calibration_measures_and_records_a_rate() {
+    let fixture = Fixture::new(1_000_000).await;
+    let everything = Everything::default();
+    let (sink, recorder) = Recorder::start(vec![Box::new(everything.clone())]).unwrap();
+    let arrivals = Arrivals::Constant(Constant { rate: Rate::Share(0.5) });
+    let mut load = fixture.load(types::Load { buyers: 4, arrivals, ..types::Load::default() }, sink);
+    assert!(load.needs_calibration());
+    let rate = load.calibrate(&CancellationToken::new()).await.unwrap();
+    load.close().await;
+    recorder.finish().unwrap();
+    let events = everything.0.lock().unwrap();
+    let recorded = events.iter().find_map(|event| match event {
+        Event::Calibrated(calibrated) => Some(calibrated.millihertz),
+        _ => None,
+    });
+    assert_eq!(recorded, Some((rate * 1000.0) as u64));
+    assert!(rate > 0.0);
 }
