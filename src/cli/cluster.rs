@@ -1,10 +1,143 @@
-//! `ticketcd cluster`.
+//! `ticketcd cluster`: a cluster in the foreground, to look at.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use ticketcd_judge::history::event::{Event, MemberChange};
+use ticketcd_judge::model::MemberIndex;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure};
+use crate::cluster::{LocalCluster, LocalOptions};
+use crate::record::{Reader, Recorder};
+
+/// How long the members are given to form a cluster.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
 
-pub(super) async fn execute(_args: Args) -> Result<Exit, Failure> {
-    todo!()
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a cluster, print where it is, and keep it until Ctrl-C; its data is removed then
+    Up(Up),
+}
+
+#[derive(Debug, Parser)]
+struct Up {
+    /// How many members
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    members: u8,
+    /// The etcd to run: the path of a binary
+    #[arg(long, env = "TICKETCD_ETCD", value_name = "PATH")]
+    etcd: Option<String>,
+    /// A further flag for every member, such as --flag=--snapshot-count=1000; may be repeated
+    #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true)]
+    flags: Vec<String>,
+}
+
+pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
+    match args.command {
+        Command::Up(up) => run(up).await,
+    }
+}
+
+async fn run(up: Up) -> Result<Exit, Failure> {
+    let internal = |what: &str, error: std::io::Error| Failure::Internal(format!("cannot {what}: {error}"));
+    let mut interrupts = Interrupts::listen().map_err(|error| internal("listen to signals", error))?;
+    let etcd = find_etcd(up.etcd.as_deref())?;
+    let leash = std::env::current_exe().map_err(|error| internal("find this program", error))?;
+    let directory = tempfile::Builder::new().prefix("ticketcd-").tempdir().map_err(|error| internal("create a directory", error))?;
+    let (sink, recorder) = Recorder::start(vec![Box::new(Announcer)]).map_err(|error| internal("start the recorder", error))?;
+    let options = LocalOptions {
+        etcd,
+        version: String::new(),
+        members: up.members,
+        data_directory: directory.path().to_owned(),
+        log_directory: directory.path().to_owned(),
+        leash,
+        proxy_clients: true,
+        election_timeout: Duration::from_millis(1000),
+        heartbeat_interval: Duration::from_millis(100),
+        flags: up.flags,
+    };
+    let cluster = LocalCluster::start(options, sink).await.map_err(|error| Failure::Invalid(error.to_string()))?;
+    let is_interrupted = tokio::select! {
+        healthy = cluster.await_healthy(HEALTH_TIMEOUT) => {
+            healthy.map_err(|error| Failure::Invalid(error.to_string()))?;
+            false
+        }
+        () = interrupts.next() => true,
+    };
+    if !is_interrupted {
+        print_endpoints(&cluster, directory.path());
+        interrupts.next().await;
+    }
+    eprintln!("stopping; once more to leave at once");
+    tokio::select! {
+        () = cluster.stop() => {}
+        () = interrupts.next() => {}
+    }
+    drop(cluster);
+    directory.close().map_err(|error| internal("remove the data directory", error))?;
+    // Every process is gone, and so is every sink.
+    drop(recorder);
+    Ok(Exit::Pass)
+}
+
+/// The binary to run.
+fn find_etcd(named: Option<&str>) -> Result<PathBuf, Failure> {
+    let missing = || Failure::Invalid("no etcd named: give its path with --etcd or in $TICKETCD_ETCD".to_owned());
+    named.map(PathBuf::from).ok_or_else(missing)
+}
+
+fn print_endpoints(cluster: &LocalCluster, directory: &std::path::Path) {
+    let members = (0..=u8::MAX).map(MemberIndex).take(cluster.size());
+    let mut urls = Vec::new();
+    for member in members {
+        let (Some(url), Some(pid)) = (cluster.advertised_url(member), cluster.pid(member)) else { continue };
+        let log = directory.join(format!("{}.log", member.name()));
+        println!("{}  {url}  pid {pid}  log {}", member.name(), log.display());
+        urls.push(url);
+    }
+    println!("export ETCDCTL_ENDPOINTS={}", urls.join(","));
+    println!("ready: Ctrl-C stops the cluster and removes its data");
+}
+
+/// Ctrl-C and SIGTERM.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Ends at the next of either.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Says when a member ends that should not.
+struct Announcer;
+
+impl Reader for Announcer {
+    fn observe(&mut self, event: &Event) -> std::io::Result<()> {
+        if let Event::Member(event) = event
+            && let MemberChange::Exited { status, expected: false } = &event.change
+        {
+            eprintln!("{} ended: {status}", event.member.name());
+        }
+        Ok(())
+    }
 }

@@ -1,5 +1,11 @@
 //! Clusters: members, where they run, how they are started and stopped.
 
+mod error;
+mod flags;
+mod health;
+pub mod leash;
 pub mod local;
+mod member;
 
-pub use local::{ClusterError, LocalCluster, LocalOptions};
+pub use error::ClusterError;
+pub use local::{LocalCluster, LocalOptions};

@@ -1,0 +1,149 @@
+//! The leash: a process of ours between the harness and a member, so that the member cannot outlive either.
+//!
+//! The harness re-executes its own binary as the leash and holds a pipe to its standard input. The leash starts the member
+//! in a process group of its own and says so in lines on its standard output, see [`Report`]. When the pipe closes, however
+//! the harness ended, the leash kills the group. When the leash itself is killed, the kernel kills the member: the member is
+//! executed by a second stage that first asks for a signal at its parent's death, which survives the execution.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::str::FromStr;
+
+use nix::sys::prctl;
+use nix::sys::signal::{self, SigSet, Signal};
+use nix::unistd::{Pid, getppid};
+
+/// A line the leash writes on its standard output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The member has this process id.
+    Started(u32),
+    /// The member ended, in words.
+    Ended(String),
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started(pid) => write!(formatter, "started {pid}"),
+            Self::Ended(status) => write!(formatter, "ended {status}"),
+        }
+    }
+}
+
+/// The line is none the leash writes.
+#[derive(Debug, thiserror::Error)]
+#[error("the leash said {0:?}")]
+pub struct NotAReport(String);
+
+impl FromStr for Report {
+    type Err = NotAReport;
+
+    fn from_str(line: &str) -> Result<Self, Self::Err> {
+        let line = line.trim_end();
+        let wrong = || NotAReport(line.to_owned());
+        match line.split_once(' ').ok_or_else(wrong)? {
+            ("started", pid) => pid.parse().map(Self::Started).map_err(|_| wrong()),
+            ("ended", status) => Ok(Self::Ended(status.to_owned())),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// First stage: starts `command` through the second stage, which is this program with `second_stage` in front of it, and
+/// waits until it ends or standard input does.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn hold(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
+    // Only the harness decides when a member ends. The child gets an empty mask.
+    let ignored: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
+    ignored.thread_block()?;
+    // Spawned from the main thread: the parent-death signal is tied to the thread that forked.
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(second_stage)
+        .arg(std::process::id().to_string())
+        .arg("--")
+        .args(command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    let pid = child.id();
+    say(&Report::Started(pid));
+    std::thread::Builder::new().name("pipe".to_owned()).spawn(move || kill_at_end_of_input(pid))?;
+    let status = child.wait()?;
+    say(&Report::Ended(words(status)));
+    Ok(())
+}
+
+/// Second stage: becomes `command`, after asking to be killed when `parent` dies.
+///
+/// # Errors
+/// When the command cannot be executed, or the parent is dead already.
+pub fn become_member(parent: u32, command: &[OsString]) -> io::Result<Infallible> {
+    let (program, arguments) = command.split_first().ok_or_else(|| io::Error::other("no command"))?;
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if u32::try_from(getppid().as_raw()).ok() != Some(parent) {
+        return Err(io::Error::other("the leash is gone"));
+    }
+    Err(Command::new(program).args(arguments).exec())
+}
+
+/// The harness may be gone; then nobody is left to be told.
+fn say(report: &Report) {
+    let mut output = io::stdout().lock();
+    let _ = writeln!(output, "{report}").and_then(|()| output.flush());
+}
+
+fn kill_at_end_of_input(pid: u32) {
+    let mut buffer = [0; 64];
+    let mut input = io::stdin().lock();
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    if let Ok(pid) = i32::try_from(pid) {
+        // It fails only when the group is gone.
+        let _ = signal::killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
+
+fn words(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(number)) => match Signal::try_from(number) {
+            Ok(signal) => signal.as_str().to_owned(),
+            Err(_) => format!("signal {number}"),
+        },
+        (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_read_back() {
+        for report in [Report::Started(4711), Report::Ended("exit code 1".to_owned()), Report::Ended("SIGKILL".to_owned())] {
+            assert_eq!(format!("{report}\n").parse::<Report>().unwrap(), report);
+        }
+        assert!("started soon".parse::<Report>().is_err());
+        assert!("".parse::<Report>().is_err());
+    }
+
+    #[test]
+    fn an_end_is_put_in_words() {
+        assert_eq!(words(ExitStatus::from_raw(9)), "SIGKILL");
+        assert_eq!(words(ExitStatus::from_raw(2 << 8)), "exit code 2");
+    }
+}

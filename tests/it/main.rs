@@ -1,0 +1,5 @@
+//! Tests against real etcd processes.
+
+mod cluster;
+mod net;
+mod support;
