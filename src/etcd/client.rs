@@ -1,44 +1,308 @@
 //! The client of one member. It neither retries nor fails over: what it returns is what that member said.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use etcd_client::{KvClient, LeaseClient, LeaseGrantOptions, MaintenanceClient, ResponseHeader};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::MemberStatus;
-use ticketcd_judge::history::request::Request;
+use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
+use ticketcd_judge::model::Revision;
 
 use super::endpoint::{Endpoint, Security};
+use super::wire::{self, Malformed};
+use super::{connection, errors};
 
-/// A client of one member. Cloning shares its connection. Connecting is lazy: the first call fails when nobody is there.
+/// The largest answer that is read, bytes. A range or a watch that catches up can be far above tonic's 4 MiB.
+pub(super) const MESSAGE_BYTES_MAX: usize = 512 << 20;
+
+/// A client of one member. Cloning shares its connections. Connecting is lazy: the first call fails when nobody is there.
 #[derive(Clone)]
-pub struct Client {}
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    endpoint: Endpoint,
+    security: Security,
+    lanes: Vec<Lane>,
+    turn: AtomicUsize,
+}
+
+/// One connection.
+struct Lane {
+    kv: KvClient,
+    lease: LeaseClient,
+    maintenance: MaintenanceClient,
+    cluster: etcd_client::ClusterClient,
+}
 
 /// A client could not be made, or a call that is not part of the record failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Placeholder until the room is furnished.
-    #[error("{0}")]
-    Call(String),
+    /// The endpoint cannot be used as it is written.
+    #[error("the endpoint {endpoint} cannot be used: {reason}")]
+    Malformed {
+        /// Which.
+        endpoint: Endpoint,
+        /// Why.
+        reason: String,
+    },
+    /// A certificate or key cannot be used.
+    #[error("{what}")]
+    Credentials {
+        /// Which and why, in words.
+        what: String,
+    },
+    /// The member answered with an error, or could not be reached.
+    #[error("{endpoint} says {code}: {message}")]
+    Call {
+        /// Whom we asked.
+        endpoint: Endpoint,
+        /// Name of the gRPC code.
+        code: String,
+        /// What the error says.
+        message: String,
+    },
+    /// The member did not answer in time.
+    #[error("{endpoint} did not answer within {} ms", after.as_millis())]
+    Timeout {
+        /// Whom we asked.
+        endpoint: Endpoint,
+        /// How long we waited.
+        after: Duration,
+    },
+}
+
+impl ClientError {
+    pub(super) fn from_etcd(endpoint: &Endpoint, error: &etcd_client::Error) -> Self {
+        let (code, message) = errors::describe(error);
+        Self::Call { endpoint: endpoint.clone(), code, message }
+    }
+}
+
+/// The hash of a member's content at a revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyspaceHash {
+    /// The hash.
+    pub hash: u32,
+    /// The revision up to which the member is compacted: hashes are comparable only where this is equal.
+    pub compact_revision: Revision,
+    /// The newest revision of the member when it answered.
+    pub revision: Revision,
+}
+
+/// A member as the cluster lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedMember {
+    /// Its id.
+    pub id: u64,
+    /// Its name; empty until it has started.
+    pub name: String,
+    /// Where other members reach it.
+    pub peer_urls: Vec<String>,
+    /// Where clients reach it, as advertised.
+    pub client_urls: Vec<String>,
 }
 
 impl Client {
-    /// A client of the member at `endpoint`, over `channels` connections that calls take in turn.
+    /// A client of the member at `endpoint`, over `channels` connections (at least one) that calls take in turn. With a
+    /// user it authenticates at once, so that the member must be there.
     ///
     /// # Errors
-    /// When a certificate cannot be read or the endpoint is malformed.
-    pub async fn connect(_endpoint: &Endpoint, _security: &Security, _channels: u8) -> Result<Self, ClientError> {
-        todo!()
+    /// When a certificate cannot be read, the endpoint is malformed, or the user is refused.
+    pub async fn connect(endpoint: &Endpoint, security: &Security, channels: u8) -> Result<Self, ClientError> {
+        let mut lanes = Vec::with_capacity(usize::from(channels.max(1)));
+        for _ in 0..channels.max(1) {
+            let client = connection::open(endpoint, security).await?;
+            lanes.push(Lane {
+                kv: client.kv_client().max_decoding_message_size(MESSAGE_BYTES_MAX),
+                lease: client.lease_client(),
+                maintenance: client.maintenance_client(),
+                cluster: client.cluster_client(),
+            });
+        }
+        let shared = Shared { endpoint: endpoint.clone(), security: security.clone(), lanes, turn: AtomicUsize::new(0) };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Where it goes.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.shared.endpoint
+    }
+
+    pub(super) fn security(&self) -> &Security {
+        &self.shared.security
+    }
+
+    fn lane(&self) -> &Lane {
+        let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed);
+        // There is at least one lane: see `connect`.
+        &self.shared.lanes[turn % self.shared.lanes.len()]
     }
 
     /// Sends a request and says what came back. Errors are classed by the one table of errors.
-    pub async fn call(&self, _request: &Request, _timeout: Duration) -> CallOutcome {
-        todo!()
+    pub async fn call(&self, request: &Request, timeout: Duration) -> CallOutcome {
+        match tokio::time::timeout(timeout, self.send(request)).await {
+            Ok(Ok(answer)) => CallOutcome::Ok(answer),
+            Ok(Err(SendError::Etcd(error))) => errors::classify(request, &error),
+            Ok(Err(SendError::Malformed(error))) => CallOutcome::Unknown { code: "Malformed".to_owned(), message: error.to_string() },
+            Err(_) => {
+                let message = format!("no answer within {} ms", timeout.as_millis());
+                CallOutcome::Unknown { code: "Timeout".to_owned(), message }
+            }
+        }
+    }
+
+    async fn send(&self, request: &Request) -> Result<Answer, SendError> {
+        let lane = self.lane();
+        let answer = match request {
+            Request::Range(range) => {
+                let response = lane.kv.clone().get(range.key.as_bytes(), Some(wire::get_options(range))).await?;
+                wire::answer(response.header(), AnswerBody::Range(wire::range_answer(&response)))
+            }
+            Request::Put(put) => {
+                let options = Some(wire::put_options(put));
+                let response = lane.kv.clone().put(put.key.as_bytes(), put.value.as_bytes(), options).await?;
+                wire::answer(response.header(), AnswerBody::Put)
+            }
+            Request::Delete(delete) => {
+                let response = lane.kv.clone().delete(delete.key.as_bytes(), Some(wire::delete_options(delete))).await?;
+                wire::answer(response.header(), AnswerBody::Delete { deleted: response.deleted() })
+            }
+            Request::Txn(txn) => wire::txn_answer(&lane.kv.clone().txn(wire::txn(txn)).await?),
+            Request::Compact(revision) => {
+                let response = lane.kv.clone().compact(*revision, None).await?;
+                wire::answer(response.header(), AnswerBody::Compact)
+            }
+            Request::LeaseGrant { id, ttl } => {
+                let options = Some(LeaseGrantOptions::new().with_id(*id));
+                let response = lane.lease.clone().grant(*ttl, options).await?;
+                wire::answer(response.header(), AnswerBody::Lease { id: response.id(), ttl: response.ttl() })
+            }
+            Request::LeaseKeepAlive { id } => return keep_alive(lane.lease.clone(), *id).await,
+            Request::LeaseRevoke { id } => {
+                let response = lane.lease.clone().revoke(*id).await?;
+                wire::answer(response.header(), AnswerBody::Lease { id: *id, ttl: 0 })
+            }
+        };
+        Ok(answer?)
+    }
+
+    /// Reads a range without a record of it, as the harness does for itself.
+    ///
+    /// # Errors
+    /// When the member does not answer in time, or with an error.
+    pub async fn range(&self, range: &Range, timeout: Duration) -> Result<Answer, ClientError> {
+        let read = async {
+            let response = self.lane().kv.clone().get(range.key.as_bytes(), Some(wire::get_options(range))).await?;
+            Ok(wire::answer(response.header(), AnswerBody::Range(wire::range_answer(&response))))
+        };
+        self.ask(timeout, read).await?.map_err(|error| self.malformed(error))
     }
 
     /// Asks the member how it is.
     ///
     /// # Errors
-    /// When it does not answer in time.
-    pub async fn status(&self, _timeout: Duration) -> Result<MemberStatus, ClientError> {
-        todo!()
+    /// When it does not answer in time, or with an error.
+    pub async fn status(&self, timeout: Duration) -> Result<MemberStatus, ClientError> {
+        let response = self.ask(timeout, async { self.lane().maintenance.clone().status().await }).await?;
+        let header = self.header(response.header())?;
+        Ok(MemberStatus {
+            member_id: header.member_id(),
+            leader_id: response.leader(),
+            raft_term: response.raft_term(),
+            applied_index: response.raft_applied_index(),
+            revision: header.revision(),
+            database_bytes: response.db_size(),
+            errors: response.errors().to_vec(),
+        })
     }
+
+    /// The version of the server, such as `3.5.30`.
+    ///
+    /// # Errors
+    /// As for [`Client::status`].
+    pub async fn version(&self, timeout: Duration) -> Result<String, ClientError> {
+        let response = self.ask(timeout, async { self.lane().maintenance.clone().status().await }).await?;
+        Ok(response.version().to_owned())
+    }
+
+    /// The hash of the member's content at `revision`; 0 for the newest.
+    ///
+    /// # Errors
+    /// As for [`Client::status`]; also when the revision is compacted or not there yet.
+    pub async fn hash_kv(&self, revision: Revision, timeout: Duration) -> Result<KeyspaceHash, ClientError> {
+        let response = self.ask(timeout, async { self.lane().maintenance.clone().hash_kv(revision).await }).await?;
+        let newest = self.header(response.header())?.revision();
+        Ok(KeyspaceHash { hash: response.hash(), compact_revision: response.compact_version(), revision: newest })
+    }
+
+    /// The ids of the leases the member knows, in order.
+    ///
+    /// # Errors
+    /// As for [`Client::status`].
+    pub async fn leases(&self, timeout: Duration) -> Result<Vec<i64>, ClientError> {
+        let response = self.ask(timeout, async { self.lane().lease.clone().leases().await }).await?;
+        let mut leases: Vec<i64> = response.leases().iter().map(etcd_client::LeaseStatus::id).collect();
+        leases.sort_unstable();
+        Ok(leases)
+    }
+
+    /// The members of the cluster, as this one knows them.
+    ///
+    /// # Errors
+    /// As for [`Client::status`].
+    pub async fn member_list(&self, timeout: Duration) -> Result<Vec<ListedMember>, ClientError> {
+        let response = self.ask(timeout, async { self.lane().cluster.clone().member_list().await }).await?;
+        let listed = |member: &etcd_client::Member| ListedMember {
+            id: member.id(),
+            name: member.name().to_owned(),
+            peer_urls: member.peer_urls().to_vec(),
+            client_urls: member.client_urls().to_vec(),
+        };
+        Ok(response.members().iter().map(listed).collect())
+    }
+
+    /// Makes another member the leader. Only the leader can do that.
+    ///
+    /// # Errors
+    /// As for [`Client::status`].
+    pub async fn move_leader(&self, target: u64, timeout: Duration) -> Result<(), ClientError> {
+        self.ask(timeout, async { self.lane().maintenance.clone().move_leader(target).await }).await.map(drop)
+    }
+
+    async fn ask<T>(&self, timeout: Duration, question: impl Future<Output = Result<T, etcd_client::Error>>) -> Result<T, ClientError> {
+        match tokio::time::timeout(timeout, question).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(ClientError::from_etcd(self.endpoint(), &error)),
+            Err(_) => Err(ClientError::Timeout { endpoint: self.endpoint().clone(), after: timeout }),
+        }
+    }
+
+    fn header<'response>(&self, header: Option<&'response ResponseHeader>) -> Result<&'response ResponseHeader, ClientError> {
+        header.ok_or_else(|| self.malformed(Malformed::NO_HEADER))
+    }
+
+    fn malformed(&self, error: Malformed) -> ClientError {
+        ClientError::Call { endpoint: self.endpoint().clone(), code: "Malformed".to_owned(), message: error.to_string() }
+    }
+}
+
+/// A lease is kept alive by its stream's second message: `etcd-client` keeps the first answer, and its header, to itself.
+async fn keep_alive(mut lease: LeaseClient, id: i64) -> Result<Answer, SendError> {
+    let (mut keeper, mut answers) = lease.keep_alive(id).await?;
+    keeper.keep_alive().await?;
+    let response = answers.message().await?.ok_or(Malformed::NO_HEADER)?;
+    Ok(wire::answer(response.header(), AnswerBody::Lease { id: response.id(), ttl: response.ttl() })?)
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error(transparent)]
+    Etcd(#[from] etcd_client::Error),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
 }
