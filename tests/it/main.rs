@@ -6,6 +6,7 @@ mod chain;
 mod cluster;
 mod dataset;
 mod etcd;
+mod fault;
 mod load;
 mod member;
 mod net;
