@@ -34,8 +34,12 @@ impl Document<'_> {
     }
 
     pub(super) fn deserialize(&self) -> Result<Scenario, Mistake> {
-        let deserializer = toml::Deserializer::parse(self.text)
-            .map_err(|error| Mistake { message: format!("this is not TOML: {}", error.message()), help: None, span: error.span(), path: String::new() })?;
+        let deserializer = toml::Deserializer::parse(self.text).map_err(|error| Mistake {
+            message: format!("this is not TOML: {}", error.message()),
+            help: None,
+            span: error.span(),
+            path: String::new(),
+        })?;
         Scenario::deserialize(deserializer).map_err(|error| {
             let span = error.span();
             let path = span.as_ref().map(|span| path_at(self.text, span)).unwrap_or_default();

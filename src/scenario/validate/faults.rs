@@ -99,7 +99,8 @@ fn target(path: &str, target: Target, members: u8) -> Checked {
     match target {
         Target::Member(index) if index >= members => {
             let names = (0..members).map(|index| Target::Member(index).to_string()).collect::<Vec<_>>().join(", ");
-            Err(Problem::new(path, format!("there is no member {target} in a cluster of {members}")).help(format!("there {} {names}", if members == 1 { "is only" } else { "are" })))
+            Err(Problem::new(path, format!("there is no member {target} in a cluster of {members}"))
+                .help(format!("there {} {names}", if members == 1 { "is only" } else { "are" })))
         }
         Target::Follower if members == 1 => Err(Problem::new(path, "a cluster of 1 has no follower")),
         Target::Minority if members == 1 => Err(Problem::new(path, "a cluster of 1 has no minority: it can lose no member")),
@@ -110,10 +111,8 @@ fn target(path: &str, target: Target, members: u8) -> Checked {
 fn partition(path: &str, partition: &Partition, members: u8) -> Checked {
     peers_exist(path, members)?;
     match (&partition.isolate, &partition.split, &partition.one_way) {
-        (Some(Target::All), None, None) => {
-            Err(Problem::new(format!("{path}.isolate"), "all members against no others cuts nothing")
-                .help("to cut every link, give each member a group: split = [[\"m1\"], [\"m2\"], …]"))
-        }
+        (Some(Target::All), None, None) => Err(Problem::new(format!("{path}.isolate"), "all members against no others cuts nothing")
+            .help("to cut every link, give each member a group: split = [[\"m1\"], [\"m2\"], …]")),
         (Some(isolate), None, None) => target(&format!("{path}.isolate"), *isolate, members),
         (None, Some(groups), None) => split(&format!("{path}.split"), groups, members),
         (None, None, Some(one_way)) => direction(&format!("{path}.one_way"), one_way, members),

@@ -43,7 +43,10 @@ fn spike(spike: &Spike, load: &Load) -> Checked {
     positive("load.arrivals.spike.peak", spike.peak)?;
     span("load.arrivals.spike.for", spike.lasts, limits::SPAN_MAX)?;
     if spike.at >= load.duration {
-        return Err(Problem::new("load.arrivals.spike.at", format!("{} is after the end of the load, which lasts {}", spike.at, load.duration)));
+        return Err(Problem::new(
+            "load.arrivals.spike.at",
+            format!("{} is after the end of the load, which lasts {}", spike.at, load.duration),
+        ));
     }
     Ok(())
 }

@@ -5,10 +5,10 @@ mod load;
 
 use std::time::Duration;
 
+use super::Expectation;
 use super::limits;
 use super::types::{Cluster, Dataset, Popularity, Scenario};
 use super::units::Span;
-use super::Expectation;
 
 /// Something in a scenario that does not make sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
