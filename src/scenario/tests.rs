@@ -51,19 +51,6 @@ fn the_published_schema_is_the_one_of_the_types() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_place() {
-    insta::assert_snapshot!("unknown_key", mistake("name = \"mine\"\n\n[load]\nbuyers = 5\ndurations = \"5s\"\n"));
-    insta::assert_snapshot!("wrong_type", mistake("name = \"mine\"\n[load]\nbuyers = \"many\"\n"));
-    insta::assert_snapshot!("negative_rate", mistake("name = \"mine\"\n[load]\narrivals.constant = { rate = -5 }\n"));
-    insta::assert_snapshot!("no_such_member", mistake("name = \"mine\"\n[[fault]]\nat = \"1s\"\ninject.kill = { target = \"m4\" }\n"));
-    insta::assert_snapshot!("unknown_choice", mistake("name = \"mine\"\n[load]\narrivals.spyke = { base = 1 }\n"));
-    insta::assert_snapshot!("not_toml", mistake("name = \"mine\n"));
-    insta::assert_snapshot!("missing_key", mistake("[load]\nbuyers = 5\n"));
-    insta::assert_snapshot!("override", wrong_override("load.buyer=500"));
-    insta::assert_snapshot!("override_out_of_range", wrong_override("cluster.members=4"));
-}
-
-#[test]
 fn what_makes_no_sense_is_refused_at_its_key() {
     for (text, key) in [
         ("cluster.members = 4", "cluster.members"),
