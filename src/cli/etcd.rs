@@ -1,10 +1,71 @@
 //! `ticketcd etcd`.
 
+use std::fmt::Write;
+
+use clap::Subcommand;
+
 use super::{Exit, Failure};
+use crate::release::{self, Installed, ReleaseError};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
 
-pub(super) fn execute(_args: Args) -> Result<Exit, Failure> {
-    todo!()
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install a version into the cache
+    ///
+    /// Sources are the release archive, Debian's packages and pip; none needs root or changes the system.
+    Install {
+        /// Such as 3.5.30, or latest: the newest known-good one to be had
+        version: String,
+    },
+    /// List every etcd that is there: in TICKETCD_ETCD, on PATH, in the cache
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
+    match args.command {
+        Command::Install { version } => {
+            eprintln!("installing etcd {version} …");
+            let binary = if version == "latest" { release::install_newest()? } else { release::install(&version)? };
+            if let Some(reason) = binary.known_bad {
+                eprintln!("etcd {} is known to be bad: it {reason}", binary.version);
+            }
+            super::output::print(&format!("{}\n", binary.path.display()))
+        }
+        Command::List { json } => {
+            let installed = release::installed()?;
+            if json {
+                let text = serde_json::to_string_pretty(&installed).map_err(|error| Failure::Internal(error.to_string()))?;
+                return super::output::print(&format!("{text}\n"));
+            }
+            if installed.is_empty() {
+                eprintln!("no etcd is there; `ticketcd etcd install latest` gets one");
+            }
+            super::output::print(&table(&installed))
+        }
+    }
+}
+
+fn table(installed: &[Installed]) -> String {
+    let mut text = String::new();
+    for etcd in installed {
+        let bad = if etcd.known_bad.is_some() { "known bad" } else { "" };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{:10} {:9} {:10} {:10} {}", etcd.version, bad, etcd.git_sha, etcd.go_version, etcd.path.display());
+    }
+    text
+}
+
+impl From<ReleaseError> for Failure {
+    fn from(error: ReleaseError) -> Self {
+        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Invalid(error.to_string()) }
+    }
 }

@@ -1,0 +1,89 @@
+//! An etcd binary, and what it says of itself.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::process::{Patience, run_well};
+use super::{ReleaseError, Version, known_bad};
+
+/// `etcd --version` answers at once; a busy machine is given time.
+const VERSION_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An etcd binary that runs here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EtcdBinary {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// Its version.
+    pub version: Version,
+    /// The commit it was built from, as it says.
+    pub git_sha: String,
+    /// The Go version it was built with.
+    pub go_version: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// Why it must not be trusted, if its version is known to be bad.
+    pub known_bad: Option<&'static str>,
+}
+
+impl EtcdBinary {
+    /// Asks the file at `path` what it is.
+    ///
+    /// # Errors
+    /// When it is not there, does not run, or is no etcd.
+    pub fn at(path: &Path) -> Result<Self, ReleaseError> {
+        let not_etcd = |reason: String| ReleaseError::NotEtcd { path: path.to_owned(), reason };
+        let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => not_etcd("there is no such file".to_owned()),
+            _ => not_etcd(error.to_string()),
+        })?;
+        if !metadata.is_file() {
+            return Err(not_etcd("it is not a file".to_owned()));
+        }
+        let path = std::path::absolute(path).map_err(|error| not_etcd(error.to_string()))?;
+        let mut command = Command::new(&path);
+        // Settings meant for a server in the environment are not for this.
+        command.arg("--version").env_clear();
+        let said = run_well(command, Patience::total(VERSION_PATIENCE)).map_err(not_etcd)?;
+        let (version, git_sha, go_version) = parse(&said).ok_or_else(|| not_etcd("it does not say an etcd version".to_owned()))?;
+        let sha256 = sha256(&path).map_err(|error| not_etcd(error.to_string()))?;
+        Ok(Self { known_bad: known_bad(&version), path, version, git_sha, go_version, sha256 })
+    }
+}
+
+fn parse(said: &str) -> Option<(Version, String, String)> {
+    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+    let version = field("etcd Version:")?.parse().ok()?;
+    Some((version, field("Git SHA:").unwrap_or_default(), field("Go Version:").unwrap_or_default()))
+}
+
+/// SHA-256 of a file, in hexadecimal.
+pub(super) fn sha256(path: &Path) -> std::io::Result<String> {
+    let mut digest = Sha256::new();
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let count = file.read(&mut buffer)?;
+        let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else { break };
+        digest.update(read);
+    }
+    Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Version, parse};
+
+    #[test]
+    fn what_etcd_says_of_itself_is_understood() {
+        let said = "etcd Version: 3.5.1\nGit SHA: e8732fb5f\nGo Version: go1.16.3\nGo OS/Arch: linux/amd64\n";
+        assert_eq!(parse(said), Some((Version::new(3, 5, 1), "e8732fb5f".to_owned(), "go1.16.3".to_owned())));
+        assert_eq!(parse("hello"), None);
+        assert_eq!(parse("etcd Version: soon\n"), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! The cache of installed versions: `etcd/VERSION/etcd`. A version appears there whole or not at all.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::environment::Environment;
+use super::{EtcdBinary, ReleaseError, Version};
+
+/// Where a version is, or would be.
+pub(super) fn path_of(environment: &Environment, version: &Version) -> PathBuf {
+    environment.cache.join("etcd").join(version.to_string()).join("etcd")
+}
+
+/// The versions that have a directory, in no order.
+pub(super) fn versions(environment: &Environment) -> Vec<Version> {
+    let Ok(entries) = std::fs::read_dir(environment.cache.join("etcd")) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// The version, if it is there and runs.
+pub(super) fn get(environment: &Environment, version: &Version) -> Result<EtcdBinary, ReleaseError> {
+    let binary = EtcdBinary::at(&path_of(environment, version))?;
+    if binary.version != *version {
+        return Err(ReleaseError::OtherVersion { path: binary.path, wanted: version.clone(), found: binary.version });
+    }
+    Ok(binary)
+}
+
+/// A directory to work in. It is on the same file system as the cache, so that a rename is all that is left to do.
+pub(super) fn workshop(environment: &Environment) -> Result<TempDir, ReleaseError> {
+    let parent = environment.cache.join("etcd");
+    let made = std::fs::create_dir_all(&parent).and_then(|()| tempfile::Builder::new().prefix(".install-").tempdir_in(&parent));
+    made.map_err(|error| ReleaseError::Cache { path: parent, reason: error.to_string() })
+}
+
+/// Puts a binary into the cache under the version it says it is. Of two that do it at once the first wins; both succeed.
+pub(super) fn put(environment: &Environment, file: &Path) -> Result<EtcdBinary, ReleaseError> {
+    let failed = |error: std::io::Error| ReleaseError::Cache { path: environment.cache.clone(), reason: error.to_string() };
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
+    let version = EtcdBinary::at(file)?.version;
+    let workshop = workshop(environment)?;
+    let (ready, aside) = (workshop.path().join("ready"), workshop.path().join("aside"));
+    std::fs::create_dir(&ready).map_err(failed)?;
+    std::fs::rename(file, ready.join("etcd")).map_err(failed)?;
+    let destination = environment.cache.join("etcd").join(version.to_string());
+    if std::fs::rename(&ready, &destination).is_err() {
+        if let Ok(binary) = get(environment, &version) {
+            return Ok(binary);
+        }
+        // What is in its place does not run: it goes with the workshop.
+        std::fs::rename(&destination, &aside).map_err(failed)?;
+        std::fs::rename(&ready, &destination).map_err(failed)?;
+    }
+    get(environment, &version)
+}

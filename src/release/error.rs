@@ -1,0 +1,60 @@
+//! Why there is no etcd to run.
+
+use std::path::PathBuf;
+
+use super::Version;
+
+/// Why there is no etcd to run.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// What was asked for is neither a version nor the path of a file.
+    #[error("{0:?} is neither a version of etcd, such as 3.5.30, nor the path of a binary")]
+    Malformed(String),
+    /// The file is there but is no etcd that runs here.
+    #[error("{path} is not an etcd that runs here: {reason}", path = .path.display())]
+    NotEtcd {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
+    },
+    /// No source has it.
+    #[error(
+        "etcd {wanted} is not to be had:\n{}\nPut its binary at {destination}, name a binary with --etcd PATH, or set TICKETCD_ETCD.",
+        .tried.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"),
+        destination = .destination.display()
+    )]
+    NotToBeHad {
+        /// The version, or `of a known-good version`.
+        wanted: String,
+        /// What each source said.
+        tried: Vec<String>,
+        /// Where a binary put by hand would be found.
+        destination: PathBuf,
+    },
+    /// The cache cannot be used.
+    #[error("cannot use the cache {path}: {reason}", path = .path.display())]
+    Cache {
+        /// The directory.
+        path: PathBuf,
+        /// What happened.
+        reason: String,
+    },
+    /// The file says it is another version than its place.
+    #[error("{path} says it is etcd {found}, not {wanted}", path = .path.display())]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// What it was taken for.
+        wanted: Version,
+        /// What it is.
+        found: Version,
+    },
+}
+
+impl ReleaseError {
+    /// Whether the request itself was wrong, rather than that it could not be met.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Malformed(_))
+    }
+}
