@@ -9,8 +9,8 @@ use ticketcd_judge::model::MemberIndex;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure};
-use crate::cluster::{LocalCluster, LocalOptions};
-use crate::record::{Reader, Recorder};
+use crate::cluster::{ClusterError, LocalCluster, LocalOptions};
+use crate::record::{Reader, Recorder, Sink};
 
 /// How long the members are given to form a cluster.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -65,16 +65,28 @@ async fn run(up: Up) -> Result<Exit, Failure> {
         heartbeat_interval: Duration::from_millis(100),
         flags: up.flags,
     };
-    let cluster = LocalCluster::start(options, sink).await.map_err(|error| Failure::Invalid(error.to_string()))?;
-    let is_interrupted = tokio::select! {
-        healthy = cluster.await_healthy(HEALTH_TIMEOUT) => {
-            healthy.map_err(|error| Failure::Invalid(error.to_string()))?;
-            false
-        }
-        () = interrupts.next() => true,
+    let outcome = keep(options, sink, &mut interrupts).await;
+    // It ends when every sink is gone, and each member's goes with its process: nobody writes to the directory then.
+    let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
+    directory.close().map_err(|error| internal("remove the data directory", error))?;
+    match recorded {
+        Ok(Ok(())) => outcome,
+        Ok(Err(error)) => Err(Failure::Internal(error.to_string())),
+        Err(error) => Err(Failure::Internal(error.to_string())),
+    }
+}
+
+/// Starts the cluster and keeps it until it is interrupted; no process is needed any more when this returns.
+async fn keep(options: LocalOptions, sink: Sink, interrupts: &mut Interrupts) -> Result<Exit, Failure> {
+    let failed = |error: ClusterError| Failure::Invalid(error.to_string());
+    let directory = options.log_directory.clone();
+    let cluster = LocalCluster::start(options, sink).await.map_err(failed)?;
+    let is_healthy = tokio::select! {
+        healthy = cluster.await_healthy(HEALTH_TIMEOUT) => healthy.map(|()| true).map_err(failed)?,
+        () = interrupts.next() => false,
     };
-    if !is_interrupted {
-        print_endpoints(&cluster, directory.path());
+    if is_healthy {
+        print_endpoints(&cluster, &directory);
         interrupts.next().await;
     }
     eprintln!("stopping; once more to leave at once");
@@ -82,10 +94,6 @@ async fn run(up: Up) -> Result<Exit, Failure> {
         () = cluster.stop() => {}
         () = interrupts.next() => {}
     }
-    drop(cluster);
-    directory.close().map_err(|error| internal("remove the data directory", error))?;
-    // Every process is gone, and so is every sink.
-    drop(recorder);
     Ok(Exit::Pass)
 }
 

@@ -23,7 +23,7 @@ use crate::record::Sink;
 const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 /// How long a member may take to end by itself when the cluster is stopped. A leader whose peers are gone may hang.
-const STOP_GRACE: Duration = Duration::from_secs(2);
+const STOP_GRACE: Duration = Duration::from_millis(500);
 
 /// Pause between two questions for a member's health.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(20);

@@ -250,7 +250,7 @@ impl Switchboard {
         let connections = self.open_connections();
         let table = self.table();
         let chosen = connections.values().filter(|connection| chosen(&table, connection));
-        chosen.map(|connection| connection.cut()).count()
+        chosen.inspect(|connection| connection.cut()).count()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
