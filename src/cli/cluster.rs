@@ -1,6 +1,5 @@
 //! `ticketcd cluster`: a cluster in the foreground, to look at.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -11,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Exit, Failure};
 use crate::cluster::{ClusterError, LocalCluster, LocalOptions};
 use crate::record::{Reader, Recorder, Sink};
+use crate::release;
 
 /// How long the members are given to form a cluster.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,8 +32,8 @@ struct Up {
     /// How many members
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     members: u8,
-    /// The etcd to run: the path of a binary
-    #[arg(long, env = "TICKETCD_ETCD", value_name = "PATH")]
+    /// Run this etcd: an installed or installable version, or the path of a binary
+    #[arg(long, value_name = "VERSION|PATH")]
     etcd: Option<String>,
     /// A further flag for every member, such as --flag=--snapshot-count=1000; may be repeated
     #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true)]
@@ -49,13 +49,14 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
 async fn run(up: Up) -> Result<Exit, Failure> {
     let internal = |what: &str, error: std::io::Error| Failure::Internal(format!("cannot {what}: {error}"));
     let mut interrupts = Interrupts::listen().map_err(|error| internal("listen to signals", error))?;
-    let etcd = find_etcd(up.etcd.as_deref())?;
+    let wanted = up.etcd.clone();
+    let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
+    let etcd = etcd.await.map_err(|error| Failure::Internal(error.to_string()))??;
     let leash = std::env::current_exe().map_err(|error| internal("find this program", error))?;
     let directory = tempfile::Builder::new().prefix("ticketcd-").tempdir().map_err(|error| internal("create a directory", error))?;
     let (sink, recorder) = Recorder::start(vec![Box::new(Announcer)]).map_err(|error| internal("start the recorder", error))?;
     let options = LocalOptions {
-        etcd,
-        version: String::new(),
+        etcd: etcd.path,
         members: up.members,
         data_directory: directory.path().to_owned(),
         log_directory: directory.path().to_owned(),
@@ -95,12 +96,6 @@ async fn keep(options: LocalOptions, sink: Sink, interrupts: &mut Interrupts) ->
         () = interrupts.next() => {}
     }
     Ok(Exit::Pass)
-}
-
-/// The binary to run.
-fn find_etcd(named: Option<&str>) -> Result<PathBuf, Failure> {
-    let missing = || Failure::Invalid("no etcd named: give its path with --etcd or in $TICKETCD_ETCD".to_owned());
-    named.map(PathBuf::from).ok_or_else(missing)
 }
 
 fn print_endpoints(cluster: &LocalCluster, directory: &std::path::Path) {

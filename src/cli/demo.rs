@@ -81,7 +81,7 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
 async fn play(act: &Act, args: &Args, parent: &Path) -> Result<Option<bool>, Failure> {
     print(&format!("{}\n", act.title))?;
     let overrides: Vec<String> = args.etcd.iter().map(|etcd| format!("cluster.etcd={etcd:?}")).collect();
-    let scenario = scenario::load(act.scenario, &overrides).map_err(|error| Failure::Usage(error.to_string()))?;
+    let scenario = scenario::load(act.scenario, &overrides)?;
     let options = RunOptions { scenario, seed: args.seed, directory: Some(parent.join(act.directory)), fail_fast: false };
     let finished = run::run(options).await?;
     let result = &finished.result;

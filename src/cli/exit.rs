@@ -73,8 +73,8 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Directory(_) => Self::Usage(error.to_string()),
-            RunError::Release(ref release) if release.is_usage() => Self::Usage(error.to_string()),
-            RunError::Release(_) | RunError::Invalid(_) => Self::Invalid(error.to_string()),
+            RunError::Release(error) => error.into(),
+            RunError::Invalid(text) => Self::Invalid(text),
             RunError::Internal(text) => Self::Internal(text),
         }
     }

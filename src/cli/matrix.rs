@@ -20,7 +20,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
     let mut plans = Vec::new();
     for etcd in either(&flags.etcd) {
         for strategy in either(&flags.strategy) {
-            let scenario = scenario::load(name, &overrides(flags, strategy, etcd)).map_err(|error| Failure::Usage(error.to_string()))?;
+            let scenario = scenario::load(name, &overrides(flags, strategy, etcd))?;
             plans.push((format!("{}-{}", plans.len() + 1, strategy.unwrap_or("run")), scenario));
         }
     }

@@ -55,7 +55,7 @@ pub(super) async fn sell(name: &str, flags: &RunFlags, judged: &Judged) -> Resul
     }
     let first = |values: &'_ [String]| values.first().cloned();
     let overrides = overrides(flags, first(&flags.strategy).as_deref(), first(&flags.etcd).as_deref());
-    let scenario = scenario::load(name, &overrides).map_err(|error| Failure::Usage(error.to_string()))?;
+    let scenario = scenario::load(name, &overrides)?;
     let options = RunOptions { scenario, seed, directory: flags.out.clone(), fail_fast: flags.fail_fast };
     let finished = run::run(options).await?;
     conclude(&finished.result, &finished.directory, judged)

@@ -36,8 +36,6 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct LocalOptions {
     /// The etcd binary.
     pub etcd: PathBuf,
-    /// Its version, such as `3.5.30`: flags differ.
-    pub version: String,
     /// How many members.
     pub members: u8,
     /// Where each member gets its own directory: data, sockets. Must be short enough for socket paths.

@@ -25,7 +25,7 @@ pub fn debian_suites(version: &Version) -> &'static [&'static str] {
         (3, 4, _) => &["bookworm"],
         (3, 5, 0..=15) => &[],
         (3, 5, 16) => &["trixie"],
-        (3, 5 | 6 | 7, _) => &["forky"],
+        (3, 5..=7, _) => &["forky"],
         _ => &[],
     }
 }

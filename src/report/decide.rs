@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn finding(name: &str, verdict: Verdict) -> Finding {
-        Finding { name: name.to_owned(), verdict, reason: None, evidence: BTreeMap::new(), anomalies: Vec::new() }
+        Finding { name: name.to_owned(), verdict, reason: None, evidence: BTreeMap::new(), anomalies: Vec::new(), revenue: Vec::new() }
     }
 
     fn ended(interrupted: bool) -> Statistics {

@@ -31,7 +31,6 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
     let scratch = tempfile::Builder::new().prefix("ticketcd-").tempdir()?;
     let options = LocalOptions {
         etcd: setup.etcd.path.clone(),
-        version: setup.etcd.version.to_string(),
         members: settings.members,
         data_directory: scratch.path().to_owned(),
         log_directory: RunDir::new(&setup.directory).members(),

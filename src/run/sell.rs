@@ -6,11 +6,10 @@ use ticketcd_judge::history::event::Phase;
 
 use super::cluster::{Running, members};
 use super::phases::{Stage, Trouble};
-use crate::dataset::{self, CatalogueEvent, Dataset, LoadOptions, Target};
+use crate::dataset::{self, Dataset, LoadOptions, Target};
 use crate::etcd::{Client, Security};
 use crate::fault::{self, Plan};
-use crate::load::{Load, Market, Offer};
-use crate::scenario::types::Scenario;
+use crate::load::{Load, Market};
 use crate::shop::{Shop, Strategy};
 
 /// How long one request of the dataset may take.
@@ -39,7 +38,7 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
         date: setup.purchase_date.as_str().into(),
         strategy: Strategy::new(&scenario.load),
     };
-    let mut load = Load::new(scenario, setup.seed, shop, market(scenario, &dataset), &clients, stage.sink.clone());
+    let mut load = Load::new(scenario, setup.seed, shop, Market::of(scenario, &dataset.catalogue), &clients, stage.sink.clone());
     let mut base_rate = 0.0;
     if load.needs_calibration() {
         stage.enter(Phase::Calibration).await;
@@ -63,25 +62,8 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
 
 /// Writes the dataset and reads it back.
 async fn seed(stage: &Stage<'_>, running: &Running, dataset: &Dataset) -> Result<(), Trouble> {
-    let target = Target {
-        clients: running.direct.clone(),
-        sink: stage.sink.clone(),
-        timeout: SEED_TIMEOUT,
-        stop: stage.stop.clone(),
-    };
+    let target = Target { clients: running.direct.clone(), sink: stage.sink.clone(), timeout: SEED_TIMEOUT, stop: stage.stop.clone() };
     dataset::load(dataset, &target, LoadOptions::default(), |_| {}).await?;
     dataset::verify(dataset, &target, |_| {}).await?;
     Ok(())
-}
-
-/// What the load chooses from.
-fn market(scenario: &Scenario, dataset: &Dataset) -> Market {
-    let catalogue = &dataset.catalogue;
-    let offer = |event: &CatalogueEvent| Offer {
-        event: event.id.clone(),
-        kinds: event.kinds.iter().map(|ticket| ticket.kind.clone()).collect(),
-    };
-    let offers = catalogue.events.iter().map(offer).collect();
-    let market = Market::new(scenario, offers, catalogue.users.clone());
-    market.searchable(catalogue.types.clone(), catalogue.locations.clone(), catalogue.words.clone())
 }

@@ -14,7 +14,7 @@ const SHOWN_LINE_BYTES_MAX: usize = 400;
 pub struct ScenarioError {
     message: String,
     help: Option<String>,
-    place: Option<Place>,
+    place: Option<Box<Place>>,
 }
 
 /// A place in a file.
@@ -47,12 +47,12 @@ impl ScenarioError {
         let line = text[line_start..line_end].trim_end_matches('\r');
         let from = (start - line_start).min(line.len());
         let to = floor_boundary(line, span.end.saturating_sub(line_start)).max(from);
-        self.place = Some(Place {
+        self.place = Some(Box::new(Place {
             origin: printable(origin),
             line: text[..start].matches('\n').count() + 1,
             column: line[..from].chars().count() + 1,
             excerpt: (line.len() <= SHOWN_LINE_BYTES_MAX && !line.contains('\r')).then(|| (line.to_owned(), from..to)),
-        });
+        }));
         self
     }
 

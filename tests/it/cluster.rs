@@ -40,7 +40,6 @@ impl Reader for Changes {
 fn options(directory: &std::path::Path, members: u8) -> LocalOptions {
     LocalOptions {
         etcd: etcd_binary(),
-        version: "3.5.30".to_owned(),
         members,
         data_directory: directory.to_owned(),
         log_directory: directory.to_owned(),

@@ -76,7 +76,6 @@ impl Bench {
         let (sink, _recorder) = Recorder::start(vec![Box::new(stages.clone())]).unwrap();
         let options = LocalOptions {
             etcd: etcd_binary(),
-            version: "3.5.30".to_owned(),
             members: 3,
             data_directory: directory.path().to_owned(),
             log_directory: directory.path().to_owned(),
