@@ -1,6 +1,7 @@
 //! `ticketcd leash`: not for people; see [`crate::cluster::leash`].
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure};
 use crate::cluster::leash;
@@ -10,6 +11,9 @@ pub(super) struct Args {
     /// Become the command, on the leash of this process.
     #[arg(long)]
     parent: Option<u32>,
+    /// What to remove when the harness is gone: the member's directory.
+    #[arg(long, required_unless_present = "parent")]
+    directory: Option<PathBuf>,
     /// The command and its arguments.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -24,7 +28,8 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     };
     match args.parent {
         Some(parent) => match leash::become_member(parent, &args.command).map_err(failed)? {},
-        None => leash::hold(&["leash".into(), "--parent".into()], &args.command).map_err(failed)?,
+        None => leash::hold(args.directory.as_deref().unwrap_or(Path::new("")), &["leash".into(), "--parent".into()], &args.command)
+            .map_err(failed)?,
     }
     Ok(Exit::Pass)
 }

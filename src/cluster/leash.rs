@@ -4,14 +4,19 @@
 //! in a process group of its own and says so in lines on its standard output, see [`Report`]. When the pipe closes, however
 //! the harness ended, the leash kills the group. When the leash itself is killed, the kernel kills the member: the member is
 //! executed by a second stage that first asks for a signal at its parent's death, which survives the execution.
+//!
+//! A harness that is gone cannot clean up either, so the leash also removes the member's directory then.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::prctl;
 use nix::sys::signal::{self, SigSet, Signal};
@@ -55,11 +60,12 @@ impl FromStr for Report {
 }
 
 /// First stage: starts `command` through the second stage, which is this program with `second_stage` in front of it, and
-/// waits until it ends or standard input does.
+/// waits until it ends or standard input does. In the latter case `directory` is removed, and the one it is in if that is
+/// empty then.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn hold(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
+pub fn hold(directory: &Path, second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
     // Only the harness decides when a member ends. The child gets an empty mask.
     let ignored: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
     ignored.thread_block()?;
@@ -75,8 +81,17 @@ pub fn hold(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
         .spawn()?;
     let pid = child.id();
     say(&Report::Started(pid));
-    std::thread::Builder::new().name("pipe".to_owned()).spawn(move || kill_at_end_of_input(pid))?;
+    let harness_is_gone = Arc::new(AtomicBool::new(false));
+    let gone = Arc::clone(&harness_is_gone);
+    std::thread::Builder::new().name("pipe".to_owned()).spawn(move || {
+        await_end_of_input();
+        gone.store(true, Ordering::Release);
+        kill_group(pid);
+    })?;
     let status = child.wait()?;
+    if harness_is_gone.load(Ordering::Acquire) {
+        remove(directory);
+    }
     say(&Report::Ended(words(status)));
     Ok(())
 }
@@ -100,7 +115,7 @@ fn say(report: &Report) {
     let _ = writeln!(output, "{report}").and_then(|()| output.flush());
 }
 
-fn kill_at_end_of_input(pid: u32) {
+fn await_end_of_input() {
     let mut buffer = [0; 64];
     let mut input = io::stdin().lock();
     loop {
@@ -111,9 +126,20 @@ fn kill_at_end_of_input(pid: u32) {
             Err(_) => break,
         }
     }
+}
+
+fn kill_group(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
         // It fails only when the group is gone.
         let _ = signal::killpg(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
+
+/// Nobody is left to be told when it fails. The last of the members removes the directory they are all in.
+fn remove(directory: &Path) {
+    let _ = std::fs::remove_dir_all(directory);
+    if let Some(parent) = directory.parent() {
+        let _ = std::fs::remove_dir(parent);
     }
 }
 

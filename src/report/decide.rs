@@ -76,10 +76,12 @@ fn describe(finding: &Finding) -> String {
         .filter(|group| group.consequence_of.is_none())
         .map(|group| format!("{} × {}", group.count, group.kind))
         .collect();
-    match (&finding.reason, kinds.is_empty()) {
-        (_, false) => format!("{}: {}", finding.name, kinds.join(", ")),
-        (Some(reason), true) => format!("{}: {reason}", finding.name),
-        (None, true) => finding.name.clone(),
+    let consequence = finding.anomalies.iter().find_map(|group| group.consequence_of.as_ref());
+    match (&finding.reason, consequence) {
+        _ if !kinds.is_empty() => format!("{}: {}", finding.name, kinds.join(", ")),
+        (_, Some(cause)) => format!("{}: a consequence of {cause}", finding.name),
+        (Some(reason), None) => format!("{}: {reason}", finding.name),
+        (None, None) => finding.name.clone(),
     }
 }
 

@@ -47,12 +47,12 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
         direct.push(Client::connect(&cluster.direct_endpoint(member), &Security::default(), 1).await?);
     }
     let sampler = Sampler::start(direct.clone(), stage.sink.clone());
-    let never_healthy = |error| {
-        let logs = RunDir::new(&setup.directory).members();
-        Trouble(format!("the cluster never became healthy: {error}; its logs are in {}", logs.display()))
-    };
+    let logs = RunDir::new(&setup.directory).members();
+    let never_healthy = |error: String| Trouble(format!("the cluster never became healthy: {error}; its logs are in {}", logs.display()));
+    // A member that ends at once, over a flag it does not know perhaps, is not worth a minute of waiting.
+    cluster.await_healthy(HEALTH_TIMEOUT).await.map_err(|error| never_healthy(error.to_string()))?;
     tokio::select! {
-        healthy = sampler.await_all_healthy(HEALTH_TIMEOUT) => healthy.map_err(never_healthy)?,
+        healthy = sampler.await_all_healthy(HEALTH_TIMEOUT) => healthy.map_err(|error| never_healthy(error.to_string()))?,
         () = stage.stop.cancelled() => return Err(Trouble("it was interrupted before the cluster was healthy".to_owned())),
     };
     let view = sampler.view();

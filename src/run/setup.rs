@@ -64,7 +64,7 @@ impl Setup {
         scenario.cluster.etcd = Some(etcd.path.display().to_string());
         fs::write(RunDir::new(&directory).scenario(), scenario.to_toml()).map_err(unwritable)?;
         let now = jiff::Timestamp::now();
-        Ok(Self {
+        let setup = Self {
             scenario,
             seed: options.seed,
             fail_fast: options.fail_fast,
@@ -76,7 +76,10 @@ impl Setup {
             keys: Keyspace::new(""),
             purchase_date: jiff::Zoned::now().strftime("%d-%m-%Y %H:%M").to_string(),
             started: now.to_string(),
-        })
+        };
+        // Written again once the members are known; but whatever happens until then must be told by a readable record.
+        setup.write_info(&setup.info(Vec::new()))?;
+        Ok(setup)
     }
 
     /// The content of `run.json`, for a cluster of these members.

@@ -8,7 +8,8 @@ use ticketcd_judge::model::keys::prefix_end;
 use super::Shop;
 use crate::etcd::Caller;
 
-/// Writes the caller's own guard key if every event of the shop exists, which it does. `sequence` makes the value unique.
+/// Writes the caller's own guard key if every user of the shop exists, which they do: there are many of them, and the
+/// longer the comparison takes, the more often a crash hits it. `sequence` makes the value unique.
 /// Says whether it was answered.
 pub async fn write(shop: &Shop, caller: &mut Caller, sequence: u32) -> bool {
     let request = Request::Txn(transaction(shop, caller.worker(), sequence));
@@ -16,13 +17,9 @@ pub async fn write(shop: &Shop, caller: &mut Caller, sequence: u32) -> bool {
 }
 
 fn transaction(shop: &Shop, worker: u32, sequence: u32) -> Txn {
-    let events = shop.keys.key("event:");
-    let guard = Guard {
-        range_end: prefix_end(events.as_bytes()),
-        key: events,
-        target: GuardTarget::CreateRevision(0),
-        relation: Relation::Greater,
-    };
+    let users = shop.keys.key("user:");
+    let guard =
+        Guard { range_end: prefix_end(users.as_bytes()), key: users, target: GuardTarget::CreateRevision(0), relation: Relation::Greater };
     let put = Put {
         key: shop.keys.meta(format_args!("guard:{worker}")),
         value: format!("{}-{worker}-{sequence}", shop.run_tag).into(),

@@ -20,14 +20,15 @@ fn run_text(text: &[u8]) -> (i32, String) {
 
 #[test]
 fn a_scenario_that_is_wrong_is_refused_with_its_position() {
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 8] = [
         ("name = \"x\"\n[load]\nbuyer = 3\n", &["mine.toml:3:1", "buyer", "buyers"]),
         ("name = \"x\"\n[load]\nbuyers = \"many\"\n", &["mine.toml:3:10"]),
         ("name = \"x\"\n[load]\narrivals.constant = { rate = -5 }\n", &["mine.toml:3", "negative"]),
         ("name = \"x\"\n[load]\nduration = \"soon\"\n", &["mine.toml:3:12", "soon"]),
         ("name = \"x\"\n[cluster]\nmembers = 3\n[[fault]]\nat = \"1s\"\ninject.kill = { target = \"m4\" }\n", &["mine.toml:6", "m4"]),
         ("name = \"x\"\n[[fault]]\nat = \"1s\"\ninject.kil = { target = \"m1\" }\n", &["mine.toml:4", "kill"]),
-        ("", &["name"]),
+        ("", &["mine.toml is empty"]),
+        ("seed = 1", &["mine.toml", "name"]),
     ];
     for (text, wanted) in cases {
         let (code, error) = run_text(text.as_bytes());

@@ -29,7 +29,15 @@ struct Runs {
 
 impl Runs {
     fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        let runs = Self { directory: tempfile::tempdir().unwrap() };
+        fs::create_dir(runs.path("t")).unwrap();
+        runs
+    }
+
+    /// What is left of runs that are over, outside of their run directories: processes, and directories of members.
+    fn remains(&self) -> Vec<String> {
+        let scratch = fs::read_dir(self.path("t")).unwrap().map(|entry| entry.unwrap().path().display().to_string());
+        processes_of(self.directory.path()).into_iter().chain(scratch).collect()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -38,7 +46,7 @@ impl Runs {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ticketcd"));
-        command.args(arguments).current_dir(self.directory.path());
+        command.args(arguments).current_dir(self.directory.path()).env("TMPDIR", self.path("t"));
         command
     }
 
@@ -124,7 +132,7 @@ fn a_sale_with_a_killed_leader_passes_and_is_judged_alike_afterwards() {
     let judged: Value = serde_json::from_slice(&again.stdout).unwrap();
     assert_eq!(judged["checks"], result["checks"]);
     assert_eq!(judged["load"], result["load"]);
-    assert_eq!(processes_of(runs.directory.path()), Vec::<String>::new());
+    assert_eq!(runs.remains(), Vec::<String>::new());
 }
 
 #[test]
@@ -153,10 +161,11 @@ fn a_killed_harness_leaves_no_process_and_a_record_that_raises_no_false_alarm() 
         runs.command(&words(&arguments)).args(["--set", "load.duration=60s"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     await_sales(&mut child, &runs.path("killed"));
     let leashed = descendants(child.id());
-    assert!(leashed.len() >= 3, "three members ran: {leashed:?}");
+    assert!(leashed.len() >= 6, "three members ran, each on its leash: {leashed:?}");
+    assert!(runs.remains().len() >= 4, "they can be seen: {:?}", runs.remains());
     child.kill().unwrap();
     child.wait().unwrap();
-    await_until("the end of every member", Duration::from_secs(2), || leashed.iter().all(|pid| !alive(*pid)));
+    await_until("the end of every member", Duration::from_secs(2), || leashed.iter().all(|pid| !alive(*pid)) && runs.remains().is_empty());
     let output = runs.ticketcd(&["check", "killed"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
@@ -179,6 +188,7 @@ fn an_interrupted_run_is_healed_stopped_kept_and_judged() {
     assert_eq!(output.status.code(), Some(130), "{}", said(&output));
     assert!(fs::read_to_string(runs.path("stopped/faults.jsonl")).unwrap().contains("healed"));
     assert!(leashed.iter().all(|pid| !alive(*pid)));
+    assert_eq!(runs.remains(), Vec::<String>::new());
     let result = runs.result("stopped");
     assert_eq!((&result["verdict"], &result["interrupted"]), (&Value::from("pass"), &Value::from(true)), "{}", said(&output));
 }

@@ -120,7 +120,8 @@ impl Case<'_> {
             .sales_of(revision)
             .map(|sale| {
                 anomaly.orders.push(sale.order.clone());
-                format!("order {} of user {} bought {} {kind} tickets of {event}", sale.order, sale.user.to_text(), sale.quantity)
+                let noun = if sale.quantity == 1 { "ticket" } else { "tickets" };
+                format!("order {} of user {} bought {} {kind} {noun} of {event}", sale.order, sale.user.to_text(), sale.quantity)
             })
             .collect();
         let first = match sales.is_empty() {

@@ -4,6 +4,7 @@
 //! writes, and a member that comes back catches up. How fast, it does not promise: a cluster that needs longer than
 //! [`RECOVERY_MAX`] is said loudly to be `not_recovered`, which is unknown and no violation. A process that ends unasked is
 //! one, unless it was killed from outside (out of memory, an operator): then the machine failed, and nothing is proved.
+//! Before the first phase there is no cluster yet: a member that does not start then was started wrongly.
 
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub struct Recovery {
     samples_unanswered: u64,
     lowest_revision: Option<Revision>,
     highest_revision: Revision,
+    has_begun: bool,
     drained: Option<Nanos>,
     now: Nanos,
 }
@@ -64,6 +66,7 @@ impl Check for Recovery {
             Observation::Event(Event::Sample(sample)) => self.sample(sample),
             Observation::Event(Event::Phase(began)) => {
                 self.now = self.now.max(began.at);
+                self.has_begun = true;
                 if began.phase == Phase::Drain {
                     self.drained.get_or_insert(began.at);
                 }
@@ -143,7 +146,9 @@ impl Recovery {
 
     fn member(&mut self, event: &MemberEvent) {
         self.now = self.now.max(event.at);
-        if let MemberChange::Exited { status, expected: false } = &event.change {
+        if let MemberChange::Exited { status, expected: false } = &event.change
+            && self.has_begun
+        {
             self.crashes.push((event.member, event.at, status.clone()));
         }
     }

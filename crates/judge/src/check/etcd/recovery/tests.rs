@@ -139,3 +139,11 @@ fn without_faults_progress_is_enough_and_nothing_is_not() {
     empty.events.retain(|event| !matches!(event, Event::Return(_) | Event::Sample(_)));
     assert_eq!(verdict(&judge(&empty)), (Verdict::Unknown, vec![]));
 }
+
+#[test]
+fn a_member_that_never_started_is_no_crash() {
+    let mut record = killed_and_healed(true);
+    let change = MemberChange::Exited { status: "exit code 2".to_owned(), expected: false };
+    record.events.insert(0, Event::Member(MemberEvent { member: M2, at: 1, change }));
+    assert_eq!(verdict(&judge(&record)), (Verdict::Pass, vec![]));
+}
