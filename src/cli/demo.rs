@@ -73,25 +73,24 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
         }
     }
     let end = if ended_as_expected { "Each act ended as it should." } else { "An act did not end as it should: see above." };
-    print(&format!("{end} Read more: ticketcd check {}/1-naive, …", parent.display()))?;
+    print(&format!("{end} The whole story: ticketcd check {}/1-naive\n", parent.display()))?;
     Ok(if ended_as_expected { Exit::Pass } else { Exit::Unexpected })
 }
 
 /// Plays an act and says whether it ended as it should; nothing when it was interrupted.
 async fn play(act: &Act, args: &Args, parent: &Path) -> Result<Option<bool>, Failure> {
-    print(&format!("{}\n", act.title))?;
+    print(&format!("{}\n\n", act.title))?;
     let overrides: Vec<String> = args.etcd.iter().map(|etcd| format!("cluster.etcd={etcd:?}")).collect();
     let scenario = scenario::load(act.scenario, &overrides)?;
     let options = RunOptions { scenario, seed: args.seed, directory: Some(parent.join(act.directory)), fail_fast: false };
     let finished = run::run(options).await?;
     let result = &finished.result;
-    print(&summary::brief(result))?;
-    print(&summary::last_line(result, &finished.directory))?;
+    print(&format!("{}\n{}\n", summary::brief(result), summary::last_line(result, &finished.directory)))?;
     if result.interrupted {
         return Ok(None);
     }
     let convicted = |check: &str| result.checks.iter().any(|finding| finding.name == check && !finding.anomalies.is_empty());
     let as_expected = result.verdict == act.verdict && act.check.is_none_or(convicted);
-    print(&format!("\n  {}\n", if as_expected { act.moral } else { "This act did not end as it should." }))?;
+    print(&format!("\n  {}\n\n\n", if as_expected { act.moral } else { "This act did not end as it should." }))?;
     Ok(Some(as_expected))
 }

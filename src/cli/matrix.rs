@@ -44,11 +44,11 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
         }
     }
     if judged.json {
-        print(&serde_json::to_string_pretty(&rows).map_err(|error| Failure::Internal(error.to_string()))?)?;
+        print(&format!("{}\n", serde_json::to_string_pretty(&rows).map_err(|error| Failure::Internal(error.to_string()))?))?;
     } else {
         print(&render(&rows))?;
     }
-    print(&format!("seed {seed} · {}/matrix.json", parent.display()))?;
+    eprintln!("seed {seed} · {}/matrix.json", parent.display());
     Ok(exit_of(worst(&rows)))
 }
 

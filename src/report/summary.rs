@@ -6,7 +6,7 @@ use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::model::Cents;
 
-use super::latency::{Clock, name_of};
+use super::latency::{Clock, LatencyLine, name_of};
 use super::result::{FaultResult, RunResult, RunVerdict};
 
 /// Anomalies of one kind tell the same story: the first is told whole.
@@ -33,8 +33,9 @@ pub fn brief(result: &RunResult) -> String {
 fn write_brief(text: &mut String, result: &RunResult) -> std::fmt::Result {
     write_verdict(text, result)?;
     write_load(text, result)?;
-    let violated = result.checks.iter().filter(|finding| finding.verdict == Verdict::Violation).flat_map(|finding| &finding.anomalies);
-    if let Some(group) = violated.min_by_key(|group| (group.consequence_of.is_some(), group.first.revision)) {
+    // Checks stand in the order of what matters most to a shop.
+    let violated = result.checks.iter().filter(|finding| finding.verdict == Verdict::Violation);
+    if let Some(group) = violated.flat_map(|finding| &finding.anomalies).find(|group| group.consequence_of.is_none()) {
         writeln!(text, "\n  {}", group_title(group))?;
         write_story(text, &group.first)?;
     }
@@ -48,19 +49,21 @@ pub fn last_line(result: &RunResult, directory: &std::path::Path) -> String {
 }
 
 fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
-    let members = result.members.len();
-    let plural = if members == 1 { "member" } else { "members" };
-    writeln!(
-        text,
-        "{} · {} · etcd {} · {members} {plural} · seed {}\n",
-        result.scenario, result.strategy, result.etcd_version, result.seed
-    )?;
+    let members = match result.members.len() {
+        0 => "no member".to_owned(),
+        1 => "1 member".to_owned(),
+        number => format!("{number} members"),
+    };
+    writeln!(text, "{} · {} · etcd {} · {members} · seed {}\n", result.scenario, result.strategy, result.etcd_version, result.seed)?;
     if let Some(defect) = &result.etcd.known_bad {
         writeln!(text, "  This build of etcd is known to be bad: {defect}\n")?;
     }
     write_verdict(text, result)?;
     if let Some(expected) = &result.expected {
         writeln!(text, "            this scenario is meant to end with: {expected}")?;
+    }
+    if result.load.achieved == 0 && result.verdict == RunVerdict::Invalid {
+        return Ok(());
     }
     write_load(text, result)?;
     write_stories(text, result)?;
@@ -219,9 +222,16 @@ fn write_latency(text: &mut String, result: &RunResult) -> std::fmt::Result {
         "    {:<11} {:<16} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>7}",
         "", "", "count", "p50", "p90", "p99", "p99.9", "max", "sold/s"
     )?;
-    let shown = |line: &&&super::latency::LatencyLine| line.phase == "steady" || line.operation == Purpose::Purchase;
     let few = result.faults.len() <= FAULTS_MAX;
-    for line in lines.iter().filter(shown).filter(|line| few || line.phase == "steady") {
+    let shown = |line: &&LatencyLine| line.phase == "steady" || (few && line.operation == Purpose::Purchase);
+    let mut above: Option<&LatencyLine> = None;
+    for line in lines.into_iter().filter(shown) {
+        // What comes before a fault is what came after the one before it.
+        let told = |above: &LatencyLine| above.phase.starts_with("after") && above.count == line.count && above.max_ms == line.max_ms;
+        if line.phase.starts_with("before") && above.is_some_and(told) {
+            continue;
+        }
+        above = Some(line);
         writeln!(
             text,
             "    {:<11} {:<16} {:>8} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>7.0}",

@@ -47,8 +47,7 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
         direct.push(Client::connect(&cluster.direct_endpoint(member), &Security::default(), 1).await?);
     }
     let sampler = Sampler::start(direct.clone(), stage.sink.clone());
-    let logs = RunDir::new(&setup.directory).members();
-    let never_healthy = |error: String| Trouble(format!("the cluster never became healthy: {error}; its logs are in {}", logs.display()));
+    let never_healthy = |error: String| Trouble(format!("the cluster never became healthy: {error}"));
     // A member that ends at once, over a flag it does not know perhaps, is not worth a minute of waiting.
     cluster.await_healthy(HEALTH_TIMEOUT).await.map_err(|error| never_healthy(error.to_string()))?;
     tokio::select! {
