@@ -9,7 +9,7 @@ use crate::scenario;
 
 use super::outcome::{Judged, exit_of};
 use super::output::print;
-use super::run::{RunFlags, overrides};
+use super::run_flags::RunFlags;
 use super::{Exit, Failure};
 
 /// Runs the scenario with every strategy on every version.
@@ -20,7 +20,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
     let mut plans = Vec::new();
     for etcd in either(&flags.etcd) {
         for strategy in either(&flags.strategy) {
-            let scenario = scenario::load(name, &overrides(flags, strategy, etcd))?;
+            let scenario = scenario::load(name, &flags.overrides(strategy, etcd))?;
             plans.push((format!("{}-{}", plans.len() + 1, strategy.unwrap_or("run")), scenario));
         }
     }

@@ -15,6 +15,7 @@ mod outcome;
 mod output;
 mod rerun;
 mod run;
+mod run_flags;
 mod scenario;
 mod schema;
 

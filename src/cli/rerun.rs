@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use ticketcd_judge::history::run_dir::RunDir;
 
 use super::outcome::Judged;
-use super::run::{RunFlags, sell};
+use super::run::sell;
+use super::run_flags::RunFlags;
 use super::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,8 @@ use ticketcd_judge::history::request::{AnswerBody, KeyValue, Range};
 use ticketcd_judge::model::{Blob, MemberIndex, Revision};
 use tokio::task::JoinSet;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::client_error::ClientError;
 use crate::record::Sink;
 
 /// Keys in a page.

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tower::service_fn;
 
-use super::client::ClientError;
+use super::client_error::ClientError;
 use super::endpoint::{Endpoint, Security};
 
 /// Longest time to connect, and to prove who we are.

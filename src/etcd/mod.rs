@@ -4,6 +4,7 @@ pub mod audit;
 pub mod barrier;
 pub mod caller;
 pub mod client;
+mod client_error;
 pub mod collector;
 mod connection;
 pub mod endpoint;
@@ -13,7 +14,8 @@ pub mod watch;
 mod wire;
 
 pub use caller::Caller;
-pub use client::{Client, ClientError};
+pub use client::Client;
+pub use client_error::ClientError;
 pub use collector::Collectors;
 pub use endpoint::{Endpoint, Security};
 pub use watch::{Watch, WatchRange};

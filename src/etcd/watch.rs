@@ -5,7 +5,8 @@ use ticketcd_judge::history::event::{WatchBody, WatchEvent};
 use ticketcd_judge::history::request::KeyValue;
 use ticketcd_judge::model::{Blob, Revision};
 
-use super::client::{Client, ClientError, MESSAGE_BYTES_MAX};
+use super::client::{Client, MESSAGE_BYTES_MAX};
+use super::client_error::ClientError;
 use super::{connection, wire};
 
 /// What is watched.

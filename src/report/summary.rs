@@ -275,7 +275,8 @@ fn write_revenue(text: &mut String, result: &RunResult) -> std::fmt::Result {
     if result.revenue.is_empty() {
         return Ok(());
     }
-    writeln!(text, "\n  Revenue by event type: by the stock counters, by the purchase records, by the buyers' receipts, and unknown")?;
+    writeln!(text, "\n  Revenue by event type: what the stock counters, the purchase records and the buyers' receipts say")?;
+    writeln!(text, "    {:<13} {:>14} {:>14} {:>14} {:>12}", "", "counters", "records", "receipts", "unknown")?;
     for line in &result.revenue {
         let money = |cents: i64| Cents(cents).to_string();
         let columns = [line.counters_cents, line.records_cents, line.receipts_cents, line.unknown_cents].map(money);

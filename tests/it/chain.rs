@@ -127,6 +127,9 @@ fn a_sale_with_a_killed_leader_passes_and_is_judged_alike_afterwards() {
     assert!(result["faults"][0]["end_seconds"].as_f64().unwrap() > result["faults"][0]["start_seconds"].as_f64().unwrap());
     assert!(!result["faults"][0]["effects"].as_array().unwrap().is_empty(), "the kill was felt");
 
+    let rerun = String::from_utf8(runs.ticketcd(&["scenario", "show", "sale/scenario.toml", "--resolved"]).stdout).unwrap();
+    assert!(rerun.contains("buyers = 40") && rerun.contains("target = \"leader\""), "what ran can be run again: {rerun}");
+
     let again = runs.ticketcd(&["check", "sale", "--json"]);
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
     let judged: Value = serde_json::from_slice(&again.stdout).unwrap();

@@ -7,6 +7,7 @@ mod cluster;
 mod dataset;
 mod etcd;
 mod fault;
+mod known_bad;
 mod load;
 mod member;
 mod net;
