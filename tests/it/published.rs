@@ -50,3 +50,20 @@ fn the_readme_names_only_what_there_is() {
         assert!(help.contains(&format!("  {command} ")), "the README names {command:?}");
     }
 }
+
+#[test]
+fn every_example_of_the_documentation_is_a_valid_scenario() {
+    let page = include_str!("../../docs/scenarios.md");
+    let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let named = blocks.map(|block| if block.contains("name =") { block.to_owned() } else { format!("name = \"example\"\n{block}") });
+    let inline = page.split('`').skip(1).step_by(2).filter_map(|code| match code.split_once('.')? {
+        ("inject", _) if code.contains('=') => Some(format!("name = \"example\"\n[[fault]]\nat = \"1s\"\n{code}")),
+        ("arrivals", _) if code.contains('=') => Some(format!("name = \"example\"\n[load]\nduration = \"30s\"\n{code}")),
+        _ => None,
+    });
+    let examples: Vec<String> = named.chain(inline).collect();
+    assert!(examples.len() >= 16, "the examples were not found: {examples:#?}");
+    for example in examples {
+        ticketcd::scenario::parse("docs/scenarios.md", &example).unwrap_or_else(|error| panic!("{error}\n{example}"));
+    }
+}
