@@ -79,10 +79,9 @@ impl Counts {
     }
 }
 
-/// Records a sample every second until `over`, and a last one then.
-pub async fn sample(counters: &Counters, sink: &Sink, over: impl Future<Output = ()>) {
+/// Records a sample of what was counted beyond `seen` every second until `over`, and a last one then.
+pub async fn sample(counters: &Counters, mut seen: Counts, sink: &Sink, over: impl Future<Output = ()>) {
     tokio::pin!(over);
-    let mut seen = counters.counts();
     let mut waited = sink.waited();
     loop {
         let ended = tokio::time::timeout(SAMPLE_INTERVAL, &mut over).await.is_ok();

@@ -105,7 +105,7 @@ impl Load {
             rest.cancel();
             buyers
         };
-        let sampling = sample(&self.common.counters, &self.sink, rest.cancelled());
+        let sampling = sample(&self.common.counters, before, &self.sink, rest.cancelled());
         (self.buyers, ()) = tokio::join!(buying, sampling);
         self.common.counters.counts().since(before)
     }

@@ -56,7 +56,7 @@ fn reasons_invalid(statistics: &Statistics) -> Vec<String> {
             reasons.push(format!("fault {} ({} of {}) was not injected: {why}", index + 1, fault.kind, fault.target));
         }
     }
-    if reasons.is_empty() && statistics.samples.is_empty() {
+    if reasons.is_empty() && statistics.load().achieved == 0 {
         reasons.push("not one operation of the counted load was made".to_owned());
     }
     let (offered, shed) = statistics.undisturbed_offer(AFTERMATH_NANOS);

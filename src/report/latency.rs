@@ -50,7 +50,8 @@ pub enum Clock {
     Response,
 }
 
-/// Percentiles of one kind of operation in one window on one clock. Milliseconds.
+/// Percentiles of one kind of operation in one window on one clock. Milliseconds. Orders that no member took on, because
+/// it was down for example, are counted as rejected and not timed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyLine {
     /// What was timed: `purchase`, `search`, …

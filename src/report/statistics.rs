@@ -46,7 +46,7 @@ pub struct LoadResult {
 pub struct Statistics {
     /// When things happened.
     pub timeline: Timeline,
-    /// Every finished operation of the counted load.
+    /// Every operation of the counted load that was taken on by a member.
     pub samples: Vec<Sample>,
     /// Orders placed and not closed yet: when due and sent.
     open: FxHashMap<OrderKey, (Nanos, Nanos)>,
@@ -74,7 +74,11 @@ impl Statistics {
                     return;
                 }
                 let sold = matches!(closed.outcome, OrderOutcome::Sold { .. });
-                self.samples.push(Sample::new(Purpose::Purchase, due, sent, closed.done, sold));
+                self.outcomes.achieved += 1;
+                // What no member took on, a dead one that refuses at once above all, says nothing about how fast they are.
+                if !matches!(closed.outcome, OrderOutcome::Rejected { .. }) {
+                    self.samples.push(Sample::new(Purpose::Purchase, due, sent, closed.done, sold));
+                }
                 *match &closed.outcome {
                     OrderOutcome::Sold { .. } => &mut self.outcomes.sold,
                     OrderOutcome::SoldOut => &mut self.outcomes.sold_out,
@@ -84,6 +88,7 @@ impl Statistics {
                 } += 1;
             }
             Event::QueryClosed(query) if self.counts(query.due) => {
+                self.outcomes.achieved += 1;
                 self.samples.push(Sample::new(query.purpose, query.due, query.sent, query.done, false));
             }
             Event::Load(sample) if self.timeline.began(Phase::Steady).is_some() => self.load.push(sample.clone()),
@@ -106,13 +111,11 @@ impl Statistics {
     pub fn load(&self) -> LoadResult {
         let seconds = self.timeline.load().map_or(0.0, |load| (load.until - load.from) as f64 / 1e9);
         let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
-        let achieved = self.samples.len() as u64;
         LoadResult {
             offered: self.load.iter().map(|sample| sample.offered).sum(),
-            achieved,
             shed: self.load.iter().map(|sample| sample.shed).sum(),
             purchases_per_second: rate(self.outcomes.sold),
-            operations_per_second: rate(achieved),
+            operations_per_second: rate(self.outcomes.achieved),
             recorder_wait_seconds: self.load.iter().map(|sample| sample.recorder_wait).sum::<u64>() as f64 / 1e9,
             seconds,
             // An order that was placed but never closed is as unknown as one whose buyer was told so.
