@@ -23,6 +23,19 @@ use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 
+/// What a verdict exits with. A violation dominates everything.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    pass          every promise was kept, and there was evidence enough to say so
+  1    violation     a promise was broken
+  2    unknown       nothing speaks against it, but there is not evidence enough
+  3    objective     correct, but an objective was missed
+  4    invalid       the run says nothing: never healthy, load not offered, fault not applied
+  5    unexpected    not what --expect said
+  64   usage         the command line or the scenario is wrong; nothing was changed
+  70   internal      a defect of ours
+  130  interrupted   what was recorded is judged all the same";
+
 /// How fast can this etcd cluster sell tickets, and does it stay correct while things break?
 ///
 /// Sells tickets on a real etcd cluster while it injects faults, records everything, and proves or refutes from the
@@ -30,7 +43,7 @@ pub use exit::{Exit, Failure};
 ///
 /// Start with `ticketcd demo`.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +54,7 @@ enum Command {
     /// Three acts in a minute: an oversell, the same seed sold safely, and a sale while the leader is killed
     Demo(demo::Args),
     /// Run a scenario: by name, or from a file
+    #[command(after_help = EXIT_CODES)]
     Run(run::Args),
     /// Run again what a run directory records: same scenario, same seed, new run
     Rerun(rerun::Args),
