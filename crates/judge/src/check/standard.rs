@@ -26,7 +26,7 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
         Box::new(RealTime::default()),
         Box::new(Replicas::default()),
         Box::new(Recovery::default()),
-        Box::new(Logs),
+        Box::new(Logs::default()),
     ]
 }
 
