@@ -10,7 +10,7 @@
 //! absent → present → cancelled: an element that disappears without a cancel is a loss, whoever's it was.
 //!
 //! What is not judged: acknowledged orders beyond the last delivered revision of a record that was cut off; the log behind a
-//! hole; members that were not read to the end or that are behind the others.
+//! hole; members that were not read to the end or that are behind the others; what is later than all that was read.
 
 mod judgement;
 mod order;
@@ -25,7 +25,7 @@ use super::super::audits::{Audits, MemberSet, set_of, stage_name};
 use super::super::verdict::{Anomaly, Finding};
 use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
 use crate::history::audit::{AuditPage, AuditStage};
-use crate::history::call::{Invoke, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
+use crate::history::call::{CallOutcome, Invoke, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
 use crate::model::records::{Purchase, parse_purchases};
@@ -45,6 +45,8 @@ pub struct Ledger {
     events: Names,
     audits: Audits,
     anomalies: Anomalies,
+    /// Whether a write of the barrier that ends the drain was acknowledged.
+    barrier_held: bool,
     now: Nanos,
     /// The last revision of the log before its first hole.
     log_until: Revision,
@@ -74,6 +76,7 @@ impl Ledger {
             events: Names::default(),
             audits: Audits::default(),
             anomalies: Anomalies::new(),
+            barrier_held: false,
             now: 0,
             log_until: 0,
             log_revisions: 0,
@@ -103,6 +106,9 @@ impl Check for Ledger {
                 }
             }
             Observation::Revision(revision) => self.revision(revision),
+            Observation::Call(invoke, Some(returned)) if invoke.purpose == Purpose::Barrier => {
+                self.barrier_held |= matches!(returned.outcome, CallOutcome::Ok(_));
+            }
             Observation::Call(..) => {}
         }
     }
