@@ -81,10 +81,30 @@ impl Judge {
 
     /// Takes in the next event of the record.
     pub fn observe(&mut self, event: &Event) {
-        self.events += 1;
-        self.show(&Observation::Event(event));
+        self.show_event(event);
+        match event {
+            Event::Invoke(invoke) => self.calls.invoke(invoke.clone()),
+            _ => self.follow(event),
+        }
+    }
+
+    /// Takes in the next event of the record, which nobody else needs: a request need not be copied then.
+    pub fn take(&mut self, event: Event) {
+        self.show_event(&event);
         match event {
             Event::Invoke(invoke) => self.calls.invoke(invoke),
+            _ => self.follow(&event),
+        }
+    }
+
+    fn show_event(&mut self, event: &Event) {
+        self.events += 1;
+        self.show(&Observation::Event(event));
+    }
+
+    /// What an event that is no request means for the log, the calls and the faults.
+    fn follow(&mut self, event: &Event) {
+        match event {
             Event::Return(returned) => self.end_call(returned),
             Event::WatchOpened(opened) => {
                 self.log.open(opened);

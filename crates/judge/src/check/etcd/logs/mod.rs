@@ -4,10 +4,10 @@
 //! CORRUPT alarm when members' hashes differ (etcd's documentation on data corruption). A Go runtime that dies writes plain
 //! text. Lines are judged one at a time: logs of any size, and bytes that are no text, are fine.
 //!
-//! A machine that fails a member (a full disk, no memory) is no violation of etcd and no pass: what [`MACHINE_TROUBLE`] names is
+//! A machine that fails a member (a full disk, no memory) is no violation of etcd and no pass: what `MACHINE_TROUBLE` names is
 //! a reason why the verdict is unknown. So is a member that gave up before all members were up: it was started wrongly.
 //!
-//! What a fault beyond plain crashes is bound to cause is allowed for the members it hit, from when it began: see [`ALLOWED`].
+//! What a fault beyond plain crashes is bound to cause is allowed for the members it hit, from when it began: see `ALLOWED`.
 
 #[cfg(test)]
 mod tests;
