@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use crate::model::Nanos;
 
-/// Anomalies by kind, in memory bounded by the number of kinds.
+/// Anomalies by kind, in memory bounded by the number of kinds. They may come in any order.
 #[derive(Debug, Default)]
 pub struct Anomalies {
-    groups: BTreeMap<&'static str, Group>,
+    /// In the order in which the kinds showed.
+    groups: Vec<(&'static str, Group)>,
 }
 
 #[derive(Debug)]
@@ -32,9 +33,9 @@ impl Anomalies {
     /// Of two at the same moment the one added earlier is the first, of two equally bad ones the first is the worst.
     pub fn add(&mut self, kind: &'static str, at: Nanos, mut anomaly: Anomaly) {
         anomaly.at_seconds.get_or_insert(crate::model::seconds(at));
-        let Some(group) = self.groups.get_mut(kind) else {
+        let Some((_, group)) = self.groups.iter_mut().find(|(of, _)| *of == kind) else {
             let (worst, last) = ((at, anomaly.clone()), (at, anomaly.clone()));
-            self.groups.insert(kind, Group { count: 1, first: (at, anomaly), worst, last });
+            self.groups.push((kind, Group { count: 1, first: (at, anomaly), worst, last }));
             return;
         };
         group.count += 1;
@@ -54,18 +55,19 @@ impl Anomalies {
         self.groups.is_empty()
     }
 
-    /// How many there are of a kind.
-    pub fn count(&self, kind: &str) -> u64 {
-        self.groups.get(kind).map_or(0, |group| group.count)
+    /// The first of all kinds.
+    pub fn first(&self) -> Option<&Anomaly> {
+        self.groups.iter().map(|(_, group)| &group.first).min_by_key(|(at, _)| *at).map(|(_, anomaly)| anomaly)
     }
 
-    /// How many there are of all kinds.
-    pub fn total(&self) -> u64 {
-        self.groups.values().map(|group| group.count).sum()
+    /// What is wrong so far, in a sentence or a few: the story of the first anomaly.
+    pub fn alarm(&self) -> Option<String> {
+        self.first().map(|anomaly| anomaly.story.join(" "))
     }
 
-    /// The groups, by name of their kind, each counting in its own right.
-    pub fn into_groups(self) -> Vec<AnomalyGroup> {
+    /// The groups, each counting in its own right: the kind that showed first comes first.
+    pub fn into_groups(mut self) -> Vec<AnomalyGroup> {
+        self.groups.sort_by_key(|(_, group)| group.first.0);
         let group = |(kind, group): (&'static str, Group)| AnomalyGroup {
             kind: kind.to_owned(),
             count: group.count,
@@ -77,15 +79,15 @@ impl Anomalies {
         self.groups.into_iter().map(group).collect()
     }
 
-    /// The finding of a check that has these anomalies: a violation when there are any, else unknown when there is a
-    /// reason why, else a pass. The engine adds the faults in force, and what is a consequence of what.
-    pub fn into_finding(self, name: &str, evidence: BTreeMap<String, u64>, unknown: Option<String>) -> Finding {
-        let verdict = match (self.is_empty(), &unknown) {
+    /// The finding of a check that has these anomalies: a violation when there are any, else unknown when evidence lacks for
+    /// the reason given, else a pass. The engine adds the faults in force, and what is a consequence of what.
+    pub fn into_finding(self, name: &str, evidence: BTreeMap<String, u64>, lacking: Option<String>) -> Finding {
+        let verdict = match (self.is_empty(), &lacking) {
             (false, _) => Verdict::Violation,
             (true, Some(_)) => Verdict::Unknown,
             (true, None) => Verdict::Pass,
         };
-        Finding { name: name.to_owned(), verdict, reason: unknown, evidence, anomalies: self.into_groups(), revenue: Vec::new() }
+        Finding { name: name.to_owned(), verdict, reason: lacking, evidence, anomalies: self.into_groups(), revenue: Vec::new() }
     }
 }
 
@@ -94,14 +96,14 @@ pub fn evidence<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u6
     counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
 }
 
-/// One reason out of several, the first three in full.
+/// One reason out of several, each a sentence: the first three in full.
 pub fn one_reason(reasons: &[String]) -> Option<String> {
-    let more = reasons.len().saturating_sub(3);
-    let told = reasons.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
-    match (reasons.is_empty(), more) {
-        (true, _) => None,
-        (false, 0) => Some(told),
-        (false, more) => Some(format!("{told}; and {more} more")),
+    let told = reasons.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(" ");
+    match reasons.len() {
+        0 => None,
+        1..=3 => Some(told),
+        4 => Some(format!("{told} There is one more reason.")),
+        all => Some(format!("{told} There are {} more reasons.", all - 3)),
     }
 }
 
@@ -120,12 +122,32 @@ mod tests {
             anomalies.add("late", at, anomaly(severity));
         }
         anomalies.add("early", 0, anomaly(0));
-        assert_eq!((anomalies.count("late"), anomalies.count("none"), anomalies.total()), (4, 0, 5));
+        assert_eq!(anomalies.first().unwrap().severity, 0);
         let groups = anomalies.into_groups();
         let names: Vec<_> = groups.iter().map(|group| group.kind.as_str()).collect();
         assert_eq!(names, ["early", "late"]);
         let seconds = |anomaly: &Anomaly| anomaly.at_seconds.unwrap();
         let late = &groups[1];
         assert_eq!((seconds(&late.first), seconds(&late.worst), seconds(&late.last)), (1.0, 3.0, 8.0));
+        assert_eq!(late.count, 4);
+    }
+
+    #[test]
+    fn a_violation_dominates_lacking_evidence() {
+        let verdict =
+            |anomalies: Anomalies, lacking: Option<&str>| anomalies.into_finding("x", BTreeMap::new(), lacking.map(str::to_owned)).verdict;
+        assert_eq!(verdict(Anomalies::new(), Some("Nothing was seen.")), Verdict::Unknown);
+        assert_eq!(verdict(Anomalies::new(), None), Verdict::Pass);
+        let mut anomalies = Anomalies::new();
+        anomalies.add("kind", 1, anomaly(1));
+        assert_eq!(verdict(anomalies, Some("Nothing was seen.")), Verdict::Violation);
+    }
+
+    #[test]
+    fn many_reasons_become_one() {
+        let reasons: Vec<String> = (1..=5).map(|number| format!("Reason {number}.")).collect();
+        assert_eq!(one_reason(&reasons[..0]), None);
+        assert_eq!(one_reason(&reasons[..2]).unwrap(), "Reason 1. Reason 2.");
+        assert_eq!(one_reason(&reasons).unwrap(), "Reason 1. Reason 2. Reason 3. There are 2 more reasons.");
     }
 }

@@ -90,6 +90,12 @@ impl Audits {
         self.facts(stage).filter(|(_, facts)| facts.after.applied_index == newest).fold(0, |set, (member, _)| set | set_of(member))
     }
 
+    /// The lowest revision of these, when they are complete ones.
+    pub fn revision_of(&self, stage: AuditStage, members: MemberSet) -> Revision {
+        let theirs = self.facts(stage).filter(|(member, _)| members & set_of(*member) != 0);
+        theirs.map(|(_, facts)| facts.after.revision).min().unwrap_or(0)
+    }
+
     /// What the complete ones said about themselves.
     pub fn facts(&self, stage: AuditStage) -> impl Iterator<Item = (MemberIndex, &AuditFacts)> {
         self.audits.iter().filter(move |((of, _), _)| *of == stage).filter_map(|((_, member), audit)| match &audit.outcome {
@@ -113,12 +119,12 @@ impl Audits {
         let members = (0..=u8::MAX).map(MemberIndex).take(info.members.len());
         let why = |member: MemberIndex| {
             let trouble = match self.audits.get(&(stage, member)).map(|audit| (audit, &audit.outcome)) {
-                None => "was not read".to_owned(),
-                Some((_, None)) => "was not read to the end".to_owned(),
-                Some((_, Some(Err(error)))) => format!("could not be read: {error}"),
-                Some((audit, Some(Ok(facts)))) => audit.trouble(facts)?,
+                None => format!("was not read {}", stage_name(stage)),
+                Some((_, None)) => format!("was not read to the end {}", stage_name(stage)),
+                Some((_, Some(Err(error)))) => format!("could not be read {}: {error}", stage_name(stage)),
+                Some((audit, Some(Ok(facts)))) => format!("{} {}", audit.trouble(facts)?, stage_name(stage)),
             };
-            Some(format!("{} {trouble} {}", member.name(), stage_name(stage)))
+            Some(format!("Member {} {trouble}.", member.name()))
         };
         members.filter_map(why).collect()
     }
@@ -129,7 +135,7 @@ impl Audit {
     fn trouble(&self, facts: &AuditFacts) -> Option<String> {
         let read_elsewhere = self.last_key.is_some() && self.revision != facts.after.revision;
         if self.repeated {
-            Some("was read twice, and the readings cannot be told apart".to_owned())
+            Some("was read twice, with readings that cannot be told apart,".to_owned())
         } else if facts.before != facts.after || read_elsewhere {
             Some("was not at rest while it was read".to_owned())
         } else {

@@ -12,8 +12,8 @@ pub(super) struct OpenCalls {
 
 impl OpenCalls {
     /// A request is sent.
-    pub(super) fn invoke(&mut self, invoke: &Invoke) {
-        self.open.insert(invoke.id, invoke.clone());
+    pub(super) fn invoke(&mut self, invoke: Invoke) {
+        self.open.insert(invoke.id, invoke);
     }
 
     /// A call ended: its request. `None` when the record has none, or the call ended before.

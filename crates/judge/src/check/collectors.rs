@@ -1,6 +1,6 @@
 //! The collectors: whether every revision was delivered, by each of them once and in order.
 
-use super::groups::{AnomalyGroups, evidence};
+use super::anomalies::{Anomalies, evidence};
 use super::verdict::{Anomaly, Finding};
 use crate::history::revision_log::{Irregularity, IrregularityKind, RevisionLog};
 use crate::model::seconds;
@@ -11,7 +11,7 @@ const NAME: &str = "collectors";
 /// What was irregular so far.
 #[derive(Debug, Default)]
 pub(super) struct Collectors {
-    groups: AnomalyGroups,
+    anomalies: Anomalies,
     subscriptions: u64,
     deliveries: u64,
 }
@@ -39,13 +39,13 @@ impl Collectors {
                 ("gap", format!("right after revision {against}: what lies between was left out"), revision.saturating_sub(*against) - 1)
             }
         };
-        self.groups.add(
+        self.anomalies.add(
             kind,
+            *at,
             Anomaly {
                 story: vec![format!("{who}, {what}.")],
                 severity: u64::try_from(severity).unwrap_or(0),
                 revision: Some(*revision),
-                at_seconds: Some(seconds(*at)),
                 members: vec![member.name()],
                 ..Anomaly::default()
             },
@@ -62,9 +62,9 @@ impl Collectors {
         let lacking = match (self.subscriptions, log.revisions(), log.first_missing()) {
             (0, ..) => Some("No collector was opened.".to_owned()),
             (_, 0, _) => Some("No collector delivered a revision.".to_owned()),
-            (.., Some(missing)) => Some(format!("{} revisions were delivered by no collector, the first is {missing}.", log.missing())),
+            (.., Some(missing)) => Some(format!("No collector delivered {} revisions, the first of them {missing}.", log.missing())),
             _ => None,
         };
-        self.groups.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(NAME, counts, lacking)
     }
 }

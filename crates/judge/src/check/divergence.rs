@@ -1,10 +1,10 @@
 //! Divergence: members that deliver different content for one revision. It is the root cause of whatever else is found.
 
-use super::groups::{AnomalyGroups, evidence};
+use super::anomalies::{Anomalies, evidence};
 use super::verdict::{Anomaly, Finding};
 use crate::history::event::WatchEvent;
 use crate::history::revision_log::{Disagreement, RevisionLog};
-use crate::model::{MemberIndex, seconds};
+use crate::model::{MemberIndex, Revision, seconds};
 
 /// Name of the finding.
 const NAME: &str = "divergence";
@@ -12,27 +12,26 @@ const NAME: &str = "divergence";
 /// The disagreements so far.
 #[derive(Debug, Default)]
 pub(super) struct Divergence {
-    groups: AnomalyGroups,
+    anomalies: Anomalies,
+    /// The lowest revision about which members disagree.
+    from: Option<Revision>,
 }
 
 impl Divergence {
     pub(super) fn add(&mut self, disagreement: &Disagreement) {
         let same_member = disagreement.others == [disagreement.member];
         let kind = if same_member { "revision_rewritten" } else { "members_disagree" };
-        self.groups.add(kind, tell(disagreement, same_member));
+        self.from = Some(self.from.map_or(disagreement.revision, |from| from.min(disagreement.revision)));
+        self.anomalies.add(kind, disagreement.at, tell(disagreement, same_member));
     }
 
     pub(super) fn alarm(&self) -> Option<String> {
-        self.groups.alarm()
+        self.anomalies.alarm()
     }
 
-    /// The cause to name for whatever else is found; `None` when the members agree.
-    pub(super) fn cause(&self) -> Option<String> {
-        let (_, first) = self.groups.first()?;
-        Some(match first.revision {
-            Some(revision) => format!("divergence at revision {revision}"),
-            None => "divergence".to_owned(),
-        })
+    /// The revision from which on the members do not have the same any more: the cause of whatever is found there or later.
+    pub(super) fn from(&self) -> Option<Revision> {
+        self.from
     }
 
     pub(super) fn finish(self, log: &RevisionLog) -> Finding {
@@ -44,7 +43,7 @@ impl Divergence {
             (.., 0) => Some("No revision was delivered by two members, so nothing could be compared."),
             _ => None,
         };
-        self.groups.into_finding(NAME, counts, lacking.map(str::to_owned))
+        self.anomalies.into_finding(NAME, counts, lacking.map(str::to_owned))
     }
 }
 
@@ -87,7 +86,6 @@ fn tell(disagreement: &Disagreement, same_member: bool) -> Anomaly {
         story,
         severity: keys.len() as u64,
         revision: Some(*revision),
-        at_seconds: Some(moment),
         keys,
         members: members.into_iter().map(MemberIndex::name).collect(),
         ..Anomaly::default()

@@ -81,10 +81,30 @@ impl Judge {
 
     /// Takes in the next event of the record.
     pub fn observe(&mut self, event: &Event) {
-        self.events += 1;
-        self.show(&Observation::Event(event));
+        self.show_event(event);
+        match event {
+            Event::Invoke(invoke) => self.calls.invoke(invoke.clone()),
+            _ => self.follow(event),
+        }
+    }
+
+    /// Takes in the next event of the record, which nobody else needs: a request need not be copied then.
+    pub fn take(&mut self, event: Event) {
+        self.show_event(&event);
         match event {
             Event::Invoke(invoke) => self.calls.invoke(invoke),
+            _ => self.follow(&event),
+        }
+    }
+
+    fn show_event(&mut self, event: &Event) {
+        self.events += 1;
+        self.show(&Observation::Event(event));
+    }
+
+    /// What an event that is no request means for the log, the calls and the faults.
+    fn follow(&mut self, event: &Event) {
+        match event {
             Event::Return(returned) => self.end_call(returned),
             Event::WatchOpened(opened) => {
                 self.log.open(opened);
@@ -116,7 +136,7 @@ impl Judge {
         }
 
         let faults = self.faults.into_windows();
-        let cause = self.divergence.cause();
+        let diverged_from = self.divergence.from();
         let end = End {
             info: &self.info,
             keys: &self.keys,
@@ -124,12 +144,12 @@ impl Judge {
             faults: &faults,
             last_revision: self.log.unbroken_until(),
             missing_revisions: self.log.missing(),
-            diverged: cause.is_some(),
+            diverged: diverged_from.is_some(),
             complete: self.complete,
         };
         let mut others: Vec<Finding> = self.checks.into_iter().map(|check| check.finish(&end)).collect();
-        if let Some(cause) = &cause {
-            others.iter_mut().for_each(|finding| blame(finding, cause));
+        if let Some(from) = diverged_from {
+            others.iter_mut().for_each(|finding| blame(finding, from));
         }
         let mut findings = vec![self.divergence.finish(&self.log), self.collectors.finish(&self.log)];
         findings.append(&mut others);
@@ -173,7 +193,7 @@ impl Judge {
 
     fn collect(&mut self, batch: &WatchBatch) {
         let WatchBody::Events(events) = &batch.body else {
-            self.log.created(batch);
+            self.log.note(batch);
             return;
         };
         for events in events.chunk_by(|one, next| one.kv.mod_revision == next.kv.mod_revision) {
@@ -206,10 +226,11 @@ impl Judge {
     }
 }
 
-/// Marks what was found as a consequence of another finding.
-fn blame(finding: &mut Finding, cause: &str) {
-    for group in &mut finding.anomalies {
-        group.consequence_of.get_or_insert_with(|| cause.to_owned());
+/// Marks what was found as a consequence of a divergence, unless it showed before that.
+fn blame(finding: &mut Finding, from: Revision) {
+    let later = |group: &&mut AnomalyGroup| group.first.revision.is_none_or(|revision| revision >= from);
+    for group in finding.anomalies.iter_mut().filter(later) {
+        group.consequence_of.get_or_insert_with(|| format!("divergence at revision {from}"));
     }
 }
 

@@ -48,7 +48,7 @@ impl Guarded {
         finding.unwrap_or_else(|words| Finding {
             name: name.to_owned(),
             verdict: Verdict::Unknown,
-            reason: Some(format!("The check itself failed: {words}")),
+            reason: Some(format!("The check itself failed: {words}.")),
             evidence: BTreeMap::new(),
             anomalies: Vec::new(),
             revenue: Vec::new(),

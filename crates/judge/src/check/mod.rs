@@ -10,7 +10,6 @@ mod divergence;
 pub mod engine;
 pub mod etcd;
 mod faults;
-pub mod groups;
 mod guarded;
 mod replay;
 pub mod shop;

@@ -26,7 +26,7 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
         Box::new(RealTime::default()),
         Box::new(Replicas::default()),
         Box::new(Recovery::default()),
-        Box::new(Logs),
+        Box::new(Logs::default()),
     ]
 }
 
@@ -57,7 +57,7 @@ pub fn check_run(directory: &Path) -> Result<Judgement, CheckError> {
     let mut history = HistoryReader::open(&run.history())?;
     let mut judge = Judge::new(&info, standard_checks(&info));
     for event in &mut history {
-        judge.observe(&event?);
+        judge.take(event?);
     }
     let judgement = judge.finish(Some(directory));
     Ok(Judgement { tail: history.tail(), ..judgement })

@@ -24,6 +24,8 @@ pub struct RevisionLog {
     collectors: FxHashMap<u32, Collector>,
     /// The last revision delivered by each member.
     reached: FxHashMap<MemberIndex, Revision>,
+    /// Where each member said that it is compacted. Of that revision a watch shows what is still there: deletions are not.
+    compacted: FxHashMap<MemberIndex, Revision>,
     /// The last revision that was passed on. `None` before any collector says where the log begins.
     position: Option<Revision>,
     passed_on: u64,
@@ -160,13 +162,21 @@ impl RevisionLog {
         self.collectors.contains_key(&batch.subscription)
     }
 
-    /// A collector is set up: one that starts "now" begins behind the revision of this message.
-    pub fn created(&mut self, batch: &WatchBatch) {
+    /// A message of a collector that has no events. One that starts "now" begins behind the revision at which it is set up,
+    /// and one that starts below the compaction is told so.
+    pub fn note(&mut self, batch: &WatchBatch) {
         let Some(collector) = self.collectors.get_mut(&batch.subscription) else { return };
-        if collector.start == 0 && matches!(batch.body, WatchBody::Created) {
-            let start = batch.revision.saturating_add(1);
-            collector.start = start;
-            self.begin_at(start);
+        match batch.body {
+            WatchBody::Created if collector.start == 0 => {
+                let start = batch.revision.saturating_add(1);
+                collector.start = start;
+                self.begin_at(start);
+            }
+            WatchBody::Cancelled { compact_revision, .. } => {
+                let compacted = self.compacted.entry(collector.member).or_default();
+                *compacted = compact_revision.max(*compacted);
+            }
+            WatchBody::Created | WatchBody::Events(_) | WatchBody::Progress => {}
         }
     }
 
@@ -183,7 +193,8 @@ impl RevisionLog {
         let collector = self.collectors.get_mut(&subscription)?;
         let member = collector.member;
         let hash = content_hash(events);
-        let irregularity = collector.irregularity(revision, hash).map(|(kind, against)| Irregularity {
+        let compacted = self.compacted.get(&member).copied().unwrap_or(0);
+        let irregularity = collector.irregularity(revision, hash, compacted).map(|(kind, against)| Irregularity {
             kind,
             member,
             subscription,
@@ -199,6 +210,10 @@ impl RevisionLog {
         let reached = self.reached.entry(member).or_default();
         *reached = revision.max(*reached);
 
+        if revision <= compacted {
+            // Not the whole revision: no evidence of what it did.
+            return Some(Offer { place: Place::Known, irregularity, disagreement: None });
+        }
         let position = *self.position.get_or_insert(revision.saturating_sub(1));
         let slot = self.slot(revision);
         let known = slot.filter(|slot| self.delivered_by.get(*slot).is_some_and(|members| *members != 0));
@@ -354,7 +369,7 @@ impl RevisionLog {
 
 impl Collector {
     /// What is wrong with a delivery, seen against this subscription alone.
-    fn irregularity(&self, revision: Revision, hash: u64) -> Option<(IrregularityKind, Revision)> {
+    fn irregularity(&self, revision: Revision, hash: u64, compacted: Revision) -> Option<(IrregularityKind, Revision)> {
         if revision < self.start {
             return Some((IrregularityKind::BeforeStart, self.start));
         }
@@ -363,7 +378,11 @@ impl Collector {
             Some((last, _)) if revision == last => Some((IrregularityKind::Split, last)),
             Some((last, _)) if revision < last => Some((IrregularityKind::OutOfOrder, last)),
             Some((last, _)) if self.whole_key_space && revision > last.saturating_add(1) => Some((IrregularityKind::Gap, last)),
-            None if self.whole_key_space && self.start > 0 && revision > self.start.max(FIRST_REVISION) => {
+            // What was deleted at the compaction does not show: then the revision behind it is the first.
+            None if self.whole_key_space
+                && self.start > 0
+                && revision > self.start.max(FIRST_REVISION).max(compacted.saturating_add(1)) =>
+            {
                 Some((IrregularityKind::Gap, self.start.max(FIRST_REVISION) - 1))
             }
             _ => None,

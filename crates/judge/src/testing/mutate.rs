@@ -1,10 +1,30 @@
 //! Ways to make a valid record invalid, by editing its events.
 
 use super::Record;
-use crate::history::event::{Event, WatchBody, WatchEvent};
+use crate::history::event::{Event, WatchBatch, WatchBody, WatchEvent, WatchOpened};
 use crate::model::{MemberIndex, Revision};
 
 impl Record {
+    /// The member's watch that was to resume at a revision finds it compacted: it is cancelled, and another resumes at the
+    /// compaction, where deletions are no longer kept.
+    pub fn compact(&mut self, member: MemberIndex, resumed: Revision, compacted: Revision) {
+        self.each_delivery(|deliverer, events| {
+            if deliverer == member && events.first().is_some_and(|event| event.kv.mod_revision == resumed) {
+                events.retain(|event| event.kv.mod_revision > compacted || (event.kv.mod_revision == compacted && !event.deleted));
+            }
+        });
+        let is_resumed =
+            |event: &Event| matches!(event, Event::WatchOpened(opened) if opened.member == member && opened.start_revision == resumed);
+        let Some(position) = self.events.iter().position(is_resumed) else { return };
+        let Event::WatchOpened(opened) = &mut self.events[position] else { return };
+        let at = opened.at;
+        opened.start_revision = compacted;
+        let refused = WatchOpened { subscription: u32::MAX, start_revision: resumed, ..opened.clone() };
+        let body = WatchBody::Cancelled { compact_revision: compacted, reason: "compacted".to_owned() };
+        let cancelled = WatchBatch { subscription: u32::MAX, at, revision: compacted, body };
+        self.events.splice(position..position, [Event::WatchOpened(refused), Event::WatchBatch(cancelled)]);
+    }
+
     /// Edits what a member delivered for a revision, every time it did.
     pub fn edit_delivery(&mut self, member: MemberIndex, revision: Revision, mut edit: impl FnMut(&mut WatchEvent)) {
         self.each_delivery(|deliverer, events| {

@@ -257,9 +257,9 @@ fn a_call_comes_with_what_it_was_asked_and_last_when_it_never_ended() {
             }
         }
         fn finish(self: Box<Self>, _end: &End<'_>) -> Finding {
-            crate::check::groups::AnomalyGroups::default().into_finding(
+            crate::check::anomalies::Anomalies::default().into_finding(
                 "calls",
-                crate::check::groups::evidence([("ended", self.0), ("never", self.1)]),
+                crate::check::anomalies::evidence([("ended", self.0), ("never", self.1)]),
                 None,
             )
         }
@@ -269,4 +269,46 @@ fn a_call_comes_with_what_it_was_asked_and_last_when_it_never_ended() {
     let judgement = judge_with(&record, vec![Box::new(Calls(0, 0))]);
     let calls = finding(&judgement, "calls");
     assert_eq!((calls.evidence["ended"], calls.evidence["never"]), (returned, 1));
+}
+
+#[test]
+fn what_was_found_before_a_divergence_is_not_its_consequence() {
+    let mut shop = Simulation::new(&Shape { stock: 3, ..Shape::default() });
+    let first = shop.read(1, "ann", "e1", &[("pink", 2)]).unwrap();
+    let second = shop.read(2, "bob", "e1", &[("pink", 2)]).unwrap();
+    shop.commit(first, false, Fate::Answered);
+    shop.commit(second, false, Fate::Answered);
+    shop.buy(3, "cid", "e2", &[("pink", 1)], Fate::Answered);
+    let mut record = shop.finish();
+    let revision = judge(&record).last_revision;
+    record.edit_delivery(MemberIndex(1), revision, |event| event.kv.version += 1);
+    let judgement = judge(&record);
+    assert_eq!(finding(&judgement, "oversell").anomalies[0].consequence_of, None);
+}
+
+/// A member that was down resumes at a compaction that took a deletion away: etcd keeps what is current there, not what
+/// is gone.
+#[test]
+fn a_collector_that_resumes_at_a_compaction_sees_what_is_left() {
+    let seen = |whole_revision: bool| {
+        let mut shop = Simulation::new(&Shape::default());
+        shop.buy(0, "ann", "e1", &[("pink", 1)], Fate::Answered);
+        let fault = shop.inject("kill", MemberIndex(1));
+        let resumed = shop.revision() + 1;
+        shop.write(vec![("shop/hold:1".into(), Some("{}".into()))]);
+        let gone = vec![("shop/hold:1".into(), None)];
+        let kept = vec![("shop/hold:1".into(), None), ("shop/hold:2".into(), Some("{}".into()))];
+        let compacted = shop.write(if whole_revision { gone } else { kept });
+        shop.buy(0, "ann", "e1", &[("pink", 1)], Fate::Answered);
+        shop.heal(fault, MemberIndex(1));
+        let mut record = shop.finish();
+        record.compact(MemberIndex(1), resumed, compacted);
+        judge(&record)
+    };
+    for whole_revision in [true, false] {
+        let judgement = seen(whole_revision);
+        for name in ["collectors", "divergence", "conservation"] {
+            assert_eq!(finding(&judgement, name).verdict, Verdict::Pass, "{name} {:#?}", judgement.findings);
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! it is being seeded.
 
 use super::stock::{self, EventStock, StockBook, TicketStock};
-use crate::check::groups::{AnomalyGroups, evidence};
+use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, SequencedRevision};
 use crate::history::run_info::RunInfo;
@@ -19,7 +19,7 @@ pub struct Conservation {
     keys: Keyspace,
     judges: bool,
     book: StockBook,
-    groups: AnomalyGroups,
+    anomalies: Anomalies,
     judged: u64,
 }
 
@@ -29,8 +29,8 @@ impl Conservation {
         Self {
             keys: Keyspace::new(info.prefix.as_str()),
             judges: stock::knows_layout(info),
-            book: StockBook::default(),
-            groups: AnomalyGroups::default(),
+            book: StockBook::new(info),
+            anomalies: Anomalies::new(),
             judged: 0,
         }
     }
@@ -40,10 +40,10 @@ impl Conservation {
             self.judged += 1;
             for ticket in event.tickets.iter().filter(|ticket| ticket.revision == revision.revision) {
                 let Some((kind, anomaly)) = judge_ticket(&self.keys, event, ticket, revision) else { continue };
-                self.groups.add(kind, anomaly);
+                self.anomalies.add(kind, revision.at, anomaly);
             }
             if let Some(anomaly) = judge_event(&self.keys, event, revision) {
-                self.groups.add("event_counter", anomaly);
+                self.anomalies.add("event_counter", revision.at, anomaly);
             }
         }
     }
@@ -66,11 +66,11 @@ impl Check for Conservation {
     }
 
     fn alarm(&self) -> Option<String> {
-        self.groups.alarm()
+        self.anomalies.alarm()
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
-        let sold = |event: &&EventStock| event.tickets.iter().any(|ticket| ticket.sold != 0);
+        let sold = |event: &&EventStock| event.tickets.iter().any(|ticket| ticket.sold_on_record() != 0);
         let unsettled = self.book.events().iter().filter(sold).filter(|event| !event.settled).count();
         let lacking = stock::lacking(&self.book, end).or_else(|| {
             (unsettled > 0)
@@ -82,7 +82,7 @@ impl Check for Conservation {
             ("events", self.book.events().len() as u64),
             ("sales", self.book.sales),
         ]);
-        self.groups.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(NAME, counts, lacking)
     }
 }
 
@@ -93,11 +93,11 @@ fn judge_ticket(
     revision: &SequencedRevision<'_>,
 ) -> Option<(&'static str, Anomaly)> {
     let (total, current) = (ticket.total?, ticket.current?);
-    let accounted = current.saturating_add(ticket.sold);
+    let accounted = current.saturating_add(ticket.sold());
     if accounted == total {
         return None;
     }
-    let mut anomaly = stock::anomaly(keys, event, Some(&ticket.kind), revision.revision, revision.at);
+    let mut anomaly = stock::anomaly(keys, event, Some(&ticket.kind), revision.revision);
     anomaly.severity = accounted.abs_diff(total);
     anomaly.orders = ticket.sales_of(revision.revision).map(|sale| sale.order.clone()).collect();
     anomaly.story.push(format!(
@@ -106,7 +106,7 @@ fn judge_ticket(
         seconds(revision.at),
         ticket.kind.to_text(),
         event.told(),
-        ticket.sold,
+        ticket.sold(),
     ));
     let kind = if accounted > total { "lost_update" } else { "vanished_tickets" };
     if accounted > total {
@@ -125,7 +125,7 @@ fn judge_event(keys: &Keyspace, event: &EventStock, revision: &SequencedRevision
     if left == current {
         return None;
     }
-    let mut anomaly = stock::anomaly(keys, event, None, revision.revision, revision.at);
+    let mut anomaly = stock::anomaly(keys, event, None, revision.revision);
     anomaly.severity = left.abs_diff(current);
     let sales = event.tickets.iter().flat_map(|ticket| ticket.sales_of(revision.revision));
     anomaly.orders = sales.map(|sale| sale.order.clone()).collect();

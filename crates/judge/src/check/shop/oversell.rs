@@ -1,7 +1,7 @@
 //! Oversell: at every revision, of every ticket, 0 ≤ current ≤ total and no more are sold than there are.
 
 use super::stock::{self, EventStock, StockBook, TicketStock};
-use crate::check::groups::{AnomalyGroups, evidence};
+use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, SequencedRevision};
 use crate::history::run_info::RunInfo;
@@ -16,7 +16,7 @@ pub struct Oversell {
     keys: Keyspace,
     judges: bool,
     book: StockBook,
-    groups: AnomalyGroups,
+    anomalies: Anomalies,
     after_hole: bool,
 }
 
@@ -26,8 +26,8 @@ impl Oversell {
         Self {
             keys: Keyspace::new(info.prefix.as_str()),
             judges: stock::knows_layout(info),
-            book: StockBook::default(),
-            groups: AnomalyGroups::default(),
+            book: StockBook::new(info),
+            anomalies: Anomalies::new(),
             after_hole: false,
         }
     }
@@ -37,7 +37,7 @@ impl Oversell {
             for ticket in event.tickets.iter().filter(|ticket| ticket.revision == revision.revision) {
                 let case = Case { keys: &self.keys, event, ticket, revision: revision.revision, at: revision.at };
                 for (kind, anomaly) in case.anomalies(self.after_hole) {
-                    self.groups.add(kind, anomaly);
+                    self.anomalies.add(kind, revision.at, anomaly);
                 }
             }
         }
@@ -58,12 +58,12 @@ impl Check for Oversell {
     }
 
     fn alarm(&self) -> Option<String> {
-        self.groups.alarm()
+        self.anomalies.alarm()
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
         let lacking = stock::lacking(&self.book, end);
-        let sold = self.book.events().iter().flat_map(|event| &event.tickets).map(|ticket| ticket.sold);
+        let sold = self.book.events().iter().flat_map(|event| &event.tickets).map(TicketStock::sold_on_record);
         let sold = u64::try_from(sold.fold(0_i64, i64::saturating_add)).unwrap_or(0);
         let counts = evidence([
             ("revisions", self.book.revisions),
@@ -71,7 +71,7 @@ impl Check for Oversell {
             ("sales", self.book.sales),
             ("tickets_sold", sold),
         ]);
-        self.groups.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(NAME, counts, lacking)
     }
 }
 
@@ -91,20 +91,21 @@ impl Case<'_> {
         let ticket = self.ticket;
         let Some(total) = ticket.total else { return Vec::new() };
         let mut found = Vec::new();
-        if ticket.sold > total && ticket.sold_in_revision > 0 && !after_hole {
-            found.push(("oversold", self.tell(ticket.sold - total, &format!("with that {} of {total} are sold", ticket.sold), true)));
+        let sold = ticket.sold();
+        if sold > total && ticket.sold_in_revision > 0 && !after_hole {
+            found.push(("oversold", self.tell(sold.saturating_sub(total), &format!("with that {sold} of {total} are sold"), true)));
         }
         if let (Some(current), true) = (ticket.current, ticket.current_changed) {
             if current < 0 {
-                found.push(("negative_stock", self.tell(-current, &format!("with that {current} are left"), true)));
+                found.push(("negative_stock", self.tell(current.saturating_neg(), &format!("with that {current} are left"), true)));
             }
             if current > total {
                 let what = format!("with that {current} are left, although there were only {total}");
-                found.push(("stock_above_total", self.tell(current - total, &what, false)));
+                found.push(("stock_above_total", self.tell(current.saturating_sub(total), &what, false)));
             }
             if let Some((from, to)) = ticket.changed_total {
                 let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
-                found.push(("total_changed", self.tell((to - from).abs(), &what, false)));
+                found.push(("total_changed", self.tell(to.saturating_sub(from).saturating_abs(), &what, false)));
             }
         }
         found
@@ -114,7 +115,7 @@ impl Case<'_> {
         let (ticket, revision) = (self.ticket, self.revision);
         let kind = ticket.kind.to_text();
         let event = self.event.told();
-        let mut anomaly = stock::anomaly(self.keys, self.event, Some(&ticket.kind), revision, self.at);
+        let mut anomaly = stock::anomaly(self.keys, self.event, Some(&ticket.kind), revision);
         let moment = format!("At revision {revision} ({:.3} s)", seconds(self.at));
         let sales: Vec<String> = ticket
             .sales_of(revision)

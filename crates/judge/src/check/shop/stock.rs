@@ -9,14 +9,15 @@ use crate::check::verdict::Anomaly;
 use crate::check::{End, SequencedRevision, ShopChange};
 use crate::history::run_info::{RunInfo, StockLayout};
 use crate::model::records::Purchase;
-use crate::model::{Blob, Keyspace, Nanos, Revision, seconds};
+use crate::model::{Blob, Keyspace, Revision};
 
 /// The sales of a ticket that are kept, to find the two that conflict.
 const RECENT_SALES: usize = 64;
 
 /// The stock of all events.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct StockBook {
+    run_tag: Box<str>,
     events: Vec<EventStock>,
     by_id: FxHashMap<Blob, usize>,
     /// The events that the last revision changed.
@@ -50,7 +51,11 @@ pub(super) struct TicketStock {
     /// What was left before the revision that touched it last.
     before: Option<i64>,
     /// By the purchases that are there.
-    pub(super) sold: i64,
+    sold: i64,
+    /// What was sold before the record tells of it: neither left when the ticket was first seen, nor in a purchase.
+    sold_before: Option<i64>,
+    /// Of what the last revision sold, what is not of this run.
+    others_in_revision: i64,
     /// The revision that touched it last, and what that did.
     pub(super) revision: Revision,
     pub(super) sold_in_revision: i64,
@@ -86,6 +91,19 @@ pub(super) struct Conflict {
 }
 
 impl StockBook {
+    /// The stock of a run.
+    pub(super) fn new(info: &RunInfo) -> Self {
+        Self {
+            run_tag: info.run_tag.as_str().into(),
+            events: Vec::new(),
+            by_id: FxHashMap::default(),
+            touched: Vec::new(),
+            revisions: 0,
+            sales: 0,
+            malformed: 0,
+        }
+    }
+
     /// Applies a revision: the events it touched.
     pub(super) fn apply(&mut self, revision: &SequencedRevision<'_>) {
         self.revisions += 1;
@@ -94,7 +112,8 @@ impl StockBook {
             match change {
                 ShopChange::Ticket { event, kind, after, .. } => {
                     let number = revision.revision;
-                    let ticket = self.touch(event).ticket(kind.as_bytes(), number);
+                    let (stock, _) = self.touch(event);
+                    let ticket = stock.ticket(kind.as_bytes(), number);
                     let current = after.as_ref().map(|after| after.current_quantity);
                     ticket.current_changed = ticket.current != current;
                     ticket.current = current;
@@ -104,7 +123,7 @@ impl StockBook {
                     }
                 }
                 ShopChange::Event { event, after, .. } => {
-                    let stock = self.touch(event);
+                    let (stock, _) = self.touch(event);
                     stock.current = after.as_ref().map(|after| after.current_quantity);
                     if let Some(after) = after
                         && stock.name != after.name
@@ -114,9 +133,9 @@ impl StockBook {
                 }
                 ShopChange::Purchases { user, event, added, removed } => {
                     self.sales += added.len() as u64;
-                    let stock = self.touch(event);
-                    stock.count(revision.revision, removed, -1);
-                    stock.count(revision.revision, added, 1);
+                    let (stock, run_tag) = self.touch(event);
+                    stock.count(revision.revision, removed, -1, run_tag);
+                    stock.count(revision.revision, added, 1, run_tag);
                     stock.note_sales(revision.revision, user, added);
                 }
                 ShopChange::Malformed { .. } => self.malformed += 1,
@@ -145,7 +164,8 @@ impl StockBook {
         self.events.iter().flat_map(|event| &event.tickets).filter(|ticket| ticket.total.is_some()).count() as u64
     }
 
-    fn touch(&mut self, id: &Blob) -> &mut EventStock {
+    /// The event, about to be changed, and the tag of the run.
+    fn touch(&mut self, id: &Blob) -> (&mut EventStock, &str) {
         let index = match self.by_id.get(id) {
             Some(index) => *index,
             None => {
@@ -157,7 +177,7 @@ impl StockBook {
         if !self.touched.contains(&index) {
             self.touched.push(index);
         }
-        &mut self.events[index]
+        (&mut self.events[index], &self.run_tag)
     }
 }
 
@@ -171,17 +191,25 @@ impl EventStock {
         let ticket = &mut self.tickets[index];
         if ticket.revision != revision {
             (ticket.revision, ticket.sold_in_revision, ticket.current_changed) = (revision, 0, false);
+            ticket.others_in_revision = 0;
             ticket.before = ticket.current;
         }
         ticket
     }
 
-    fn count(&mut self, revision: Revision, purchases: &[Purchase], sign: i64) {
-        for line in purchases.iter().flat_map(|purchase| &purchase.tickets) {
-            let ticket = self.ticket(line.kind.as_bytes(), revision);
-            let sold = line.quantity.saturating_mul(sign);
-            ticket.sold = ticket.sold.saturating_add(sold);
-            ticket.sold_in_revision = ticket.sold_in_revision.saturating_add(sold);
+    fn count(&mut self, revision: Revision, purchases: &[Purchase], sign: i64, run_tag: &str) {
+        for purchase in purchases {
+            let id = purchase.id.as_deref();
+            let is_own = id.and_then(|id| id.strip_prefix(run_tag)).is_some_and(|rest| rest.starts_with('-'));
+            for line in &purchase.tickets {
+                let ticket = self.ticket(line.kind.as_bytes(), revision);
+                let sold = line.quantity.saturating_mul(sign);
+                ticket.sold = ticket.sold.saturating_add(sold);
+                ticket.sold_in_revision = ticket.sold_in_revision.saturating_add(sold);
+                if !is_own {
+                    ticket.others_in_revision = ticket.others_in_revision.saturating_add(sold);
+                }
+            }
         }
     }
 
@@ -216,6 +244,7 @@ impl EventStock {
 impl TicketStock {
     fn close(&mut self, revision: Revision) {
         let (before, current) = (self.before, self.current);
+        self.account_for_what_was_before();
         let mut own = self.sales.iter_mut().rev().take_while(|sale| sale.revision == revision);
         let (last, single) = (own.next(), own.next().is_none());
         if let (Some(sale), Some(left), Some(really)) = (last, current, before) {
@@ -232,6 +261,28 @@ impl TicketStock {
         while self.sales.len() > RECENT_SALES {
             self.sales.pop_front();
         }
+    }
+
+    /// A dataset may come with tickets that are sold already: what is missing when the ticket is first seen was sold before,
+    /// and a purchase of somebody else that leaves the ticket as it is tells of such a sale once more.
+    fn account_for_what_was_before(&mut self) {
+        let (Some(total), Some(current)) = (self.total, self.current) else { return };
+        if self.sold_before.is_none() {
+            self.sold_before = Some(total.saturating_sub(current).saturating_sub(self.sold));
+        } else if !self.current_changed {
+            self.sold = self.sold.saturating_sub(self.others_in_revision);
+            self.sold_in_revision = self.sold_in_revision.saturating_sub(self.others_in_revision);
+        }
+    }
+
+    /// How many are sold, by the purchases and before the first of them.
+    pub(super) fn sold(&self) -> i64 {
+        self.sold.saturating_add(self.sold_before.unwrap_or(0))
+    }
+
+    /// How many the record shows being sold.
+    pub(super) fn sold_on_record(&self) -> i64 {
+        self.sold
     }
 
     /// The sale that came right after the stock was what `by` had seen.
@@ -277,13 +328,13 @@ impl TicketStock {
     }
 }
 
-/// Where and when an anomaly shows.
-pub(super) fn anomaly(keys: &Keyspace, event: &EventStock, kind: Option<&Blob>, revision: Revision, at: Nanos) -> Anomaly {
+/// Where an anomaly shows.
+pub(super) fn anomaly(keys: &Keyspace, event: &EventStock, kind: Option<&Blob>, revision: Revision) -> Anomaly {
     let key = match kind {
         Some(kind) => keys.ticket(event.id.to_text(), kind.to_text()),
         None => keys.event(event.id.to_text()),
     };
-    Anomaly { revision: Some(revision), at_seconds: Some(seconds(at)), keys: vec![key.to_text()], ..Anomaly::default() }
+    Anomaly { revision: Some(revision), keys: vec![key.to_text()], ..Anomaly::default() }
 }
 
 /// Whether the checks of the stock know the layout of the run.
@@ -301,9 +352,9 @@ pub(super) fn lacking(book: &StockBook, end: &End<'_>) -> Option<String> {
         (_, 0) => "No purchase was seen.".to_owned(),
         _ if end.diverged => "The members disagree about what was written, so there is no one log to replay.".to_owned(),
         _ if end.missing_revisions > 0 => {
-            format!("{} revisions are missing; the log is unbroken until revision {} only.", end.missing_revisions, end.last_revision)
+            format!("The log lacks {} revisions; it is unbroken until revision {} only.", end.missing_revisions, end.last_revision)
         }
-        _ if book.malformed > 0 => format!("{} values of the shop could not be read.", book.malformed),
+        _ if book.malformed > 0 => format!("Of the shop's values {} could not be read.", book.malformed),
         _ if !end.complete => "The record was cut off; what came after is not known.".to_owned(),
         _ => return None,
     };

@@ -158,3 +158,47 @@ fn the_fault_that_was_active_is_named() {
     let judgement = judge(&shop.finish());
     assert_eq!(group(finding(&judgement, "oversell"), "oversold").first.faults, ["pause of m2"]);
 }
+
+/// An event of a dataset that had sold some of its tickets before, written in two transactions, and then who bought them.
+fn seed_partly_sold(shop: &mut Simulation, total: i64, current: i64, purchases: &[i64]) {
+    let record = format!(
+        r#"{{"name":"Old","description":"","location":"Athens","type":"concert","date":"01-05-2026 20:00","current_quantity":{current}}}"#
+    );
+    let ticket = format!(r#"{{"total_quantity":{total},"current_quantity":{current},"price":49.90}}"#);
+    shop.write(vec![(shop.keys().event("old"), Some(record.into()))]);
+    shop.write(vec![(shop.keys().ticket("old", "pink"), Some(ticket.into()))]);
+    for (user, quantity) in purchases.iter().enumerate() {
+        let value = format!(r#"[{{"date":"2024-05-01","tickets":[{{"type":"pink","quantity":"{quantity}"}}]}}]"#);
+        shop.write(vec![(shop.keys().purchase(format!("old-{user}"), "old"), Some(value.into()))]);
+    }
+}
+
+#[test]
+fn tickets_that_were_sold_before_the_record_began_are_accounted_for() {
+    for purchases in [&[][..], &[6], &[2, 4], &[3]] {
+        let mut shop = shop(5);
+        seed_partly_sold(&mut shop, 10, 4, purchases);
+        shop.buy(1, "ann", "old", &[("pink", 3)], Fate::Answered);
+        shop.buy(2, "bob", "old", &[("pink", 1)], Fate::Answered);
+        let judgement = judge(&shop.finish());
+        assert_eq!(judgement.verdict, Verdict::Pass, "{purchases:?} {:#?}", judgement.findings);
+        assert_eq!(finding(&judgement, "oversell").evidence["tickets_sold"], 4);
+    }
+}
+
+#[test]
+fn tickets_that_were_sold_before_cannot_be_sold_again() {
+    for purchases in [&[][..], &[6]] {
+        let mut shop = shop(5);
+        seed_partly_sold(&mut shop, 10, 4, purchases);
+        let first = shop.read(1, "ann", "old", &[("pink", 3)]).unwrap();
+        let second = shop.read(2, "bob", "old", &[("pink", 3)]).unwrap();
+        shop.commit(first, false, Fate::Answered);
+        shop.commit(second, false, Fate::Answered);
+        let judgement = judge(&shop.finish());
+        let oversell = finding(&judgement, "oversell");
+        assert_eq!(kinds(oversell), ["oversold"], "{purchases:?}");
+        assert_eq!(oversell.anomalies[0].first.severity, 2);
+        assert_eq!(kinds(finding(&judgement, "conservation")), ["lost_update"]);
+    }
+}

@@ -2,8 +2,10 @@ use std::fs;
 use std::path::Path;
 
 use super::Logs;
+use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::check::{Check, End, FaultWindow};
+use crate::check::{Check, End, FaultWindow, Observation};
+use crate::history::event::{Event, Phase, PhaseBegan};
 use crate::model::{Keyspace, MemberIndex};
 use crate::testing::{Shape, run_info};
 
@@ -37,7 +39,9 @@ fn judge(logs: &[&[u8]], faults: &[FaultWindow]) -> Finding {
 fn finish(info: &crate::history::run_info::RunInfo, directory: Option<&Path>, faults: &[FaultWindow]) -> Finding {
     let keys = Keyspace::new("");
     let end = End { info, keys: &keys, directory, faults, last_revision: 0, missing_revisions: 0, diverged: false, complete: true };
-    Box::new(Logs).finish(&end)
+    let mut logs = Box::new(Logs::default());
+    logs.observe(&Observation::Event(&Event::Phase(PhaseBegan { at: 0, phase: Phase::Seed })));
+    logs.finish(&end)
 }
 
 fn verdict(finding: &Finding) -> (Verdict, Vec<(&str, u64)>) {
@@ -92,8 +96,8 @@ fn what_a_fault_is_bound_to_cause_is_allowed_for_its_members_from_then_on() {
         survivable: true,
     };
     assert_eq!(judge(&[log.as_bytes()], &[fault(0, 4_000_000_000)]).verdict, Verdict::Pass);
-    assert_eq!(judge(&[log.as_bytes()], &[fault(0, 6_000_000_000)]).verdict, Verdict::Violation);
-    assert_eq!(judge(&[log.as_bytes()], &[fault(1, 4_000_000_000)]).verdict, Verdict::Violation);
+    assert_eq!(judge(&[log.as_bytes()], &[fault(0, 6_000_000_000)]).verdict, Verdict::Unknown);
+    assert_eq!(judge(&[log.as_bytes()], &[fault(1, 4_000_000_000)]).verdict, Verdict::Unknown);
 }
 
 #[test]
@@ -116,4 +120,40 @@ fn logs_that_are_missing_or_empty_leave_it_unknown() {
     let mut named = info.clone();
     named.members[0].log = Some("m1.log".to_owned());
     assert_eq!(finish(&named, Some(Path::new("/nonexistent")), &[]).verdict, Verdict::Unknown);
+}
+
+#[test]
+fn a_machine_that_failed_is_no_violation_of_etcd() {
+    let lines = [
+        r#"{"level":"fatal","ts":"2026-05-01T20:00:05Z","msg":"failed to save","error":"write wal: no space left on device"}"#,
+        r#"{"level":"panic","ts":"2026-05-01T20:00:05Z","msg":"failed to create","error":"open 0.snap: read-only file system"}"#,
+        "fatal error: runtime: cannot allocate memory\n\ngoroutine 1 [running]:",
+    ];
+    for line in lines {
+        let log = format!("{HEALTHY}{line}\n");
+        let finding = judge(&[HEALTHY.as_bytes(), log.as_bytes()], &[]);
+        assert_eq!(verdict(&finding), (Verdict::Unknown, vec![]), "{finding:#?}");
+        assert!(finding.reason.unwrap().contains("m2"), "{line}");
+    }
+}
+
+#[test]
+fn a_member_that_never_ran_broke_no_promise() {
+    let line = r#"{"level":"fatal","ts":"2026-05-01T20:00:01Z","msg":"discovery failed","error":"member count is unequal"}"#;
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("m1.log"), line).unwrap();
+    let mut info = run_info(&Shape { members: 1, ..Shape::default() });
+    info.members[0].log = Some("m1.log".to_owned());
+    let judge = |began: Option<u64>| {
+        let mut judge = Judge::new(&info, vec![Box::new(Logs::default())]);
+        let phase = began.map(|at| Event::Phase(PhaseBegan { at, phase: Phase::Seed }));
+        phase.iter().for_each(|event| judge.observe(event));
+        judge.finish(Some(directory.path())).findings.into_iter().find(|finding| finding.name == "logs").unwrap()
+    };
+    for began in [None, Some(2_000_000_000)] {
+        let finding = judge(began);
+        assert_eq!(verdict(&finding), (Verdict::Unknown, vec![]), "{finding:#?}");
+        assert!(finding.reason.unwrap().contains("member count is unequal"));
+    }
+    assert_eq!(verdict(&judge(Some(500_000_000))), (Verdict::Violation, vec![("fatal", 1)]));
 }

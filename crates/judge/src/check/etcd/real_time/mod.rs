@@ -135,7 +135,7 @@ impl Check for RealTime {
                 anomalies.add(kind, judged.at, contradiction(bound, *judged, &end.info.run_tag));
             }
         }
-        let unknown = (compared == 0).then(|| "no operation began after another had been answered".to_owned());
+        let unknown = (compared == 0).then(|| "No operation began after another had been answered.".to_owned());
         let counts = evidence([("operations_judged", self.judged.len() as u64), ("operations_compared", compared)]);
         anomalies.into_finding(NAME, counts, unknown)
     }

@@ -3,7 +3,8 @@
 //! Source: etcd's documentation on failures: with a majority of members that can talk to each other the cluster serves
 //! writes, and a member that comes back catches up. How fast, it does not promise: a cluster that needs longer than
 //! [`RECOVERY_MAX`] is said loudly to be `not_recovered`, which is unknown and no violation. A process that ends unasked is
-//! one, unless it was killed from outside (out of memory, an operator): then the machine failed, and nothing is proved.
+//! one, unless it was killed from outside (out of memory, an operator) or its log says that the machine failed (a full disk): then
+//! nothing is proved.
 //! Before the first phase there is no cluster yet: a member that does not start then was started wrongly.
 
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
+use crate::check::etcd::logs::machine_trouble;
 use crate::check::verdict::{Anomaly, Finding, Verdict};
 use crate::check::{Check, End, Observation};
 use crate::history::call::CallOutcome;
@@ -84,13 +86,22 @@ impl Check for Recovery {
         }
     }
 
-    fn finish(self: Box<Self>, _: &End<'_>) -> Finding {
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
         let mut violations = Anomalies::new();
         let mut loud = Anomalies::new();
         let mut reasons = Vec::new();
+        let machine_trouble = if self.crashes.is_empty() { Vec::new() } else { machine_trouble(end) };
         for (member, at, status) in &self.crashes {
+            // The members of a run share a machine, and a full disk does not even take the last words of who dies of it.
+            let trouble = machine_trouble.iter().find(|trouble| trouble.member == *member).or(machine_trouble.first());
             if from_outside(status) {
-                reasons.push(format!("{} was ended from outside at {:.1} s ({status})", member.name(), seconds(*at)));
+                reasons.push(format!("Member {} was ended from outside at {:.1} s ({status}).", member.name(), seconds(*at)));
+            } else if let Some(trouble) = trouble {
+                reasons.push(format!(
+                    "Member {} ended at {:.1} s ({status}), and its machine had failed. {trouble}",
+                    member.name(),
+                    seconds(*at)
+                ));
             } else {
                 violations.add("crashed", *at, crashed(*member, *at, status));
             }
@@ -100,17 +111,17 @@ impl Check for Recovery {
                 Ok(()) => {}
                 Err(Lacking::Evidence(reason)) => reasons.push(reason),
                 Err(Lacking::Progress(at, reason)) => {
-                    loud.add("not_recovered", at, not_recovered(fault, at, &reason));
+                    loud.add("not_recovered", at, not_recovered(fault, &reason));
                     reasons.insert(0, reason);
                 }
             }
         }
         let grew = self.lowest_revision.is_some_and(|lowest| self.highest_revision > lowest);
         if self.acknowledged_writes == 0 && !grew {
-            reasons.push("no progress was seen: no write was acknowledged and no member's revision grew".to_owned());
+            reasons.push("No progress was seen: no write was acknowledged and no member's revision grew.".to_owned());
         }
         if self.samples == self.samples_unanswered {
-            reasons.push("no member ever said how it was".to_owned());
+            reasons.push("No member ever said how it was.".to_owned());
         }
         let counts = self.counts();
         let is_violation = !violations.is_empty();
@@ -178,10 +189,10 @@ impl Recovery {
             return Ok(());
         }
         if let Some((at, reason)) = &fault.not_recovered {
-            return Err(Lacking::Progress(*at, format!("the cluster did not recover from {what}: {reason}")));
+            return Err(Lacking::Progress(*at, format!("The cluster did not recover from {what}: {reason}.")));
         }
         let Some(healed) = &fault.healed else {
-            return Err(Lacking::Evidence(format!("the record does not say that {what} was healed")));
+            return Err(Lacking::Evidence(format!("The record does not say that {what} was healed.")));
         };
         let waited = |until: Nanos| until.saturating_sub(self.free_since(healed.at, until));
         let late = |until: Nanos| waited(until) > RECOVERY_MAX;
@@ -190,13 +201,13 @@ impl Recovery {
             Some(progress) if !late(progress) => Ok(()),
             Some(progress) => {
                 let waited = seconds(waited(progress));
-                Err(Lacking::Progress(healed.at, format!("the first answer of a majority after {what} was healed took {waited:.1} s")))
+                Err(Lacking::Progress(healed.at, format!("The first answer of a majority after {what} was healed took {waited:.1} s.")))
             }
             None if late(under_load_until) => {
                 let waited = seconds(waited(under_load_until));
-                Err(Lacking::Progress(healed.at, format!("no majority answered in the {waited:.1} s after {what} was healed")))
+                Err(Lacking::Progress(healed.at, format!("No majority answered in the {waited:.1} s after {what} was healed.")))
             }
-            None => Err(Lacking::Evidence(format!("nothing was answered by a majority after {what} was healed"))),
+            None => Err(Lacking::Evidence(format!("Nothing was answered by a majority after {what} was healed."))),
         }
     }
 
@@ -226,12 +237,14 @@ impl Recovery {
 /// Whether a process that ended like this was ended by somebody else: etcd sends itself none of these signals.
 fn from_outside(status: &str) -> bool {
     let status = status.to_ascii_lowercase();
+    // A container reports 128 and the signal.
+    let reported = ["exit code 129", "exit code 130", "exit code 137", "exit code 143"].contains(&status.as_str());
     let named = ["sigkill", "sigterm", "sigint", "sighup"].iter().any(|signal| status.contains(signal));
     let numbered = status.split_once("signal").is_some_and(|(_, rest)| {
         let number: String = rest.chars().skip_while(|letter| !letter.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
         matches!(number.as_str(), "1" | "2" | "9" | "15")
     });
-    named || numbered
+    named || numbered || reported
 }
 
 fn crashed(member: MemberIndex, at: Nanos, status: &str) -> Anomaly {
@@ -243,12 +256,7 @@ fn crashed(member: MemberIndex, at: Nanos, status: &str) -> Anomaly {
     }
 }
 
-fn not_recovered(fault: &Fault, at: Nanos, reason: &str) -> Anomaly {
+fn not_recovered(fault: &Fault, reason: &str) -> Anomaly {
     let members = fault.injected.iter().flat_map(|(_, members)| members);
-    Anomaly {
-        story: vec![format!("At {:.1} s: {reason}.", seconds(at))],
-        severity: 1,
-        members: members.map(|member| member.name()).collect(),
-        ..Anomaly::default()
-    }
+    Anomaly { story: vec![reason.to_owned()], severity: 1, members: members.map(|member| member.name()).collect(), ..Anomaly::default() }
 }

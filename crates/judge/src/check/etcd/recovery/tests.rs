@@ -123,7 +123,7 @@ fn a_member_that_dies_by_itself_is_a_violation() {
 
 #[test]
 fn a_member_that_somebody_else_killed_proves_nothing() {
-    for status in ["signal: 9 (SIGKILL)", "killed by SIGKILL", "signal 15"] {
+    for status in ["signal: 9 (SIGKILL)", "killed by SIGKILL", "signal 15", "exit code 137"] {
         let mut record = killed_and_healed(true);
         exit(&mut record, status);
         assert_eq!(verdict(&judge(&record)), (Verdict::Unknown, vec![]), "{status}");
@@ -146,4 +146,24 @@ fn a_member_that_never_started_is_no_crash() {
     let change = MemberChange::Exited { status: "exit code 2".to_owned(), expected: false };
     record.events.insert(0, Event::Member(MemberEvent { member: M2, at: 1, change }));
     assert_eq!(verdict(&judge(&record)), (Verdict::Pass, vec![]));
+}
+
+#[test]
+fn a_member_whose_machine_failed_proves_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut record = killed_and_healed(true);
+    exit(&mut record, "exit code 1");
+    for member in &mut record.info.members {
+        member.log = Some(format!("{}.log", member.name));
+    }
+    let judge = |log: &str| {
+        std::fs::write(directory.path().join("m2.log"), log).unwrap();
+        let mut judge = Judge::new(&record.info, vec![Box::new(Recovery::default())]);
+        record.events.iter().for_each(|event| judge.observe(event));
+        judge.finish(Some(directory.path())).findings.into_iter().find(|finding| finding.name == "recovery").unwrap()
+    };
+    let finding = judge(r#"{"level":"fatal","ts":"2026-05-01T20:00:00Z","msg":"failed to save","error":"no space left on device"}"#);
+    assert_eq!(verdict(&finding), (Verdict::Unknown, vec![]), "{finding:#?}");
+    assert!(finding.reason.unwrap().contains("no space left on device"));
+    assert_eq!(judge(r#"{"level":"fatal","msg":"failed to save"}"#).verdict, Verdict::Violation);
 }

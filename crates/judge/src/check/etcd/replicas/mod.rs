@@ -101,12 +101,12 @@ impl Check for Replicas {
                 reasons.extend(self.audits.missing(stage, end.info));
                 compared += self.compare_members(stage, &mut anomalies, &mut reasons);
             } else if stage == AuditStage::Healed || end.info.own_cluster {
-                reasons.push(format!("no member was read {}", stage_name(stage)));
+                reasons.push(format!("No member was read {}.", stage_name(stage)));
             }
         }
         compared += self.compare_restarts(end, &mut anomalies, &mut reasons);
         if compared == 0 && reasons.is_empty() {
-            reasons.push("there was nothing to compare".to_owned());
+            reasons.push("There was nothing to compare.".to_owned());
         }
         let audited = |stage| u64::from(self.audits.complete(stage).count_ones());
         let counts = evidence([
@@ -200,7 +200,7 @@ impl Replicas {
             }
         } else {
             reasons.push(format!(
-                "{two} had applied index {} and {one} {}, {}: not both were at rest",
+                "Member {two} had applied index {} and {one} {}, {}: not both were at rest.",
                 b.applied_index,
                 a.applied_index,
                 stage_name(stage)
@@ -256,7 +256,7 @@ impl Replicas {
                 }
             }
             if unexplained > 0 {
-                reasons.push(format!("{unexplained} keys of {} are gone since the restart, and no watch tells why", member.name()));
+                reasons.push(format!("Member {} lacks {unexplained} keys since the restart, and no watch tells why.", member.name()));
             }
         }
         u64::from(both.count_ones())

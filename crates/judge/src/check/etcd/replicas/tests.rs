@@ -192,7 +192,7 @@ fn members_that_were_not_read_at_rest_or_at_all_leave_it_unknown() {
     }
     let finding = judge(&unreachable);
     assert_eq!(finding.verdict, Verdict::Unknown);
-    assert!(finding.reason.unwrap().contains("m2 could not be read: connection refused"));
+    assert!(finding.reason.unwrap().contains("m2 could not be read after healing: connection refused"));
 
     let mut moving = record(3);
     facts(&mut moving, &[Healed], 0, |facts| facts.before.applied_index -= 1);

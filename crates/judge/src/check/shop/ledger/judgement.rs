@@ -15,14 +15,17 @@ use crate::model::{OrderKey, Revision, seconds};
 #[derive(Clone, Copy, Debug)]
 struct Witnesses {
     stage: AuditStage,
-    /// Read to the end and as far as any other: what they do not have is not there.
+    /// Read to the end and as far as any other.
     present: MemberSet,
+    /// What they do not have is not there, up to this revision. A few members that were cut off may lack what came later.
+    until: Revision,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     acknowledged: u64,
     acknowledged_beyond_log: u64,
+    acknowledged_beyond_audit: u64,
     refused: u64,
     unknown: u64,
     unknown_applied: u64,
@@ -44,7 +47,14 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
     let stages = [AuditStage::Healed, AuditStage::Restarted];
     let witnesses: Vec<Witnesses> = stages
         .into_iter()
-        .map(|stage| Witnesses { stage, present: ledger.audits.up_to_date(stage) })
+        .map(|stage| {
+            let present = ledger.audits.up_to_date(stage);
+            let read = ledger.audits.complete(stage).count_ones();
+            let all = usize::try_from(read).is_ok_and(|read| read == end.info.members.len());
+            // All members have been read, and a majority of them wrote at the end: nothing is still to come.
+            let until = if all && ledger.barrier_held { Revision::MAX } else { ledger.audits.revision_of(stage, present) };
+            Witnesses { stage, present, until }
+        })
         // What a value that cannot be read holds is not known to be absent.
         .filter(|witnesses| witnesses.present != 0 && ledger.unreadable_values == 0)
         .collect();
@@ -71,6 +81,8 @@ impl Ledger {
             Told::Sold => {
                 counts.acknowledged += 1;
                 counts.acknowledged_beyond_log += u64::from(order.told_revision > self.judged_until(end));
+                let until = witnesses.iter().map(|witnesses| witnesses.until).max();
+                counts.acknowledged_beyond_audit += u64::from(until.is_some_and(|until| order.told_revision > until));
             }
             Told::Refused => counts.refused += 1,
             Told::Unknown | Told::Open => {
@@ -162,32 +174,38 @@ impl Ledger {
         let mut reasons = Vec::new();
         let judged = counts.acknowledged + counts.refused + counts.unknown;
         if judged == 0 {
-            reasons.push("no order was placed".to_owned());
+            reasons.push("No order was placed.".to_owned());
         }
         for stage in [AuditStage::Healed, AuditStage::Restarted] {
             if stage == AuditStage::Healed || self.audits.any(stage) {
                 reasons.extend(self.audits.missing(stage, end.info));
                 let behind = self.audits.complete(stage) & !self.audits.up_to_date(stage);
-                reasons.extend(names_of(behind).into_iter().map(|member| format!("{member} was behind the others {}", stage_name(stage))));
+                reasons.extend(
+                    names_of(behind).into_iter().map(|member| format!("Member {member} was behind the others {}.", stage_name(stage))),
+                );
             }
         }
         if witnesses.is_empty() && reasons.is_empty() {
-            reasons.push("no member was read".to_owned());
+            reasons.push("No member was read.".to_owned());
         }
         if self.log_has_hole || end.missing_revisions > 0 {
-            reasons.push(format!("the log of revisions has a hole after revision {}", self.log_until));
+            reasons.push(format!("The log of revisions has a hole after revision {}.", self.log_until));
         } else if counts.acknowledged_beyond_log > 0 {
             reasons.push(format!(
-                "{} acknowledged orders lie beyond the last delivered revision {}",
+                "Of the acknowledged orders {} lie beyond the last delivered revision {}.",
                 counts.acknowledged_beyond_log,
                 self.judged_until(end)
             ));
         }
+        if counts.acknowledged_beyond_audit > 0 {
+            let beyond = counts.acknowledged_beyond_audit;
+            reasons.push(format!("Of the acknowledged orders {beyond} are later than what the members that were read have."));
+        }
         if counts.unrecorded > 0 {
-            reasons.push(format!("the record was cut off before {} orders that are there", counts.unrecorded));
+            reasons.push(format!("The record was cut off before {} orders that are there.", counts.unrecorded));
         }
         if self.unreadable_values > 0 {
-            reasons.push(format!("{} purchase values could not be read", self.unreadable_values));
+            reasons.push(format!("Of the purchase values {} could not be read.", self.unreadable_values));
         }
         reasons
     }
@@ -220,7 +238,7 @@ impl Order {
 }
 
 /// What an audit says against an order that was placed.
-fn wrong_at(order: &Order, Witnesses { stage, present }: Witnesses) -> Option<Wrong> {
+fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Option<Wrong> {
     let having = order.held_by(stage) & present;
     let lacking = present & !having;
     let when = stage_name(stage);
@@ -236,7 +254,7 @@ fn wrong_at(order: &Order, Witnesses { stage, present }: Witnesses) -> Option<Wr
         return Some(Wrong { kind: "divergent_order", revision, story, members: lacking });
     }
     let happened = order.told == Told::Sold || order.log_revision != 0;
-    (happened && having == 0 && !order.cancel_asked).then(|| {
+    (happened && having == 0 && !order.cancel_asked && revision <= until).then(|| {
         let story = format!("{bought}; {when} it is absent on {}", names_of(lacking).join(", "));
         Wrong { kind: "lost_order", revision, story, members: lacking }
     })

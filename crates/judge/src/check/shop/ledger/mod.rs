@@ -10,7 +10,7 @@
 //! absent → present → cancelled: an element that disappears without a cancel is a loss, whoever's it was.
 //!
 //! What is not judged: acknowledged orders beyond the last delivered revision of a record that was cut off; the log behind a
-//! hole; members that were not read to the end or that are behind the others.
+//! hole; members that were not read to the end or that are behind the others; what is later than all that was read.
 
 mod judgement;
 mod order;
@@ -25,8 +25,9 @@ use super::super::audits::{Audits, MemberSet, set_of, stage_name};
 use super::super::verdict::{Anomaly, Finding};
 use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
 use crate::history::audit::{AuditPage, AuditStage};
-use crate::history::call::{Invoke, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
+use crate::history::call::{CallOutcome, Invoke, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
+use crate::history::request::KeyValue;
 use crate::history::run_info::RunInfo;
 use crate::model::records::{Purchase, parse_purchases};
 use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, ShopKey};
@@ -44,7 +45,14 @@ pub struct Ledger {
     users: Names,
     events: Names,
     audits: Audits,
+    /// The purchases that were read last of each key, when nothing was wrong with them: nearly always every member has the
+    /// same, and it need not be taken apart again.
+    read: FxHashMap<Blob, ReadValue>,
     anomalies: Anomalies,
+    /// Anomalies reported so far.
+    reported: u64,
+    /// Whether a write of the barrier that ends the drain was acknowledged.
+    barrier_held: bool,
     now: Nanos,
     /// The last revision of the log before its first hole.
     log_until: Revision,
@@ -53,6 +61,13 @@ pub struct Ledger {
     /// Elements without an id of this run: of earlier runs or of the original TickETCD.
     other_elements: u64,
     unreadable_values: u64,
+}
+
+/// A value, and the orders of this run in it.
+#[derive(Debug)]
+struct ReadValue {
+    value: Blob,
+    orders: Box<[OrderKey]>,
 }
 
 /// Where an element was seen.
@@ -73,7 +88,10 @@ impl Ledger {
             users: Names::default(),
             events: Names::default(),
             audits: Audits::default(),
+            read: FxHashMap::default(),
             anomalies: Anomalies::new(),
+            reported: 0,
+            barrier_held: false,
             now: 0,
             log_until: 0,
             log_revisions: 0,
@@ -103,6 +121,9 @@ impl Check for Ledger {
                 }
             }
             Observation::Revision(revision) => self.revision(revision),
+            Observation::Call(invoke, Some(returned)) if invoke.purpose == Purpose::Barrier => {
+                self.barrier_held |= matches!(returned.outcome, CallOutcome::Ok(_));
+            }
             Observation::Call(..) => {}
         }
     }
@@ -202,18 +223,42 @@ impl Ledger {
     }
 
     fn page(&mut self, page: &AuditPage) {
+        let keys = self.keys.clone();
         for kv in &page.kvs {
-            let keys = self.keys.clone();
             let Some(ShopKey::Purchase { user, event }) = keys.parse(kv.key.as_bytes()) else { continue };
+            if self.found_again(kv, page) {
+                continue;
+            }
             let Ok(purchases) = parse_purchases(kv.value.as_bytes()) else {
                 self.unreadable_values += 1;
                 continue;
             };
+            let reported = self.reported;
             for purchase in &purchases {
                 let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase };
                 self.found(page.stage, set_of(page.member), &sighting, page);
             }
+            if self.reported == reported {
+                let orders = purchases.iter().filter_map(|purchase| self.order_key(purchase)).collect();
+                self.read.insert(kv.key.clone(), ReadValue { value: kv.value.clone(), orders });
+            }
         }
+    }
+
+    /// Whether the value is the one that was read last of its key, and its orders are noted as found at this member too.
+    fn found_again(&mut self, kv: &KeyValue, page: &AuditPage) -> bool {
+        let (stage, member) = (page.stage, set_of(page.member));
+        let Some(read) = self.read.get(&kv.key).filter(|read| read.value == kv.value) else { return false };
+        // What a member has more than once is told in full.
+        if read.orders.iter().any(|key| self.orders.get(key).is_none_or(|order| order.held_by(stage) & member != 0)) {
+            return false;
+        }
+        for key in &read.orders {
+            if let Some(order) = self.orders.get_mut(key) {
+                *order.holders(stage) |= member;
+            }
+        }
+        true
     }
 
     fn found(&mut self, stage: AuditStage, member: MemberSet, sighting: &Sighting<'_>, page: &AuditPage) {
@@ -265,6 +310,7 @@ impl Ledger {
             orders: vec![order],
             ..Anomaly::default()
         };
+        self.reported += 1;
         self.anomalies.add(kind, self.now, anomaly);
     }
 

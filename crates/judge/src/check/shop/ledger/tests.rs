@@ -249,3 +249,27 @@ fn a_member_that_was_not_read_and_a_hole_in_the_log_leave_it_unknown() {
     let finding = judge(&record);
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Unknown, vec![]), "{finding:#?}");
 }
+
+#[test]
+fn a_member_that_is_behind_and_the_only_one_read_proves_no_loss() {
+    let mut shop = shop();
+    shop.buy(3, "cid", "e2", &[("pink", 1)], Fate::Answered);
+    let behind = shop.revision() - 1;
+    let mut record = shop.finish();
+    // Only m3 answers, cut off from the others, without the last purchase.
+    record.events.iter_mut().for_each(|event| match event {
+        Event::AuditClosed(closed) if closed.member != MemberIndex(2) => closed.outcome = Err("it does not answer".to_owned()),
+        Event::AuditClosed(closed) => {
+            if let Ok(facts) = &mut closed.outcome {
+                (facts.before.revision, facts.after.revision) = (behind, behind);
+            }
+        }
+        Event::AuditPage(page) => {
+            page.revision = behind;
+            page.kvs.retain(|kv| kv.mod_revision <= behind);
+        }
+        _ => {}
+    });
+    let finding = judge(&record);
+    assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Unknown, vec![]), "{finding:#?}");
+}

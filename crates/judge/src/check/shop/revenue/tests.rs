@@ -81,3 +81,14 @@ fn without_the_whole_record_it_is_unknown() {
     assert_eq!(judge(&record).verdict, Verdict::Unknown);
     assert_eq!(judge(&Simulation::new(&Shape::default()).finish()).verdict, Verdict::Unknown);
 }
+
+#[test]
+fn what_was_sold_before_the_record_began_is_no_mismatch() {
+    let mut shop = Simulation::new(&Shape::default());
+    let ticket = r#"{"total_quantity":10,"current_quantity":4,"price":49.90}"#;
+    shop.write(vec![(shop.keys().ticket("old", "pink"), Some(ticket.into()))]);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "old", &[("pink", 1)], Fate::Answered);
+    let finding = judge(&shop.finish());
+    assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
+}
