@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::report::{self, RunResult};
+use crate::report;
 
 use super::outcome::{Judged, conclude};
 use super::{Exit, Failure};
+
+/// What to do when it cannot be judged.
+const NEXT: &str =
+    "\nName the directory of a run, such as reports/NAME-TIME: one that was ended before it recorded anything holds nothing to judge.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,7 +21,6 @@ pub(super) struct Args {
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let report =
-        report::build(&args.run_dir).map_err(|error| Failure::Usage(format!("cannot judge {}: {error}", args.run_dir.display())))?;
-    let result: &RunResult = &report.result;
-    conclude(result, &args.run_dir, &args.judged)
+        report::build(&args.run_dir).map_err(|error| Failure::Usage(format!("cannot judge {}: {error}{NEXT}", args.run_dir.display())))?;
+    conclude(&report.result, &args.run_dir, &args.judged)
 }

@@ -8,7 +8,7 @@ use ticketcd_judge::model::MemberIndex;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure};
-use crate::cluster::{ClusterError, LocalCluster, LocalOptions};
+use crate::cluster::{ClusterError, LocalCluster, LocalOptions, Scratch};
 use crate::record::{Reader, Recorder, Sink};
 use crate::release;
 
@@ -53,7 +53,8 @@ async fn run(up: Up) -> Result<Exit, Failure> {
     let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
     let etcd = etcd.await.map_err(|error| Failure::Internal(error.to_string()))??;
     let leash = std::env::current_exe().map_err(|error| internal("find this program", error))?;
-    let directory = tempfile::Builder::new().prefix("ticketcd-").tempdir().map_err(|error| internal("create a directory", error))?;
+    let cannot_prepare = |error: std::io::Error| Failure::Invalid(format!("cannot prepare {}: {error}", std::env::temp_dir().display()));
+    let directory = Scratch::create(&leash).map_err(cannot_prepare)?;
     let (sink, recorder) = Recorder::start(vec![Box::new(Announcer)]).map_err(|error| internal("start the recorder", error))?;
     let options = LocalOptions {
         etcd: etcd.path,

@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::{Exit, Failure};
 use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Progress, Target};
 use crate::record::Recorder;
+use crate::run::interrupt;
 use crate::scenario::types;
 
 /// How long a request may take: longer than etcd itself waits for an election.
@@ -90,18 +91,14 @@ fn stock(text: &str) -> Result<types::Stock, String> {
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let stop = CancellationToken::new();
-    let on_interrupt = stop.clone();
-    let interrupts = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            on_interrupt.cancel();
-        }
-    });
+    let watching = interrupt::watch(stop.clone(), "finishing what is under way");
+    let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
     let result = match args.command {
         Command::Load { shop, force, connection } => load(&shop, force, &connection, stop).await,
         Command::Verify { shop, connection } => verify(&shop, &connection, stop).await,
         Command::Clean { connection } => clean(&connection, stop).await,
     };
-    interrupts.abort();
+    watching.abort();
     result
 }
 

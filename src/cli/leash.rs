@@ -1,35 +1,34 @@
-//! `ticketcd leash`: not for people; see [`crate::cluster::leash`].
+//! `ticketcd leash`: not for people; see [`crate::cluster::leash`] and [`crate::cluster::scratch`].
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Exit, Failure};
-use crate::cluster::leash;
+use crate::cluster::{leash, scratch};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Become the command, on the leash of this process.
     #[arg(long)]
     parent: Option<u32>,
-    /// What to remove when the harness is gone: the member's directory.
-    #[arg(long, required_unless_present = "parent")]
-    directory: Option<PathBuf>,
+    /// Run no command: remove this directory when the harness is gone.
+    #[arg(long, conflicts_with_all = ["parent", "command"])]
+    scratch: Option<PathBuf>,
     /// The command and its arguments.
-    #[arg(last = true, required = true)]
+    #[arg(last = true, required_unless_present = "scratch")]
     command: Vec<OsString>,
 }
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::Invalid(format!(
-            "cannot run {}: {error}",
-            args.command.first().map(|program| program.display().to_string()).unwrap_or_default()
-        ))
-    };
+    if let Some(directory) = &args.scratch {
+        scratch::keep(directory).map_err(|error| Failure::Invalid(format!("cannot remove {}: {error}", directory.display())))?;
+        return Ok(Exit::Pass);
+    }
+    let program = args.command.first().map(|program| program.display().to_string()).unwrap_or_default();
+    let failed = |error: std::io::Error| Failure::Invalid(format!("cannot run {program}: {error}"));
     match args.parent {
         Some(parent) => match leash::become_member(parent, &args.command).map_err(failed)? {},
-        None => leash::hold(args.directory.as_deref().unwrap_or(Path::new("")), &["leash".into(), "--parent".into()], &args.command)
-            .map_err(failed)?,
+        None => leash::hold(&["leash".into(), "--parent".into()], &args.command).map_err(failed)?,
     }
     Ok(Exit::Pass)
 }

@@ -8,7 +8,7 @@ use super::{Exit, Failure};
 pub(super) fn print(text: &str) -> Result<Exit, Failure> {
     let mut output = std::io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Internal(format!("cannot write to standard output: {error}"))),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::Invalid(format!("cannot write to standard output: {error}"))),
         _ => Ok(Exit::Pass),
     }
 }

@@ -4,19 +4,14 @@
 //! in a process group of its own and says so in lines on its standard output, see [`Report`]. When the pipe closes, however
 //! the harness ended, the leash kills the group. When the leash itself is killed, the kernel kills the member: the member is
 //! executed by a second stage that first asks for a signal at its parent's death, which survives the execution.
-//!
-//! A harness that is gone cannot clean up either, so the leash also removes the member's directory then.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::prctl;
 use nix::sys::signal::{self, SigSet, Signal};
@@ -60,15 +55,12 @@ impl FromStr for Report {
 }
 
 /// First stage: starts `command` through the second stage, which is this program with `second_stage` in front of it, and
-/// waits until it ends or standard input does. In the latter case `directory` is removed, and the one it is in if that is
-/// empty then.
+/// waits until it ends, which it is made to when standard input does.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn hold(directory: &Path, second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
-    // Only the harness decides when a member ends. The child gets an empty mask.
-    let ignored: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
-    ignored.thread_block()?;
+pub fn hold(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
+    leave_signals_to_the_harness()?;
     // Spawned from the main thread: the parent-death signal is tied to the thread that forked.
     let mut child = Command::new(std::env::current_exe()?)
         .args(second_stage)
@@ -81,19 +73,20 @@ pub fn hold(directory: &Path, second_stage: &[OsString], command: &[OsString]) -
         .spawn()?;
     let pid = child.id();
     say(&Report::Started(pid));
-    let harness_is_gone = Arc::new(AtomicBool::new(false));
-    let gone = Arc::clone(&harness_is_gone);
     std::thread::Builder::new().name("pipe".to_owned()).spawn(move || {
         await_end_of_input();
-        gone.store(true, Ordering::Release);
         kill_group(pid);
     })?;
     let status = child.wait()?;
-    if harness_is_gone.load(Ordering::Acquire) {
-        remove(directory);
-    }
     say(&Report::Ended(words(status)));
     Ok(())
+}
+
+/// Only the harness decides when a process of ours ends. Call it on the main thread, before there is another; children
+/// get an empty mask.
+pub(super) fn leave_signals_to_the_harness() -> io::Result<()> {
+    let ignored: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
+    Ok(ignored.thread_block()?)
 }
 
 /// Second stage: becomes `command`, after asking to be killed when `parent` dies.
@@ -115,7 +108,8 @@ fn say(report: &Report) {
     let _ = writeln!(output, "{report}").and_then(|()| output.flush());
 }
 
-fn await_end_of_input() {
+/// Returns when the harness has closed its end of the pipe, or is gone.
+pub(super) fn await_end_of_input() {
     let mut buffer = [0; 64];
     let mut input = io::stdin().lock();
     loop {
@@ -132,14 +126,6 @@ fn kill_group(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
         // It fails only when the group is gone.
         let _ = signal::killpg(Pid::from_raw(pid), Signal::SIGKILL);
-    }
-}
-
-/// Nobody is left to be told when it fails. The last of the members removes the directory they are all in.
-fn remove(directory: &Path) {
-    let _ = std::fs::remove_dir_all(directory);
-    if let Some(parent) = directory.parent() {
-        let _ = std::fs::remove_dir(parent);
     }
 }
 

@@ -150,6 +150,23 @@ impl LocalCluster {
         self.pid(member).is_some()
     }
 
+    /// Waits until a process is not there, and says whose.
+    pub async fn ended(&self) -> MemberIndex {
+        let mut ends = JoinSet::new();
+        for member in &self.members {
+            let member = Arc::clone(member);
+            ends.spawn(async move {
+                member.await_exit().await;
+                member.index
+            });
+        }
+        match ends.join_next().await {
+            Some(Ok(member)) => member,
+            // Without members there is nobody to wait for; and no task here panics.
+            _ => std::future::pending().await,
+        }
+    }
+
     /// Its process id, while it runs.
     pub fn pid(&self, member: MemberIndex) -> Option<u32> {
         self.member(member).ok()?.pid()

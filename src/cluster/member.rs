@@ -159,7 +159,7 @@ impl Member {
         let what = format!("open the log file {}", self.log.display());
         let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(ClusterError::io(what))?;
         let mut command = Command::new(&self.leash);
-        command.arg("leash").arg("--directory").arg(&self.directory).arg("--").arg(&self.etcd).args(&self.arguments);
+        command.arg("leash").arg("--").arg(&self.etcd).args(&self.arguments);
         command.current_dir(&self.directory).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         // Ctrl-C in the terminal is for the harness alone.
         command.process_group(0);

@@ -6,6 +6,8 @@ mod health;
 pub mod leash;
 pub mod local;
 mod member;
+pub mod scratch;
 
 pub use error::ClusterError;
 pub use local::{LocalCluster, LocalOptions};
+pub use scratch::Scratch;

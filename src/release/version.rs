@@ -61,11 +61,9 @@ impl FromStr for Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}.{}", self.major, self.minor, self.patch)?;
-        match &self.pre_release {
-            Some(pre_release) => write!(formatter, "-{pre_release}"),
-            None => Ok(()),
-        }
+        let pre_release = self.pre_release.as_ref().map(|name| format!("-{name}")).unwrap_or_default();
+        // Padded, so that versions can stand in a column.
+        formatter.pad(&format!("{}.{}.{}{pre_release}", self.major, self.minor, self.patch))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The end of a run: the drain, and what every member has afterwards.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use ticketcd_judge::history::audit::AuditStage;
@@ -15,6 +16,8 @@ use crate::etcd::barrier::barrier;
 const ETCD_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long collectors get to deliver the last revision.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long any of these may still take once somebody has pressed Ctrl-C and is waiting.
+const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a member gets to end by itself before it is killed.
 const TERMINATION_GRACE: Duration = Duration::from_secs(3);
 
@@ -25,26 +28,54 @@ pub(super) async fn close(stage: &Stage<'_>, running: &Running) -> Result<(), Tr
     stage.enter(Phase::Drain).await;
     running.cluster.links().heal_all();
     outlast_unanswered(stage).await;
-    if let Err(error) = running.sampler.await_all_healthy(HEALTH_TIMEOUT).await {
-        tracing::warn!("the cluster is not healthy after everything was healed: {error}");
-    }
-    match barrier(&running.direct, &stage.sink, &stage.setup.keys, &stage.setup.run_tag, HEALTH_TIMEOUT).await {
-        Ok(revision) => {
-            if let Err(members) = running.collectors.await_revision(revision, DELIVERY_TIMEOUT).await {
-                let names: Vec<String> = members.iter().map(|member| member.name()).collect();
-                tracing::warn!("revision {revision} was not delivered by {}", names.join(", "));
-            }
-        }
-        Err(error) => tracing::warn!("{error}"),
+    if let Err(reason) = settle(stage, running).await {
+        tracing::warn!("after everything was healed, {reason}");
     }
     stage.enter(Phase::Audit).await;
     audit(AuditStage::Healed, &running.direct, &stage.sink).await;
     restart_all(running).await?;
-    if let Err(error) = running.sampler.await_all_healthy(HEALTH_TIMEOUT).await {
-        tracing::warn!("the cluster is not healthy after all members were restarted: {error}");
+    if let Err(reason) = worth_waiting(stage, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await {
+        tracing::warn!("after all members were restarted, {reason}");
     }
     audit(AuditStage::Restarted, &running.direct, &stage.sink).await;
     Ok(())
+}
+
+/// Waits until every member is healthy and has everything, and until the collectors have told it.
+///
+/// # Errors
+/// What did not come about, in words.
+async fn settle(stage: &Stage<'_>, running: &Running) -> Result<(), String> {
+    worth_waiting(stage, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await?;
+    let setup = stage.setup;
+    let written = barrier(&running.direct, &stage.sink, &setup.keys, &setup.run_tag, HEALTH_TIMEOUT);
+    let revision = worth_waiting(stage, running, written).await?;
+    let delivered = async {
+        running.collectors.await_revision(revision, DELIVERY_TIMEOUT).await.map_err(|members| {
+            let names: Vec<String> = members.iter().map(|member| member.name()).collect();
+            format!("revision {revision} was not delivered by {}", names.join(", "))
+        })
+    };
+    worth_waiting(stage, running, delivered).await
+}
+
+/// Waits for something that needs every member: not for long after Ctrl-C, and not at all without a member, which nobody
+/// starts again.
+///
+/// # Errors
+/// What did not come about, in words.
+async fn worth_waiting<T, E: Display>(stage: &Stage<'_>, running: &Running, wait: impl Future<Output = Result<T, E>>) -> Result<T, String> {
+    let interrupted = async {
+        stage.stop.cancelled().await;
+        tokio::time::sleep(INTERRUPTED_TIMEOUT).await;
+    };
+    tokio::select! {
+        // What has come about counts, even if a member ends at that moment.
+        biased;
+        done = wait => done.map_err(|error| error.to_string()),
+        member = running.cluster.ended() => Err(format!("{} is not there: its process has ended", member.name())),
+        () = interrupted => Err("the cluster was not at rest in the time that is left after Ctrl-C".to_owned()),
+    }
 }
 
 /// Waits until etcd itself has given up every write that was never answered. Without any, there is nothing to wait for.

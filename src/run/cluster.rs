@@ -7,7 +7,7 @@ use ticketcd_judge::history::run_info::MemberInfo;
 use ticketcd_judge::model::MemberIndex;
 
 use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
-use crate::cluster::{LocalCluster, LocalOptions};
+use crate::cluster::{LocalCluster, LocalOptions, Scratch};
 use crate::etcd::collector::Collectors;
 use crate::etcd::sampler::Sampler;
 use crate::etcd::{Client, Security};
@@ -21,14 +21,14 @@ pub(super) struct Running {
     pub(super) sampler: Sampler,
     pub(super) collectors: Collectors,
     /// Holds the members' data, outside of the run directory because socket paths must be short; removed at the end.
-    scratch: tempfile::TempDir,
+    scratch: Scratch,
 }
 
 /// Starts the cluster, waits until it is healthy, begins to watch it, and writes `run.json`.
 pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble> {
     let setup = stage.setup;
     let settings = &setup.scenario.cluster;
-    let scratch = tempfile::Builder::new().prefix("ticketcd-").tempdir()?;
+    let scratch = Scratch::create(&setup.leash)?;
     let options = LocalOptions {
         etcd: setup.etcd.path.clone(),
         members: settings.members,
@@ -48,10 +48,13 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
     }
     let sampler = Sampler::start(direct.clone(), stage.sink.clone());
     let never_healthy = |error: String| Trouble(format!("the cluster never became healthy: {error}"));
-    // A member that ends at once, over a flag it does not know perhaps, is not worth a minute of waiting.
-    cluster.await_healthy(HEALTH_TIMEOUT).await.map_err(|error| never_healthy(error.to_string()))?;
+    let healthy = async {
+        // A member that ends at once, over a flag it does not know perhaps, is not worth a minute of waiting.
+        cluster.await_healthy(HEALTH_TIMEOUT).await.map_err(|error| never_healthy(error.to_string()))?;
+        sampler.await_all_healthy(HEALTH_TIMEOUT).await.map_err(|error| never_healthy(error.to_string()))
+    };
     tokio::select! {
-        healthy = sampler.await_all_healthy(HEALTH_TIMEOUT) => healthy.map_err(|error| never_healthy(error.to_string()))?,
+        healthy = healthy => healthy?,
         () = stage.stop.cancelled() => return Err(Trouble("it was interrupted before the cluster was healthy".to_owned())),
     };
     let view = sampler.view();

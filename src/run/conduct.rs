@@ -29,8 +29,8 @@ pub(super) async fn conduct(setup: &Setup) -> Result<(), RunError> {
     let last_unanswered = LastUnanswered::default();
     let readers = readers(setup, &last_unanswered, &stop).map_err(unrecordable)?;
     let (sink, recorder) = Recorder::start(readers).map_err(unrecordable)?;
-    let watching =
-        interrupt::watch(interrupted.clone()).map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
+    let watching = interrupt::watch(interrupted.clone(), "healing faults, stopping the load, judging what there is");
+    let watching = watching.map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
 
     let stage = Stage { setup, sink: sink.clone(), stop: stop.clone(), last_unanswered };
     let record_ended = recorder.ended();

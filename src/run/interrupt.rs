@@ -6,12 +6,12 @@ use tokio_util::sync::CancellationToken;
 /// What a process exits with when it leaves on the second interrupt.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// Cancels the token on the first SIGINT or SIGTERM. On the second the process leaves; its members die with it, because
-/// each is on a leash.
+/// Cancels the token on the first SIGINT or SIGTERM, and says what happens now. On the second the process leaves; members,
+/// if any, die with it, because each is on a leash.
 ///
 /// # Errors
 /// When the signals cannot be watched.
-pub fn watch(token: CancellationToken) -> std::io::Result<tokio::task::AbortHandle> {
+pub fn watch(token: CancellationToken, what_happens_now: &'static str) -> std::io::Result<tokio::task::AbortHandle> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let task = tokio::spawn(async move {
@@ -22,7 +22,7 @@ pub fn watch(token: CancellationToken) -> std::io::Result<tokio::task::AbortHand
             }
         };
         next().await;
-        eprintln!("\nInterrupted: healing faults, stopping the load, judging what there is. Once more to leave at once.");
+        eprintln!("\nInterrupted: {what_happens_now}. Once more to leave at once.");
         token.cancel();
         next().await;
         std::process::exit(EXIT_INTERRUPTED);

@@ -1,0 +1,91 @@
+//! Where members keep their data and sockets: a directory that does not outlive the harness, however that ends.
+//!
+//! A harness that is killed cannot clean up, and its members may be down at that moment. So one more process of ours, the
+//! keeper, waits at a pipe as a leash does, and removes the directory when the pipe closes. In good order it goes the same way.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::leash;
+
+/// How long the keeper tries: members that are being killed may write a moment longer.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause between two tries.
+const REMOVAL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// A directory in the system's temporary directory, where paths are short enough for sockets. It is removed when this is
+/// closed or dropped, or when the process ends.
+#[derive(Debug)]
+pub struct Scratch {
+    path: PathBuf,
+    keeper: Child,
+}
+
+impl Scratch {
+    /// Makes the directory and starts its keeper, which is `program`: this one.
+    ///
+    /// # Errors
+    /// When either cannot be had; then no directory is left.
+    pub fn create(program: &Path) -> io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("ticketcd-").tempdir()?;
+        let mut command = Command::new(program);
+        command.args(["leash", "--scratch"]).arg(directory.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        // Ctrl-C in the terminal is for the harness alone.
+        let keeper = command.process_group(0).current_dir("/").spawn()?;
+        Ok(Self { path: directory.keep(), keeper })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the directory. Nobody may write to it any more.
+    ///
+    /// # Errors
+    /// When it is still there afterwards.
+    pub fn close(mut self) -> io::Result<()> {
+        self.remove()
+    }
+
+    fn remove(&mut self) -> io::Result<()> {
+        drop(self.keeper.stdin.take());
+        self.keeper.wait()?;
+        // Ours to do if somebody has killed the keeper.
+        remove_if_there(&self.path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // Nobody is left to be told.
+        let _ = self.remove();
+    }
+}
+
+/// The keeper: waits until standard input ends, then removes the directory.
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn keep(directory: &Path) -> io::Result<()> {
+    leash::leave_signals_to_the_harness()?;
+    leash::await_end_of_input();
+    let deadline = Instant::now() + REMOVAL_TIMEOUT;
+    loop {
+        match remove_if_there(directory) {
+            Err(_) if Instant::now() < deadline => std::thread::sleep(REMOVAL_INTERVAL),
+            removed => return removed,
+        }
+    }
+}
+
+fn remove_if_there(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
