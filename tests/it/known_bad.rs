@@ -37,5 +37,5 @@ fn convicted_of_divergence(result: &Value) {
     let stories: Vec<&Value> =
         guilty.flat_map(|check| check["anomalies"].as_array().unwrap()).map(|group| &group["first"]["story"]).collect();
     let names_members = |story: &&Value| story.to_string().contains("m1") && story.to_string().contains("m2");
-    assert!(stories.iter().any(|story| names_members(story)), "it says what differs between which members: {stories:#?}");
+    assert!(stories.iter().any(names_members), "it says what differs between which members: {stories:#?}");
 }
