@@ -1,6 +1,6 @@
 //! The one place where all of it meets: a run from beginning to end.
 //!
-//! [`run`] prepares what can fail before anything is started, [`conduct`] starts the cluster and goes through the phases,
+//! [`run`] prepares what can fail before anything is started, `conduct` starts the cluster and goes through the phases,
 //! and what is left in the run directory is judged by the same code that `ticketcd check` uses.
 
 pub mod directory;

@@ -1,5 +1,5 @@
 //! Buying: one file per strategy. What they share is the stock as last seen ([`state`]), the decision what to write
-//! ([`write`]) and what a buyer remembers ([`memory`]).
+//! ([`mod@write`]) and what a buyer remembers ([`mod@memory`]).
 
 pub mod memory;
 pub mod naive;
