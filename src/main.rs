@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ticketcd::cli::Cli;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Thousands of buyers allocate small things on two threads.
 #[global_allocator]
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
         }
     };
+    log_to_standard_error();
     match cli.execute() {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -28,4 +31,10 @@ fn main() -> ExitCode {
             failure.code().into()
         }
     }
+}
+
+/// Warnings and worse, unless `RUST_LOG` asks for more or less.
+fn log_to_standard_error() {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
 }

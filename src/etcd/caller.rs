@@ -58,6 +58,9 @@ impl Caller {
         self.sink.record(Event::Invoke(invoke)).await;
         let outcome = self.clients[self.member.index()].call(&request, self.timeout).await;
         let done = self.sink.now();
+        if matches!(outcome, CallOutcome::Unknown { .. }) {
+            self.sink.note_unanswered(done);
+        }
         self.sink.record(Event::Return(Return { id, done, outcome: outcome.clone() })).await;
         outcome
     }

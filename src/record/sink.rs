@@ -21,13 +21,19 @@ struct Shared {
     workers: AtomicU32,
     subscriptions: AtomicU32,
     waited_nanos: AtomicU64,
+    last_unanswered: AtomicU64,
 }
 
 impl Sink {
     /// A sink in front of a bounded queue; the clock starts now.
     pub(super) fn new(queue: mpsc::Sender<Event>) -> Self {
-        let shared =
-            Shared { began: Instant::now(), workers: AtomicU32::new(0), subscriptions: AtomicU32::new(0), waited_nanos: AtomicU64::new(0) };
+        let shared = Shared {
+            began: Instant::now(),
+            workers: AtomicU32::new(0),
+            subscriptions: AtomicU32::new(0),
+            waited_nanos: AtomicU64::new(0),
+            last_unanswered: AtomicU64::new(0),
+        };
         Self { shared: Arc::new(shared), queue }
     }
 
@@ -63,6 +69,16 @@ impl Sink {
     /// A number for a new watch.
     pub fn next_subscription(&self) -> u32 {
         self.shared.subscriptions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A call was given up without an answer: the drain has to outlast it.
+    pub fn note_unanswered(&self, at: Nanos) {
+        self.shared.last_unanswered.fetch_max(at, Ordering::Relaxed);
+    }
+
+    /// When a call was last given up without an answer; 0 when every call was answered.
+    pub fn last_unanswered(&self) -> Nanos {
+        self.shared.last_unanswered.load(Ordering::Relaxed)
     }
 
     /// How long producers have waited for the recorder so far, all together, in nanoseconds.

@@ -56,7 +56,7 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     for event in reader.by_ref() {
         let event = event?;
         statistics.observe(&event);
-        judge.observe(&event);
+        judge.take(event);
     }
     let mut notes = Vec::new();
     if let Tail::CutOff { bytes } = reader.tail() {

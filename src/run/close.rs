@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ticketcd_judge::history::audit::AuditStage;
 use ticketcd_judge::history::event::Phase;
+use ticketcd_judge::history::request::Range;
+use ticketcd_judge::model::Blob;
 
 use super::cluster::{Running, members};
 use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
@@ -34,7 +36,7 @@ pub(super) async fn close(stage: &Stage<'_>, running: &Running) -> Result<(), Tr
     stage.enter(Phase::Audit).await;
     audit(AuditStage::Healed, &running.direct, &stage.sink).await;
     restart_all(running).await?;
-    if let Err(reason) = worth_waiting(stage, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await {
+    if let Err(reason) = catch_up(stage, running).await {
         tracing::warn!("after all members were restarted, {reason}");
     }
     audit(AuditStage::Restarted, &running.direct, &stage.sink).await;
@@ -59,6 +61,20 @@ async fn settle(stage: &Stage<'_>, running: &Running) -> Result<(), String> {
     worth_waiting(stage, running, delivered).await
 }
 
+/// Waits until every member is healthy and has applied again what is in its log: a linearizable read through it says so
+/// and, unlike a barrier, changes nothing.
+///
+/// # Errors
+/// What did not come about, in words.
+async fn catch_up(stage: &Stage<'_>, running: &Running) -> Result<(), String> {
+    worth_waiting(stage, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await?;
+    let everything = Range { key: Blob::from(&[0][..]), range_end: Blob::from(&[0][..]), count_only: true, ..Range::default() };
+    for client in &running.direct {
+        worth_waiting(stage, running, client.range(&everything, HEALTH_TIMEOUT)).await?;
+    }
+    Ok(())
+}
+
 /// Waits for something that needs every member: not for long after Ctrl-C, and not at all without a member, which nobody
 /// starts again.
 ///
@@ -80,7 +96,7 @@ async fn worth_waiting<T, E: Display>(stage: &Stage<'_>, running: &Running, wait
 
 /// Waits until etcd itself has given up every write that was never answered. Without any, there is nothing to wait for.
 async fn outlast_unanswered(stage: &Stage<'_>) {
-    let last = stage.last_unanswered.get();
+    let last = stage.sink.last_unanswered();
     if last > 0 {
         let election = stage.setup.scenario.cluster.election_timeout.0;
         let over = stage.sink.instant(last) + ETCD_REQUEST_TIMEOUT + 2 * election;

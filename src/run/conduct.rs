@@ -15,7 +15,6 @@ use super::phases::{Stage, Trouble};
 use super::progress::Progress;
 use super::sell::sell;
 use super::setup::{RunError, Setup};
-use super::unanswered::LastUnanswered;
 use crate::record::{Reader, Recorder};
 
 /// Conducts a run. What goes wrong on the way is part of the record: it makes the run invalid.
@@ -26,13 +25,12 @@ pub(super) async fn conduct(setup: &Setup) -> Result<(), RunError> {
     let unrecordable = |error: io::Error| RunError::Invalid(format!("cannot record in {}: {error}", setup.directory.display()));
     let interrupted = CancellationToken::new();
     let stop = interrupted.child_token();
-    let last_unanswered = LastUnanswered::default();
-    let readers = readers(setup, &last_unanswered, &stop).map_err(unrecordable)?;
+    let readers = readers(setup, &stop).map_err(unrecordable)?;
     let (sink, recorder) = Recorder::start(readers).map_err(unrecordable)?;
     let watching = interrupt::watch(interrupted.clone(), "healing faults, stopping the load, judging what there is");
     let watching = watching.map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
 
-    let stage = Stage { setup, sink: sink.clone(), stop: stop.clone(), last_unanswered };
+    let stage = Stage { setup, sink: sink.clone(), stop: stop.clone() };
     let record_ended = recorder.ended();
     let outcome = tokio::select! {
         outcome = go_through(&stage) => outcome,
@@ -61,14 +59,10 @@ async fn go_through(stage: &Stage<'_>) -> Result<(), Trouble> {
 }
 
 /// Everything that reads the events of a run.
-fn readers(setup: &Setup, last_unanswered: &LastUnanswered, stop: &CancellationToken) -> io::Result<Vec<Box<dyn Reader>>> {
+fn readers(setup: &Setup, stop: &CancellationToken) -> io::Result<Vec<Box<dyn Reader>>> {
     let run = RunDir::new(&setup.directory);
-    let mut readers: Vec<Box<dyn Reader>> = vec![
-        Box::new(HistoryFile::create(&run.history())?),
-        Box::new(FaultsFile::create(&run.faults())?),
-        Box::new(last_unanswered.clone()),
-        Box::new(Progress::default()),
-    ];
+    let mut readers: Vec<Box<dyn Reader>> =
+        vec![Box::new(HistoryFile::create(&run.history())?), Box::new(FaultsFile::create(&run.faults())?), Box::new(Progress::default())];
     if setup.fail_fast {
         readers.push(Box::new(FailFast::new(&setup.info(Vec::new()), stop.clone())));
     }

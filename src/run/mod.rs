@@ -16,7 +16,6 @@ mod host;
 mod phases;
 mod sell;
 mod setup;
-mod unanswered;
 
 use std::path::PathBuf;
 

@@ -6,7 +6,6 @@ use ticketcd_judge::history::event::{Event, Phase, PhaseBegan};
 use tokio_util::sync::CancellationToken;
 
 use super::setup::Setup;
-use super::unanswered::LastUnanswered;
 use crate::record::Sink;
 
 /// How long the members get to elect a leader when the cluster is new, and after everything was healed.
@@ -18,7 +17,6 @@ pub(super) struct Stage<'run> {
     pub(super) sink: Sink,
     /// Ends the load early: on Ctrl-C, when a check raises the alarm, or when the record cannot be kept.
     pub(super) stop: CancellationToken,
-    pub(super) last_unanswered: LastUnanswered,
 }
 
 /// The run could not go on as planned, in words.
