@@ -306,19 +306,21 @@ impl TicketStock {
         match erased {
             Some(erased) => {
                 story.push(format!(
-                    "Order {} of user {} (revision {}) and {later} both saw {seen} left: the first bought {}, the second bought {} and wrote {left} left, although {really} were left by then. \
-                     The later write erased the earlier one.",
+                    "Order {} of user {} (revision {}) and {later} both saw {seen} left: the first bought {}, the second bought {} and wrote {left} left. \
+                     By then {really} were left, so it should have written {}: the later write erased the earlier one.",
                     erased.order,
                     erased.user.to_text(),
                     erased.revision,
                     erased.quantity,
                     by.quantity,
+                    really.saturating_sub(by.quantity),
                 ));
                 orders.push(erased.order.clone());
             }
             None => story.push(format!(
-                "The stock was overwritten: {later} bought {} and wrote {left} left, so it had seen {seen}, although {really} were left by then.",
-                by.quantity
+                "The stock was overwritten: {later} bought {} and wrote {left} left, so it had seen {seen}. By then {really} were left, so it should have written {}.",
+                by.quantity,
+                really.saturating_sub(by.quantity)
             )),
         }
         orders.push(by.order.clone());
