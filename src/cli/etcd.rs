@@ -59,14 +59,9 @@ fn table(installed: &[Installed]) -> String {
     for etcd in installed {
         let bad = if etcd.known_bad.is_some() { "known bad" } else { "" };
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{:10} {:9} {:10} {:10} {}", etcd.version, bad, commit(etcd), etcd.go_version, etcd.path.display());
+        let _ = writeln!(text, "{:10} {:9} {:10} {:10} {}", etcd.version, bad, etcd.git_sha, etcd.go_version, etcd.path.display());
     }
     text
-}
-
-/// The commit, when what the binary says is one: builds of Debian say a sentence instead.
-fn commit(etcd: &Installed) -> &str {
-    if etcd.git_sha.chars().all(|letter| letter.is_ascii_hexdigit()) && !etcd.git_sha.is_empty() { &etcd.git_sha } else { "unknown" }
 }
 
 impl From<ReleaseError> for Failure {

@@ -59,7 +59,10 @@ impl EtcdBinary {
 fn parse(said: &str) -> Option<(Version, String, String)> {
     let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
     let version = field("etcd Version:")?.parse().ok()?;
-    Some((version, field("Git SHA:").unwrap_or_default(), field("Go Version:").unwrap_or_default()))
+    // Builds of Debian say a sentence instead.
+    let is_commit = |said: &String| !said.is_empty() && said.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let commit = field("Git SHA:").filter(is_commit).unwrap_or_else(|| "unknown".to_owned());
+    Some((version, commit, field("Go Version:").unwrap_or_default()))
 }
 
 /// SHA-256 of a file, in hexadecimal.
@@ -83,6 +86,8 @@ mod tests {
     fn what_etcd_says_of_itself_is_understood() {
         let said = "etcd Version: 3.5.1\nGit SHA: e8732fb5f\nGo Version: go1.16.3\nGo OS/Arch: linux/amd64\n";
         assert_eq!(parse(said), Some((Version::new(3, 5, 1), "e8732fb5f".to_owned(), "go1.16.3".to_owned())));
+        let debian = "etcd Version: 3.5.30\nGit SHA: Not provided (use ./build instead of go build)\nGo Version: go1.26.4\n";
+        assert_eq!(parse(debian), Some((Version::new(3, 5, 30), "unknown".to_owned(), "go1.26.4".to_owned())));
         assert_eq!(parse("hello"), None);
         assert_eq!(parse("etcd Version: soon\n"), None);
     }
