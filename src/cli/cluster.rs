@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use ticketcd_judge::history::event::{Event, MemberChange};
-use ticketcd_judge::model::MemberIndex;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure};
@@ -100,9 +99,8 @@ async fn keep(options: LocalOptions, sink: Sink, interrupts: &mut Interrupts) ->
 }
 
 fn print_endpoints(cluster: &LocalCluster, directory: &std::path::Path) {
-    let members = (0..=u8::MAX).map(MemberIndex).take(cluster.size());
     let mut urls = Vec::new();
-    for member in members {
+    for member in cluster.members() {
         let (Some(url), Some(pid)) = (cluster.advertised_url(member), cluster.pid(member)) else { continue };
         let log = directory.join(format!("{}.log", member.name()));
         println!("{}  {url}  pid {pid}  log {}", member.name(), log.display());

@@ -121,6 +121,11 @@ impl LocalCluster {
         Ok(Self { members, client_proxies, _peer_proxies: peer_proxies, switchboard, proxy_clients: options.proxy_clients })
     }
 
+    /// The positions of all members, running or not.
+    pub fn members(&self) -> impl Iterator<Item = MemberIndex> + use<> {
+        (0..).map(MemberIndex).take(self.size())
+    }
+
     /// How many members it has, running or not.
     pub fn size(&self) -> usize {
         self.members.len()

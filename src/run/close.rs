@@ -8,7 +8,7 @@ use ticketcd_judge::history::event::Phase;
 use ticketcd_judge::history::request::Range;
 use ticketcd_judge::model::Blob;
 
-use super::cluster::{Running, members};
+use super::cluster::Running;
 use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
 use crate::etcd::audit::audit;
 use crate::etcd::barrier::barrier;
@@ -107,13 +107,13 @@ async fn outlast_unanswered(stage: &Stage<'_>) {
 /// Stops all members, then starts them again on the data they left.
 async fn restart_all(running: &Running) -> Result<(), Trouble> {
     let mut stopping = tokio::task::JoinSet::new();
-    for member in members(&running.cluster) {
+    for member in running.cluster.members() {
         let cluster = running.cluster.clone();
         // A member that is not running has been stopped already.
         stopping.spawn(async move { cluster.terminate(member, TERMINATION_GRACE).await.is_ok() });
     }
     while stopping.join_next().await.is_some() {}
-    for member in members(&running.cluster) {
+    for member in running.cluster.members() {
         running.cluster.start_member(member).await?;
     }
     Ok(())

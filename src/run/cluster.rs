@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::MemberInfo;
-use ticketcd_judge::model::MemberIndex;
 
 use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
 use crate::cluster::{LocalCluster, LocalOptions, Scratch};
 use crate::etcd::collector::Collectors;
 use crate::etcd::sampler::Sampler;
 use crate::etcd::{Client, Security};
-use crate::fault::Plan;
 
 /// A cluster that is up, with everything that watches it.
 pub(super) struct Running {
@@ -36,14 +34,14 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
         log_directory: RunDir::new(&setup.directory).members(),
         leash: setup.leash.clone(),
         // Load that no fault touches on its way goes direct, past the proxies.
-        proxy_clients: Plan::draw(&setup.scenario, setup.seed).touches_clients(),
+        proxy_clients: setup.plan.touches_clients(),
         election_timeout: settings.election_timeout.0,
         heartbeat_interval: settings.heartbeat_interval.0,
         flags: settings.flags.clone(),
     };
     let cluster = Arc::new(LocalCluster::start(options, stage.sink.clone()).await?);
     let mut direct = Vec::new();
-    for member in members(&cluster) {
+    for member in cluster.members() {
         direct.push(Client::connect(&cluster.direct_endpoint(member), &Security::default(), 1).await?);
     }
     let sampler = Sampler::start(direct.clone(), stage.sink.clone());
@@ -59,20 +57,15 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
     };
     let view = sampler.view();
     let mut described = Vec::new();
-    for member in members(&cluster) {
+    for member in cluster.members() {
         let member_id = view.borrow().member(member).and_then(|view| view.current()).map_or(0, |status| status.member_id);
         cluster.links().learn(member_id, member);
-        let log = format!("members/{}.log", member.name());
+        let log = RunDir::member_log_name(member);
         described.push(MemberInfo { name: member.name(), member_id, endpoint: cluster.endpoint(member).to_string(), log: Some(log) });
     }
     setup.write_info(&setup.info(described)).map_err(|error| Trouble(error.to_string()))?;
     let collectors = Collectors::start(&direct, &stage.sink, 1);
     Ok(Running { cluster, direct, sampler, collectors, scratch })
-}
-
-/// The positions of all members.
-pub(super) fn members(cluster: &LocalCluster) -> impl Iterator<Item = MemberIndex> + use<> {
-    (0..u8::try_from(cluster.size()).unwrap_or(u8::MAX)).map(MemberIndex)
 }
 
 impl Running {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ticketcd_judge::history::event::Phase;
 
-use super::cluster::{Running, members};
+use super::cluster::Running;
 use super::phases::{Stage, Trouble};
 use crate::dataset::{self, Dataset, LoadOptions, Target};
 use crate::etcd::{Client, Security};
-use crate::fault::{self, Plan};
+use crate::fault;
 use crate::load::{Load, Market};
 use crate::shop::{Shop, Strategy};
 
@@ -29,7 +29,7 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
     }
 
     let mut clients = Vec::new();
-    for member in members(&running.cluster) {
+    for member in running.cluster.members() {
         clients.push(Client::connect(&running.cluster.endpoint(member), &Security::default(), scenario.load.channels).await?);
     }
     let shop = Shop {
@@ -48,9 +48,9 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
     load.drive(Phase::WarmUp, scenario.load.warm_up.0, base_rate, &stage.stop).await;
     stage.enter(Phase::Steady).await;
     let steady_began = stage.sink.now();
-    let plan = Plan::draw(scenario, setup.seed);
+    let plan = &setup.plan;
     let breaking = async {
-        fault::run(&plan, setup.seed, &running.cluster, running.sampler.view(), &stage.sink, steady_began, stage.stop.clone()).await;
+        fault::run(plan, setup.seed, &running.cluster, running.sampler.view(), &stage.sink, steady_began, stage.stop.clone()).await;
         if !plan.faults.is_empty() && !stage.stop.is_cancelled() {
             stage.enter(Phase::Recovery).await;
         }

@@ -10,6 +10,7 @@ use ticketcd_judge::model::Keyspace;
 
 use super::directory::{self, DirectoryError};
 use super::{RunOptions, host};
+use crate::fault::Plan;
 use crate::release::{EtcdBinary, ReleaseError};
 use crate::scenario::types::Scenario;
 
@@ -35,6 +36,8 @@ pub enum RunError {
 pub(super) struct Setup {
     pub(super) scenario: Scenario,
     pub(super) seed: u64,
+    /// What breaks and when, drawn from the seed.
+    pub(super) plan: Plan,
     pub(super) fail_fast: bool,
     /// The run directory, absolute.
     pub(super) directory: PathBuf,
@@ -65,6 +68,7 @@ impl Setup {
         fs::write(RunDir::new(&directory).scenario(), scenario.to_toml()).map_err(unwritable)?;
         let now = jiff::Timestamp::now();
         let setup = Self {
+            plan: Plan::draw(&scenario, options.seed),
             scenario,
             seed: options.seed,
             fail_fast: options.fail_fast,
