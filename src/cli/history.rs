@@ -54,6 +54,14 @@ enum Kind {
     WorkerClosed,
     Invalid,
     Ended,
+    CancelPlaced,
+    BoardOpened,
+    BoardBatch,
+    BoardClosed,
+    ProgressAsked,
+    StreamProgress,
+    Metrics,
+    Host,
 }
 
 impl From<&Event> for Kind {
@@ -78,6 +86,14 @@ impl From<&Event> for Kind {
             Event::WorkerClosed(_) => Self::WorkerClosed,
             Event::Invalid(_) => Self::Invalid,
             Event::Ended(_) => Self::Ended,
+            Event::CancelPlaced(_) => Self::CancelPlaced,
+            Event::BoardOpened(_) => Self::BoardOpened,
+            Event::BoardBatch(_) => Self::BoardBatch,
+            Event::BoardClosed(_) => Self::BoardClosed,
+            Event::ProgressAsked(_) => Self::ProgressAsked,
+            Event::StreamProgress(_) => Self::StreamProgress,
+            Event::Metrics(_) => Self::Metrics,
+            Event::Host(_) => Self::Host,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use etcd_client::{KvClient, LeaseClient, LeaseGrantOptions, MaintenanceClient, ResponseHeader};
+use etcd_client::{KvClient, LeaseClient, LeaseGrantOptions, LockClient, LockOptions, MaintenanceClient, ResponseHeader};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::MemberStatus;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
@@ -35,6 +35,7 @@ struct Shared {
 struct Lane {
     kv: KvClient,
     lease: LeaseClient,
+    lock: LockClient,
     maintenance: MaintenanceClient,
     cluster: etcd_client::ClusterClient,
 }
@@ -76,6 +77,7 @@ impl Client {
             lanes.push(Lane {
                 kv: client.kv_client().max_decoding_message_size(MESSAGE_BYTES_MAX),
                 lease: client.lease_client(),
+                lock: client.lock_client(),
                 maintenance: client.maintenance_client(),
                 cluster: client.cluster_client(),
             });
@@ -142,6 +144,16 @@ impl Client {
             Request::LeaseRevoke { id } => {
                 let response = lane.lease.clone().revoke(*id).await?;
                 wire::answer(response.header(), AnswerBody::Lease { id: *id, ttl: 0 })
+            }
+            Request::Lock { name, lease } => {
+                let options = Some(LockOptions::new().with_lease(*lease));
+                let response = lane.lock.clone().lock(name.as_bytes(), options).await?;
+                wire::answer(response.header(), AnswerBody::Lock { key: response.key().into() })
+            }
+            Request::Defragment => {
+                lane.maintenance.clone().defragment().await?;
+                // The one answer of etcd without a header.
+                return Ok(Answer { member_id: 0, revision: 0, raft_term: 0, body: AnswerBody::Defragment });
             }
         };
         Ok(answer?)

@@ -101,7 +101,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scenario::types::{Cluster, Dataset, Down, Fault, Load, Pause};
+    use crate::scenario::types::{Down, Fault, Load, Pause};
     use crate::scenario::units::Target;
 
     fn kill(restart_after: Span) -> Inject {
@@ -113,16 +113,7 @@ mod tests {
     }
 
     fn scenario(faults: Vec<Fault>, random_faults: Option<RandomFaults>) -> Scenario {
-        Scenario {
-            name: "test".to_owned(),
-            description: String::new(),
-            expect: None,
-            cluster: Cluster::default(),
-            dataset: Dataset::default(),
-            load: Load { duration: Span::seconds(60), ..Load::default() },
-            faults,
-            random_faults,
-        }
+        Scenario { load: Load { duration: Span::seconds(60), ..Load::default() }, faults, random_faults, ..Scenario::new("test") }
     }
 
     fn random(every_min: u64, every_max: u64, overlap: bool) -> RandomFaults {

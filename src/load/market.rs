@@ -116,19 +116,10 @@ fn draw<'list>(list: &'list [String], random: &mut ChaCha8Rng) -> Option<&'list 
 mod tests {
     use super::*;
     use crate::scenario::streams::stream;
-    use crate::scenario::types::{Dataset, Load};
+    use crate::scenario::types::Load;
 
     fn market(quantity_max: u32, types_max: u32) -> Market {
-        let scenario = Scenario {
-            name: "test".to_owned(),
-            description: String::new(),
-            expect: None,
-            cluster: Default::default(),
-            dataset: Dataset::default(),
-            load: Load { quantity_max, types_max, ..Load::default() },
-            faults: Vec::new(),
-            random_faults: None,
-        };
+        let scenario = Scenario { load: Load { quantity_max, types_max, ..Load::default() }, ..Scenario::new("test") };
         let kinds = ["pink", "yellow", "green"].map(str::to_owned).to_vec();
         let offers = (0..20).map(|number| Offer { event: format!("e{number}"), kinds: kinds.clone() }).collect();
         Market::new(&scenario, offers, vec!["ann".to_owned(), "bob".to_owned()])

@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn operations_come_by_their_weight() {
-        let mix = Mix::new(&types::Mix { purchase: 80, search: 15, orders: 4, revenue: 1, range_guard: 0 });
+        let mix = Mix::new(&types::Mix { purchase: 80, search: 15, orders: 4, revenue: 1, range_guard: 0, ..types::Mix::default() });
         let mut random = stream(1, "mix", 0);
         let draws: Vec<_> = (0..10_000).map(|_| mix.draw(&mut random)).collect();
         let count = |wanted| draws.iter().filter(|drawn| **drawn == wanted).count() as i64;
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn without_weights_everything_is_a_purchase() {
-        let none = types::Mix { purchase: 0, search: 0, orders: 0, revenue: 0, range_guard: 0 };
+        let none = types::Mix { purchase: 0, search: 0, orders: 0, revenue: 0, range_guard: 0, ..types::Mix::default() };
         assert_eq!(Mix::new(&none).draw(&mut stream(1, "mix", 0)), Operation::Purchase);
     }
 }

@@ -88,7 +88,6 @@ impl Setup {
 
     /// The content of `run.json`, for a cluster of these members.
     pub(super) fn info(&self, members: Vec<MemberInfo>) -> RunInfo {
-        let strategy = serde_json::to_value(self.scenario.load.strategy).ok().and_then(|name| name.as_str().map(str::to_owned));
         RunInfo {
             format_version: FORMAT_VERSION,
             scenario: self.scenario.name.clone(),
@@ -96,7 +95,7 @@ impl Setup {
             seed: self.seed,
             run_tag: self.run_tag.clone(),
             prefix: self.keys.prefix().to_owned(),
-            strategy: strategy.unwrap_or_default(),
+            strategy: self.scenario.load.strategy.name().to_owned(),
             layout: StockLayout::Plain,
             started: self.started.clone(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),

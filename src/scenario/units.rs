@@ -107,6 +107,41 @@ impl fmt::Display for Rate {
     }
 }
 
+/// What an objective's figure is held against: a time, a share, or a number. Written `"250ms"`, `"5%"` or `1000`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// A time.
+    Time(Span),
+    /// A share; 1.0 is all of it.
+    Share(f64),
+    /// A number.
+    Number(f64),
+}
+
+impl FromStr for Bound {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is neither a time (\"250ms\"), a share (\"5%\") nor a number (1000)");
+        let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        match text.strip_suffix('%') {
+            Some(share) => number(share).map(|number| Self::Share(number / 100.0)).ok_or_else(wrong),
+            None => number(text).map(Self::Number).or_else(|| text.parse().ok().map(Self::Time)).ok_or_else(wrong),
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(span) => write!(formatter, "{span}"),
+            // Rounded, for 0.07 × 100 is not 7 in binary fractions.
+            Self::Share(share) => write!(formatter, "{}%", (share * 1e9).round() / 1e7),
+            Self::Number(number) => write!(formatter, "{number}"),
+        }
+    }
+}
+
 /// Which members something is aimed at. Roles are resolved when it happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -228,6 +263,10 @@ written_as_text!(Rate, "Rate", "a rate such as 500 (a second) or \"60%\" (of the
     "type": ["number", "string"],
     "description": "Operations a second, or a share of the calibrated rate: 500, \"60%\".",
     "minimum": 0
+});
+written_as_text!(Bound, "Bound", "a time such as \"250ms\", a share such as \"5%\", or a number", deserialize_any, {
+    "type": ["number", "string"],
+    "description": "A time, a share or a number: \"250ms\", \"5%\", 1000."
 });
 written_as_text!(Target, "Target", "a target such as \"leader\" or \"m1\"", deserialize_str, {
     "type": "string",

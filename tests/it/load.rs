@@ -146,16 +146,7 @@ impl Fixture {
 }
 
 fn scenario(load: types::Load) -> Scenario {
-    Scenario {
-        name: "test".to_owned(),
-        description: String::new(),
-        expect: None,
-        cluster: types::Cluster::default(),
-        dataset: types::Dataset::default(),
-        load,
-        faults: Vec::new(),
-        random_faults: None,
-    }
+    Scenario { load, ..Scenario::new("test") }
 }
 
 fn sold_out(recorded: &Recorded) -> bool {
@@ -206,7 +197,7 @@ async fn what_is_offered_is_started_or_shed_and_sampled() {
     let load = types::Load {
         buyers: 8,
         arrivals: Arrivals::Poisson(Constant { rate: Rate::PerSecond(300.0) }),
-        mix: Mix { purchase: 4, search: 2, orders: 1, revenue: 1, range_guard: 1 },
+        mix: Mix { purchase: 4, search: 2, orders: 1, revenue: 1, range_guard: 1, ..Mix::default() },
         ..types::Load::default()
     };
     let (recorded, counts) = fixture.drive(load, Duration::from_millis(1500), |_| true).await;

@@ -1,7 +1,7 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{Arrivals, Dataset, Load, Mix, Spike};
+use super::super::types::{Arrivals, Dataset, Load, Mix, Spike, StrategyName};
 use super::super::units::Rate;
 use super::{Checked, Problem, between, span, span_or_none};
 
@@ -21,6 +21,9 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     between("load.attempts", load.attempts, 1, limits::ATTEMPTS_MAX)?;
     span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
     span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
+    if !matches!(load.strategy, StrategyName::Naive | StrategyName::Optimistic) {
+        return Err(Problem::new("load.strategy", format!("{} is not built yet", load.strategy.name())));
+    }
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
 }
 

@@ -30,9 +30,10 @@ pub enum Strategy {
 impl Strategy {
     /// The strategy a scenario asks for, with its settings.
     pub fn new(load: &Load) -> Self {
-        match load.strategy {
-            StrategyName::Optimistic => Self::Optimistic(Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
+        match &load.strategy {
             StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
+            // Validation refuses those that are not built yet.
+            _ => Self::Optimistic(Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
         }
     }
 

@@ -59,7 +59,7 @@ fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOut
         puts.push((put(shop.keys.ticket(&order.event, kind), json(&ticket.value)?), ticket.mod_revision));
     }
     puts.push((put(shop.keys.event(&order.event), json(&event.value)?), event.mod_revision));
-    let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines };
+    let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
     after.purchases.value =
         append(stock.purchases.value.as_bytes(), &json(&element)?).ok_or_else(|| rejected("the purchase key holds no array"))?;
     puts.push((put(shop.keys.purchase(&order.user, &order.event), after.purchases.value.clone()), stock.purchases.mod_revision));

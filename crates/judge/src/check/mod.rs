@@ -21,7 +21,7 @@ use std::path::Path;
 use crate::history::call::{Invoke, Return};
 use crate::history::event::{Event, WatchEvent};
 use crate::history::run_info::RunInfo;
-use crate::model::records::{EventRecord, Purchase, Ticket};
+use crate::model::records::{EventRecord, HoldRecord, Purchase, Ticket};
 use crate::model::{Blob, Keyspace, MemberIndex, Nanos, Revision};
 use verdict::Finding;
 
@@ -102,6 +102,50 @@ pub enum ShopChange {
         added: Vec<Purchase>,
         /// Elements that are there no more.
         removed: Vec<Purchase>,
+    },
+    /// A reservation.
+    Hold {
+        /// The event's id.
+        event: Blob,
+        /// The order's id.
+        order: Blob,
+        /// As it was.
+        before: Option<HoldRecord>,
+        /// As it is.
+        after: Option<HoldRecord>,
+    },
+    /// The key that carries the lease of a reservation.
+    HoldAlive {
+        /// The event's id.
+        event: Blob,
+        /// The order's id.
+        order: Blob,
+        /// Whether it is there now.
+        alive: bool,
+        /// The lease it is attached to; 0 when it is gone.
+        lease: i64,
+    },
+    /// A part of a ticket's stock.
+    Shard {
+        /// The event's id.
+        event: Blob,
+        /// The type.
+        kind: Blob,
+        /// Which part.
+        number: u32,
+        /// What it held; none when it did not exist.
+        before: Option<i64>,
+        /// What it holds; none when it was removed.
+        after: Option<i64>,
+    },
+    /// A key of a lock.
+    Lock {
+        /// The lock's name and the lease, as etcd writes them: `{event}/{lease}`.
+        name: Blob,
+        /// Whether it is there now.
+        held: bool,
+        /// The lease it is attached to; 0 when it is gone.
+        lease: i64,
     },
     /// A key of the shop whose value cannot be read.
     Malformed {

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::ShopChange;
 use crate::history::event::WatchEvent;
-use crate::model::records::{EventRecord, Purchase, Ticket, parse_purchases};
+use crate::model::records::{EventRecord, HoldRecord, Purchase, Shard, Ticket, parse_purchases};
 use crate::model::{Blob, Keyspace, ShopKey};
 
 /// The last readable value of every ticket, event and purchase key.
@@ -12,6 +12,8 @@ use crate::model::{Blob, Keyspace, ShopKey};
 pub(super) struct ShopReplay {
     keys: Keyspace,
     tickets: FxHashMap<Blob, Ticket>,
+    holds: FxHashMap<Blob, HoldRecord>,
+    shards: FxHashMap<Blob, Shard>,
     events: FxHashMap<Blob, EventRecord>,
     /// Kept as written: there is one for every buyer of every event.
     purchases: FxHashMap<Blob, Blob>,
@@ -19,7 +21,14 @@ pub(super) struct ShopReplay {
 
 impl ShopReplay {
     pub(super) fn new(keys: Keyspace) -> Self {
-        Self { keys, tickets: FxHashMap::default(), events: FxHashMap::default(), purchases: FxHashMap::default() }
+        Self {
+            keys,
+            tickets: FxHashMap::default(),
+            holds: FxHashMap::default(),
+            shards: FxHashMap::default(),
+            events: FxHashMap::default(),
+            purchases: FxHashMap::default(),
+        }
     }
 
     /// Applies the events of a revision: what they change, one change an event.
@@ -44,6 +53,25 @@ impl ShopReplay {
                 Some(ShopKey::Purchase { user, event }) => self
                     .replace_purchases(key, value)
                     .map(|(added, removed)| ShopChange::Purchases { user: user.into(), event: event.into(), added, removed }),
+                Some(ShopKey::Hold { event, order }) => replace(&mut self.holds, key, value).map(|(before, after)| ShopChange::Hold {
+                    event: event.into(),
+                    order: order.into(),
+                    before,
+                    after,
+                }),
+                Some(ShopKey::HoldAlive { event, order }) => {
+                    Ok(ShopChange::HoldAlive { event: event.into(), order: order.into(), alive: !change.deleted, lease: change.kv.lease })
+                }
+                Some(ShopKey::Shard { event, kind, number }) => {
+                    replace(&mut self.shards, key, value).map(|(before, after): (Option<Shard>, _)| ShopChange::Shard {
+                        event: event.into(),
+                        kind: kind.into(),
+                        number,
+                        before: before.map(|shard| shard.current_quantity),
+                        after: after.map(|shard| shard.current_quantity),
+                    })
+                }
+                Some(ShopKey::Lock(name)) => Ok(ShopChange::Lock { name: name.into(), held: !change.deleted, lease: change.kv.lease }),
                 _ => Ok(ShopChange::Other),
             };
         applied.unwrap_or_else(|error| ShopChange::Malformed { key: key.clone(), error: error.to_string() })

@@ -84,8 +84,16 @@ pub enum Purpose {
     Seed,
     /// The write through each member that ends the drain.
     Barrier,
-    /// Compaction and the like.
+    /// Compaction.
     Housekeeping,
+    /// Looking at a stock board: a watch.
+    Board,
+    /// Defragmentation.
+    Defragment,
+    /// Giving back what an expired hold had reserved.
+    Release,
+    /// Moving stock to where a strategy keeps it, and back when the sale is over.
+    Settle,
 }
 
 /// A buyer's wish, recorded before the first request is sent for it.
@@ -105,6 +113,26 @@ pub struct OrderPlaced {
     pub sent: Nanos,
 }
 
+/// A buyer's wish to give back what an earlier order bought. A cancellation is an order of its own, with its own id and
+/// its own entry in the purchases; it ends with an [`OrderClosed`] like any other, `Sold` meaning that it was carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelPlaced {
+    /// The cancellation's own key.
+    pub order: OrderKey,
+    /// The order it cancels.
+    pub cancels: OrderKey,
+    /// The user it is for.
+    pub user: Blob,
+    /// The event.
+    pub event: Blob,
+    /// What the cancelled order bought, each type once, with the quantities negated: what its entry says.
+    pub items: Vec<(Blob, i64)>,
+    /// When it was meant to start.
+    pub due: Nanos,
+    /// When it started.
+    pub sent: Nanos,
+}
+
 /// What became of an order, as its buyer was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderClosed {
@@ -114,7 +142,7 @@ pub struct OrderClosed {
     pub done: Nanos,
     /// The outcome.
     pub outcome: OrderOutcome,
-    /// What was paid: the receipt. Zero unless sold.
+    /// What was paid: the receipt. Zero unless sold; negative for a cancellation, whose buyer is paid back.
     pub paid: Cents,
     /// Transactions sent for it.
     pub attempts: u32,

@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::{AuditClosed, AuditPage};
-use super::call::{Invoke, OrderClosed, OrderPlaced, QueryClosed, Return};
+use super::board::{BoardBatch, BoardClosed, BoardOpened, ProgressAsked, StreamProgress};
+use super::call::{CancelPlaced, Invoke, OrderClosed, OrderPlaced, QueryClosed, Return};
+use super::metrics::{HostSample, MetricsSample};
 use super::request::KeyValue;
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
 
@@ -52,6 +54,22 @@ pub enum Event {
     Invalid(Invalid),
     /// The last event of a run that ended by itself or by Ctrl-C.
     Ended(Ended),
+    /// A buyer asked to cancel an order.
+    CancelPlaced(CancelPlaced),
+    /// A stock board was opened.
+    BoardOpened(BoardOpened),
+    /// A stock board was told something.
+    BoardBatch(BoardBatch),
+    /// A stock board was closed.
+    BoardClosed(BoardClosed),
+    /// Progress was asked for on a stream of boards.
+    ProgressAsked(ProgressAsked),
+    /// A stream of boards was told how far it is.
+    StreamProgress(StreamProgress),
+    /// A member's own metrics.
+    Metrics(MetricsSample),
+    /// How busy this machine and we ourselves are.
+    Host(HostSample),
 }
 
 /// A phase of the run.

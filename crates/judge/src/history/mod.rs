@@ -1,10 +1,12 @@
 //! What was recorded: one stream of events, the files it is kept in, and the log of revisions it adds up to.
 
 pub mod audit;
+pub mod board;
 pub mod call;
 pub mod event;
 pub mod fault_lines;
 mod frame;
+pub mod metrics;
 pub mod reader;
 pub mod request;
 pub mod revision_log;

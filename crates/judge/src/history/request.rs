@@ -34,6 +34,16 @@ pub enum Request {
         /// The lease.
         id: i64,
     },
+    /// etcd's own lock: it waits until it holds the lock and answers with the key that says so, `name/lease`. The key goes
+    /// away with the lease, or by a plain deletion.
+    Lock {
+        /// The name of the lock.
+        name: Blob,
+        /// The lease that holds it.
+        lease: i64,
+    },
+    /// A defragmentation of the member's own database file.
+    Defragment,
 }
 
 /// A read of the keys in `[key, range_end)`; an empty `range_end` names the one key.
@@ -196,6 +206,13 @@ pub enum AnswerBody {
         /// Seconds; 0 or less from a keep-alive says that the lease is gone.
         ttl: i64,
     },
+    /// To a lock: the key that holds it.
+    Lock {
+        /// `name/lease`, the lease in hexadecimal.
+        key: Blob,
+    },
+    /// To a defragmentation.
+    Defragment,
 }
 
 /// The answer to one operation of a transaction, with its own header revision: a read before a put in the same
@@ -237,9 +254,9 @@ impl Request {
     /// Whether the request can write to the key space.
     pub fn may_write(&self) -> bool {
         match self {
-            Self::Put(_) | Self::Delete(_) | Self::LeaseRevoke { .. } => true,
+            Self::Put(_) | Self::Delete(_) | Self::LeaseRevoke { .. } | Self::Lock { .. } => true,
             Self::Txn(txn) => txn.success.iter().chain(&txn.failure).any(|operation| !matches!(operation, TxnOp::Range(_))),
-            Self::Range(_) | Self::Compact(_) | Self::LeaseGrant { .. } | Self::LeaseKeepAlive { .. } => false,
+            Self::Range(_) | Self::Compact(_) | Self::LeaseGrant { .. } | Self::LeaseKeepAlive { .. } | Self::Defragment => false,
         }
     }
 
@@ -253,7 +270,12 @@ impl Request {
                 let serializable = |operation: &TxnOp| matches!(operation, TxnOp::Range(range) if range.serializable);
                 !txn.success.iter().chain(&txn.failure).all(serializable)
             }
-            Self::Compact(_) | Self::LeaseGrant { .. } | Self::LeaseKeepAlive { .. } | Self::LeaseRevoke { .. } => false,
+            Self::Compact(_)
+            | Self::LeaseGrant { .. }
+            | Self::LeaseKeepAlive { .. }
+            | Self::LeaseRevoke { .. }
+            | Self::Lock { .. }
+            | Self::Defragment => false,
         }
     }
 }
@@ -269,7 +291,10 @@ impl Answer {
                 TxnAnswerBody::Delete { deleted } => deleted > 0,
                 TxnAnswerBody::Range(_) => false,
             }),
-            AnswerBody::Range(_) | AnswerBody::Compact | AnswerBody::Lease { .. } => false,
+            // A lock writes its key, but answers with the revision at which it came to hold it.
+            AnswerBody::Range(_) | AnswerBody::Compact | AnswerBody::Lease { .. } | AnswerBody::Lock { .. } | AnswerBody::Defragment => {
+                false
+            }
         }
     }
 }

@@ -37,12 +37,31 @@ pub enum ShopKey<'key> {
     SearchLocation(&'key str),
     /// `search:text:{word}`
     SearchText(&'key str),
-    /// `hold:…`, a reservation that is not paid yet
-    Hold(&'key str),
+    /// `hold:record:{event}:{order id}`, a reservation that is not paid yet
+    Hold {
+        /// The event's id.
+        event: &'key str,
+        /// The order's id.
+        order: &'key str,
+    },
+    /// `hold:alive:{event}:{order id}`: it carries the lease of a reservation and goes away with it
+    HoldAlive {
+        /// The event's id.
+        event: &'key str,
+        /// The order's id.
+        order: &'key str,
+    },
     /// `lock:…`
     Lock(&'key str),
-    /// `shard:…`, a part of a hot ticket's stock
-    Shard(&'key str),
+    /// `shard:{event}:{type}:{number}`, a part of a hot ticket's stock
+    Shard {
+        /// The event's id.
+        event: &'key str,
+        /// The type: a colour.
+        kind: &'key str,
+        /// Which part, from 0.
+        number: u32,
+    },
     /// `meta:…`, what the tool itself keeps there
     Meta(&'key str),
     /// Under the prefix, but none of ours
@@ -105,6 +124,39 @@ impl Keyspace {
         format!("{}search:text:{word}", self.prefix).into()
     }
 
+    /// `hold:record:{event}:{order id}`: what is reserved
+    pub fn hold(&self, event: impl Display, order: impl Display) -> Blob {
+        format!("{}hold:record:{event}:{order}", self.prefix).into()
+    }
+
+    /// `hold:record:{event}:`, the prefix of all reservations of an event; of all events without one
+    pub fn holds_of(&self, event: Option<&str>) -> Blob {
+        match event {
+            Some(event) => format!("{}hold:record:{event}:", self.prefix).into(),
+            None => format!("{}hold:record:", self.prefix).into(),
+        }
+    }
+
+    /// `hold:alive:{event}:{order id}`: the key that carries the lease of a reservation
+    pub fn hold_alive(&self, event: impl Display, order: impl Display) -> Blob {
+        format!("{}hold:alive:{event}:{order}", self.prefix).into()
+    }
+
+    /// `lock:{event}`, the name of an event's lock: etcd appends `/` and the lease
+    pub fn lock(&self, event: impl Display) -> Blob {
+        format!("{}lock:{event}", self.prefix).into()
+    }
+
+    /// `shard:{event}:{type}:{number}`
+    pub fn shard(&self, event: impl Display, kind: impl Display, number: u32) -> Blob {
+        format!("{}shard:{event}:{kind}:{number:03}", self.prefix).into()
+    }
+
+    /// `shard:{event}:`, the prefix of all shards of an event
+    pub fn shards_of(&self, event: impl Display) -> Blob {
+        format!("{}shard:{event}:", self.prefix).into()
+    }
+
     /// `meta:{name}`, what the tool itself keeps beside the shop
     pub fn meta(&self, name: impl Display) -> Blob {
         format!("{}meta:{name}", self.prefix).into()
@@ -138,13 +190,24 @@ impl Keyspace {
                 Some(("text", word)) => ShopKey::SearchText(word),
                 _ => ShopKey::Other(rest),
             },
-            "hold" => ShopKey::Hold(name),
+            "hold" => match name.split_once(':').map(|(family, rest)| (family, rest.rsplit_once(':'))) {
+                Some(("record", Some((event, order)))) => ShopKey::Hold { event, order },
+                Some(("alive", Some((event, order)))) => ShopKey::HoldAlive { event, order },
+                _ => ShopKey::Other(rest),
+            },
             "lock" => ShopKey::Lock(name),
-            "shard" => ShopKey::Shard(name),
+            "shard" => shard(name).unwrap_or(ShopKey::Other(rest)),
             "meta" => ShopKey::Meta(name),
             _ => ShopKey::Other(rest),
         })
     }
+}
+
+/// `{event}:{type}:{number}`
+fn shard(name: &str) -> Option<ShopKey<'_>> {
+    let (ticket, number) = name.rsplit_once(':')?;
+    let (event, kind) = ticket.rsplit_once(':')?;
+    Some(ShopKey::Shard { event, kind, number: number.parse().ok()? })
 }
 
 /// The end of the range of all keys that begin with `prefix`, as etcd counts ranges: the first key behind them, or the
@@ -172,6 +235,11 @@ mod tests {
         let odd = keys.purchase("a:b", "e-1");
         assert_eq!(keys.parse(odd.as_bytes()), Some(ShopKey::Purchase { user: "a:b", event: "e-1" }));
         assert_eq!(keys.parse(b"event:1"), None);
+        assert_eq!(keys.parse(keys.hold("e-1", "r1-2-3").as_bytes()), Some(ShopKey::Hold { event: "e-1", order: "r1-2-3" }));
+        assert_eq!(keys.parse(keys.hold_alive("e-1", "r1-2-3").as_bytes()), Some(ShopKey::HoldAlive { event: "e-1", order: "r1-2-3" }));
+        assert_eq!(keys.parse(keys.shard("e-1", "pink", 7).as_bytes()), Some(ShopKey::Shard { event: "e-1", kind: "pink", number: 7 }));
+        assert_eq!(keys.parse(b"shop/shard:e-1"), Some(ShopKey::Other("shard:e-1")));
+        assert_eq!(keys.parse(b"shop/lock:e-1/6b5c"), Some(ShopKey::Lock("e-1/6b5c")));
         assert_eq!(keys.parse(keys.search_text("rock:n").as_bytes()), Some(ShopKey::SearchText("rock:n")));
     }
 

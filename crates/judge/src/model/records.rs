@@ -59,8 +59,30 @@ pub struct Purchase {
     pub id: Option<String>,
     /// When it was bought, `DD-MM-YYYY HH:MM`.
     pub date: String,
-    /// What was bought.
+    /// What was bought. In the entry of a cancellation the quantities are negative, so that a sum over the array is always
+    /// what the user has.
     pub tickets: Vec<PurchasedTicket>,
+    /// In the entry of a cancellation, the id of the order that it cancels. Nothing is ever removed from the array.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancels: Option<String>,
+}
+
+/// The value of `hold:record:{event}:{order id}`: tickets that are reserved, neither left nor sold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRecord {
+    /// The user they are reserved for.
+    pub user: String,
+    /// What is reserved, at which price.
+    pub tickets: Vec<PurchasedTicket>,
+}
+
+/// The value of `shard:{event}:{type}:{number}`: a part of a ticket's stock. The ticket's own `current_quantity` does not
+/// count it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// How many are left in this part.
+    #[serde(deserialize_with = "quantity")]
+    pub current_quantity: i64,
 }
 
 /// One line of a [`Purchase`].

@@ -498,6 +498,7 @@ impl Basket {
             id: Some(format!("{run_tag}-{}-{}", self.order.buyer, self.order.sequence)),
             date: "01-05-2026 20:00".to_owned(),
             tickets: self.items.iter().map(ticket).collect(),
+            cancels: None,
         });
         puts.push((key, json(&purchases)));
         puts

@@ -139,7 +139,11 @@ impl StockBook {
                     stock.note_sales(revision.revision, user, added);
                 }
                 ShopChange::Malformed { .. } => self.malformed += 1,
-                ShopChange::Other => {}
+                ShopChange::Hold { .. }
+                | ShopChange::HoldAlive { .. }
+                | ShopChange::Shard { .. }
+                | ShopChange::Lock { .. }
+                | ShopChange::Other => {}
             }
         }
         for touched in &self.touched {

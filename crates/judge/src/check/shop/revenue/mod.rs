@@ -194,7 +194,7 @@ impl Revenue {
                         self.record(event, purchase, -1);
                     }
                 }
-                ShopChange::Malformed { .. } | ShopChange::Other => {}
+                _ => {}
             }
         }
     }
