@@ -24,13 +24,17 @@ pub(super) struct Desk {
 /// is too large even alone is for etcd to refuse.
 pub(super) fn fitting<'order>(orders: impl Iterator<Item = &'order Order>, operations: usize) -> usize {
     let (mut users, mut kinds) = (FxHashSet::default(), FxHashSet::default());
-    let fits = |order: &&Order| {
+    let mut count = 0;
+    for order in orders {
         users.insert(order.user.as_str());
         kinds.extend(order.items.iter().map(|(kind, _)| kind.as_str()));
         // A key for each user and each ticket, and the event. A failed batch reads as many or fewer.
-        users.len() + kinds.len().max(1) < operations
-    };
-    orders.take_while(fits).count().max(1)
+        if users.len() + kinds.len().max(1) >= operations {
+            break;
+        }
+        count += 1;
+    }
+    count.max(1)
 }
 
 /// A batch that has been worked out but not sent.
