@@ -28,6 +28,11 @@ impl Caller {
         Self { clients, member, timeout, sink, worker, sequence: 0 }
     }
 
+    /// Another worker, with the same clients.
+    pub fn colleague(&self) -> Self {
+        Self::new(self.clients.clone(), self.member, self.timeout, self.sink.clone())
+    }
+
     /// The worker's number.
     pub fn worker(&self) -> u32 {
         self.worker

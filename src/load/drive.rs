@@ -81,6 +81,7 @@ impl Load {
         for buyer in self.buyers {
             buyer.close().await;
         }
+        self.common.shop.close().await;
     }
 
     /// Where the load is recorded.

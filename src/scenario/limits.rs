@@ -29,6 +29,10 @@ pub const ZIPF_MAX: f64 = 10.0;
 pub const QUANTITY_MAX: u32 = 100;
 /// Most transactions for one order.
 pub const ATTEMPTS_MAX: u32 = 1_000;
+/// Fewest operations in a transaction of a batch: below, nothing would be batched.
+pub const TXN_OPERATIONS_MIN: u32 = 8;
+/// Most operations in a transaction of a batch: etcd's own limit is 128, and can be raised.
+pub const TXN_OPERATIONS_MAX: u32 = 10_000;
 /// Most connections to one member.
 pub const CHANNELS_MAX: u8 = 64;
 /// Largest weight in a mix.

@@ -33,6 +33,15 @@ impl Shop {
         match &self.strategy {
             Strategy::Optimistic(optimistic) => optimistic.buy(self, caller, memory, order).await,
             Strategy::Naive(naive) => naive.buy(self, caller, order).await,
+            Strategy::Batched(batched) => batched.buy(self, caller, order).await,
+        }
+    }
+
+    /// Ends what a strategy runs beside its buyers, once no buyer is left.
+    pub async fn close(&self) {
+        match &self.strategy {
+            Strategy::Batched(batched) => batched.close().await,
+            Strategy::Optimistic(_) | Strategy::Naive(_) => {}
         }
     }
 

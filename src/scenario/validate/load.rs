@@ -21,8 +21,14 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     between("load.attempts", load.attempts, 1, limits::ATTEMPTS_MAX)?;
     span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
     span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
-    if !matches!(load.strategy, StrategyName::Naive | StrategyName::Optimistic) {
+    if !matches!(load.strategy, StrategyName::Naive | StrategyName::Optimistic | StrategyName::Batched) {
         return Err(Problem::new("load.strategy", format!("{} is not built yet", load.strategy.name())));
+    }
+    between("load.max_txn_ops", load.max_txn_ops, limits::TXN_OPERATIONS_MIN, limits::TXN_OPERATIONS_MAX)?;
+    let needed = load.types_max + 2;
+    if load.strategy == StrategyName::Batched && load.max_txn_ops < needed {
+        let message = format!("an order of {} ticket types needs {needed} operations: each ticket, the event, the purchases", load.types_max);
+        return Err(Problem::new("load.max_txn_ops", message));
     }
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
 }

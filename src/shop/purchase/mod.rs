@@ -1,6 +1,7 @@
 //! Buying: one file per strategy. What they share is the stock as last seen ([`state`]), the decision what to write
 //! ([`mod@write`]) and what a buyer remembers ([`mod@memory`]).
 
+pub mod batched;
 pub mod memory;
 pub mod naive;
 pub mod optimistic;
@@ -9,6 +10,7 @@ pub mod state;
 mod tests;
 pub mod write;
 
+pub use batched::Batched;
 pub use memory::BuyerMemory;
 pub use naive::Naive;
 pub use optimistic::Optimistic;
@@ -25,6 +27,8 @@ pub enum Strategy {
     Optimistic(Optimistic),
     /// Get, check, put: oversells under concurrency.
     Naive(Naive),
+    /// Concurrent orders for an event in one guarded transaction: safe.
+    Batched(Batched),
 }
 
 impl Strategy {
@@ -32,6 +36,9 @@ impl Strategy {
     pub fn new(load: &Load) -> Self {
         match &load.strategy {
             StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
+            StrategyName::Batched => {
+                Self::Batched(Batched::new(load.attempts.max(1), usize::try_from(load.max_txn_ops).unwrap_or(usize::MAX)))
+            }
             // Validation refuses those that are not built yet.
             _ => Self::Optimistic(Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
         }
@@ -42,6 +49,7 @@ impl Strategy {
         match self {
             Self::Optimistic(_) => "optimistic",
             Self::Naive(_) => "naive",
+            Self::Batched(_) => "batched",
         }
     }
 }

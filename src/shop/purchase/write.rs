@@ -61,7 +61,7 @@ fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOut
     puts.push((put(shop.keys.event(&order.event), json(&event.value)?), event.mod_revision));
     let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
     after.purchases.value =
-        append(stock.purchases.value.as_bytes(), &json(&element)?).ok_or_else(|| rejected("the purchase key holds no array"))?;
+        append(stock.purchases.value.as_bytes(), json(&element)?.as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
     puts.push((put(shop.keys.purchase(&order.user, &order.event), after.purchases.value.clone()), stock.purchases.mod_revision));
     let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
     Ok(Write { puts, paid, after, kinds: order.items.iter().map(|(kind, _)| kind.clone()).collect() })
@@ -71,13 +71,7 @@ impl Write {
     /// A guard for every key that is written: its last write is still the one its new value was computed from. A
     /// quantity would not do, for it may have gone away and come back.
     pub fn guards(&self) -> Vec<Guard> {
-        let guard = |(put, revision): &(Put, Revision)| Guard {
-            key: put.key.clone(),
-            range_end: Blob::default(),
-            target: GuardTarget::ModRevision(*revision),
-            relation: Relation::Equal,
-        };
-        self.puts.iter().map(guard).collect()
+        self.puts.iter().map(|(put, revision)| unchanged(put.key.clone(), *revision)).collect()
     }
 
     /// The operations that write it all.
@@ -100,31 +94,43 @@ impl Write {
     }
 }
 
-fn put(key: Blob, value: Blob) -> Put {
+/// A write without a lease.
+pub(super) fn put(key: Blob, value: Blob) -> Put {
     Put { key, value, lease: 0 }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Blob, OrderOutcome> {
+/// The key's last write is still the one of this revision; with 0, the key does not exist.
+pub(super) fn unchanged(key: Blob, revision: Revision) -> Guard {
+    Guard { key, range_end: Blob::default(), target: GuardTarget::ModRevision(revision), relation: Relation::Equal }
+}
+
+/// A value of the shop as its JSON.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Blob, OrderOutcome> {
     serde_json::to_vec(value).map(Blob::from).map_err(|error| OrderOutcome::Rejected { reason: error.to_string() })
 }
 
-/// A JSON array with one more element. What is there stays as it is, byte for byte; a single object, which the original
-/// sometimes wrote, becomes the first element. `None` when it is neither.
-fn append(array: &[u8], element: &Blob) -> Option<Blob> {
-    let array = array.trim_ascii();
-    let inner = match (array.first(), array.last()) {
-        (None, _) => &[][..],
-        (Some(b'['), Some(b']')) => array.get(1..array.len() - 1)?.trim_ascii(),
-        (Some(b'{'), Some(b'}')) => array,
-        _ => return None,
-    };
-    let mut longer = Vec::with_capacity(inner.len() + element.len() + 3);
+/// A JSON array with more elements: `elements` is one, or several with commas between them. What is there stays as it is,
+/// byte for byte; a single object, which the original sometimes wrote, becomes the first element. `None` when it is neither.
+pub(super) fn append(array: &[u8], elements: &[u8]) -> Option<Blob> {
+    let inner = inner(array)?;
+    let mut longer = Vec::with_capacity(inner.len() + elements.len() + 3);
     longer.push(b'[');
     longer.extend_from_slice(inner);
     if !inner.is_empty() {
         longer.push(b',');
     }
-    longer.extend_from_slice(element.as_bytes());
+    longer.extend_from_slice(elements);
     longer.push(b']');
     Some(longer.into())
+}
+
+/// What is between the brackets of a JSON array; a single object is taken for an array of one. `None` when it is neither.
+pub(super) fn inner(array: &[u8]) -> Option<&[u8]> {
+    let array = array.trim_ascii();
+    match (array.first(), array.last()) {
+        (None, _) => Some(&[]),
+        (Some(b'['), Some(b']')) => Some(array.get(1..array.len() - 1)?.trim_ascii()),
+        (Some(b'{'), Some(b'}')) => Some(array),
+        _ => None,
+    }
 }

@@ -1,0 +1,248 @@
+//! The clerk of one event: a task that takes orders in and carries them out together.
+
+use std::collections::VecDeque;
+
+use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
+use ticketcd_judge::model::{Cents, OrderKey};
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::Bought;
+use super::super::state::Unreadable;
+use super::batch::{Batch, Desk, fitting, users_of};
+use super::known::{Known, reads};
+use crate::etcd::Caller;
+use crate::shop::Order;
+
+/// An order on a clerk's desk, and where its buyer waits for the answer.
+pub(super) struct Job {
+    pub(super) order: Order,
+    pub(super) answer: oneshot::Sender<Bought>,
+    /// Writing transactions sent for it.
+    pub(super) attempts: u32,
+}
+
+/// The clerk of one event.
+pub(super) struct Clerk {
+    pub(super) desk: Desk,
+    pub(super) caller: Caller,
+    /// What it knows of the event; nothing before its first read, and after an answer was lost.
+    known: Option<Known>,
+    /// Orders that were taken in and are not under way.
+    waiting: VecDeque<Job>,
+    attempts_max: u32,
+    /// Operations in one transaction, at most.
+    operations_max: usize,
+    /// Orders in one batch, at most: halved when etcd finds a batch too large, one more after each that it took.
+    orders_max: usize,
+    serializable: bool,
+}
+
+/// How an attempt at a batch ended.
+enum Attempt {
+    /// Every order is answered.
+    Done,
+    /// Others wrote, and what is there now is known: try these again.
+    Again(Vec<Job>),
+    /// Too large: two halves.
+    Split(Vec<Job>),
+}
+
+impl Clerk {
+    pub(super) fn new(desk: Desk, caller: Caller, attempts_max: u32, operations_max: usize, serializable: bool) -> Self {
+        Self {
+            desk,
+            caller,
+            known: None,
+            waiting: VecDeque::new(),
+            attempts_max,
+            operations_max,
+            orders_max: operations_max,
+            serializable,
+        }
+    }
+
+    /// Serves until nobody can place an order any more.
+    pub(super) async fn serve(mut self, mut inbox: mpsc::Receiver<Job>) {
+        while !self.waiting.is_empty() || self.receive(&mut inbox).await {
+            self.gather(&mut inbox).await;
+            let count = fitting(self.waiting.iter().map(|job| &job.order).take(self.orders_max), self.operations_max);
+            let batch = self.waiting.drain(..count).collect();
+            self.carry_out(batch).await;
+        }
+        self.caller.close().await;
+    }
+
+    /// Waits for an order.
+    async fn receive(&mut self, inbox: &mut mpsc::Receiver<Job>) -> bool {
+        let first = inbox.recv().await;
+        let came = first.is_some();
+        self.waiting.extend(first);
+        came
+    }
+
+    /// Takes in who else has come, and lets everybody who is about to come do so: whoever was answered a moment ago has
+    /// not had the time to order again. No clock: it is over as soon as nobody came.
+    async fn gather(&mut self, inbox: &mut mpsc::Receiver<Job>) {
+        loop {
+            tokio::task::yield_now().await;
+            let before = self.waiting.len();
+            while self.waiting.len() < self.operations_max
+                && let Ok(job) = inbox.try_recv()
+            {
+                self.waiting.push_back(job);
+            }
+            if self.waiting.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Tries a batch until every order in it is answered.
+    async fn carry_out(&mut self, batch: Vec<Job>) {
+        let mut batches = VecDeque::from([batch]);
+        while let Some(mut jobs) = batches.pop_front() {
+            // Whether the stock was read since these orders were placed: only then may one be refused without proof.
+            let mut fresh = false;
+            loop {
+                match self.attempt(jobs, &mut fresh).await {
+                    Attempt::Done => break,
+                    Attempt::Again(again) => jobs = again,
+                    Attempt::Split(mut first) => {
+                        let second = first.split_off(first.len() / 2);
+                        self.orders_max = first.len().max(1);
+                        batches.push_front(second);
+                        batches.push_front(first);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn attempt(&mut self, mut jobs: Vec<Job>, fresh: &mut bool) -> Attempt {
+        let Some(known) = &mut self.known else {
+            return match self.fetch(&jobs).await {
+                Ok(()) => {
+                    *fresh = true;
+                    Attempt::Again(jobs)
+                }
+                Err(reason) => refuse_all(jobs, &OrderOutcome::Rejected { reason }),
+            };
+        };
+        // The batch borrows the orders; the jobs are answered afterwards.
+        let orders: Vec<Order> = jobs.iter().map(|job| job.order.clone()).collect();
+        let orders: Vec<&Order> = orders.iter().collect();
+        let batch = Batch::new(&self.desk, known, &orders);
+        if !batch.sells() {
+            if *fresh {
+                return answer_all(jobs, batch.fates, 0);
+            }
+            // What is remembered may be out of date: somebody may have added tickets.
+            self.known = None;
+            return Attempt::Again(jobs);
+        }
+        if jobs.iter().any(|job| job.attempts >= self.attempts_max) {
+            return refuse_all(jobs, &OrderOutcome::Conflict);
+        }
+        let mut sold: Vec<OrderKey> = Vec::with_capacity(jobs.len());
+        for (job, fate) in jobs.iter_mut().zip(&batch.fates) {
+            if fate.is_ok() {
+                job.attempts += 1;
+                sold.push(job.order.key);
+            }
+        }
+        match self.caller.call(Purpose::Purchase, &sold, Request::Txn(batch.transaction(&self.desk))).await {
+            CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
+                self.orders_max = (self.orders_max + 1).min(self.operations_max);
+                let fates = batch.fates.clone();
+                batch.settle(known, revision);
+                answer_all(jobs, fates, revision)
+            }
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
+                match known.learn(&self.desk.keys, &batch.users, &responses) {
+                    Ok(()) => {
+                        *fresh = true;
+                        Attempt::Again(jobs)
+                    }
+                    Err(error) => {
+                        self.known = None;
+                        refuse_all(jobs, &OrderOutcome::Rejected { reason: error.to_string() })
+                    }
+                }
+            }
+            // An answer to something else than was asked says nothing about whether it was written.
+            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => {
+                let fates = batch.fates;
+                self.known = None;
+                self.caller.rotate();
+                let mut refused = Vec::new();
+                for (job, fate) in jobs.into_iter().zip(fates) {
+                    match fate {
+                        Ok(_) => job.answer(OrderOutcome::Unknown, Cents(0)),
+                        // Not in the transaction, and not proved: decided again on a fresh read.
+                        Err(_) => refused.push(job),
+                    }
+                }
+                *fresh = false;
+                if refused.is_empty() { Attempt::Done } else { Attempt::Again(refused) }
+            }
+            CallOutcome::Refused { message, .. } if is_too_large(&message) && jobs.len() > 1 => Attempt::Split(jobs),
+            CallOutcome::Refused { code, message } => {
+                self.caller.rotate();
+                refuse_all(jobs, &OrderOutcome::Rejected { reason: format!("{code}: {message}") })
+            }
+        }
+    }
+
+    /// Reads the event, its tickets and the purchases of the orders' users: one round trip.
+    async fn fetch(&mut self, jobs: &[Job]) -> Result<(), String> {
+        let users = users_of(jobs.iter().map(|job| &job.order));
+        let success = reads(&self.desk.keys, &self.desk.event, &users, self.serializable);
+        let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
+        match self.caller.call(Purpose::Purchase, &[], request).await {
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
+                let mut known = Known::default();
+                known.learn(&self.desk.keys, &users, &responses).map_err(|error| error.to_string())?;
+                self.known = Some(known);
+                Ok(())
+            }
+            CallOutcome::Ok(_) => Err(Unreadable::Shape.to_string()),
+            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
+                self.caller.rotate();
+                Err(format!("the stock could not be read: {code}: {message}"))
+            }
+        }
+    }
+}
+
+impl Job {
+    fn answer(self, outcome: OrderOutcome, paid: Cents) {
+        // A buyer that is gone wants no answer.
+        let _ = self.answer.send(Bought { outcome, paid, attempts: self.attempts });
+    }
+}
+
+fn answer_all(jobs: Vec<Job>, fates: Vec<Result<Cents, OrderOutcome>>, revision: i64) -> Attempt {
+    for (job, fate) in jobs.into_iter().zip(fates) {
+        match fate {
+            Ok(paid) => job.answer(OrderOutcome::Sold { revision }, paid),
+            Err(outcome) => job.answer(outcome, Cents(0)),
+        }
+    }
+    Attempt::Done
+}
+
+fn refuse_all(jobs: Vec<Job>, outcome: &OrderOutcome) -> Attempt {
+    for job in jobs {
+        job.answer(outcome.clone(), Cents(0));
+    }
+    Attempt::Done
+}
+
+/// Whether etcd refused a request for its size: too many operations, or too many bytes.
+fn is_too_large(message: &str) -> bool {
+    ["too many operations in txn request", "request is too large", "received message larger than max"]
+        .iter()
+        .any(|size| message.contains(size))
+}
