@@ -41,11 +41,11 @@ pub struct Finding {
 pub struct RevenueRow {
     /// `concert`, `theatre`, …
     pub event_type: String,
-    /// Σ price × (total − current) over the tickets.
+    /// Σ price × (total − current) over the tickets, less what is in shards or held.
     pub counters_cents: i64,
     /// Σ price × quantity over the purchase records.
     pub records_cents: i64,
-    /// Σ what buyers were told they paid.
+    /// Σ what buyers were told they paid, less what they were told they are paid back.
     pub receipts_cents: i64,
     /// The records of orders whose buyers were told nothing certain, but which were carried out.
     pub unknown_cents: i64,

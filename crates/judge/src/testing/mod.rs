@@ -9,4 +9,4 @@ mod shape;
 mod simulation;
 
 pub use shape::{Shape, run_info};
-pub use simulation::{Basket, Fate, Record, Simulation};
+pub use simulation::{Basket, Fate, HeldOrder, LockHolder, Record, Simulation};

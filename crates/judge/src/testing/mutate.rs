@@ -2,7 +2,7 @@
 
 use super::Record;
 use crate::history::event::{Event, WatchBatch, WatchBody, WatchEvent, WatchOpened};
-use crate::model::{MemberIndex, Revision};
+use crate::model::{Blob, MemberIndex, Revision};
 
 impl Record {
     /// The member's watch that was to resume at a revision finds it compacted: it is cancelled, and another resumes at the
@@ -32,6 +32,20 @@ impl Record {
                 edit(event);
             }
         });
+    }
+
+    /// Edits every value that collectors delivered or audits read: the cluster agrees about it.
+    pub fn each_value(&mut self, edit: impl Fn(String) -> String) {
+        let edited = |value: &Blob| Blob::from(edit(value.to_text()));
+        for event in &mut self.events {
+            match event {
+                Event::WatchBatch(WatchBatch { body: WatchBody::Events(events), .. }) => {
+                    events.iter_mut().for_each(|event| event.kv.value = edited(&event.kv.value));
+                }
+                Event::AuditPage(page) => page.kvs.iter_mut().for_each(|kv| kv.value = edited(&kv.value)),
+                _ => {}
+            }
+        }
     }
 
     /// No collector delivers the revision.

@@ -16,12 +16,17 @@ pub struct Shape {
     pub stock: i64,
     /// The prefix of the shop's keys.
     pub prefix: String,
+    /// The purchase strategy, as the record names it.
+    pub strategy: String,
+    /// Where the record says that the stock is kept.
+    pub layout: StockLayout,
 }
 
 impl Default for Shape {
     fn default() -> Self {
         let kinds = ["pink", "yellow"].map(str::to_owned).to_vec();
-        Self { members: 3, events: 2, kinds, stock: 10, prefix: "shop/".to_owned() }
+        let strategy = "optimistic".to_owned();
+        Self { members: 3, events: 2, kinds, stock: 10, prefix: "shop/".to_owned(), strategy, layout: StockLayout::Plain }
     }
 }
 
@@ -40,8 +45,8 @@ pub fn run_info(shape: &Shape) -> RunInfo {
         seed: 1,
         run_tag: "r1".to_owned(),
         prefix: shape.prefix.clone(),
-        strategy: "optimistic".to_owned(),
-        layout: StockLayout::Plain,
+        strategy: shape.strategy.clone(),
+        layout: shape.layout,
         started: "2026-05-01T20:00:00Z".to_owned(),
         tool_version: "0.1.0".to_owned(),
         etcd: EtcdInfo { version: "3.5.30".to_owned(), ..EtcdInfo::default() },

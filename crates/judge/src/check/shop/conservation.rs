@@ -1,4 +1,9 @@
-//! Conservation: at every revision, total = current + sold of every ticket, and an event has what its tickets have.
+//! Conservation: at every revision, of every ticket, total = left in its record + left in its shards + held + sold, where a
+//! cancellation counts as a sale of as many fewer; and an event has what its tickets have.
+//!
+//! Source: double-entry book-keeping; every strategy moves tickets between these places in one transaction. While a part of
+//! an event's stock is in shards its own record is not kept up, so that no two buyers need the same key: it is owed again
+//! when the last shard is gone.
 //!
 //! Evaluated after all events of a revision, and of an event only once its record and its tickets have agreed: until then
 //! it is being seeded.
@@ -17,6 +22,7 @@ const NAME: &str = "conservation";
 #[derive(Debug)]
 pub struct Conservation {
     keys: Keyspace,
+    /// Until the first hole.
     judges: bool,
     book: StockBook,
     anomalies: Anomalies,
@@ -26,13 +32,7 @@ pub struct Conservation {
 impl Conservation {
     /// The check of one run.
     pub fn new(info: &RunInfo) -> Self {
-        Self {
-            keys: Keyspace::new(info.prefix.as_str()),
-            judges: stock::knows_layout(info),
-            book: StockBook::new(info),
-            anomalies: Anomalies::new(),
-            judged: 0,
-        }
+        Self { keys: Keyspace::new(info.prefix.as_str()), judges: true, book: StockBook::new(info), anomalies: Anomalies::new(), judged: 0 }
     }
 
     fn judge(&mut self, revision: &SequencedRevision<'_>) {
@@ -81,6 +81,9 @@ impl Check for Conservation {
             ("judged", self.judged),
             ("events", self.book.events().len() as u64),
             ("sales", self.book.sales),
+            ("cancellations", self.book.cancellations),
+            ("holds", self.book.holds),
+            ("shards", self.book.shards),
         ]);
         self.anomalies.into_finding(NAME, counts, lacking)
     }
@@ -92,8 +95,8 @@ fn judge_ticket(
     ticket: &TicketStock,
     revision: &SequencedRevision<'_>,
 ) -> Option<(&'static str, Anomaly)> {
-    let (total, current) = (ticket.total?, ticket.current?);
-    let accounted = current.saturating_add(ticket.sold());
+    let (total, available) = (ticket.total?, ticket.available()?);
+    let accounted = available.saturating_add(ticket.held()).saturating_add(ticket.sold());
     if accounted == total {
         return None;
     }
@@ -101,27 +104,37 @@ fn judge_ticket(
     anomaly.severity = accounted.abs_diff(total);
     anomaly.orders = ticket.sales_of(revision.revision).map(|sale| sale.order.clone()).collect();
     anomaly.story.push(format!(
-        "At revision {} ({:.3} s) the {} ticket of {} has {current} left and {} sold, which makes {accounted}, of {total}.",
+        "At revision {} ({:.3} s) the {} ticket of {} has {} and {} sold, which makes {accounted}, of {total}.",
         revision.revision,
         seconds(revision.at),
         ticket.kind.to_text(),
         event.told(),
+        unsold(ticket, available),
         ticket.sold(),
     ));
     let kind = if accounted > total { "lost_update" } else { "vanished_tickets" };
     if accounted > total {
         ticket.explain(&mut anomaly.story, &mut anomaly.orders);
     } else {
-        anomaly.story.push(format!("{} tickets are neither left nor sold.", anomaly.severity));
+        anomaly.story.push(format!("{} tickets are neither left nor held nor sold.", anomaly.severity));
     }
     anomaly.orders.sort_unstable();
     anomaly.orders.dedup();
     Some((kind, anomaly))
 }
 
+/// What is not sold yet, and where it is.
+fn unsold(ticket: &TicketStock, available: i64) -> String {
+    let place = if ticket.is_sharded() { format!(" ({} of them in shards)", ticket.in_shards()) } else { String::new() };
+    match ticket.held() {
+        0 => format!("{available} left{place}"),
+        held => format!("{available} left{place}, {held} held"),
+    }
+}
+
 fn judge_event(keys: &Keyspace, event: &EventStock, revision: &SequencedRevision<'_>) -> Option<Anomaly> {
     let current = event.current?;
-    let left = event.tickets.iter().map(|ticket| ticket.current).sum::<Option<i64>>()?;
+    let left = event.owed()?;
     if left == current {
         return None;
     }

@@ -5,6 +5,3 @@ pub mod ledger;
 pub mod oversell;
 pub mod revenue;
 mod stock;
-
-#[cfg(test)]
-mod stock_tests;

@@ -1,6 +1,10 @@
-//! Oversell: at every revision, of every ticket, 0 ≤ current ≤ total and no more are sold than there are.
+//! Oversell: at every revision, of every ticket, nothing below 0 is left anywhere, no more than the total is left in all, and
+//! no more are sold, or reserved and sold together, than there are. What was cancelled is not sold.
+//!
+//! Source: the rule of the original TickETCD, that a ticket is sold once; the places are those of the run's strategy (the
+//! ticket's own record, its shards, holds).
 
-use super::stock::{self, EventStock, StockBook, TicketStock};
+use super::stock::{self, EventStock, Place, StockBook, TicketStock};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, SequencedRevision};
@@ -14,7 +18,6 @@ const NAME: &str = "oversell";
 #[derive(Debug)]
 pub struct Oversell {
     keys: Keyspace,
-    judges: bool,
     book: StockBook,
     anomalies: Anomalies,
     after_hole: bool,
@@ -23,13 +26,7 @@ pub struct Oversell {
 impl Oversell {
     /// The check of one run.
     pub fn new(info: &RunInfo) -> Self {
-        Self {
-            keys: Keyspace::new(info.prefix.as_str()),
-            judges: stock::knows_layout(info),
-            book: StockBook::new(info),
-            anomalies: Anomalies::new(),
-            after_hole: false,
-        }
+        Self { keys: Keyspace::new(info.prefix.as_str()), book: StockBook::new(info), anomalies: Anomalies::new(), after_hole: false }
     }
 
     fn judge(&mut self, revision: &SequencedRevision<'_>) {
@@ -50,7 +47,7 @@ impl Check for Oversell {
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
-        if let (Observation::Revision(revision), true) = (observation, self.judges) {
+        if let Observation::Revision(revision) = observation {
             self.after_hole |= revision.missing_before > 0;
             self.book.apply(revision);
             self.judge(revision);
@@ -69,6 +66,9 @@ impl Check for Oversell {
             ("revisions", self.book.revisions),
             ("tickets", self.book.tickets()),
             ("sales", self.book.sales),
+            ("cancellations", self.book.cancellations),
+            ("holds", self.book.holds),
+            ("shards", self.book.shards),
             ("tickets_sold", sold),
         ]);
         self.anomalies.into_finding(NAME, counts, lacking)
@@ -91,17 +91,23 @@ impl Case<'_> {
         let ticket = self.ticket;
         let Some(total) = ticket.total else { return Vec::new() };
         let mut found = Vec::new();
-        let sold = ticket.sold();
+        let (sold, held) = (ticket.sold(), ticket.held());
+        let reserved = sold.saturating_add(held);
         if sold > total && ticket.sold_in_revision > 0 && !after_hole {
             found.push(("oversold", self.tell(sold.saturating_sub(total), &format!("with that {sold} of {total} are sold"), true)));
+        } else if reserved > total && ticket.held_in_revision > 0 && !after_hole {
+            let what = format!("with that {sold} are sold and {held} reserved, of {total}");
+            found.push(("over_reserved", self.tell(reserved.saturating_sub(total), &what, true)));
         }
-        if let (Some(current), true) = (ticket.current, ticket.current_changed) {
-            if current < 0 {
-                found.push(("negative_stock", self.tell(current.saturating_neg(), &format!("with that {current} are left"), true)));
+        for place in ticket.changed_places() {
+            if let Some(current) = place.current.filter(|current| *current < 0) {
+                found.push(("negative_stock", self.tell_place(place, current)));
             }
-            if current > total {
-                let what = format!("with that {current} are left, although there were only {total}");
-                found.push(("stock_above_total", self.tell(current.saturating_sub(total), &what, false)));
+        }
+        if let (Some(available), true) = (ticket.available(), ticket.stock_changed()) {
+            if available > total {
+                let what = format!("with that {available} are left, although there were only {total}");
+                found.push(("stock_above_total", self.tell(available.saturating_sub(total), &what, false)));
             }
             if let Some((from, to)) = ticket.changed_total {
                 let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
@@ -109,6 +115,16 @@ impl Case<'_> {
             }
         }
         found
+    }
+
+    fn tell_place(&self, place: &Place, current: i64) -> Anomaly {
+        let Some(number) = place.number else {
+            return self.tell(current.saturating_neg(), &format!("with that {current} are left"), true);
+        };
+        let mut anomaly = self.tell(current.saturating_neg(), &format!("with that {current} are left in shard {number}"), true);
+        let key = self.keys.shard(self.event.id.to_text(), self.ticket.kind.to_text(), number);
+        anomaly.keys.push(key.to_text());
+        anomaly
     }
 
     fn tell(&self, severity: i64, what: &str, explain: bool) -> Anomaly {
@@ -121,8 +137,9 @@ impl Case<'_> {
             .sales_of(revision)
             .map(|sale| {
                 anomaly.orders.push(sale.order.clone());
-                let noun = if sale.quantity == 1 { "ticket" } else { "tickets" };
-                format!("order {} of user {} bought {} {kind} {noun} of {event}", sale.order, sale.user.to_text(), sale.quantity)
+                let (verb, quantity) = sale.deed();
+                let noun = if quantity == 1 { "ticket" } else { "tickets" };
+                format!("order {} of user {} {verb} {quantity} {kind} {noun} of {event}", sale.order, sale.user.to_text())
             })
             .collect();
         let first = match sales.is_empty() {

@@ -32,7 +32,7 @@ struct Counts {
     unknown_absent: u64,
     unknown_resolved: u64,
     unrecorded: u64,
-    cancels_asked: u64,
+    cancellations: u64,
 }
 
 /// What is wrong with one order.
@@ -76,7 +76,7 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
 
 impl Ledger {
     fn count(&self, counts: &mut Counts, key: OrderKey, order: &Order, witnesses: &[Witnesses], everyone: bool, end: &End<'_>) {
-        counts.cancels_asked += u64::from(order.cancel_asked);
+        counts.cancellations += u64::from(order.is_cancel);
         match order.told {
             Told::Sold => {
                 counts.acknowledged += 1;
@@ -102,10 +102,10 @@ impl Ledger {
         self.log_until.min(end.last_revision)
     }
 
-    /// Whether the record may have lost the order rather than never had it: it was cut off, and what the buyer did last is
-    /// what is missing.
+    /// Whether the record may have lost the order rather than never had it: it was cut off before the buyer's end, and what
+    /// the buyer did last is what is missing.
     fn may_be_unrecorded(&self, key: OrderKey, end: &End<'_>) -> bool {
-        !end.complete && key.sequence > self.last_placed.get(&key.buyer).copied().unwrap_or(0)
+        !end.complete && !self.closed_buyers.contains(&key.buyer) && key.sequence > self.last_placed.get(&key.buyer).copied().unwrap_or(0)
     }
 
     fn wrongs(&self, key: OrderKey, order: &Order, witnesses: &[Witnesses], end: &End<'_>) -> Vec<Wrong> {
@@ -142,7 +142,7 @@ impl Ledger {
         if told > self.judged_until(end) || found == told {
             return None;
         }
-        let acknowledged = format!("its buyer was told at {:.3} s that revision {told} sold it", seconds(order.at));
+        let acknowledged = format!("its buyer was told at {:.3} s that revision {told} {} it", seconds(order.at), order.deed());
         Some(match found {
             0 => Wrong { kind: "lost_order", revision: told, story: format!("{acknowledged}; that revision did not write it"), members: 0 },
             found => Wrong {
@@ -221,7 +221,7 @@ impl Ledger {
             ("unknown_absent", counts.unknown_absent),
             ("unknown_resolved", counts.unknown_resolved),
             ("unrecorded_orders", counts.unrecorded),
-            ("cancels_asked", counts.cancels_asked),
+            ("cancellations", counts.cancellations),
             ("other_elements", self.other_elements),
             ("log_revisions", self.log_revisions),
             ("members_audited", audits.clone().max().unwrap_or(0)),
@@ -231,6 +231,11 @@ impl Ledger {
 }
 
 impl Order {
+    /// What the revision that its buyer was told did.
+    fn deed(&self) -> &'static str {
+        if self.is_cancel { "carried out" } else { "sold" }
+    }
+
     /// Whether it was seen anywhere.
     fn is_present(&self) -> bool {
         self.log_revision != 0 || self.healed | self.restarted != 0
@@ -243,7 +248,9 @@ fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Op
     let lacking = present & !having;
     let when = stage_name(stage);
     let bought = match (order.told, order.log_revision) {
-        (Told::Sold, _) => format!("its buyer was told at {:.3} s that revision {} sold it", seconds(order.at), order.told_revision),
+        (Told::Sold, _) => {
+            format!("its buyer was told at {:.3} s that revision {} {} it", seconds(order.at), order.told_revision, order.deed())
+        }
         (_, 0) => "nothing certain was told to its buyer".to_owned(),
         (_, revision) => format!("it was written at revision {revision}"),
     };
@@ -254,7 +261,7 @@ fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Op
         return Some(Wrong { kind: "divergent_order", revision, story, members: lacking });
     }
     let happened = order.told == Told::Sold || order.log_revision != 0;
-    (happened && having == 0 && !order.cancel_asked && revision <= until).then(|| {
+    (happened && having == 0 && revision <= until).then(|| {
         let story = format!("{bought}; {when} it is absent on {}", names_of(lacking).join(", "));
         Wrong { kind: "lost_order", revision, story, members: lacking }
     })

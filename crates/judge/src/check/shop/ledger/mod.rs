@@ -3,29 +3,36 @@
 //! * acknowledged ⇒ present exactly once: in the log at the revision acknowledged, and at the end on every member;
 //! * refused ⇒ absent on every member, and never in the log: a "definite" error is checked, not believed (etcd issue 18667);
 //! * unknown ⇒ zero or one, the same everywhere;
-//! * nothing is present that nobody bought, nothing twice, nothing other than what was bought.
+//! * nothing is present that nobody bought, nothing twice, nothing other than what was bought;
+//! * a cancellation is an order like any other, whose entry takes back what the order it names bought: all of it, once, and
+//!   only what is there.
 //!
-//! Source: etcd's API guarantees (a completed operation is durable; a failed guard writes nothing) together with the rule of
-//! the shop that an order's id is unique and stays the same over all its attempts. Each id is followed through the log,
-//! absent → present → cancelled: an element that disappears without a cancel is a loss, whoever's it was.
+//! Source: etcd's API guarantees (a completed operation is durable; a failed guard writes nothing) together with the rules
+//! of the shop that an order's id is unique and stays the same over all its attempts, and that nothing is ever removed from
+//! the purchases. Each id is followed through the log: an element that disappears is a loss, whoever's it was, cancelled or
+//! not.
 //!
 //! What is not judged: acknowledged orders beyond the last delivered revision of a record that was cut off; the log behind a
 //! hole; members that were not read to the end or that are behind the others; what is later than all that was read.
 
+mod cancel;
+#[cfg(test)]
+mod cancel_tests;
 mod judgement;
 mod order;
 #[cfg(test)]
 mod tests;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use self::cancel::Cancellations;
 use self::order::{Names, Order, Told, content, content_of};
 use super::super::anomalies::Anomalies;
 use super::super::audits::{Audits, MemberSet, set_of, stage_name};
 use super::super::verdict::{Anomaly, Finding};
 use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
 use crate::history::audit::{AuditPage, AuditStage};
-use crate::history::call::{CallOutcome, Invoke, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
+use crate::history::call::{CallOutcome, CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
 use crate::history::request::KeyValue;
 use crate::history::run_info::RunInfo;
@@ -40,8 +47,11 @@ pub struct Ledger {
     run_tag: Box<str>,
     keys: Keyspace,
     orders: FxHashMap<OrderKey, Order>,
+    cancellations: Cancellations,
     /// Of each buyer, the last order that was placed.
     last_placed: FxHashMap<u32, u32>,
+    /// The buyers whose record has its end.
+    closed_buyers: FxHashSet<u32>,
     users: Names,
     events: Names,
     audits: Audits,
@@ -84,7 +94,9 @@ impl Ledger {
             run_tag: info.run_tag.as_str().into(),
             keys: Keyspace::new(info.prefix.as_str()),
             orders: FxHashMap::default(),
+            cancellations: Cancellations::default(),
             last_placed: FxHashMap::default(),
+            closed_buyers: FxHashSet::default(),
             users: Names::default(),
             events: Names::default(),
             audits: Audits::default(),
@@ -114,7 +126,10 @@ impl Check for Ledger {
                 match event {
                     Event::OrderPlaced(placed) => self.placed(placed),
                     Event::OrderClosed(closed) => self.closed(closed),
-                    Event::Invoke(invoke) if invoke.purpose == Purpose::Cancel => self.cancel_asked(invoke),
+                    Event::CancelPlaced(placed) => self.cancel_placed(placed),
+                    Event::WorkerClosed(closed) => {
+                        self.closed_buyers.insert(closed.worker);
+                    }
                     Event::AuditPage(page) => self.page(page),
                     Event::AuditClosed(closed) => self.now = self.now.max(closed.at),
                     _ => {}
@@ -135,16 +150,26 @@ impl Check for Ledger {
 
 impl Ledger {
     fn placed(&mut self, placed: &OrderPlaced) {
-        let (user, event) = (self.users.number(placed.user.as_bytes()), self.events.number(placed.event.as_bytes()));
-        let order = self.orders.entry(placed.order).or_default();
+        self.wish(placed.order, &placed.user, &placed.event, &placed.items, placed.sent);
+    }
+
+    fn cancel_placed(&mut self, placed: &CancelPlaced) {
+        self.wish(placed.order, &placed.user, &placed.event, &placed.items, placed.sent).is_cancel = true;
+        self.cancellations.placed(placed.order, placed.cancels);
+    }
+
+    fn wish(&mut self, key: OrderKey, user: &Blob, event: &Blob, items: &[(Blob, i64)], sent: Nanos) -> &mut Order {
+        let (user, event) = (self.users.number(user.as_bytes()), self.events.number(event.as_bytes()));
+        let last = self.last_placed.entry(key.buyer).or_default();
+        *last = key.sequence.max(*last);
+        self.now = self.now.max(sent);
+        let order = self.orders.entry(key).or_default();
         if order.told == Told::Unplaced {
             order.told = Told::Open;
         }
-        (order.at, order.user, order.event) = (placed.sent, user, event);
-        order.content = content(placed.items.iter().map(|(kind, quantity)| (kind.as_bytes(), *quantity)));
-        let last = self.last_placed.entry(placed.order.buyer).or_default();
-        *last = placed.order.sequence.max(*last);
-        self.now = self.now.max(placed.sent);
+        (order.at, order.user, order.event) = (sent, user, event);
+        order.content = content(items.iter().map(|(kind, quantity)| (kind.as_bytes(), *quantity)));
+        order
     }
 
     fn closed(&mut self, closed: &OrderClosed) {
@@ -154,12 +179,6 @@ impl Ledger {
             order.told_revision = revision;
         }
         self.now = self.now.max(closed.done);
-    }
-
-    fn cancel_asked(&mut self, invoke: &Invoke) {
-        for key in &invoke.orders {
-            self.orders.entry(*key).or_default().cancel_asked = true;
-        }
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
@@ -198,6 +217,8 @@ impl Ledger {
             }
         }
         let first = order.log_revision;
+        self.follow_cancel(revision.revision, key, sighting);
+        self.expect_cancelled(revision.revision, key, sighting);
         if twice {
             let story = format!("it was written at revision {first} and again at revision {}", revision.revision);
             self.report("duplicate_order", key, sighting, Some(revision.revision), story);
@@ -211,12 +232,12 @@ impl Ledger {
             let order = self.orders.entry(key).or_default();
             // One of two may go.
             order.in_log = false;
-            let (cancelled, since) = (order.cancel_asked, order.log_revision);
+            let since = order.log_revision;
             let rewritten = added.iter().any(|other| other.id == purchase.id);
-            if !cancelled && !rewritten {
+            if !rewritten {
                 let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase };
                 let now = revision.revision;
-                let story = format!("it was there from revision {since} on, and revision {now} dropped it although nobody cancelled it");
+                let story = format!("it was there from revision {since} on, and revision {now} dropped it");
                 self.report("lost_order", key, &sighting, Some(now), story);
             }
         }
@@ -277,6 +298,7 @@ impl Ledger {
             let story = format!("{name} has it more than once, {} (revision {})", stage_name(stage), page.revision);
             self.report("duplicate_order", key, sighting, Some(page.revision), story);
         }
+        self.follow_cancel(page.revision, key, sighting);
         self.compare_content(key, sighting, Some(page.revision), &format!("at {name}, {},", stage_name(stage)));
     }
 
@@ -285,15 +307,20 @@ impl Ledger {
         let Some(order) = self.orders.get(&key).filter(|order| order.content != 0) else { return };
         let (user, event) = (order.user, order.event);
         let same = order.content == content_of(sighting.purchase)
+            && self.cancels_what_it_should(key, sighting.purchase)
             && user == self.users.number(sighting.user)
             && event == self.events.number(sighting.event);
         if !same {
             let lines = sighting.purchase.tickets.iter().map(|line| format!("{} {}", line.quantity, line.kind));
             let stored = lines.collect::<Vec<_>>().join(" + ");
+            let what = match &sighting.purchase.cancels {
+                Some(cancelled) => format!("the cancellation of {cancelled} giving back"),
+                None => "a purchase of".to_owned(),
+            };
             let (ordered_by, ordered_for) = (self.users.name(user), self.events.name(event));
             let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
             let story = format!(
-                "{ordered_by} ordered it for event {ordered_for}; {place} it is a purchase of {stored} by {user} for event {event}, which is not what was ordered"
+                "{ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which is not what was ordered"
             );
             self.report("altered_order", key, sighting, revision, story);
         }

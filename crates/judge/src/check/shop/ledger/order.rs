@@ -55,7 +55,8 @@ pub(super) struct Order {
     pub(super) told: Told,
     /// Whether it is in the log's present state.
     pub(super) in_log: bool,
-    pub(super) cancel_asked: bool,
+    /// Whether it is a cancellation, which gives back instead of buying.
+    pub(super) is_cancel: bool,
 }
 
 impl Order {
@@ -88,9 +89,14 @@ pub(super) fn content<'lines>(lines: impl Iterator<Item = (&'lines [u8], i64)>) 
     lines.map(fingerprint).fold(0u64, u64::wrapping_add).max(1)
 }
 
-/// The fingerprint of a record.
+/// The fingerprint of what an entry says was bought or, when it is a cancellation, given back.
 pub(super) fn content_of(purchase: &Purchase) -> u64 {
     content(purchase.tickets.iter().map(|line| (line.kind.as_bytes(), line.quantity)))
+}
+
+/// The fingerprint of the order that the entry of a cancellation takes back entirely.
+pub(super) fn content_taken_back_by(purchase: &Purchase) -> u64 {
+    content(purchase.tickets.iter().map(|line| (line.kind.as_bytes(), line.quantity.saturating_neg())))
 }
 
 /// Names by number: a number in each order takes less room than a name.

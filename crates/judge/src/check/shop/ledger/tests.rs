@@ -2,10 +2,9 @@ use super::Ledger;
 use crate::check::engine::Judge;
 use crate::check::verdict::{AnomalyGroup, Finding, Verdict};
 use crate::history::audit::AuditStage;
-use crate::history::call::{CallId, Invoke, Purpose};
 use crate::history::event::Event;
-use crate::history::request::{KeyValue, Range, Request};
-use crate::model::{Blob, MemberIndex, OrderKey};
+use crate::history::request::KeyValue;
+use crate::model::{Blob, MemberIndex};
 use crate::testing::{Fate, Record, Shape, Simulation};
 
 fn judge(record: &Record) -> Finding {
@@ -136,19 +135,10 @@ fn an_acknowledged_order_that_no_member_has_any_more_is_lost() {
 }
 
 #[test]
-fn an_element_that_disappears_is_lost_unless_it_was_cancelled() {
+fn an_element_that_disappears_is_lost() {
     let mut shop = shop();
     rewrite(&mut shop, "ann", |value| drop_first(&value));
-    let mut record = shop.finish();
-    is_convicted_of(&judge(&record), "lost_order", "r1-1-1");
-
-    let request = Request::Range(Range::default());
-    let orders = vec![OrderKey { buyer: 1, sequence: 1 }];
-    let id = CallId { worker: 900, sequence: 1 };
-    let cancel = Invoke { id, member: MemberIndex(0), sent: 1, purpose: Purpose::Cancel, orders, request };
-    record.events.insert(0, Event::Invoke(cancel));
-    let finding = judge(&record);
-    assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
+    is_convicted_of(&judge(&shop.finish()), "lost_order", "r1-1-1");
 }
 
 #[test]

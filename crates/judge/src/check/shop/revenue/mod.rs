@@ -1,8 +1,9 @@
 //! Revenue, counted three ways that must agree to the cent, for each event:
 //!
-//! * counters: Σ price × (total − current) over its tickets;
-//! * records: Σ price × quantity over the purchases in the data;
-//! * receipts: Σ what buyers were told they paid, plus the orders whose buyers were told nothing certain but which the data
+//! * counters: Σ price × (total − current) over its tickets, less what is in shards or held: that is neither left in the
+//!   ticket nor earned;
+//! * records: Σ price × quantity over the purchases in the data, where cancellations have negative quantities;
+//! * receipts: Σ what buyers were told they paid less what they were told they are paid back, plus the orders whose buyers were told nothing certain but which the data
 //!   have (resolved by order id), plus purchases that are not of this run.
 //!
 //! Source: query 2 of the original TickETCD (total revenue per event type) and double-entry book-keeping. Counters and
@@ -21,11 +22,11 @@ use rustc_hash::FxHashMap;
 use super::super::anomalies::{Anomalies, evidence, one_reason};
 use super::super::verdict::{Anomaly, Finding, RevenueRow};
 use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
-use crate::history::call::{OrderClosed, OrderOutcome, OrderPlaced};
+use crate::history::call::{OrderClosed, OrderOutcome};
 use crate::history::event::Event;
-use crate::history::run_info::{RunInfo, StockLayout};
-use crate::model::records::{Purchase, Ticket};
-use crate::model::{Blob, Nanos, OrderId, OrderKey, Revision};
+use crate::history::run_info::RunInfo;
+use crate::model::records::{HoldRecord, Purchase, Ticket};
+use crate::model::{Blob, Cents, Nanos, OrderId, OrderKey, Revision};
 
 const NAME: &str = "revenue";
 
@@ -36,12 +37,13 @@ const NO_TYPE: &str = "(no event record)";
 #[derive(Debug)]
 pub struct Revenue {
     run_tag: Box<str>,
-    layout: StockLayout,
     books: FxHashMap<Blob, Book>,
     /// Orders that are open, or that ended without anything certain, with their event and, when the data have them, their
     /// value in cents.
     uncertain: FxHashMap<OrderKey, (Blob, i128)>,
     receipts: u64,
+    /// Receipts of cancellations.
+    refunds: u64,
     revisions: u64,
     last_revision: Revision,
     last_acknowledged: Revision,
@@ -62,9 +64,19 @@ struct Book {
     records: i128,
     receipts: i128,
     other: i128,
+    /// The price of each ticket.
+    prices: Vec<(Blob, Cents)>,
 }
 
 impl Book {
+    /// So many tickets are in another place than their record, and not earned for that.
+    fn put_aside(&mut self, kind: &Blob, quantity: i64, price: Option<Cents>) {
+        let listed = || self.prices.iter().find(|(of, _)| of == kind).map(|(_, price)| *price);
+        if let Some(price) = price.or_else(listed) {
+            self.counters -= price.times(quantity);
+        }
+    }
+
     /// Whether counters and records agree; of tickets that were sold before the record began there may be no purchases.
     fn counters_agree(&self) -> bool {
         self.counters == self.records || self.counters - self.earned_before == self.records - self.other
@@ -76,10 +88,10 @@ impl Revenue {
     pub fn new(info: &RunInfo) -> Self {
         Self {
             run_tag: info.run_tag.as_str().into(),
-            layout: info.layout,
             books: FxHashMap::default(),
             uncertain: FxHashMap::default(),
             receipts: 0,
+            refunds: 0,
             revisions: 0,
             last_revision: 0,
             last_acknowledged: 0,
@@ -98,7 +110,8 @@ impl Check for Revenue {
 
     fn observe(&mut self, observation: &Observation<'_>) {
         match observation {
-            Observation::Event(Event::OrderPlaced(placed)) => self.placed(placed),
+            Observation::Event(Event::OrderPlaced(placed)) => self.placed(placed.order, &placed.event, placed.sent),
+            Observation::Event(Event::CancelPlaced(placed)) => self.placed(placed.order, &placed.event, placed.sent),
             Observation::Event(Event::OrderClosed(closed)) => self.closed(closed),
             Observation::Revision(revision) => self.revision(revision),
             _ => {}
@@ -114,7 +127,7 @@ impl Check for Revenue {
         let mut anomalies = Anomalies::new();
         let judged = !self.has_hole && end.missing_revisions == 0;
         let whole = judged && end.complete && self.last_acknowledged <= self.last_revision && self.unpriced_lines == 0;
-        let counted = judged && self.layout == StockLayout::Plain && self.unpriced_lines == 0 && self.repriced_tickets == 0;
+        let counted = judged && self.unpriced_lines == 0 && self.repriced_tickets == 0;
         let mut unexplained = 0;
         let mut events: Vec<(&Blob, &Book)> = self.books.iter().collect();
         events.sort_unstable_by_key(|(event, _)| *event);
@@ -138,6 +151,7 @@ impl Check for Revenue {
         let counts = evidence([
             ("events", self.books.len() as u64),
             ("receipts", self.receipts),
+            ("refunds", self.refunds),
             ("unknown_applied", self.uncertain.values().filter(|(_, cents)| *cents != 0).count() as u64),
             ("revisions", self.revisions),
         ]);
@@ -146,9 +160,9 @@ impl Check for Revenue {
 }
 
 impl Revenue {
-    fn placed(&mut self, placed: &OrderPlaced) {
-        self.uncertain.entry(placed.order).or_insert_with(|| (placed.event.clone(), 0));
-        self.now = self.now.max(placed.sent);
+    fn placed(&mut self, order: OrderKey, event: &Blob, sent: Nanos) {
+        self.uncertain.entry(order).or_insert_with(|| (event.clone(), 0));
+        self.now = self.now.max(sent);
     }
 
     fn closed(&mut self, closed: &OrderClosed) {
@@ -159,6 +173,7 @@ impl Revenue {
         let Some((event, _)) = self.uncertain.remove(&closed.order) else { return };
         if let OrderOutcome::Sold { revision } = closed.outcome {
             self.receipts += 1;
+            self.refunds += u64::from(closed.paid < Cents(0));
             self.last_acknowledged = self.last_acknowledged.max(revision);
             self.books.entry(event).or_default().receipts += i128::from(closed.paid.0);
         }
@@ -176,15 +191,14 @@ impl Revenue {
                         self.books.entry(event.clone()).or_default().event_type = Some(record.kind.as_str().into());
                     }
                 }
-                ShopChange::Ticket { event, before, after, .. } => {
-                    if let (Some(before), Some(after)) = (before, after) {
-                        self.repriced_tickets += u64::from(before.price != after.price);
-                    }
-                    let book = self.books.entry(event.clone()).or_default();
-                    book.counters += sold(after.as_ref()) - sold(before.as_ref());
-                    if before.is_none() {
-                        book.earned_before += sold(after.as_ref());
-                    }
+                ShopChange::Ticket { event, kind, before, after } => self.ticket(event, kind, before.as_ref(), after.as_ref()),
+                ShopChange::Shard { event, kind, before, after, .. } => {
+                    let moved = after.unwrap_or(0).saturating_sub(before.unwrap_or(0));
+                    self.book(event).put_aside(kind, moved, None);
+                }
+                ShopChange::Hold { event, before, after, .. } => {
+                    self.hold(event, before.as_ref(), -1);
+                    self.hold(event, after.as_ref(), 1);
                 }
                 ShopChange::Purchases { event, added, removed, .. } => {
                     for purchase in added {
@@ -197,6 +211,29 @@ impl Revenue {
                 _ => {}
             }
         }
+    }
+
+    fn ticket(&mut self, event: &Blob, kind: &Blob, before: Option<&Ticket>, after: Option<&Ticket>) {
+        if let (Some(before), Some(after)) = (before, after) {
+            self.repriced_tickets += u64::from(before.price != after.price);
+        }
+        let book = self.book(event);
+        book.counters += sold(after) - sold(before);
+        if let (None, Some(after)) = (before, after) {
+            book.earned_before += sold(Some(after));
+            book.prices.push((kind.clone(), after.price));
+        }
+    }
+
+    fn hold(&mut self, event: &Blob, record: Option<&HoldRecord>, sign: i64) {
+        let book = self.book(event);
+        for line in record.into_iter().flat_map(|record| &record.tickets) {
+            book.put_aside(&Blob::from(line.kind.as_str()), line.quantity.saturating_mul(sign), line.price);
+        }
+    }
+
+    fn book(&mut self, event: &Blob) -> &mut Book {
+        self.books.entry(event.clone()).or_default()
     }
 
     fn record(&mut self, event: &Blob, purchase: &Purchase, sign: i128) {
@@ -232,7 +269,6 @@ impl Revenue {
         when(self.has_hole || end.missing_revisions > 0, "The log of revisions has a hole.");
         when(!end.complete, "The record was cut off, so receipts cannot be held against records.");
         when(self.last_acknowledged > self.last_revision, "The log ends before the last receipt.");
-        when(self.layout != StockLayout::Plain, "The stock is not in the ticket counters alone.");
         when(self.unpriced_lines > 0, "Some purchases do not say at what price.");
         when(self.repriced_tickets > 0, "Ticket prices were changed, so counters do not say what was paid.");
         reasons

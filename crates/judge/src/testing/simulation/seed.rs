@@ -1,0 +1,42 @@
+//! What is there before the sale.
+
+use super::transact::{Change, put};
+use super::{PRICE, SEEDER, Simulation, json};
+use crate::history::call::Purpose;
+use crate::history::request::{AnswerBody, Request, Txn, TxnAnswer, TxnAnswerBody};
+use crate::model::Blob;
+use crate::model::records::{EventRecord, Ticket};
+use crate::testing::Shape;
+
+impl Simulation {
+    pub(super) fn seed(&mut self, shape: &Shape) {
+        for number in 1..=shape.events {
+            let event = format!("e{number}");
+            let ticket = Ticket { total_quantity: shape.stock, current_quantity: shape.stock, price: PRICE };
+            let current_quantity = shape.stock * shape.kinds.len() as i64;
+            let record = EventRecord {
+                name: format!("Concert {number}"),
+                description: "An evening".to_owned(),
+                location: "Athens".to_owned(),
+                kind: if number % 2 == 0 { "theatre" } else { "concert" }.to_owned(),
+                date: "01-05-2026 20:00".to_owned(),
+                current_quantity,
+            };
+            // Two batches an event: for a moment the event is there without its tickets.
+            let tickets = shape.kinds.iter().map(|kind| (self.keys.ticket(&event, kind), json(&ticket))).collect();
+            for batch in [vec![(self.keys.event(&event), json(&record))], tickets] {
+                self.seed_batch(batch);
+            }
+        }
+    }
+
+    fn seed_batch(&mut self, batch: Vec<(Blob, Blob)>) {
+        let changes: Vec<Change> = batch.into_iter().map(|(key, value)| put(key, value)).collect();
+        let request = Request::Txn(Txn { success: changes.iter().map(Change::operation).collect(), ..Txn::default() });
+        let id = self.invoke(SEEDER, Purpose::Seed, Vec::new(), request);
+        let writes = changes.len();
+        let revision = self.apply(changes);
+        let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put }; writes];
+        self.answer(id, revision, AnswerBody::Txn { succeeded: true, responses });
+    }
+}
