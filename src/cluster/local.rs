@@ -177,6 +177,11 @@ impl LocalCluster {
         self.member(member).ok()?.pid()
     }
 
+    /// How often it has been started so far.
+    pub fn incarnation(&self, member: MemberIndex) -> u32 {
+        self.member(member).map_or(0, |member| member.incarnation())
+    }
+
     /// SIGKILL; returns when the process is gone.
     ///
     /// # Errors
@@ -232,8 +237,8 @@ impl LocalCluster {
     pub async fn await_healthy(&self, timeout: Duration) -> Result<(), ClusterError> {
         let deadline = Instant::now() + timeout;
         for member in &self.members {
-            let socket = member.client_socket();
-            while !health::is_healthy(&socket, HEALTH_TIMEOUT).await {
+            let endpoint = self.direct_endpoint(member.index);
+            while !health::is_healthy(&endpoint, HEALTH_TIMEOUT).await {
                 if let Some(status) = member.end() {
                     return Err(ClusterError::Ended { member: member.index.name(), status, log: member.log.clone() });
                 }

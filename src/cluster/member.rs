@@ -90,6 +90,11 @@ impl Member {
         self.with_process(|process| process.ended.borrow().is_none().then_some(process.pid)).flatten()
     }
 
+    /// How often it has been started so far.
+    pub(super) fn incarnation(&self) -> u32 {
+        self.incarnations.load(Ordering::Relaxed)
+    }
+
     /// How its last process ended, if it did.
     pub(super) fn end(&self) -> Option<String> {
         self.with_process(|process| process.ended.borrow().clone()).flatten()

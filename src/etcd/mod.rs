@@ -1,4 +1,4 @@
-//! The client of one member: calls, errors and what they mean, watches, samples.
+//! The client of one member: calls, errors and what they mean, watches, samples, metrics.
 
 pub mod audit;
 pub mod barrier;
@@ -9,6 +9,8 @@ pub mod collector;
 mod connection;
 pub mod endpoint;
 pub mod errors;
+pub mod metrics;
+pub mod plain_http;
 pub mod sampler;
 pub mod watch;
 mod wire;

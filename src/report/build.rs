@@ -6,16 +6,21 @@ use std::path::{Path, PathBuf};
 
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
+use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::history::reader::{HistoryError, HistoryReader, Tail};
 use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_judge::model::Nanos;
 
-use super::decide::decide;
-use super::latency;
+use super::decide::{AFTERMATH_NANOS, decide};
+use super::latency::{self, Clock, LatencyLine};
+use super::limits::{self, LimitResult, Pressure};
+use super::resources::ResourcesResult;
 use super::result::{FaultResult, MemberResult, RunResult, SCHEMA_VERSION};
 use super::statistics::Statistics;
 use super::windows::FaultStory;
+use crate::scenario::types::Arrivals;
+use crate::scenario::{self, Scenario};
 
 /// A run directory cannot be judged.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +73,10 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     let mut judgement = judge.finish(Some(directory));
     let revenue = judgement.findings.iter_mut().flat_map(|finding| std::mem::take(&mut finding.revenue)).collect();
     let decision = decide(&judgement.findings, &statistics);
+    let scenario = read_scenario(&run);
+    let latency = latency::lines(&statistics.samples, &statistics.timeline.windows());
+    let resources = statistics.timeline.load().map(|load| statistics.resources.during(&load)).unwrap_or_default();
+    let pressure = pressure(&statistics, scenario.as_ref().ok(), &latency, info.own_cluster);
     let result = RunResult {
         schema_version: SCHEMA_VERSION,
         verdict: decision.verdict,
@@ -75,7 +84,9 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         exit_code: decision.exit_code,
         interrupted: statistics.interrupted,
         load: statistics.load(),
-        latency: latency::lines(&statistics.samples, &statistics.timeline.windows()),
+        limited_by: limits::decide(&resources, &pressure),
+        resources,
+        latency,
         faults: faults(&statistics),
         checks: judgement.findings,
         revenue,
@@ -125,11 +136,43 @@ fn describe(info: RunInfo) -> RunResult {
         etcd: info.etcd,
         host: info.host,
         load: super::statistics::LoadResult::default(),
+        limited_by: LimitResult::default(),
+        resources: ResourcesResult::default(),
         latency: Vec::new(),
         faults: Vec::new(),
         checks: Vec::new(),
         revenue: Vec::new(),
         notes: Vec::new(),
+    }
+}
+
+/// The resolved scenario, as it lies in the run directory.
+///
+/// # Errors
+/// Why it cannot be read, in words.
+fn read_scenario(run: &RunDir) -> Result<Scenario, String> {
+    let path = run.scenario();
+    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    scenario::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())
+}
+
+/// How hard the cluster was pressed. Of a scenario that cannot be read, the model of its load is not known.
+fn pressure(statistics: &Statistics, scenario: Option<&Scenario>, latency: &[LatencyLine], own_cluster: bool) -> Pressure {
+    let load = statistics.load();
+    let in_flight = statistics.in_flight_median();
+    let buyers_waited = f64::from(in_flight.unwrap_or(0)) * load.seconds;
+    let is_closed = |scenario: &&Scenario| matches!(scenario.load.arrivals, Arrivals::Closed(_));
+    let is_it = |line: &&LatencyLine| line.operation == Purpose::Purchase && line.phase == "steady" && line.clock == Clock::Service;
+    Pressure {
+        offered_and_shed: statistics.undisturbed_offer(AFTERMATH_NANOS),
+        waiting_share: scenario
+            .filter(is_closed)
+            .zip(in_flight)
+            .map(|(scenario, waiting)| f64::from(waiting) / f64::from(scenario.load.buyers)),
+        recorder_wait_share: if buyers_waited > 0.0 { load.recorder_wait_seconds / buyers_waited } else { 0.0 },
+        attempts_lost_share: statistics.attempts_lost_share(),
+        purchase_ms: latency.iter().find(is_it).map(|line| line.p50_ms),
+        own_cluster,
     }
 }
 

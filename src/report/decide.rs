@@ -7,7 +7,7 @@ use super::statistics::Statistics;
 use crate::scenario::Expectation;
 
 /// How long after a fault was healed its aftermath may still keep buyers busy.
-const AFTERMATH_NANOS: u64 = 3_000_000_000;
+pub(super) const AFTERMATH_NANOS: u64 = 3_000_000_000;
 
 /// A run that sheds more than this share of its undisturbed load did not test what its scenario says.
 const SHED_SHARE_MAX: f64 = 0.5;

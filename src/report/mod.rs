@@ -2,12 +2,16 @@
 
 pub mod build;
 pub mod decide;
+pub mod fairness;
 pub mod latency;
+pub mod limits;
 pub mod matrix;
+pub mod resources;
 pub mod result;
 pub mod statistics;
 pub mod summary;
 pub mod windows;
+pub mod wrap;
 
 pub use build::{Report, ReportError, build, write};
 pub use result::{RunResult, RunVerdict, result_schema};

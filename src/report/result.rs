@@ -6,6 +6,8 @@ use ticketcd_judge::check::verdict::{Finding, RevenueRow};
 use ticketcd_judge::history::run_info::{EtcdInfo, HostInfo, StockLayout};
 
 use super::latency::LatencyLine;
+use super::limits::LimitResult;
+use super::resources::ResourcesResult;
 use super::statistics::LoadResult;
 
 /// Version of the shape of `result.json`. It grows when a field changes its meaning or goes; new fields may come any time.
@@ -50,6 +52,12 @@ pub struct RunResult {
     pub host: HostInfo,
     /// How much load there was.
     pub load: LoadResult,
+    /// What limited it.
+    #[serde(default)]
+    pub limited_by: LimitResult,
+    /// What the members and this machine were busy with meanwhile.
+    #[serde(default)]
+    pub resources: ResourcesResult,
     /// How long operations took.
     pub latency: Vec<LatencyLine>,
     /// What broke.

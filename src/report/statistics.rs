@@ -7,7 +7,9 @@ use ticketcd_judge::history::call::{OrderOutcome, Purpose};
 use ticketcd_judge::history::event::{Event, LoadSample, Phase};
 use ticketcd_judge::model::{Nanos, OrderKey};
 
+use super::fairness::{Fairness, FairnessResult};
 use super::latency::Sample;
+use super::resources::Samples;
 use super::windows::Timeline;
 
 /// How much load there was, warm-up and calibration not counted.
@@ -39,6 +41,9 @@ pub struct LoadResult {
     pub recorder_wait_seconds: f64,
     /// Seconds the load lasted.
     pub seconds: f64,
+    /// How evenly it served its buyers.
+    #[serde(default)]
+    pub fairness: FairnessResult,
 }
 
 /// Gathers counts from the event stream.
@@ -51,7 +56,12 @@ pub struct Statistics {
     /// Orders placed and not closed yet: when due and sent.
     open: FxHashMap<OrderKey, (Nanos, Nanos)>,
     outcomes: LoadResult,
+    fairness: Fairness,
+    /// Transactions sent for orders, and of these, those that were lost to other buyers.
+    attempts: (u64, u64),
     load: Vec<LoadSample>,
+    /// What members and machine were busy with.
+    pub resources: Samples,
     /// Reasons why the run is invalid, as the run itself gave them.
     pub invalid: Vec<String>,
     /// Whether the run was interrupted by Ctrl-C.
@@ -64,8 +74,12 @@ impl Statistics {
     /// Takes in an event.
     pub fn observe(&mut self, event: &Event) {
         self.timeline.observe(event);
+        self.resources.observe(event);
         match event {
             Event::OrderPlaced(placed) => {
+                if self.counts(placed.due) {
+                    self.fairness.tried(placed.order.buyer);
+                }
                 self.open.insert(placed.order, (placed.due, placed.sent));
             }
             Event::OrderClosed(closed) => {
@@ -75,6 +89,13 @@ impl Statistics {
                 }
                 let sold = matches!(closed.outcome, OrderOutcome::Sold { .. });
                 self.outcomes.achieved += 1;
+                if sold {
+                    self.fairness.served(closed.order.buyer);
+                }
+                self.attempts.0 += u64::from(closed.attempts);
+                // The last one was not lost, unless the order was given up for that.
+                let kept = u32::from(closed.outcome != OrderOutcome::Conflict);
+                self.attempts.1 += u64::from(closed.attempts.saturating_sub(kept));
                 // What no member took on, a dead one that refuses at once above all, says nothing about how fast they are.
                 if !matches!(closed.outcome, OrderOutcome::Rejected { .. }) {
                     self.samples.push(Sample::new(Purpose::Purchase, due, sent, closed.done, sold));
@@ -118,10 +139,27 @@ impl Statistics {
             operations_per_second: rate(self.outcomes.achieved),
             recorder_wait_seconds: self.load.iter().map(|sample| sample.recorder_wait).sum::<u64>() as f64 / 1e9,
             seconds,
+            fairness: self.fairness.result(),
             // An order that was placed but never closed is as unknown as one whose buyer was told so.
             unknown: self.outcomes.unknown + self.open.values().filter(|(due, _)| self.counts(*due)).count() as u64,
             ..self.outcomes.clone()
         }
+    }
+
+    /// Share of all transactions sent for orders that were lost to other buyers.
+    pub fn attempts_lost_share(&self) -> f64 {
+        let (all, lost) = self.attempts;
+        if all > 0 { lost as f64 / all as f64 } else { 0.0 }
+    }
+
+    /// Operations under way at the middle moment: of the seconds' ends, as many had fewer as had more. A fault that holds
+    /// everything up for a while hardly moves it.
+    pub fn in_flight_median(&self) -> Option<u32> {
+        let mut in_flight: Vec<u32> = self.load.iter().map(|sample| sample.in_flight).collect();
+        // The last sample is from when everything has come to rest.
+        in_flight.pop();
+        in_flight.sort_unstable();
+        in_flight.get(in_flight.len() / 2).copied()
     }
 
     /// Operations offered and shed while no fault was in force or had just been healed.

@@ -7,7 +7,9 @@ use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::model::Cents;
 
 use super::latency::{Clock, LatencyLine, name_of};
+use super::limits::LimitKind;
 use super::result::{FaultResult, RunResult, RunVerdict};
+use super::wrap::{wrapped, wrapped_words};
 
 /// Anomalies of one kind tell the same story: the first is told whole.
 const STORY_LINES_MAX: usize = 14;
@@ -74,7 +76,7 @@ fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
     if !result.notes.is_empty() {
         writeln!(text, "\n  Notes")?;
         for note in &result.notes {
-            writeln!(text, "    {note}")?;
+            text.write_str(&wrapped("    ", note))?;
         }
     }
     Ok(())
@@ -83,7 +85,7 @@ fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
 fn write_verdict(text: &mut String, result: &RunResult) -> std::fmt::Result {
     writeln!(text, "  {:<9} {}", verdict_word(result.verdict).to_uppercase(), headline(result))?;
     for reason in &result.reasons {
-        writeln!(text, "            {reason}")?;
+        text.write_str(&wrapped("            ", reason))?;
     }
     Ok(())
 }
@@ -142,12 +144,28 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
         write!(text, "; 100% is {rate:.0} a second")?;
     }
     writeln!(text)?;
+    let fairness = &load.fairness;
+    if fairness.buyers_tried > 0 {
+        let most = fairness.largest_share.map(|share| format!("; the luckiest got {:.1}% of the orders sold", share * 100.0));
+        let (served, tried) = (count(fairness.buyers_served), count(fairness.buyers_tried));
+        writeln!(text, "  Buyers    {served} of {tried} that tried were served{}", most.unwrap_or_default())?;
+    }
+    write_limit(text, result)?;
     if load.recorder_wait_seconds > 0.01 * load.seconds {
-        writeln!(
-            text,
-            "            buyers waited {:.1} s for our recorder: the load was limited by this program",
-            load.recorder_wait_seconds
-        )?;
+        writeln!(text, "            buyers waited {:.1} s for our recorder, all together", load.recorder_wait_seconds)?;
+    }
+    Ok(())
+}
+
+/// What limited the run. Not known is said in the result alone: of an old record nobody expects more.
+fn write_limit(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    let limit = &result.limited_by;
+    if limit.by == LimitKind::NotKnown {
+        return Ok(());
+    }
+    text.write_str(&wrapped("  Limit     ", &limit.sentence))?;
+    for sentence in &limit.also {
+        text.write_str(&wrapped("            also near its limit: ", sentence))?;
     }
     Ok(())
 }
@@ -263,9 +281,10 @@ fn write_checks(text: &mut String, checks: &[Finding]) -> std::fmt::Result {
             .filter(|(_, number)| **number > 0)
             .map(|(name, number)| format!("{} {}", count(*number), name.replace('_', " ")))
             .collect();
-        writeln!(text, "    {word:<9} {:<13} {}", finding.name.replace('_', " "), evidence.join(" · "))?;
+        let evidence: Vec<&str> = evidence.iter().map(String::as_str).collect();
+        text.write_str(&wrapped_words(&format!("    {word:<9} {:<13} ", finding.name.replace('_', " ")), &evidence, " · "))?;
         if let Some(reason) = &finding.reason {
-            writeln!(text, "                            {reason}")?;
+            text.write_str(&wrapped("                            ", reason))?;
         }
     }
     Ok(())

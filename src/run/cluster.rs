@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::MemberInfo;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::host;
 use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
 use crate::cluster::{LocalCluster, LocalOptions, Scratch};
 use crate::etcd::collector::Collectors;
+use crate::etcd::metrics::{MetricsReader, Source};
 use crate::etcd::sampler::Sampler;
 use crate::etcd::{Client, Security};
 
@@ -18,6 +21,9 @@ pub(super) struct Running {
     pub(super) direct: Vec<Client>,
     pub(super) sampler: Sampler,
     pub(super) collectors: Collectors,
+    metrics: MetricsReader,
+    /// How busy the machine is.
+    host: AbortOnDropHandle<()>,
     /// Holds the members' data, outside of the run directory because socket paths must be short; removed at the end.
     scratch: Scratch,
 }
@@ -65,7 +71,18 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
     }
     setup.write_info(&setup.info(described)).map_err(|error| Trouble(error.to_string()))?;
     let collectors = Collectors::start(&direct, &stage.sink, 1);
-    Ok(Running { cluster, direct, sampler, collectors, scratch })
+    let metrics = MetricsReader::start(metrics_sources(&cluster), &stage.sink);
+    let host = AbortOnDropHandle::new(tokio::spawn(host::watch(stage.sink.clone())));
+    Ok(Running { cluster, direct, sampler, collectors, metrics, host, scratch })
+}
+
+fn metrics_sources(cluster: &Arc<LocalCluster>) -> Vec<Source> {
+    let source = |member| {
+        let endpoint = cluster.direct_endpoint(member);
+        let cluster = Arc::clone(cluster);
+        Source { endpoint, incarnation: Box::new(move || cluster.incarnation(member)) }
+    };
+    cluster.members().map(source).collect()
 }
 
 impl Running {
@@ -73,6 +90,10 @@ impl Running {
     pub(super) async fn stop(self) {
         self.collectors.stop().await;
         self.sampler.stop().await;
+        self.metrics.stop().await;
+        self.host.abort();
+        // Aborted, so it ends with an error that says so.
+        let _ = self.host.await;
         self.cluster.stop().await;
         if let Err(error) = self.scratch.close() {
             tracing::warn!("the members' data could not be removed: {error}");
