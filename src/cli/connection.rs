@@ -36,8 +36,9 @@ pub(super) struct Connection {
     #[arg(long, env = "ETCDCTL_KEY", value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 
-    /// User, as `name` or `name:password`; the password may come from ETCDCTL_PASSWORD instead
-    #[arg(long, env = "ETCDCTL_USER", hide_env_values = true)]
+    /// User of etcd, as `name` or `name:password`; the password may come from ETCDCTL_PASSWORD instead
+    // Not `--user`, as etcdctl has it: a shop has users of its own.
+    #[arg(long = "etcd-user", id = "etcd_user", env = "ETCDCTL_USER", hide_env_values = true, value_name = "USER")]
     user: Option<String>,
 }
 

@@ -11,7 +11,9 @@ pub enum Exit {
     Pass,
     /// 1: a safety violation.
     Violation,
-    /// 2: unknown: not enough evidence for a verdict.
+    /// 1: of `buy`: nothing was bought.
+    NotSold,
+    /// 2: unknown: not enough evidence for a verdict; of `buy`: nobody knows whether it was bought.
     Unknown,
     /// 3: correct, but an objective was missed.
     ObjectiveMissed,
@@ -28,7 +30,7 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Pass => 0,
-            Self::Violation => 1,
+            Self::Violation | Self::NotSold => 1,
             Self::Unknown => 2,
             Self::ObjectiveMissed => 3,
             Self::Invalid => 4,

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod buy;
 mod check;
 mod cluster;
 mod completions;
@@ -13,11 +14,14 @@ mod leash;
 mod matrix;
 mod outcome;
 mod output;
+mod query;
 mod rerun;
 mod run;
 mod run_flags;
 mod scenario;
 mod schema;
+mod table;
+mod visit;
 
 use clap::{Parser, Subcommand};
 
@@ -64,6 +68,11 @@ enum Command {
     Scenario(scenario::Args),
     /// Write, verify or remove the shop's dataset on a cluster you name
     Dataset(dataset::Args),
+    /// Ask the shop on a cluster you name: what a user bought, what an event type brought in, what is on
+    Query(query::Args),
+    /// Buy tickets of an event, in one guarded transaction
+    #[command(after_help = buy::EXIT_CODES)]
+    Buy(buy::Args),
     /// Start a cluster in the foreground, to look at
     Cluster(cluster::Args),
     /// Install or list etcd binaries
@@ -97,6 +106,8 @@ impl Cli {
             Command::Run(args) => block_on(run::execute(args)),
             Command::Rerun(args) => block_on(rerun::execute(args)),
             Command::Dataset(args) => block_on(dataset::execute(args)),
+            Command::Query(args) => block_on(query::execute(args)),
+            Command::Buy(args) => block_on(buy::execute(args)),
             Command::Cluster(args) => block_on(cluster::execute(args)),
         }
     }

@@ -25,6 +25,7 @@ use crate::scenario::types::Scenario;
 
 pub use setup::RunError;
 use setup::Setup;
+pub(crate) use setup::{base36, purchase_date};
 
 /// What to run.
 #[derive(Clone, Debug)]

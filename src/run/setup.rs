@@ -78,7 +78,7 @@ impl Setup {
             run_tag: format!("r{}", base36(now.as_millisecond().unsigned_abs())),
             // The cluster is ours and empty.
             keys: Keyspace::new(""),
-            purchase_date: jiff::Zoned::now().strftime("%d-%m-%Y %H:%M").to_string(),
+            purchase_date: purchase_date(),
             started: now.to_string(),
         };
         // Written again once the members are known; but whatever happens until then must be told by a readable record.
@@ -137,8 +137,13 @@ fn layout(strategy: &StrategyName) -> StockLayout {
     }
 }
 
+/// Now, as the shop writes dates.
+pub(crate) fn purchase_date() -> String {
+    jiff::Zoned::now().strftime("%d-%m-%Y %H:%M").to_string()
+}
+
 /// Letters and digits only, so that it can stand in an order id.
-fn base36(mut number: u64) -> String {
+pub(crate) fn base36(mut number: u64) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     let mut digits = Vec::new();
     while number > 0 || digits.is_empty() {

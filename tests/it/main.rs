@@ -12,4 +12,5 @@ mod load;
 mod member;
 mod net;
 mod published;
+mod queries;
 mod support;

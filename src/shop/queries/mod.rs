@@ -1,13 +1,20 @@
 //! The queries of the shop. Each is right while tickets are being sold, for all its reads are made at one revision.
 
+pub mod names;
 pub mod orders;
 pub mod revenue;
 pub mod search;
 mod snapshot;
+pub mod stock;
 
-pub use orders::{UserPurchases, orders_of};
-pub use revenue::{Revenue, revenue_of};
-pub use search::{Search, search};
+pub use names::Named;
+pub use orders::{Account, AccountEvent, UserPurchases, account_of, orders_of};
+pub use revenue::{Revenue, Revenues, revenue_of, revenue_of_all};
+pub use search::{Found, FoundEvent, Search, event_of, events_of, search};
+pub use snapshot::PAGE_KEYS_MAX;
+pub use stock::TicketStock;
+
+use ticketcd_judge::model::Revision;
 
 /// A query was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +26,17 @@ pub enum QueryError {
         code: String,
         /// What the error says.
         message: String,
+    },
+    /// What it was reading at was compacted away meanwhile, and again at every new beginning.
+    #[error(
+        "revision {revision} was compacted away before everything was read, {times} times in a row; \
+             the cluster is compacted too often for a query of this size"
+    )]
+    Compacted {
+        /// The last revision tried.
+        revision: Revision,
+        /// How often it began.
+        times: u32,
     },
     /// The answer has not the shape of the request.
     #[error("the answer does not fit the request")]

@@ -1,11 +1,13 @@
-//! Query 2: the revenue of an event type.
+//! Query 2: the revenue of event types.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use ticketcd_judge::history::call::Purpose;
-use ticketcd_judge::model::records::Ticket;
-use ticketcd_judge::model::{Keyspace, Revision};
+use ticketcd_judge::model::{Keyspace, Revision, ShopKey};
 
 use super::QueryError;
-use super::snapshot::{Snapshot, parse};
+use super::snapshot::{Snapshot, Wanted, parse};
+use super::stock::{Elsewhere, Stocks, stock_of};
 use crate::etcd::Caller;
 
 /// The revenue of one event type.
@@ -21,25 +23,74 @@ pub struct Revenue {
     pub cents: i128,
 }
 
-/// The revenue of the events of type `kind`: the sum of price × (total − current) over their tickets, at one revision.
+/// The revenue of several event types, all read at one revision: what is sold meanwhile is in none of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revenues {
+    /// The revision.
+    pub revision: Revision,
+    /// By event type. A type without an index is not there.
+    pub types: BTreeMap<String, Revenue>,
+}
+
+/// The revenue of the events of type `kind`: the sum of price × (total − available) over their tickets, at one revision.
 /// A type without events has none.
 ///
 /// # Errors
 /// When etcd does not answer, or a value cannot be read.
 pub async fn revenue_of(keys: &Keyspace, caller: &mut Caller, kind: &str) -> Result<Revenue, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Revenue);
-    let events: Vec<String> = match snapshot.key(keys.search_type(kind)).await? {
-        Some(index) => parse(&index)?,
-        None => Vec::new(),
-    };
-    let prefixes: Vec<_> = events.iter().map(|event| keys.tickets_of(event)).collect();
-    let mut revenue = Revenue { events: events.len(), ..Revenue::default() };
-    for kv in snapshot.prefixes(&prefixes).await? {
-        let ticket: Ticket = parse(&kv)?;
-        let sold = ticket.total_quantity.saturating_sub(ticket.current_quantity);
-        revenue.sold = revenue.sold.saturating_add(sold);
-        revenue.cents = revenue.cents.saturating_add(ticket.price.times(sold));
+    let wanted = [Wanted::Key(keys.search_type(kind))];
+    let revenues = read(&mut snapshot, keys, &wanted).await?;
+    Ok(revenues.types.get(kind).copied().unwrap_or(Revenue { revision: revenues.revision, ..Revenue::default() }))
+}
+
+/// The revenue of the named event types, or of all there are when none is named, at one revision.
+///
+/// # Errors
+/// As for [`revenue_of`].
+pub async fn revenue_of_all(keys: &Keyspace, caller: &mut Caller, kinds: &[String]) -> Result<Revenues, QueryError> {
+    let mut snapshot = Snapshot::new(caller, Purpose::Revenue);
+    let named = kinds.iter().collect::<BTreeSet<_>>().into_iter().map(|kind| Wanted::Key(keys.search_type(kind)));
+    let wanted: Vec<_> = if kinds.is_empty() { vec![Wanted::Prefix(keys.search_type(""))] } else { named.collect() };
+    read(&mut snapshot, keys, &wanted).await
+}
+
+/// Reads until it was all read at one revision.
+async fn read(snapshot: &mut Snapshot<'_>, keys: &Keyspace, indexes: &[Wanted]) -> Result<Revenues, QueryError> {
+    loop {
+        match read_once(snapshot, keys, indexes).await {
+            Err(error) if snapshot.begins_again(&error) => {}
+            outcome => return outcome,
+        }
     }
-    revenue.revision = snapshot.revision();
-    Ok(revenue)
+}
+
+async fn read_once(snapshot: &mut Snapshot<'_>, keys: &Keyspace, indexes: &[Wanted]) -> Result<Revenues, QueryError> {
+    let mut elsewhere = Elsewhere::default();
+    let mut events_by_type: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let wanted = indexes.iter().cloned().chain(Elsewhere::wanted(keys)).collect();
+    for kv in snapshot.all(wanted).await? {
+        match keys.parse(kv.key.as_bytes()) {
+            Some(ShopKey::SearchType(kind)) => {
+                events_by_type.insert(kind.to_owned(), parse::<Vec<String>>(&kv)?.into_iter().collect());
+            }
+            Some(other) => elsewhere.observe(&other),
+            None => {}
+        }
+    }
+    let events = events_by_type.values().flatten().cloned().collect();
+    let stocks = stock_of(snapshot, keys, &events, elsewhere).await?;
+    let revision = snapshot.revision();
+    let types = events_by_type.into_iter().map(|(kind, events)| (kind, add_up(&events, &stocks, revision))).collect();
+    Ok(Revenues { revision, types })
+}
+
+fn add_up(events: &BTreeSet<String>, stocks: &Stocks, revision: Revision) -> Revenue {
+    let (mut sold, mut cents) = (0_i128, 0_i128);
+    for ticket in events.iter().filter_map(|event| stocks.get(event)).flat_map(BTreeMap::values) {
+        sold += ticket.sold();
+        cents = cents.saturating_add(ticket.revenue());
+    }
+    let sold = i64::try_from(sold).unwrap_or(if sold < 0 { i64::MIN } else { i64::MAX });
+    Revenue { revision, events: events.len(), sold, cents }
 }

@@ -1,17 +1,52 @@
 //! Reads of one query, all at one revision: the one at which the first of them was answered.
+//!
+//! No answer is huge. However much a query reads, it asks for a bounded number of keys at a time, fewer of them where
+//! their values are long.
+
+use std::collections::VecDeque;
 
 use ticketcd_judge::history::call::{CallOutcome, Purpose};
-use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, Request, Txn, TxnAnswerBody, TxnOp};
+use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, RangeAnswer, Request, Txn, TxnAnswerBody, TxnOp};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, Revision};
 
 use super::QueryError;
 use crate::etcd::Caller;
 
-/// Keys in one answer.
-const PAGE_KEYS: i64 = 500;
+/// Keys in one answer, at most.
+pub const PAGE_KEYS_MAX: usize = 512;
+/// Keys in the first answer, before it is known how long the values are.
+const FIRST_PAGE_KEYS: usize = 128;
+/// Bytes in one answer, about: the next one is sized by what the last one weighed.
+const PAGE_BYTES: usize = 256 << 10;
 /// Operations that etcd takes in one transaction.
 const OPERATIONS_MAX: usize = 128;
+/// Keys that each range of a transaction may answer with, at least: as many as an event has ticket types, mostly.
+const RANGE_KEYS_MIN: usize = 4;
+/// How often a query begins, when what it reads is compacted away meanwhile.
+const BEGINNINGS_MAX: u32 = 5;
+
+/// What etcd says of a revision that is gone.
+const COMPACTED: &str = "required revision has been compacted";
+
+/// Something to read.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// One key, if it exists.
+    Key(Blob),
+    /// Every key that begins so.
+    Prefix(Blob),
+    /// Whether any key begins so: the first of them, without its value.
+    Probe(Blob),
+}
+
+/// A range that is still to be read, or the rest of one.
+#[derive(Debug)]
+struct Open {
+    key: Blob,
+    range_end: Blob,
+    is_probe: bool,
+}
 
 /// The reads of one query.
 pub struct Snapshot<'caller> {
@@ -19,12 +54,14 @@ pub struct Snapshot<'caller> {
     purpose: Purpose,
     /// 0 until the first answer.
     revision: Revision,
+    beginnings: u32,
+    page_keys: usize,
 }
 
 impl<'caller> Snapshot<'caller> {
     /// A snapshot that the first read fixes.
     pub fn new(caller: &'caller mut Caller, purpose: Purpose) -> Self {
-        Self { caller, purpose, revision: 0 }
+        Self { caller, purpose, revision: 0, beginnings: 1, page_keys: FIRST_PAGE_KEYS }
     }
 
     /// The revision of all its reads; 0 before the first.
@@ -32,48 +69,70 @@ impl<'caller> Snapshot<'caller> {
         self.revision
     }
 
-    /// One key, if it exists.
-    pub async fn key(&mut self, key: Blob) -> Result<Option<KeyValue>, QueryError> {
-        let answer = self.ask(Request::Range(Range { key, revision: self.revision, ..Range::default() })).await?;
-        match answer {
-            AnswerBody::Range(range) => Ok(range.kvs.into_iter().next()),
-            _ => Err(QueryError::Shape),
+    /// Whether the query that failed is to begin again, at a new revision: its revision was compacted away on the way, and
+    /// that has not happened too often.
+    pub fn begins_again(&mut self, error: &QueryError) -> bool {
+        let again = matches!(error, QueryError::Compacted { .. }) && self.beginnings < BEGINNINGS_MAX;
+        if again {
+            self.beginnings += 1;
+            self.revision = 0;
         }
+        again
     }
 
     /// Every key that begins with `prefix`, page by page.
-    pub async fn prefix(&mut self, prefix: &Blob) -> Result<Vec<KeyValue>, QueryError> {
-        let range_end = prefix_end(prefix.as_bytes());
-        let mut key = prefix.clone();
-        let mut found = Vec::new();
-        loop {
-            let range = Range { key, range_end: range_end.clone(), revision: self.revision, limit: PAGE_KEYS, ..Range::default() };
-            let AnswerBody::Range(page) = self.ask(Request::Range(range)).await? else { return Err(QueryError::Shape) };
-            let next = page.kvs.last().map(|last| behind(&last.key));
-            found.extend(page.kvs);
-            match next {
-                Some(next) if page.more => key = next,
-                _ => return Ok(found),
-            }
-        }
+    pub async fn prefix(&mut self, prefix: Blob) -> Result<Vec<KeyValue>, QueryError> {
+        self.all(vec![Wanted::Prefix(prefix)]).await
     }
 
-    /// Every key that begins with one of `prefixes`, many prefixes in one round trip.
-    pub async fn prefixes(&mut self, prefixes: &[Blob]) -> Result<Vec<KeyValue>, QueryError> {
+    /// Everything that is wanted, in order of keys; as much of it in one round trip as one answer may hold.
+    pub async fn all(&mut self, wanted: Vec<Wanted>) -> Result<Vec<KeyValue>, QueryError> {
+        let mut open: VecDeque<Open> = wanted.into_iter().map(Open::from).collect();
         let mut found = Vec::new();
-        for chunk in prefixes.chunks(OPERATIONS_MAX) {
-            let range = |prefix: &Blob| {
-                let range_end = prefix_end(prefix.as_bytes());
-                TxnOp::Range(Range { key: prefix.clone(), range_end, revision: self.revision, ..Range::default() })
-            };
-            let txn = Txn { guards: Vec::new(), success: chunk.iter().map(range).collect(), failure: Vec::new() };
-            let AnswerBody::Txn { responses, .. } = self.ask(Request::Txn(txn)).await? else { return Err(QueryError::Shape) };
-            for response in responses {
-                let TxnAnswerBody::Range(range) = response.body else { return Err(QueryError::Shape) };
-                found.extend(range.kvs);
+        while !open.is_empty() {
+            let count = open.len().min(OPERATIONS_MAX).min((self.page_keys / RANGE_KEYS_MIN).max(1));
+            let asked: Vec<Open> = open.drain(..count).collect();
+            let pages = self.pages(&asked).await?;
+            let (mut keys, mut bytes) = (0, 0);
+            for (asked, page) in asked.into_iter().zip(pages) {
+                keys += page.kvs.len();
+                bytes += page.kvs.iter().map(|kv| kv.key.len() + kv.value.len()).sum::<usize>();
+                if let Some(last) = page.kvs.last()
+                    && page.more
+                    && !asked.is_probe
+                {
+                    open.push_back(Open { key: behind(&last.key), ..asked });
+                }
+                found.extend(page.kvs);
             }
+            self.page_keys = next_page(self.page_keys, keys, bytes);
         }
+        found.sort_unstable_by(|left: &KeyValue, right| left.key.cmp(&right.key));
         Ok(found)
+    }
+
+    /// One page of each range, in one round trip.
+    async fn pages(&mut self, asked: &[Open]) -> Result<Vec<RangeAnswer>, QueryError> {
+        let limit = (self.page_keys / asked.len().max(1)).max(1);
+        let limit = i64::try_from(limit).unwrap_or(1);
+        let mut ranges: Vec<Range> = asked.iter().map(|open| open.range(self.revision, limit)).collect();
+        if ranges.len() == 1
+            && let Some(range) = ranges.pop()
+        {
+            let AnswerBody::Range(page) = self.ask(Request::Range(range)).await? else { return Err(QueryError::Shape) };
+            return Ok(vec![page]);
+        }
+        let success = ranges.into_iter().map(TxnOp::Range).collect();
+        let txn = Txn { guards: Vec::new(), success, failure: Vec::new() };
+        let AnswerBody::Txn { responses, .. } = self.ask(Request::Txn(txn)).await? else { return Err(QueryError::Shape) };
+        if responses.len() != asked.len() {
+            return Err(QueryError::Shape);
+        }
+        let page = |body| match body {
+            TxnAnswerBody::Range(range) => Ok(range),
+            TxnAnswerBody::Put | TxnAnswerBody::Delete { .. } => Err(QueryError::Shape),
+        };
+        responses.into_iter().map(|response| page(response.body)).collect()
     }
 
     async fn ask(&mut self, request: Request) -> Result<AnswerBody, QueryError> {
@@ -84,11 +143,41 @@ impl<'caller> Snapshot<'caller> {
                 }
                 Ok(body)
             }
+            CallOutcome::Refused { message, .. } if message.contains(COMPACTED) => {
+                Err(QueryError::Compacted { revision: self.revision, times: self.beginnings })
+            }
             CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
                 Err(QueryError::NotAnswered { code, message })
             }
         }
     }
+}
+
+impl From<Wanted> for Open {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Key(key) => Self { key, range_end: Blob::default(), is_probe: false },
+            Wanted::Prefix(prefix) => Self { range_end: prefix_end(prefix.as_bytes()), key: prefix, is_probe: false },
+            Wanted::Probe(prefix) => Self { range_end: prefix_end(prefix.as_bytes()), key: prefix, is_probe: true },
+        }
+    }
+}
+
+impl Open {
+    fn range(&self, revision: Revision, limit: i64) -> Range {
+        let limit = if self.is_probe { 1 } else { limit };
+        Range { key: self.key.clone(), range_end: self.range_end.clone(), revision, limit, keys_only: self.is_probe, ..Range::default() }
+    }
+}
+
+/// How many keys to ask for after an answer of so many keys and bytes: as many as weigh what an answer should, but not
+/// many more than last time, for the next values may be longer.
+fn next_page(page_keys: usize, keys: usize, bytes: usize) -> usize {
+    if keys == 0 {
+        return page_keys;
+    }
+    let fitting = PAGE_BYTES.saturating_mul(keys) / bytes.max(1);
+    fitting.min(page_keys.saturating_mul(2)).clamp(1, PAGE_KEYS_MAX)
 }
 
 /// The first key behind this one.
@@ -101,4 +190,19 @@ fn behind(key: &Blob) -> Blob {
 /// A value as JSON.
 pub fn parse<T: serde::de::DeserializeOwned>(kv: &KeyValue) -> Result<T, QueryError> {
     serde_json::from_slice(kv.value.as_bytes()).map_err(|source| QueryError::Json { key: kv.key.to_text(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_come_few_at_a_time_and_short_ones_many() {
+        assert_eq!(next_page(128, 128, 128 * 100), 256);
+        assert_eq!(next_page(512, 512, 512 * 100), 512);
+        assert_eq!(next_page(128, 100, 100 * (400 << 10)), 1, "one value is always asked for");
+        assert_eq!(next_page(128, 10, 10 * (64 << 10)), 4);
+        assert_eq!(next_page(1, 1, 100), 2, "one long value does not slow down the rest for ever");
+        assert_eq!(next_page(128, 0, 0), 128);
+    }
 }

@@ -9,4 +9,4 @@ pub mod records;
 pub use blob::Blob;
 pub use ids::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
 pub use keys::{Keyspace, ShopKey};
-pub use money::Cents;
+pub use money::{Cents, Total};

@@ -38,6 +38,24 @@ impl fmt::Display for Cents {
     }
 }
 
+/// A sum of amounts, in cents: more than [`Cents`] can hold. It is written as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Total(pub i128);
+
+impl fmt::Display for Total {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let cents = self.0.unsigned_abs();
+        write!(formatter, "{sign}{}.{:02}", cents / 100, cents % 100)
+    }
+}
+
+impl Serialize for Total {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
 /// The text is not an amount of money.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is not an amount with at most two decimals")]
@@ -98,6 +116,12 @@ mod tests {
             assert_eq!(serde_json::to_string(&cents).unwrap(), text);
             assert_eq!(postcard::from_bytes::<Cents>(&postcard::to_stdvec(&cents).unwrap()).unwrap(), cents);
         }
+    }
+
+    #[test]
+    fn sums_are_written_as_amounts_are() {
+        let written = [0, 7, -305, i128::from(i64::MAX) * 100].map(|cents| serde_json::to_string(&Total(cents)).unwrap());
+        assert_eq!(written, ["0.00", "0.07", "-3.05", "9223372036854775807.00"]);
     }
 
     #[test]

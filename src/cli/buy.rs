@@ -1,0 +1,260 @@
+//! `ticketcd buy`.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::model::{Cents, OrderKey, Revision};
+
+use super::connection::Connection;
+use super::query::to_json;
+use super::visit::Visit;
+use super::{Exit, Failure};
+use crate::run::{base36, purchase_date};
+use crate::scenario::nearest;
+use crate::scenario::streams::stream;
+use crate::scenario::types::Load;
+use crate::shop::queries::names::exists;
+use crate::shop::queries::{Found, FoundEvent, Named, event_of};
+use crate::shop::{Bought, BuyerMemory, Order, Shop, Strategy};
+
+/// What `buy` exits with. A shop that refuses is no defect and no verdict, but a script must be able to tell.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0    sold
+  1    not sold      sold out, rejected, or given up after conflicts; nothing was written
+  2    unknown       the answer was lost: the order may or may not be in the data; `ticketcd query purchases` tells
+  4    invalid       no member can be used, or there is no shop
+  64   usage         no such user, event or ticket type, or the order makes no sense; nothing was written
+  70   internal      a defect of ours";
+
+/// Transactions tried before an order is given up: more than in a load, for there is only this one order.
+const ATTEMPTS_MAX: u32 = 40;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The event's id; `ticketcd query search` finds it
+    event: String,
+    /// Ticket types and how many of each, such as pink=2 yellow=1
+    #[arg(value_name = "TYPE=QUANTITY", required = true, value_parser = item)]
+    items: Vec<(String, i64)>,
+    /// The user of the shop who buys
+    #[arg(long)]
+    user: String,
+    /// Print what happened as JSON, in the shape that docs/queries.md describes
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// One line of an order. The original sends quantities as strings: quotes do no harm.
+fn item(text: &str) -> Result<(String, i64), String> {
+    let (kind, quantity) = text.rsplit_once('=').ok_or_else(|| format!("{text:?} is not TYPE=QUANTITY, such as pink=2"))?;
+    let quantity = quantity.trim().trim_matches(['"', '\'']).trim();
+    let number: i64 = quantity.parse().map_err(|_| format!("{quantity:?} is not a number of tickets"))?;
+    match kind.trim() {
+        "" => Err(format!("{text:?} names no ticket type; write TYPE=QUANTITY, such as pink=2")),
+        _ if number < 1 => Err(format!("{number} tickets cannot be bought")),
+        kind => Ok((kind.to_owned(), number)),
+    }
+}
+
+/// What happened, as JSON.
+#[derive(Debug, Serialize)]
+struct Answer<'answer> {
+    outcome: &'static str,
+    reason: Option<String>,
+    order: &'answer str,
+    revision: Option<Revision>,
+    user: &'answer str,
+    event: &'answer str,
+    event_name: Option<&'answer str>,
+    tickets: Vec<Line<'answer>>,
+    paid: Cents,
+    attempts: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Line<'answer> {
+    #[serde(rename = "type")]
+    kind: &'answer str,
+    quantity: i64,
+}
+
+pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
+    let mut visit = Visit::begin(&args.connection).await?;
+    let outcome = buy(&mut visit, &args).await;
+    visit.end().await?;
+    let (text, exit) = outcome?;
+    super::output::print(&text)?;
+    Ok(exit)
+}
+
+async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> {
+    let milliseconds = jiff::Timestamp::now().as_millisecond().unsigned_abs();
+    let order = Order {
+        key: OrderKey { buyer: std::process::id(), sequence: 1 },
+        user: args.user.clone(),
+        event: args.event.clone(),
+        items: args.items.clone(),
+        due: 0,
+    };
+    if let Some(fault) = order.fault() {
+        return Err(Failure::Usage(format!("the order makes no sense: {fault}")));
+    }
+    let event = offered(visit, &order).await?;
+    let shop = Shop {
+        keys: visit.keys.clone(),
+        run_tag: run_tag(milliseconds, &order.user).into(),
+        date: purchase_date().into(),
+        strategy: Strategy::new(&Load { attempts: ATTEMPTS_MAX, ..Load::default() }),
+    };
+    let mut memory = BuyerMemory::new(stream(milliseconds, "back-off", order.key.buyer));
+    let bought = shop.buy(&mut visit.caller, &mut memory, &order).await;
+    let left = match bought.outcome {
+        OrderOutcome::SoldOut => Some(visit.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?),
+        _ => None,
+    };
+    let id = shop.order_id(order.key);
+    let exit = match bought.outcome {
+        OrderOutcome::Sold { .. } => Exit::Pass,
+        OrderOutcome::Unknown => Exit::Unknown,
+        OrderOutcome::SoldOut | OrderOutcome::Rejected { .. } | OrderOutcome::Conflict => Exit::NotSold,
+    };
+    let reason = reason(&bought.outcome, &order, left.as_ref());
+    if args.json {
+        return Ok((to_json(&answer(&bought, reason, &id, &order, &event))?, exit));
+    }
+    Ok((sentence(&bought, reason.as_deref(), &id, &order, &event), exit))
+}
+
+/// Begins the order's id as a run's tag does: it says when and for whom, and the process tells two at once apart.
+fn run_tag(milliseconds: u64, user: &str) -> String {
+    let digest = Sha256::digest(user.as_bytes());
+    let hash = digest.iter().take(4).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
+    format!("c{}{}", base36(milliseconds), base36(hash))
+}
+
+/// The event, when it and everything else that the order names exists.
+async fn offered(visit: &mut Visit, order: &Order) -> Result<FoundEvent, Failure> {
+    let found = visit.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?;
+    let Some(event) = found.events.into_iter().find(|event| event.record.is_some()) else {
+        return Err(visit.nothing_named(Named::Event, &order.event).await);
+    };
+    if !visit.ask(async |keys, caller| exists(keys, caller, Named::User, &order.user).await).await? {
+        return Err(visit.nothing_named(Named::User, &order.user).await);
+    }
+    let Some((unknown, _)) = order.items.iter().find(|(kind, _)| !event.tickets.contains_key(kind)) else { return Ok(event) };
+    let kinds = || event.tickets.keys().map(String::as_str);
+    let next = match nearest(unknown, kinds()) {
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None => format!("there are: {}", kinds().collect::<Vec<_>>().join(", ")),
+    };
+    Err(Failure::Usage(format!("there are no {unknown:?} tickets of this event; {next}")))
+}
+
+/// Why nothing was bought, or why nobody knows.
+fn reason(outcome: &OrderOutcome, order: &Order, left: Option<&Found>) -> Option<String> {
+    match outcome {
+        OrderOutcome::Sold { .. } => None,
+        OrderOutcome::SoldOut => Some(shortage(order, left)),
+        OrderOutcome::Rejected { reason } => Some(reason.clone()),
+        OrderOutcome::Conflict => Some(format!("other buyers were faster {ATTEMPTS_MAX} times in a row")),
+        OrderOutcome::Unknown => Some("the answer was lost".to_owned()),
+    }
+}
+
+/// What there is too little of.
+fn shortage(order: &Order, left: Option<&Found>) -> String {
+    let stock = |kind: &str| left.and_then(|found| Some(found.events.first()?.tickets.get(kind)?.left));
+    let missing: Vec<String> = order
+        .items
+        .iter()
+        .filter_map(|(kind, quantity)| {
+            let left = stock(kind)?;
+            (left < i128::from(*quantity)).then(|| format!("{quantity} {kind} were asked for, {left} are left"))
+        })
+        .collect();
+    if missing.is_empty() {
+        // Shards belong to a sale that is under way; or somebody has just given tickets back.
+        return "the ticket's own count is too low; what is left is in shards, which only the sale that made them sells from, \
+                or has just come back"
+            .to_owned();
+    }
+    format!("sold out: {}", missing.join("; "))
+}
+
+fn answer<'answer>(
+    bought: &Bought,
+    reason: Option<String>,
+    id: &'answer str,
+    order: &'answer Order,
+    event: &'answer FoundEvent,
+) -> Answer<'answer> {
+    let (outcome, revision) = match bought.outcome {
+        OrderOutcome::Sold { revision } => ("sold", Some(revision)),
+        OrderOutcome::SoldOut => ("sold_out", None),
+        OrderOutcome::Rejected { .. } => ("rejected", None),
+        OrderOutcome::Conflict => ("conflict", None),
+        OrderOutcome::Unknown => ("unknown", None),
+    };
+    Answer {
+        outcome,
+        reason,
+        order: id,
+        revision,
+        user: &order.user,
+        event: &order.event,
+        event_name: event.record.as_ref().map(|record| record.name.as_str()),
+        tickets: order.items.iter().map(|(kind, quantity)| Line { kind, quantity: *quantity }).collect(),
+        paid: bought.paid,
+        attempts: bought.attempts,
+    }
+}
+
+fn sentence(bought: &Bought, reason: Option<&str>, id: &str, order: &Order, event: &FoundEvent) -> String {
+    let items: Vec<String> = order.items.iter().map(|(kind, quantity)| format!("{quantity} {kind}")).collect();
+    let name = event.record.as_ref().map_or(order.event.as_str(), |record| record.name.as_str());
+    let what = format!("{} of “{name}” for {}", items.join(" and "), order.user);
+    let reason = reason.unwrap_or_default();
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = match bought.outcome {
+        OrderOutcome::Sold { revision } => writeln!(text, "Bought {what}: {} paid, order {id}, revision {revision}.", bought.paid),
+        OrderOutcome::Unknown => writeln!(
+            text,
+            "Nobody knows whether {what} was bought: {reason}. If order {id} is listed by `ticketcd query purchases {}`, it was; \
+             do not buy again before you have looked.",
+            order.user
+        ),
+        _ => writeln!(text, "Not sold, {what}: {reason}. Nothing was written."),
+    };
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_may_be_strings() {
+        assert_eq!(item("pink=2").unwrap(), ("pink".to_owned(), 2));
+        assert_eq!(item("pink=\"2\"").unwrap(), ("pink".to_owned(), 2));
+        assert_eq!(item(" pink = '3' ").unwrap(), ("pink".to_owned(), 3));
+        for wrong in ["pink", "=2", "pink=", "pink=two", "pink=0", "pink=-1", "pink=1.5"] {
+            assert!(item(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_order_id_says_when_and_for_whom() {
+        let tag = run_tag(1_790_000_000_000, "ann");
+        assert_eq!(tag, run_tag(1_790_000_000_000, "ann"));
+        assert_ne!(tag, run_tag(1_790_000_000_000, "bob"));
+        assert_ne!(tag, run_tag(1_790_000_000_001, "ann"));
+        let id: ticketcd_judge::model::OrderId = format!("{tag}-77-1").parse().unwrap();
+        assert_eq!((&*id.run, id.key), (tag.as_str(), OrderKey { buyer: 77, sequence: 1 }));
+    }
+}

@@ -1,0 +1,112 @@
+//! `ticketcd query`.
+
+mod purchases;
+mod revenue;
+mod search;
+
+use clap::Subcommand;
+
+use super::connection::Connection;
+use super::visit::Visit;
+use super::{Exit, Failure};
+use crate::shop::queries::Search;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List everything a user has bought, cancelled orders too
+    Purchases {
+        /// The user's name in the shop, such as anna.young7
+        user: String,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Add up what event types have brought in, all at one revision, also while tickets are being sold
+    Revenue {
+        /// Event types, such as concert; all of them when none is named
+        #[arg(value_name = "TYPE")]
+        types: Vec<String>,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Find events by type, location and words; an event must match everything that is given
+    Search {
+        /// The event's type, such as concert
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Option<String>,
+        /// Its location, such as Rome
+        #[arg(long)]
+        location: Option<String>,
+        /// The beginning of a word of its name or description; of several words, in quotes
+        #[arg(long, value_name = "PREFIX")]
+        text: Option<String>,
+        #[command(flatten)]
+        output: Output,
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Output {
+    /// As JSON, in the shape that docs/queries.md describes
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
+    let (text, visit) = match args.command {
+        Command::Purchases { user, output, connection } => {
+            let mut visit = Visit::begin(&connection).await?;
+            (purchases::answer(&mut visit, &user, output.json).await, visit)
+        }
+        Command::Revenue { types, output, connection } => {
+            let mut visit = Visit::begin(&connection).await?;
+            (revenue::answer(&mut visit, &types, output.json).await, visit)
+        }
+        Command::Search { kind, location, text, output, connection } => {
+            let wanted = wanted(kind, location, text)?;
+            let mut visit = Visit::begin(&connection).await?;
+            (search::answer(&mut visit, &wanted, output.json).await, visit)
+        }
+    };
+    visit.end().await?;
+    super::output::print(&text?)
+}
+
+fn wanted(kind: Option<String>, location: Option<String>, text: Option<String>) -> Result<Search, Failure> {
+    let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
+    if (kind.is_none() && location.is_none() && text.is_none()) || is_blank(&kind) || is_blank(&location) || is_blank(&text) {
+        return Err(Failure::Usage("say what to search for: --type, --location or --text, or several of them".to_owned()));
+    }
+    Ok(Search { kind, location, text })
+}
+
+/// A result as JSON.
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(format!("{text}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_for_nothing_is_refused() {
+        let text = |text: &str| Some(text.to_owned());
+        assert!(wanted(None, None, None).is_err());
+        assert!(wanted(text("concert"), None, text("  ")).is_err());
+        assert!(wanted(None, text("Rome"), None).is_ok());
+    }
+}

@@ -1,0 +1,95 @@
+//! `ticketcd query revenue`.
+
+use serde::Serialize;
+use ticketcd_judge::model::{Revision, Total};
+
+use super::to_json;
+use crate::cli::Failure;
+use crate::cli::table::Table;
+use crate::cli::visit::Visit;
+use crate::shop::queries::{Named, Revenues, revenue_of_all};
+
+/// The answer as JSON.
+#[derive(Debug, Serialize)]
+struct Answer<'answer> {
+    revision: Revision,
+    types: Vec<Line<'answer>>,
+    events: usize,
+    sold: i128,
+    revenue: Total,
+}
+
+#[derive(Debug, Serialize)]
+struct Line<'answer> {
+    #[serde(rename = "type")]
+    kind: &'answer str,
+    events: usize,
+    sold: i64,
+    revenue: Total,
+}
+
+/// Asks, and says what was answered.
+pub(super) async fn answer(visit: &mut Visit, types: &[String], as_json: bool) -> Result<String, Failure> {
+    let revenues = visit.ask(async |keys, caller| revenue_of_all(keys, caller, types).await).await?;
+    if let Some(unknown) = types.iter().find(|kind| !revenues.types.contains_key(*kind)) {
+        return Err(visit.nothing_named(Named::Type, unknown).await);
+    }
+    if revenues.types.is_empty()
+        && let Some(failure) = visit.no_shop().await?
+    {
+        return Err(failure);
+    }
+    let answer = Answer::of(&revenues);
+    if as_json { to_json(&answer) } else { Ok(table(&answer)) }
+}
+
+impl<'answer> Answer<'answer> {
+    fn of(revenues: &'answer Revenues) -> Self {
+        let lines = revenues.types.iter().map(|(kind, revenue)| Line {
+            kind,
+            events: revenue.events,
+            sold: revenue.sold,
+            revenue: Total(revenue.cents),
+        });
+        let types: Vec<Line<'_>> = lines.collect();
+        Self {
+            revision: revenues.revision,
+            events: types.iter().map(|line| line.events).sum(),
+            sold: types.iter().map(|line| i128::from(line.sold)).sum(),
+            revenue: Total(types.iter().map(|line| line.revenue.0).sum()),
+            types,
+        }
+    }
+}
+
+fn table(answer: &Answer<'_>) -> String {
+    let mut table = Table::new(&["TYPE", "#EVENTS", "#SOLD", "#REVENUE"]);
+    for line in &answer.types {
+        table.row([line.kind.to_owned(), line.events.to_string(), line.sold.to_string(), line.revenue.to_string()]);
+    }
+    table.row(["total".to_owned(), answer.events.to_string(), answer.sold.to_string(), answer.revenue.to_string()]);
+    format!("{}All at revision {}.\n", table.render(), answer.revision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shop::queries::Revenue;
+
+    #[test]
+    fn types_and_their_total_are_exact() {
+        let revenue = |events, sold, cents| Revenue { revision: 9, events, sold, cents };
+        let types = [("concert".to_owned(), revenue(2, 3, 1_497)), ("opera".to_owned(), revenue(1, 0, 0))];
+        let revenues = Revenues { revision: 9, types: types.into() };
+        let answer = Answer::of(&revenues);
+        assert_eq!(
+            table(&answer),
+            "TYPE     EVENTS  SOLD  REVENUE\nconcert       2     3    14.97\nopera         1     0     0.00\n\
+             total         3     3    14.97\nAll at revision 9.\n"
+        );
+        assert_eq!(
+            serde_json::to_string(&answer).unwrap(),
+            r#"{"revision":9,"types":[{"type":"concert","events":2,"sold":3,"revenue":14.97},{"type":"opera","events":1,"sold":0,"revenue":0.00}],"events":3,"sold":3,"revenue":14.97}"#
+        );
+    }
+}

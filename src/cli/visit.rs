@@ -1,0 +1,103 @@
+//! A visit to the shop on a cluster that we did not start: what `query` and `buy` have in common.
+
+use std::time::Duration;
+
+use ticketcd_judge::model::{Keyspace, MemberIndex};
+
+use super::Failure;
+use super::connection::Connection;
+use crate::etcd::Caller;
+use crate::record::Recorder;
+use crate::shop::queries::names::{is_empty, nearest_name};
+use crate::shop::queries::{Named, QueryError};
+
+/// How long a request may take: longer than etcd itself waits for an election.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A shop, and somebody who asks it things.
+pub(super) struct Visit {
+    /// The shop's keys.
+    pub(super) keys: Keyspace,
+    /// Who asks.
+    pub(super) caller: Caller,
+    members: usize,
+    recorder: Recorder,
+}
+
+impl Visit {
+    /// Comes to the shop: at least one member answers.
+    pub(super) async fn begin(connection: &Connection) -> Result<Self, Failure> {
+        let keys = connection.keyspace()?;
+        let clients = connection.connect().await?;
+        // A record that nobody reads: there is no run.
+        let (sink, recorder) = Recorder::start(Vec::new()).map_err(|error| Failure::Internal(error.to_string()))?;
+        let members = clients.len();
+        Ok(Self { keys, caller: Caller::new(clients, MemberIndex(0), TIMEOUT, sink), members, recorder })
+    }
+
+    /// Asks something, of one member after the other until one answers.
+    pub(super) async fn ask<T>(&mut self, question: impl AsyncFn(&Keyspace, &mut Caller) -> Result<T, QueryError>) -> Result<T, Failure> {
+        let mut asked = 1;
+        loop {
+            match question(&self.keys, &mut self.caller).await {
+                Err(QueryError::NotAnswered { code, .. }) if asked < self.members && !is_final(&code) => {
+                    asked += 1;
+                    self.caller.rotate();
+                }
+                outcome => return outcome.map_err(failure),
+            }
+        }
+    }
+
+    /// What to say when there is nothing of that name: what there is instead, or that there is no shop at all.
+    pub(super) async fn nothing_named(&mut self, named: Named, name: &str) -> Failure {
+        match self.look_for(named, name).await {
+            Ok(failure) | Err(failure) => failure,
+        }
+    }
+
+    async fn look_for(&mut self, named: Named, name: &str) -> Result<Failure, Failure> {
+        if let Some(failure) = self.no_shop().await? {
+            return Ok(failure);
+        }
+        let nearest = self.ask(async |keys, caller| nearest_name(keys, caller, named, name).await).await?;
+        let what = named.as_str();
+        Ok(Failure::Usage(match nearest {
+            Some(nearest) => format!("there is no {what} {name:?}; did you mean {nearest:?}?"),
+            None => format!("there is no {what} {name:?} under the prefix {:?}", self.keys.prefix()),
+        }))
+    }
+
+    /// What to say when there is no key under the prefix.
+    pub(super) async fn no_shop(&mut self) -> Result<Option<Failure>, Failure> {
+        let empty = self.ask(async |keys, caller| is_empty(keys, caller).await).await?;
+        let prefix = self.keys.prefix();
+        let next = "load one with `ticketcd dataset load`, or name another prefix with --prefix";
+        Ok(empty.then(|| Failure::Invalid(format!("there is no shop under the prefix {prefix:?}: {next}"))))
+    }
+
+    /// Leaves.
+    pub(super) async fn end(self) -> Result<(), Failure> {
+        self.caller.close().await;
+        self.recorder.finish().map_err(|error| Failure::Internal(error.to_string()))
+    }
+}
+
+/// Whether another member would say the same: asking it changes neither who we are nor what we ask.
+fn is_final(code: &str) -> bool {
+    matches!(code, "PermissionDenied" | "Unauthenticated" | "InvalidArgument")
+}
+
+fn failure(error: QueryError) -> Failure {
+    Failure::Invalid(match error {
+        QueryError::NotAnswered { ref code, .. } if is_final(code) => {
+            format!("the cluster refused to answer: {error}. Name a user who may read with --etcd-user")
+        }
+        QueryError::NotAnswered { .. } => {
+            format!("no member answered: {error}. Members without a majority cannot; are enough of them running?")
+        }
+        QueryError::Compacted { .. } => format!("{error}; ask again"),
+        QueryError::Json { .. } => format!("what is kept there is not a shop's: {error}"),
+        QueryError::Shape => error.to_string(),
+    })
+}

@@ -1,0 +1,97 @@
+//! Names that exist, for whoever mistyped one.
+
+use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, Request};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::{Blob, Keyspace};
+
+use super::QueryError;
+use crate::etcd::Caller;
+use crate::scenario::nearest;
+
+/// Names that are looked at for each beginning: what is not among them is not offered.
+const NAMES_MAX: i64 = 1000;
+/// Letters at the beginning that are taken for right, one guess after the other: there may be too many names to look at
+/// all of them.
+const LETTERS_RIGHT: [usize; 3] = [4, 1, 0];
+
+/// What is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A user.
+    User,
+    /// An event, by its id.
+    Event,
+    /// An event type.
+    Type,
+    /// A location.
+    Location,
+}
+
+impl Named {
+    /// What it is called.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Event => "event",
+            Self::Type => "event type",
+            Self::Location => "location",
+        }
+    }
+
+    fn key(self, keys: &Keyspace, name: &str) -> Blob {
+        match self {
+            Self::User => keys.user(name),
+            Self::Event => keys.event(name),
+            Self::Type => keys.search_type(name),
+            Self::Location => keys.search_location(name),
+        }
+    }
+}
+
+/// Whether it exists now.
+///
+/// # Errors
+/// When etcd does not answer.
+pub async fn exists(keys: &Keyspace, caller: &mut Caller, named: Named, name: &str) -> Result<bool, QueryError> {
+    let range = Range { key: named.key(keys, name), keys_only: true, ..Range::default() };
+    Ok(!ask(caller, range).await?.is_empty())
+}
+
+/// Whether there is no key at all under the prefix.
+///
+/// # Errors
+/// When etcd does not answer.
+pub async fn is_empty(keys: &Keyspace, caller: &mut Caller) -> Result<bool, QueryError> {
+    Ok(beginning_with(caller, keys.key(""), 1).await?.is_empty())
+}
+
+/// The name most like one that does not exist, when one is like it at all.
+///
+/// # Errors
+/// When etcd does not answer.
+pub async fn nearest_name(keys: &Keyspace, caller: &mut Caller, named: Named, name: &str) -> Result<Option<String>, QueryError> {
+    let family = named.key(keys, "");
+    for letters in LETTERS_RIGHT {
+        let beginning: String = name.chars().take(letters).collect();
+        let found = beginning_with(caller, named.key(keys, &beginning), NAMES_MAX).await?;
+        let names: Vec<String> =
+            found.iter().filter_map(|kv| Some(kv.key.as_str()?.strip_prefix(family.as_str()?)?.to_owned())).collect();
+        if let Some(found) = nearest(name, names.iter().map(String::as_str)) {
+            return Ok(Some(found.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+async fn beginning_with(caller: &mut Caller, prefix: Blob, limit: i64) -> Result<Vec<KeyValue>, QueryError> {
+    ask(caller, Range { range_end: prefix_end(prefix.as_bytes()), key: prefix, limit, keys_only: true, ..Range::default() }).await
+}
+
+async fn ask(caller: &mut Caller, range: Range) -> Result<Vec<KeyValue>, QueryError> {
+    match caller.call(Purpose::Search, &[], Request::Range(range)).await {
+        CallOutcome::Ok(Answer { body: AnswerBody::Range(found), .. }) => Ok(found.kvs),
+        CallOutcome::Ok(_) => Err(QueryError::Shape),
+        CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => Err(QueryError::NotAnswered { code, message }),
+    }
+}
