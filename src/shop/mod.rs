@@ -2,11 +2,13 @@
 //!
 //! Everything goes through a [`Caller`], so that each request is in the record before it is sent.
 
+pub mod cancel;
 pub mod order;
 pub mod purchase;
 pub mod queries;
 pub mod range_guard;
 
+pub use cancel::{Cancel, Cancelling};
 pub use order::Order;
 pub use purchase::{Bought, BuyerMemory, Strategy};
 

@@ -89,6 +89,8 @@ fn mix(mix: &Mix) -> Checked {
         ("orders", mix.orders),
         ("revenue", mix.revenue),
         ("range_guard", mix.range_guard),
+        ("cancel", mix.cancel),
+        ("board", mix.board),
     ];
     for (name, weight) in weights {
         between(&format!("load.mix.{name}"), weight, 0, limits::WEIGHT_MAX)?;

@@ -100,7 +100,7 @@ impl Write {
     }
 }
 
-fn put(key: Blob, value: Blob) -> Put {
+pub(in crate::shop) fn put(key: Blob, value: Blob) -> Put {
     Put { key, value, lease: 0 }
 }
 
@@ -110,7 +110,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<Blob, OrderOutcome> {
 
 /// A JSON array with one more element. What is there stays as it is, byte for byte; a single object, which the original
 /// sometimes wrote, becomes the first element. `None` when it is neither.
-fn append(array: &[u8], element: &Blob) -> Option<Blob> {
+pub(in crate::shop) fn append(array: &[u8], element: &Blob) -> Option<Blob> {
     let array = array.trim_ascii();
     let inner = match (array.first(), array.last()) {
         (None, _) => &[][..],
