@@ -10,16 +10,19 @@ use ticketcd_judge::model::{Nanos, OrderKey};
 use super::counters::Counters;
 use super::market::Market;
 use super::mix::{Mix, Operation};
+use super::standing::Standing;
 use crate::etcd::Caller;
 use crate::scenario::streams::stream;
 use crate::scenario::types::Pinning;
-use crate::shop::{BuyerMemory, Order, Shop, queries, range_guard};
+use crate::shop::{Bought, BuyerMemory, Cancel, Cancelling, Order, Shop, queries, range_guard};
 
 /// What all buyers share; none of it changes, but for the counters.
 #[derive(Debug)]
 pub struct Common {
     /// Where they buy.
     pub shop: Shop,
+    /// How they give orders back.
+    pub cancelling: Cancelling,
     /// What they choose from.
     pub market: Market,
     /// What they do.
@@ -36,6 +39,8 @@ pub struct Buyer {
     common: Arc<Common>,
     caller: Caller,
     memory: BuyerMemory,
+    /// What it could give back.
+    standing: Standing,
     /// Draws what to do.
     choices: ChaCha8Rng,
     /// Draws how long to think.
@@ -52,6 +57,7 @@ impl Buyer {
             common,
             caller,
             memory: BuyerMemory::new(stream(seed, "back-off", number)),
+            standing: Standing::default(),
             choices: stream(seed, "choices", number),
             thoughts: stream(seed, "thoughts", number),
             orders: 0,
@@ -74,6 +80,11 @@ impl Buyer {
         common.counters.start();
         let answered = match common.mix.draw(&mut self.choices) {
             Operation::Purchase => self.purchase(&common, due).await,
+            Operation::Cancel => match self.standing.take(&mut self.choices) {
+                Some(order) => self.cancel(&common, order, due).await,
+                // Who has nothing to give back buys something.
+                None => self.purchase(&common, due).await,
+            },
             Operation::Search => {
                 let wanted = common.market.draw_search(&mut self.choices);
                 let sent = self.caller.sink().now();
@@ -92,6 +103,7 @@ impl Buyer {
                 let answered = queries::revenue_of(&common.shop.keys, &mut self.caller, kind).await.is_ok();
                 self.close_query(Purpose::Revenue, due, sent, answered).await
             }
+            Operation::Board => true,
             Operation::RangeGuard => {
                 self.range_guards += 1;
                 let sent = self.caller.sink().now();
@@ -110,20 +122,42 @@ impl Buyer {
 
     async fn purchase(&mut self, common: &Common, due: Nanos) -> bool {
         let Some((event, items)) = common.market.draw_order(&mut self.choices) else { return false };
-        self.orders += 1;
-        let order = Order {
-            key: OrderKey { buyer: self.number, sequence: self.orders },
-            user: common.market.user_of(self.number).to_owned(),
-            event: event.to_owned(),
-            items,
-            due,
-        };
+        let order =
+            Order { key: self.next_order(), user: common.market.user_of(self.number).to_owned(), event: event.to_owned(), items, due };
         let sink = self.caller.sink().clone();
         sink.record(Event::OrderPlaced(order.placed(sink.now()))).await;
         let bought = common.shop.buy(&mut self.caller, &mut self.memory, &order).await;
+        let sold = matches!(bought.outcome, OrderOutcome::Sold { .. });
+        let answered = self.close_order(order.key, bought).await;
+        if sold {
+            self.standing.note(order);
+        }
+        answered
+    }
+
+    /// Gives an order back. It stands again only when that failed for conflicts: then nothing was written for certain.
+    async fn cancel(&mut self, common: &Common, order: Order, due: Nanos) -> bool {
+        let cancel = Cancel { key: self.next_order(), order, due };
+        let sink = self.caller.sink().clone();
+        sink.record(Event::CancelPlaced(cancel.placed(sink.now()))).await;
+        let cancelled = common.cancelling.cancel(&common.shop, &mut self.caller, &mut self.memory, &cancel).await;
+        let conflict = cancelled.outcome == OrderOutcome::Conflict;
+        let answered = self.close_order(cancel.key, cancelled).await;
+        if conflict {
+            self.standing.note(cancel.order);
+        }
+        answered
+    }
+
+    fn next_order(&mut self) -> OrderKey {
+        self.orders += 1;
+        OrderKey { buyer: self.number, sequence: self.orders }
+    }
+
+    async fn close_order(&self, order: OrderKey, bought: Bought) -> bool {
+        let sink = self.caller.sink();
         let answered = !matches!(bought.outcome, OrderOutcome::Unknown | OrderOutcome::Rejected { .. });
-        let closed =
-            OrderClosed { order: order.key, done: sink.now(), outcome: bought.outcome, paid: bought.paid, attempts: bought.attempts };
+        let closed = OrderClosed { order, done: sink.now(), outcome: bought.outcome, paid: bought.paid, attempts: bought.attempts };
         sink.record(Event::OrderClosed(closed)).await;
         answered
     }

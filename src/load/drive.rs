@@ -20,7 +20,7 @@ use crate::record::Sink;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{Arrivals as Asked, Scenario};
 use crate::scenario::units::Rate;
-use crate::shop::Shop;
+use crate::shop::{Cancelling, Shop};
 
 /// The load of a run.
 pub struct Load {
@@ -36,7 +36,14 @@ impl Load {
     /// records the phases.
     pub fn new(scenario: &Scenario, seed: u64, shop: Shop, market: Market, clients: &[Client], sink: Sink) -> Self {
         let load = &scenario.load;
-        let common = Arc::new(Common { shop, market, mix: Mix::new(&load.mix), pinning: load.members, counters: Counters::default() });
+        let common = Arc::new(Common {
+            shop,
+            cancelling: Cancelling { attempts_max: load.attempts.max(1), back_off: load.back_off.0 },
+            market,
+            mix: Mix::new(&load.mix),
+            pinning: load.members,
+            counters: Counters::default(),
+        });
         let members = u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1);
         let buyer = |number: u32| {
             let member = MemberIndex(u8::try_from(number % members).unwrap_or(0));

@@ -18,12 +18,16 @@ pub enum Operation {
     Revenue,
     /// Write a key guarded by a range compare.
     RangeGuard,
+    /// Give back an order of one's own.
+    Cancel,
+    /// Open a stock board.
+    Board,
 }
 
 /// Operations by weight.
 #[derive(Clone, Debug)]
 pub struct Mix {
-    weights: [(Operation, u64); 5],
+    weights: [(Operation, u64); 7],
     total: u64,
 }
 
@@ -36,6 +40,8 @@ impl Mix {
             (Operation::Orders, mix.orders),
             (Operation::Revenue, mix.revenue),
             (Operation::RangeGuard, mix.range_guard),
+            (Operation::Cancel, mix.cancel),
+            (Operation::Board, mix.board),
         ]
         .map(|(operation, weight)| (operation, u64::from(weight)));
         Self { total: weights.iter().map(|(_, weight)| weight).sum(), weights }

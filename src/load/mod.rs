@@ -13,6 +13,7 @@ pub mod market;
 pub mod mix;
 mod open;
 pub mod popularity;
+pub mod standing;
 
 pub use calibrate::NotCalibrated;
 pub use counters::Counts;

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::history::call::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::{OrderClosed, OrderOutcome, Purpose};
 use ticketcd_judge::history::event::{Event, LoadSample, Phase};
 use ticketcd_judge::model::{Nanos, OrderKey};
 
@@ -29,6 +29,9 @@ pub struct LoadResult {
     pub rejected: u64,
     /// Orders of which the buyer never learnt what became.
     pub unknown: u64,
+    /// Orders that their buyers gave back. They are not taken off `sold`.
+    #[serde(default)]
+    pub cancelled: u64,
     /// Operations that were due but not made, because every buyer was busy.
     pub shed: u64,
     /// Orders sold a second.
@@ -55,6 +58,8 @@ pub struct Statistics {
     pub samples: Vec<Sample>,
     /// Orders placed and not closed yet: when due and sent.
     open: FxHashMap<OrderKey, (Nanos, Nanos)>,
+    /// Cancellations likewise.
+    cancels: FxHashMap<OrderKey, (Nanos, Nanos)>,
     outcomes: LoadResult,
     fairness: Fairness,
     /// Transactions sent for orders, and of these, those that were lost to other buyers.
@@ -82,6 +87,10 @@ impl Statistics {
                 }
                 self.open.insert(placed.order, (placed.due, placed.sent));
             }
+            Event::CancelPlaced(placed) => {
+                self.cancels.insert(placed.order, (placed.due, placed.sent));
+            }
+            Event::OrderClosed(closed) if self.cancels.contains_key(&closed.order) => self.close_cancel(closed),
             Event::OrderClosed(closed) => {
                 let Some((due, sent)) = self.open.remove(&closed.order) else { return };
                 if !self.counts(due) {
@@ -120,6 +129,18 @@ impl Statistics {
                 self.interrupted = ended.interrupted;
             }
             _ => {}
+        }
+    }
+
+    /// The end of a cancellation: an operation, but neither sold nor refused tickets.
+    fn close_cancel(&mut self, closed: &OrderClosed) {
+        let Some((due, sent)) = self.cancels.remove(&closed.order) else { return };
+        if self.counts(due) {
+            self.outcomes.achieved += 1;
+            self.outcomes.cancelled += u64::from(matches!(closed.outcome, OrderOutcome::Sold { .. }));
+            if !matches!(closed.outcome, OrderOutcome::Rejected { .. }) {
+                self.samples.push(Sample::new(Purpose::Cancel, due, sent, closed.done, false));
+            }
         }
     }
 

@@ -2,11 +2,13 @@
 //!
 //! Everything goes through a [`Caller`], so that each request is in the record before it is sent.
 
+pub mod cancel;
 pub mod order;
 pub mod purchase;
 pub mod queries;
 pub mod range_guard;
 
+pub use cancel::{Cancel, Cancelling};
 pub use order::Order;
 pub use purchase::{Bought, BuyerMemory, Strategy};
 
@@ -54,7 +56,7 @@ impl Shop {
         let _ = (caller, events);
         match &self.strategy {
             // These sell from where the dataset has put it.
-            Strategy::Optimistic(_) | Strategy::Naive(_) => Ok(()),
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
         }
     }
 
@@ -68,7 +70,7 @@ impl Shop {
         let _ = (caller, events);
         match &self.strategy {
             // These keep all stock in the tickets.
-            Strategy::Optimistic(_) | Strategy::Naive(_) => Ok(()),
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
         }
     }
 

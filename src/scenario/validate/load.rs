@@ -27,7 +27,8 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     between("load.max_txn_ops", load.max_txn_ops, limits::TXN_OPERATIONS_MIN, limits::TXN_OPERATIONS_MAX)?;
     let needed = load.types_max + 2;
     if load.strategy == StrategyName::Batched && load.max_txn_ops < needed {
-        let message = format!("an order of {} ticket types needs {needed} operations: each ticket, the event, the purchases", load.types_max);
+        let message =
+            format!("an order of {} ticket types needs {needed} operations: each ticket, the event, the purchases", load.types_max);
         return Err(Problem::new("load.max_txn_ops", message));
     }
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
@@ -95,6 +96,8 @@ fn mix(mix: &Mix) -> Checked {
         ("orders", mix.orders),
         ("revenue", mix.revenue),
         ("range_guard", mix.range_guard),
+        ("cancel", mix.cancel),
+        ("board", mix.board),
     ];
     for (name, weight) in weights {
         between(&format!("load.mix.{name}"), weight, 0, limits::WEIGHT_MAX)?;

@@ -111,10 +111,8 @@ pub(super) fn tickets(keys: &Keyspace, kvs: &[KeyValue]) -> Result<Vec<(String, 
 
 /// A value as it was found, byte for byte; empty with revision 0 when there is none.
 pub(super) fn raw(kvs: &[KeyValue]) -> Seen<Blob> {
-    kvs.first().map_or(Seen { value: Blob::default(), mod_revision: 0 }, |kv| Seen {
-        value: kv.value.clone(),
-        mod_revision: kv.mod_revision,
-    })
+    kvs.first()
+        .map_or(Seen { value: Blob::default(), mod_revision: 0 }, |kv| Seen { value: kv.value.clone(), mod_revision: kv.mod_revision })
 }
 
 /// A value as a record, with its revision.

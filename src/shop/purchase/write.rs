@@ -95,7 +95,7 @@ impl Write {
 }
 
 /// A write without a lease.
-pub(super) fn put(key: Blob, value: Blob) -> Put {
+pub(in crate::shop) fn put(key: Blob, value: Blob) -> Put {
     Put { key, value, lease: 0 }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Blob, OrderOutcome>
 
 /// A JSON array with more elements: `elements` is one, or several with commas between them. What is there stays as it is,
 /// byte for byte; a single object, which the original sometimes wrote, becomes the first element. `None` when it is neither.
-pub(super) fn append(array: &[u8], elements: &[u8]) -> Option<Blob> {
+pub(in crate::shop) fn append(array: &[u8], elements: &[u8]) -> Option<Blob> {
     let inner = inner(array)?;
     let mut longer = Vec::with_capacity(inner.len() + elements.len() + 3);
     longer.push(b'[');

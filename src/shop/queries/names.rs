@@ -75,8 +75,7 @@ pub async fn nearest_name(keys: &Keyspace, caller: &mut Caller, named: Named, na
     for letters in LETTERS_RIGHT {
         let beginning: String = name.chars().take(letters).collect();
         let found = beginning_with(caller, named.key(keys, &beginning), NAMES_MAX).await?;
-        let names: Vec<String> =
-            found.iter().filter_map(|kv| Some(kv.key.as_str()?.strip_prefix(family.as_str()?)?.to_owned())).collect();
+        let names: Vec<String> = found.iter().filter_map(|kv| Some(kv.key.as_str()?.strip_prefix(family.as_str()?)?.to_owned())).collect();
         if let Some(found) = nearest(name, names.iter().map(String::as_str)) {
             return Ok(Some(found.to_owned()));
         }

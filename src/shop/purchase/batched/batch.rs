@@ -166,7 +166,8 @@ impl<'order> Draft<'_, 'order> {
     fn finish(self, fates: Vec<Result<Cents, OrderOutcome>>, users: Vec<&'order str>) -> Batch<'order> {
         let Self { desk, known, left, event_left, elements, leant_on } = self;
         let (keys, event) = (&desk.keys, desk.event.as_str());
-        let mut batch = Batch { puts: Vec::new(), witnesses: Vec::new(), fates, users, event: None, tickets: Vec::new(), arrays: Vec::new() };
+        let mut batch =
+            Batch { puts: Vec::new(), witnesses: Vec::new(), fates, users, event: None, tickets: Vec::new(), arrays: Vec::new() };
         for ((kind, ticket), left) in known.tickets.iter().zip(left) {
             let value = Ticket { current_quantity: left, ..ticket.value.clone() };
             let written = left != ticket.value.current_quantity;

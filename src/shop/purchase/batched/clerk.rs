@@ -50,16 +50,7 @@ enum Attempt {
 
 impl Clerk {
     pub(super) fn new(desk: Desk, caller: Caller, attempts_max: u32, operations_max: usize, serializable: bool) -> Self {
-        Self {
-            desk,
-            caller,
-            known: None,
-            waiting: VecDeque::new(),
-            attempts_max,
-            operations_max,
-            orders_max: operations_max,
-            serializable,
-        }
+        Self { desk, caller, known: None, waiting: VecDeque::new(), attempts_max, operations_max, orders_max: operations_max, serializable }
     }
 
     /// Serves until nobody can place an order any more.

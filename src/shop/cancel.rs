@@ -1,0 +1,220 @@
+//! Giving back what an order bought. Safe under every strategy that guards what it writes.
+//!
+//! **Idea.** A cancellation is an order of its own with negative quantities: the same array gets one more entry, which names
+//! the order that it cancels and repeats its unit prices. Nothing is ever removed, so that the sum over the array is always
+//! what the user has, and a lost entry stays a lost entry.
+//!
+//! **Where the tickets go.** To where the stock is when it is read: to a shard of the ticket while its stock is split into
+//! shards (the ticket and the event's count stay as they are, as in a purchase from a shard), else to the ticket and the
+//! event.
+//!
+//! **Guard.** As in the optimistic purchase, the transaction compares the revision of the last write of *every* key that it
+//! writes. The purchase array is one of them: that the order is there and not yet cancelled is known of the very value
+//! that the transaction replaces, so that two cancellations of one order cannot both happen.
+//!
+//! **Cost.** Two round trips: the prices that were paid are in the array and nowhere else. A conflict costs one more, for
+//! the failure branch reads the same keys. A cancellation without an answer is never tried again.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::call::{CallOutcome, CancelPlaced, OrderOutcome, Purpose};
+use ticketcd_judge::history::request::{
+    Answer, AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
+};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard, parse_purchases};
+use ticketcd_judge::model::{Blob, Cents, Nanos, OrderKey, Revision, ShopKey};
+
+use super::purchase::state::{Seen, Stock, reads};
+use super::purchase::write::{append, put};
+use super::purchase::{Bought, BuyerMemory, Optimistic};
+use super::{Order, Shop};
+use crate::etcd::Caller;
+
+/// A wish to give an order back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancel {
+    /// Its own key: it is an order too.
+    pub key: OrderKey,
+    /// The order to give back.
+    pub order: Order,
+    /// When it was meant to start.
+    pub due: Nanos,
+}
+
+impl Cancel {
+    /// The cancellation as it is recorded when its buyer turns to it at `sent`.
+    pub fn placed(&self, sent: Nanos) -> CancelPlaced {
+        CancelPlaced {
+            order: self.key,
+            cancels: self.order.key,
+            user: self.order.user.as_str().into(),
+            event: self.order.event.as_str().into(),
+            items: self.order.items.iter().map(|(kind, quantity)| (kind.as_str().into(), -quantity)).collect(),
+            due: self.due,
+            sent,
+        }
+    }
+}
+
+/// How orders are given back.
+#[derive(Clone, Copy, Debug)]
+pub struct Cancelling {
+    /// Transactions to try before giving up.
+    pub attempts_max: u32,
+    /// Longest pause after the first conflict.
+    pub back_off: Duration,
+}
+
+impl Cancelling {
+    /// Gives the order back, or says why not. `Sold` means that it was carried out; what was paid is then negative.
+    pub async fn cancel(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, cancel: &Cancel) -> Bought {
+        // What the buyer remembers of the event is out of date afterwards, whatever comes of it.
+        memory.recall(&cancel.order.event);
+        let pauses = Optimistic { attempts_max: self.attempts_max, back_off: self.back_off };
+        let nothing = |outcome, attempts| Bought { outcome, paid: Cents(0), attempts };
+        let rejected = |reason: String| OrderOutcome::Rejected { reason };
+        let reading = Txn { guards: Vec::new(), success: reads_of(shop, cancel), failure: Vec::new() };
+        let mut found = match caller.call(Purpose::Cancel, &[], Request::Txn(reading)).await {
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => responses,
+            CallOutcome::Ok(_) => return nothing(rejected("the answer does not fit the request".to_owned()), 0),
+            // Nothing was written, so even an unanswered read is a plain refusal.
+            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
+                return nothing(rejected(format!("the order could not be read: {code}: {message}")), 0);
+            }
+        };
+        for attempt in 0..self.attempts_max {
+            if attempt > 0 {
+                tokio::time::sleep(pauses.pause(attempt, memory.jitter())).await;
+            }
+            let write = match Found::parse(shop, &found).and_then(|found| work_out(shop, &found, cancel)) {
+                Ok(write) => write,
+                Err(reason) => return nothing(rejected(reason), attempt),
+            };
+            let request = Request::Txn(transaction(shop, cancel, &write));
+            match caller.call(Purpose::Cancel, &[cancel.key], request).await {
+                CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
+                    return Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: attempt + 1 };
+                }
+                CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => found = responses,
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return nothing(OrderOutcome::Unknown, attempt + 1),
+                CallOutcome::Refused { code, message } => return nothing(rejected(format!("{code}: {message}")), attempt + 1),
+            }
+        }
+        nothing(OrderOutcome::Conflict, self.attempts_max)
+    }
+}
+
+/// The reads of a purchase, and the event's shards: at one revision.
+fn reads_of(shop: &Shop, cancel: &Cancel) -> Vec<TxnOp> {
+    let mut reads = reads(&shop.keys, &cancel.order.event, &cancel.order.user);
+    let shards = shop.keys.shards_of(&cancel.order.event);
+    reads.push(TxnOp::Range(Range { range_end: prefix_end(shards.as_bytes()), key: shards, ..Range::default() }));
+    reads
+}
+
+/// What the reads found.
+struct Found {
+    stock: Stock,
+    /// Type and key of each shard.
+    shards: Vec<(String, Blob, Seen<Shard>)>,
+}
+
+impl Found {
+    fn parse(shop: &Shop, answers: &[TxnAnswer]) -> Result<Self, String> {
+        let shape = || "the answer does not fit the request".to_owned();
+        let (last, stock) = answers.split_last().ok_or_else(shape)?;
+        let TxnAnswerBody::Range(range) = &last.body else { return Err(shape()) };
+        let mut shards = Vec::with_capacity(range.kvs.len());
+        for kv in &range.kvs {
+            if let Some(ShopKey::Shard { kind, .. }) = shop.keys.parse(kv.key.as_bytes()) {
+                let value = serde_json::from_slice(kv.value.as_bytes()).map_err(|error| format!("{}: {error}", kv.key.to_text()))?;
+                shards.push((kind.to_owned(), kv.key.clone(), Seen { value, mod_revision: kv.mod_revision }));
+            }
+        }
+        Ok(Self { stock: Stock::parse(&shop.keys, stock).map_err(|error| error.to_string())?, shards })
+    }
+}
+
+/// A cancellation that has been worked out but not sent.
+struct Write {
+    /// The keys to write, and the revision each was computed from.
+    puts: Vec<(Put, Revision)>,
+    /// What is paid back, as a negative amount.
+    paid: Cents,
+}
+
+fn work_out(shop: &Shop, found: &Found, cancel: &Cancel) -> Result<Write, String> {
+    let (order, stock) = (&cancel.order, &found.stock);
+    let bought = standing(shop, stock, cancel)?;
+    let mut event = stock.event.clone().ok_or("no such event")?;
+    let mut to_event = false;
+    let mut puts = Vec::with_capacity(bought.len() + 2);
+    let mut lines = Vec::with_capacity(bought.len());
+    let mut paid: i128 = 0;
+    for line in bought {
+        let price = line.price.ok_or("the order does not say what was paid")?;
+        let more = |quantity: i64| quantity.checked_add(line.quantity).ok_or("the count overflows");
+        let shards: Vec<_> = found.shards.iter().filter(|(kind, ..)| *kind == line.kind).collect();
+        // Any will do; which one is spread over the shards, so that buyers who give back do not all meet in the same.
+        let turn = (cancel.key.buyer.wrapping_add(cancel.key.sequence) as usize).checked_rem(shards.len());
+        if let Some((_, key, shard)) = turn.and_then(|turn| shards.get(turn)) {
+            let shard_after = Shard { current_quantity: more(shard.value.current_quantity)? };
+            puts.push((put(key.clone(), as_json(&shard_after)?), shard.mod_revision));
+        } else {
+            let mut ticket = stock.ticket(&line.kind).ok_or("no such ticket type")?.clone();
+            ticket.value.current_quantity = more(ticket.value.current_quantity)?;
+            event.value.current_quantity = more(event.value.current_quantity)?;
+            to_event = true;
+            puts.push((put(shop.keys.ticket(&order.event, &line.kind), as_json(&ticket.value)?), ticket.mod_revision));
+        }
+        paid = paid.saturating_sub(price.times(line.quantity));
+        lines.push(PurchasedTicket { quantity: -line.quantity, ..line });
+    }
+    if to_event {
+        puts.push((put(shop.keys.event(&order.event), as_json(&event.value)?), event.mod_revision));
+    }
+    let element = Purchase {
+        id: Some(shop.order_id(cancel.key)),
+        date: shop.date.to_string(),
+        tickets: lines,
+        cancels: Some(shop.order_id(order.key)),
+    };
+    let purchases = append(stock.purchases.value.as_bytes(), as_json(&element)?.as_bytes()).ok_or("the purchase key holds no array")?;
+    puts.push((put(shop.keys.purchase(&order.user, &order.event), purchases), stock.purchases.mod_revision));
+    let paid = i64::try_from(paid).map(Cents).map_err(|_| "the price is too large")?;
+    Ok(Write { puts, paid })
+}
+
+/// What the order bought, if it is there and nobody has cancelled it.
+fn standing(shop: &Shop, stock: &Stock, cancel: &Cancel) -> Result<Vec<PurchasedTicket>, String> {
+    if stock.purchases.mod_revision == 0 {
+        return Err("there is no such order".to_owned());
+    }
+    let purchases = parse_purchases(stock.purchases.value.as_bytes()).map_err(|error| format!("the purchases are unreadable: {error}"))?;
+    let id = shop.order_id(cancel.order.key);
+    if purchases.iter().any(|purchase| purchase.cancels.as_ref() == Some(&id)) {
+        return Err("it is cancelled already".to_owned());
+    }
+    let bought = purchases.into_iter().find(|purchase| purchase.id.as_ref() == Some(&id));
+    bought.map(|purchase| purchase.tickets).ok_or_else(|| "there is no such order".to_owned())
+}
+
+/// The guarded transaction; its failure branch reads what the next attempt needs.
+fn transaction(shop: &Shop, cancel: &Cancel, write: &Write) -> Txn {
+    let guard = |(put, revision): &(Put, Revision)| Guard {
+        key: put.key.clone(),
+        range_end: Blob::default(),
+        target: GuardTarget::ModRevision(*revision),
+        relation: Relation::Equal,
+    };
+    Txn {
+        guards: write.puts.iter().map(guard).collect(),
+        success: write.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect(),
+        failure: reads_of(shop, cancel),
+    }
+}
+
+fn as_json<T: serde::Serialize>(value: &T) -> Result<Blob, String> {
+    serde_json::to_vec(value).map(Blob::from).map_err(|error| error.to_string())
+}
