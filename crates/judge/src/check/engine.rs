@@ -149,6 +149,7 @@ impl Judge {
             missing_revisions: self.log.missing(),
             diverged: diverged_from.is_some(),
             complete: self.complete,
+            versions: self.replayed.versions(),
         };
         let mut others: Vec<Finding> = self.checks.into_iter().filter(Guarded::applies).map(|check| check.finish(&end)).collect();
         if let Some(from) = diverged_from {

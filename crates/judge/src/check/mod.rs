@@ -192,6 +192,8 @@ pub struct End<'run> {
     pub diverged: bool,
     /// Whether the record has its last event: neither the harness nor its files were cut off.
     pub complete: bool,
+    /// The key space as it was at the last revisions.
+    pub versions: &'run Versions,
 }
 
 /// A fault and when it was in force.

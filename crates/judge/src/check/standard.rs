@@ -13,6 +13,7 @@ use super::etcd::recovery::Recovery;
 use super::etcd::replicas::Replicas;
 use super::etcd::serializable::Serializable;
 use super::etcd::sessions::Sessions;
+use super::etcd::watch::Watch;
 use super::shop::conservation::Conservation;
 use super::shop::ledger::Ledger;
 use super::shop::oversell::Oversell;
@@ -34,6 +35,7 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
         Box::new(Reads::new(info)),
         Box::new(Serializable::default()),
         Box::new(Sessions::new(info)),
+        Box::new(Watch::default()),
         Box::new(Replicas::default()),
         Box::new(Recovery::default()),
         Box::new(Logs::default()),

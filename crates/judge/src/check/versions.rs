@@ -86,6 +86,16 @@ impl Versions {
         chains.filter_map(move |(key, chain)| at(chain, revision(key)))
     }
 
+    /// The first revision from which on every change is still known.
+    pub fn known_from(&self) -> Revision {
+        self.oldest().max(FIRST_REVISION - 1) + 1
+    }
+
+    /// What is known of the past of the keys of a range: of each key its versions, oldest first, a version of 0 for a deletion.
+    pub fn chains<'versions>(&'versions self, range: KeyRange<'versions>) -> impl Iterator<Item = &'versions [KeyValue]> {
+        self.chains.range::<[u8], _>(range.bounds()).map(|(_, chain)| chain.as_slice())
+    }
+
     /// Whether a key was ever exactly so, as far as is known.
     pub fn knows(&self, kv: &KeyValue) -> bool {
         self.chains.get(&kv.key).is_some_and(|chain| chain.contains(kv))

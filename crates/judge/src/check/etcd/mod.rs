@@ -10,3 +10,4 @@ pub mod recovery;
 pub mod replicas;
 pub mod serializable;
 pub mod sessions;
+pub mod watch;
