@@ -49,7 +49,20 @@ fn a_valid_sale_passes_every_check() {
         assert_eq!((finding.verdict, finding.anomalies.len()), (Verdict::Pass, 0), "{finding:#?}");
     }
     let names: Vec<&str> = judgement.findings.iter().map(|finding| finding.name.as_str()).collect();
-    for name in ["oversell", "conservation", "revenue", "ledger", "real_time", "replicas", "recovery", "logs"] {
+    for name in [
+        "oversell",
+        "conservation",
+        "revenue",
+        "ledger",
+        "real_time",
+        "authorship",
+        "branch",
+        "reads",
+        "sessions",
+        "replicas",
+        "recovery",
+        "logs",
+    ] {
         assert!(names.contains(&name), "{name} is not among {names:?}");
     }
 }

@@ -8,6 +8,7 @@ use super::divergence::Divergence;
 use super::faults::FaultTimeline;
 use super::guarded::Guarded;
 use super::replay::ShopReplay;
+use super::replayed::{Replayed, ReplayedCall};
 use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use super::{Check, End, FaultWindow, Observation, SequencedRevision};
 use crate::history::audit::AuditClosed;
@@ -27,6 +28,7 @@ pub struct Judge {
     calls: OpenCalls,
     log: RevisionLog,
     replay: ShopReplay,
+    replayed: Replayed,
     divergence: Divergence,
     collectors: Collectors,
     faults: FaultTimeline,
@@ -70,6 +72,7 @@ impl Judge {
             checks: checks.into_iter().map(Guarded::new).collect(),
             calls: OpenCalls::default(),
             log: RevisionLog::default(),
+            replayed: Replayed::default(),
             divergence: Divergence::default(),
             collectors: Collectors::default(),
             faults: FaultTimeline::default(),
@@ -146,8 +149,9 @@ impl Judge {
             missing_revisions: self.log.missing(),
             diverged: diverged_from.is_some(),
             complete: self.complete,
+            versions: self.replayed.versions(),
         };
-        let mut others: Vec<Finding> = self.checks.into_iter().map(|check| check.finish(&end)).collect();
+        let mut others: Vec<Finding> = self.checks.into_iter().filter(Guarded::applies).map(|check| check.finish(&end)).collect();
         if let Some(from) = diverged_from {
             others.iter_mut().for_each(|finding| blame(finding, from));
         }
@@ -180,6 +184,23 @@ impl Judge {
         let Some(invoke) = self.calls.end(returned) else { return };
         self.note_revision(returned);
         self.show(&Observation::Call(&invoke, Some(returned)));
+        self.replayed.add(invoke, returned);
+        self.show_replayed();
+    }
+
+    /// Shows the calls whose revision the log has reached.
+    fn show_replayed(&mut self) {
+        loop {
+            let ready = self.replayed.ready();
+            if ready.is_empty() {
+                return;
+            }
+            for (invoke, returned) in &ready {
+                if let Some(call) = ReplayedCall::new(invoke, returned, self.replayed.versions()) {
+                    self.checks.iter_mut().for_each(|check| check.observe(&Observation::Replayed(&call)));
+                }
+            }
+        }
     }
 
     /// An acknowledged write proves that its revision was reached.
@@ -221,8 +242,11 @@ impl Judge {
 
     fn sequence(&mut self, revision: Revision, at: Nanos, events: &[WatchEvent], missing_before: u64) {
         let changes = self.replay.apply(events);
-        let sequenced = SequencedRevision { revision, at, events, changes, missing_before };
-        self.show(&Observation::Revision(&sequenced));
+        self.replayed.apply(revision, events, missing_before);
+        let versions = self.replayed.versions();
+        let sequenced = SequencedRevision { revision, at, events, changes, missing_before, versions };
+        self.checks.iter_mut().for_each(|check| check.observe(&Observation::Revision(&sequenced)));
+        self.show_replayed();
     }
 }
 

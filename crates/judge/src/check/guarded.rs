@@ -39,6 +39,14 @@ impl Guarded {
         }
     }
 
+    /// Whether the run did anything that the promise is about. A check that failed is not left out.
+    pub(super) fn applies(&self) -> bool {
+        match &self.state {
+            State::Working(check) => catch_unwind(AssertUnwindSafe(|| check.applies())).unwrap_or(true),
+            State::Panicked(_) => true,
+        }
+    }
+
     pub(super) fn finish(self, end: &End<'_>) -> Finding {
         let name = self.name;
         let finding = match self.state {

@@ -12,9 +12,11 @@ pub mod etcd;
 mod faults;
 mod guarded;
 mod replay;
+pub mod replayed;
 pub mod shop;
 pub mod standard;
 pub mod verdict;
+pub mod versions;
 
 use std::path::Path;
 
@@ -23,7 +25,9 @@ use crate::history::event::{Event, WatchEvent};
 use crate::history::run_info::RunInfo;
 use crate::model::records::{EventRecord, HoldRecord, Purchase, Ticket};
 use crate::model::{Blob, Keyspace, MemberIndex, Nanos, Revision};
+use replayed::ReplayedCall;
 use verdict::Finding;
+use versions::Versions;
 
 /// A promise, held against what was recorded.
 pub trait Check: Send {
@@ -36,6 +40,12 @@ pub trait Check: Send {
     /// What is wrong so far, in a sentence: asked while the load runs, to end a run at its first violation.
     fn alarm(&self) -> Option<String> {
         None
+    }
+
+    /// Whether the run did anything that the promise is about. One that was never called upon is neither kept nor broken nor
+    /// in doubt: it is left out of the verdict.
+    fn applies(&self) -> bool {
+        true
     }
 
     /// Gives the verdict. Without evidence it is unknown.
@@ -51,6 +61,9 @@ pub enum Observation<'run> {
     Call(&'run Invoke, Option<&'run Return>),
     /// A revision, each once and in order, as soon as one collector has delivered it.
     Revision(&'run SequencedRevision<'run>),
+    /// A call that was answered, once more, as soon as the log has reached the revision its answer names. A call whose
+    /// revision the unbroken log never reaches is not shown.
+    Replayed(&'run ReplayedCall<'run>),
 }
 
 /// A revision of the key space as the collectors delivered it, taken apart into what it changed in the shop.
@@ -67,6 +80,8 @@ pub struct SequencedRevision<'run> {
     /// The revisions directly before this one that no collector delivered: 0 in a complete history. What a replay says
     /// after a hole is not evidence.
     pub missing_before: u64,
+    /// The key space, this revision included. Ask first whether it covers a revision.
+    pub versions: &'run Versions,
 }
 
 /// A change of one key of the shop. `before` is what the replay had; `after` is `None` when the key was deleted.
@@ -177,6 +192,8 @@ pub struct End<'run> {
     pub diverged: bool,
     /// Whether the record has its last event: neither the harness nor its files were cut off.
     pub complete: bool,
+    /// The key space as it was at the last revisions.
+    pub versions: &'run Versions,
 }
 
 /// A fault and when it was in force.

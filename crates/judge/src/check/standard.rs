@@ -4,10 +4,16 @@ use std::path::Path;
 
 use super::Check;
 use super::engine::{Judge, Judgement};
+use super::etcd::authorship::Authorship;
+use super::etcd::branch::Branch;
 use super::etcd::logs::Logs;
+use super::etcd::reads::Reads;
 use super::etcd::real_time::RealTime;
 use super::etcd::recovery::Recovery;
 use super::etcd::replicas::Replicas;
+use super::etcd::serializable::Serializable;
+use super::etcd::sessions::Sessions;
+use super::etcd::watch::Watch;
 use super::shop::conservation::Conservation;
 use super::shop::ledger::Ledger;
 use super::shop::oversell::Oversell;
@@ -24,6 +30,12 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
         Box::new(Revenue::new(info)),
         Box::new(Ledger::new(info)),
         Box::new(RealTime::default()),
+        Box::new(Authorship::new(info)),
+        Box::new(Branch::new(info)),
+        Box::new(Reads::new(info)),
+        Box::new(Serializable::default()),
+        Box::new(Sessions::new(info)),
+        Box::new(Watch::default()),
         Box::new(Replicas::default()),
         Box::new(Recovery::default()),
         Box::new(Logs::default()),

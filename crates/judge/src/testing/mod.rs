@@ -4,9 +4,11 @@
 //! outcomes, members that are down and catch up, orders that lose a race. What must be caught is made either with
 //! its deliberately illegal steps, or by editing the events of a valid [`Record`].
 
+mod etcd;
 mod mutate;
 mod shape;
 mod simulation;
 
+pub use etcd::Etcd;
 pub use shape::{Shape, run_info};
 pub use simulation::{Basket, Fate, HeldOrder, LockHolder, Record, Simulation};

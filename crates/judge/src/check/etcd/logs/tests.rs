@@ -4,6 +4,7 @@ use std::path::Path;
 use super::Logs;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
+use crate::check::versions::Versions;
 use crate::check::{Check, End, FaultWindow, Observation};
 use crate::history::event::{Event, Phase, PhaseBegan};
 use crate::model::{Keyspace, MemberIndex};
@@ -38,7 +39,18 @@ fn judge(logs: &[&[u8]], faults: &[FaultWindow]) -> Finding {
 
 fn finish(info: &crate::history::run_info::RunInfo, directory: Option<&Path>, faults: &[FaultWindow]) -> Finding {
     let keys = Keyspace::new("");
-    let end = End { info, keys: &keys, directory, faults, last_revision: 0, missing_revisions: 0, diverged: false, complete: true };
+    let versions = Versions::default();
+    let end = End {
+        info,
+        keys: &keys,
+        directory,
+        faults,
+        last_revision: 0,
+        missing_revisions: 0,
+        diverged: false,
+        complete: true,
+        versions: &versions,
+    };
     let mut logs = Box::new(Logs::default());
     logs.observe(&Observation::Event(&Event::Phase(PhaseBegan { at: 0, phase: Phase::Seed })));
     logs.finish(&end)

@@ -197,7 +197,7 @@ fn taken_branch<'call>(request: &'call Request, answer: &Answer) -> &'call [TxnO
 }
 
 /// The lowest revision that a range of a transaction names, of those that were to read the newest.
-fn lowest_range(request: &Request, answer: &Answer) -> Option<Revision> {
+pub(super) fn lowest_range(request: &Request, answer: &Answer) -> Option<Revision> {
     let AnswerBody::Txn { responses, .. } = &answer.body else { return None };
     let newest = |operation: &TxnOp| matches!(operation, TxnOp::Range(range) if range.revision == 0);
     let pairs = taken_branch(request, answer).iter().zip(responses);
@@ -206,7 +206,7 @@ fn lowest_range(request: &Request, answer: &Answer) -> Option<Revision> {
     ranges.map(|(_, response)| response.revision).filter(|revision| *revision > 0).min()
 }
 
-fn only_explicit_revisions(request: &Request, answer: &Answer) -> bool {
+pub(super) fn only_explicit_revisions(request: &Request, answer: &Answer) -> bool {
     let branch = taken_branch(request, answer);
     !branch.is_empty() && branch.iter().all(|operation| matches!(operation, TxnOp::Range(range) if range.revision != 0))
 }

@@ -88,7 +88,7 @@ impl Check for Replicas {
                     }
                 }
             }
-            Observation::Call(..) => {}
+            Observation::Call(..) | Observation::Replayed(_) => {}
         }
     }
 

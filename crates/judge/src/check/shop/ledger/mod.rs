@@ -139,7 +139,7 @@ impl Check for Ledger {
             Observation::Call(invoke, Some(returned)) if invoke.purpose == Purpose::Barrier => {
                 self.barrier_held |= matches!(returned.outcome, CallOutcome::Ok(_));
             }
-            Observation::Call(..) => {}
+            Observation::Call(..) | Observation::Replayed(_) => {}
         }
     }
 

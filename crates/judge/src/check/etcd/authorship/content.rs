@@ -1,0 +1,140 @@
+//! What a request writes, held against the events of a revision.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use rustc_hash::FxBuildHasher;
+
+use crate::check::versions::{KeyRange, Versions};
+use crate::history::event::WatchEvent;
+use crate::history::request::{Answer, AnswerBody, Put, Request, TxnOp};
+use crate::model::{Blob, Revision};
+
+/// The writing operations of an answered request: of a transaction those of the branch that was taken.
+pub(super) fn written(request: &Request, answer: &Answer) -> Vec<TxnOp> {
+    let taken = matches!(answer.body, AnswerBody::Txn { succeeded: true, .. });
+    match request {
+        Request::Txn(txn) if taken => writes(&txn.success),
+        Request::Txn(txn) => writes(&txn.failure),
+        _ => branches(request).pop().unwrap_or_default(),
+    }
+}
+
+/// What a request may write, for each way it can be carried out; ways that write nothing are left out.
+pub(super) fn branches(request: &Request) -> Vec<Vec<TxnOp>> {
+    let branches = match request {
+        Request::Put(put) => vec![vec![TxnOp::Put(put.clone())]],
+        Request::Delete(delete) => vec![vec![TxnOp::Delete(delete.clone())]],
+        Request::Txn(txn) => vec![writes(&txn.success), writes(&txn.failure)],
+        Request::Lock { name, lease } => vec![vec![TxnOp::Put(Put { key: lock_key(name, *lease), value: Blob::default(), lease: *lease })]],
+        _ => Vec::new(),
+    };
+    branches.into_iter().filter(|branch| !branch.is_empty()).collect()
+}
+
+/// The key by which etcd's lock service holds a lock: the name, and the lease in hexadecimal.
+fn lock_key(name: &Blob, lease: i64) -> Blob {
+    let mut key = name.as_bytes().to_vec();
+    key.extend_from_slice(format!("/{lease:x}").as_bytes());
+    key.into()
+}
+
+fn writes(operations: &[TxnOp]) -> Vec<TxnOp> {
+    operations.iter().filter(|operation| !matches!(operation, TxnOp::Range(_))).cloned().collect()
+}
+
+/// Where the events of a revision differ from what was sent, in words; `None` when nowhere. With the key space as it was
+/// before, deletions and what etcd counts itself (versions, revisions of creation) are held against it too.
+pub(super) fn difference(sent: &[TxnOp], events: &[WatchEvent], before: Option<(&Versions, Revision)>) -> Option<String> {
+    let mut events = events.iter().peekable();
+    for operation in sent {
+        match operation {
+            TxnOp::Range(_) => {}
+            TxnOp::Put(put) => {
+                let Some(event) = events.next() else {
+                    return Some(format!("the put of {} is missing", put.key.to_text()));
+                };
+                if let Some(difference) = put_difference(put, event, before) {
+                    return Some(difference);
+                }
+            }
+            TxnOp::Delete(delete) => {
+                let range = KeyRange::new(&delete.key, &delete.range_end);
+                let mut deleted = Vec::new();
+                while let Some(event) = events.next_if(|event| event.deleted && range.contains(event.kv.key.as_bytes())) {
+                    deleted.push(&event.kv.key);
+                }
+                let Some((versions, revision)) = before else { continue };
+                let mut existing = versions.range(range, revision).map(|kv| &kv.key);
+                if let Some(kept) = existing.find(|key| !deleted.contains(key)) {
+                    return Some(format!("the deletion of {} is missing", kept.to_text()));
+                }
+            }
+        }
+    }
+    let further = events.next()?;
+    let what = if further.deleted { "the deletion" } else { "a put" };
+    Some(format!("it has {what} of {}, which was not sent", further.kv.key.to_text()))
+}
+
+fn put_difference(put: &Put, event: &WatchEvent, before: Option<(&Versions, Revision)>) -> Option<String> {
+    let name = || put.key.to_text();
+    if event.kv.key != put.key {
+        return Some(format!("it changes {} where {} was put", event.kv.key.to_text(), name()));
+    }
+    if event.deleted {
+        return Some(format!("it deletes {}, which was put", name()));
+    }
+    if event.kv.value != put.value {
+        return Some(format!("{} was put as {}, and it has {}", name(), shown(&put.value), shown(&event.kv.value)));
+    }
+    if event.kv.lease != put.lease {
+        return Some(format!("{} was put with lease {:x}, and it has lease {:x}", name(), put.lease, event.kv.lease));
+    }
+    let (versions, revision) = before?;
+    let previous = versions.get(put.key.as_bytes(), revision);
+    let version = previous.map_or(1, |kv| kv.version + 1);
+    let created = previous.map_or(revision + 1, |kv| kv.create_revision);
+    let told = (event.kv.version, event.kv.create_revision);
+    (told != (version, created)).then(|| {
+        format!("{} must be version {version}, created at revision {created}; it is version {}, created at {}", name(), told.0, told.1)
+    })
+}
+
+/// A hash of what a revision did, by which two with the same content are found.
+pub(super) fn content_hash(events: &[WatchEvent]) -> u64 {
+    let mut hasher = FxBuildHasher.build_hasher();
+    for event in events {
+        (event.deleted, &event.kv.key).hash(&mut hasher);
+        if !event.deleted {
+            (&event.kv.value, event.kv.lease).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+/// What an attempt is found by: its first put. `None` when it only deletes.
+pub(super) fn sent_anchor(sent: &[TxnOp]) -> Option<u64> {
+    sent.iter().find_map(|operation| match operation {
+        TxnOp::Put(put) => Some(anchor(&put.key, &put.value)),
+        TxnOp::Range(_) | TxnOp::Delete(_) => None,
+    })
+}
+
+/// What the attempt that wrote a revision is found by.
+pub(super) fn event_anchor(events: &[WatchEvent]) -> Option<u64> {
+    events.iter().find(|event| !event.deleted).map(|event| anchor(&event.kv.key, &event.kv.value))
+}
+
+fn anchor(key: &Blob, value: &Blob) -> u64 {
+    FxBuildHasher.hash_one((key, value))
+}
+
+/// As much of a value as a person wants to read.
+fn shown(value: &Blob) -> String {
+    const SHOWN_MAX: usize = 120;
+    let text = value.to_text();
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
+        None => format!("`{text}`"),
+    }
+}

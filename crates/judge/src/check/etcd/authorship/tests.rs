@@ -1,0 +1,222 @@
+use super::Authorship;
+use crate::check::engine::Judge;
+use crate::check::verdict::{Finding, Verdict};
+use crate::history::event::{Event, WatchBatch, WatchBody};
+use crate::history::request::{Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
+use crate::model::{Blob, MemberIndex};
+use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+
+fn judge(record: &Record) -> Finding {
+    found(record).unwrap()
+}
+
+fn found(record: &Record) -> Option<Finding> {
+    let mut judge = Judge::new(&record.info, vec![Box::new(Authorship::new(&record.info))]);
+    record.events.iter().for_each(|event| judge.observe(event));
+    judge.finish(None).findings.into_iter().find(|finding| finding.name == "authorship")
+}
+
+fn kinds(finding: &Finding) -> (Verdict, Vec<(&str, u64)>) {
+    (finding.verdict, finding.anomalies.iter().map(|group| (group.kind.as_str(), group.count)).collect())
+}
+
+fn told(finding: &Finding) -> String {
+    finding.anomalies[0].first.story.join(" ")
+}
+
+fn put(key: &str, value: &str) -> Put {
+    Put { key: key.into(), value: value.into(), lease: 0 }
+}
+
+fn leased(key: &str, lease: i64) -> Request {
+    Request::Put(Put { lease, ..put(key, "alive") })
+}
+
+fn txn(puts: &[(&str, &str)]) -> Request {
+    let success = puts.iter().map(|(key, value)| TxnOp::Put(put(key, value))).collect();
+    Request::Txn(Txn { success, ..Txn::default() })
+}
+
+fn delete(key: &str, end: &str) -> Request {
+    Request::Delete(Delete { key: key.into(), range_end: end.into() })
+}
+
+/// Every kind of author there is.
+fn everybody() -> Etcd {
+    let mut etcd = Etcd::default();
+    etcd.call(1, txn(&[("a", "1"), ("b", "1"), ("c", "1")]));
+    etcd.call(2, Request::Put(put("a", "2")));
+    etcd.unanswered(3, txn(&[("b", "3"), ("a", "3")]), true);
+    etcd.unanswered(3, txn(&[("b", "lost")]), false);
+    etcd.refused(3, txn(&[("b", "refused")]), false);
+    // The same batch twice: two attempts, two revisions.
+    etcd.unanswered(4, Request::Put(put("c", "again")), true);
+    etcd.unanswered(4, Request::Put(put("c", "again")), true);
+    etcd.call(5, leased("alive", 7));
+    etcd.call(5, leased("alive-too", 7));
+    etcd.expire(7);
+    etcd.call(6, Request::Lock { name: "lock".into(), lease: 8 });
+    etcd.call(6, delete("lock/8", ""));
+    etcd.unanswered(6, Request::Lock { name: "lock".into(), lease: 9 }, true);
+    etcd.expire(9);
+    etcd.call(1, delete("a", "c"));
+    etcd.call(1, delete("a", "c"));
+    etcd.unanswered(1, delete("c", ""), true);
+    let absent = Guard { key: "d".into(), range_end: Blob::default(), target: GuardTarget::Version(0), relation: Relation::Equal };
+    let branches = |value: &str| Txn {
+        guards: vec![absent.clone()],
+        success: vec![TxnOp::Put(put("d", value)), TxnOp::Range(Range { key: "d".into(), ..Range::default() })],
+        failure: vec![TxnOp::Put(put("e", value)), TxnOp::Delete(Delete { key: "d".into(), range_end: Blob::default() })],
+    };
+    etcd.unanswered(1, Request::Txn(branches("first")), true);
+    etcd.unanswered(2, Request::Txn(branches("second")), true);
+    etcd.call(3, Request::Txn(branches("third")));
+    etcd
+}
+
+#[test]
+fn every_kind_of_author_is_found() {
+    let finding = judge(&everybody().finish());
+    assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
+    let counted = |name: &str| finding.evidence[name];
+    assert_eq!((counted("revisions"), counted("acknowledged"), counted("leases_ended")), (17, 7, 2), "{:?}", finding.evidence);
+    assert_eq!(counted("resolved_attempts"), 8);
+}
+
+#[test]
+fn a_valid_sale_has_an_author_for_every_revision() {
+    let mut shop = Simulation::new(&Shape::default());
+    let fates = [Fate::Answered, Fate::UnknownApplied, Fate::UnknownNotApplied, Fate::Refused, Fate::NeverEnded];
+    for (buyer, fate) in (1..).zip(fates) {
+        shop.buy(buyer, "ann", "e1", &[("pink", 1)], fate);
+    }
+    let fault = shop.inject("kill", MemberIndex(1));
+    shop.buy(9, "bob", "e2", &[("yellow", 1)], Fate::Answered);
+    shop.heal(fault, MemberIndex(1));
+    let finding = judge(&shop.finish());
+    assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
+}
+
+#[test]
+fn a_revision_that_nobody_sent_is_unauthored() {
+    let mut etcd = everybody();
+    let revision = etcd.write(vec![("ghost".into(), Some(put("ghost", "boo")))]);
+    let finding = judge(&etcd.finish());
+    assert_eq!(kinds(&finding), (Verdict::Violation, vec![("unauthored", 1)]));
+    let anomaly = &finding.anomalies[0].first;
+    assert_eq!((anomaly.revision, anomaly.keys.as_slice()), (Some(revision), &["ghost".to_owned()][..]));
+    assert!(told(&finding).contains("it changes ghost."), "{}", told(&finding));
+    // A deletion of keys of two leases is no lease's end.
+    let mut etcd = everybody();
+    etcd.call(1, leased("x", 1));
+    etcd.call(1, leased("y", 2));
+    etcd.write(vec![("x".into(), None), ("y".into(), None)]);
+    assert_eq!(kinds(&judge(&etcd.finish())), (Verdict::Violation, vec![("unauthored", 1)]));
+}
+
+#[test]
+fn what_was_acknowledged_must_be_what_is_there() {
+    let alter = |request: Request, edit: &dyn Fn(&mut Vec<crate::history::event::WatchEvent>)| {
+        let mut etcd = everybody();
+        etcd.call(1, txn(&[("k", "0"), ("l", "0")]));
+        etcd.call(1, request);
+        let mut batches = etcd.events.iter_mut().rev();
+        let last = batches.find_map(|event| match event {
+            Event::WatchBatch(WatchBatch { body: WatchBody::Events(events), .. }) => Some(events),
+            _ => None,
+        });
+        edit(last.unwrap());
+        let finding = judge(&etcd.finish());
+        assert_eq!(kinds(&finding), (Verdict::Violation, vec![("altered", 1)]));
+        told(&finding)
+    };
+    let both = || txn(&[("k", "1"), ("l", "1")]);
+    assert!(alter(both(), &|events| events[1].kv.value = "9".into()).contains("l was put as `1`, and it has `9`"));
+    assert!(alter(both(), &|events| events[1].kv.lease = 3).contains("l was put with lease 0, and it has lease 3"));
+    assert!(alter(both(), &|events| events[1].kv.version = 7).contains("l must be version 2"));
+    assert!(alter(both(), &|events| drop(events.pop())).contains("the put of l is missing"));
+    assert!(alter(both(), &|events| events.swap(0, 1)).contains("it changes l where k was put"));
+    assert!(alter(delete("k", "m"), &|events| drop(events.pop())).contains("the deletion of l is missing"));
+    let further = alter(Request::Put(put("k", "1")), &|events| {
+        let mut event = events[0].clone();
+        event.kv.key = "m".into();
+        events.push(event);
+    });
+    assert!(further.contains("it has a put of m, which was not sent"), "{further}");
+}
+
+#[test]
+fn one_attempt_writes_once() {
+    let mut etcd = everybody();
+    etcd.unanswered(1, txn(&[("k", "once")]), true);
+    etcd.write(vec![("k".into(), Some(put("k", "once")))]);
+    let finding = judge(&etcd.finish());
+    assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]));
+    assert!(told(&finding).contains("had written revision"), "{}", told(&finding));
+    let mut etcd = everybody();
+    etcd.call(1, txn(&[("k", "once")]));
+    etcd.write(vec![("k".into(), Some(put("k", "once")))]);
+    let finding = judge(&etcd.finish());
+    assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]));
+    assert!(told(&finding).contains("nobody sent it a second time"), "{}", told(&finding));
+}
+
+#[test]
+fn two_writes_cannot_have_one_revision() {
+    let mut etcd = everybody();
+    let first = etcd.call(1, Request::Put(put("k", "1")));
+    etcd.call(2, Request::Put(put("k", "2")));
+    etcd.edit_answer(|answer| answer.revision = first.revision);
+    let finding = judge(&etcd.finish());
+    assert_eq!(kinds(&finding).0, Verdict::Violation);
+    assert!(finding.anomalies.iter().any(|group| group.kind == "two_authors" && group.count == 1), "{finding:#?}");
+}
+
+#[test]
+fn a_write_that_is_told_but_nowhere_is_absent() {
+    let mut etcd = everybody();
+    let reached = etcd.revision();
+    etcd.call(1, Request::Range(Range { key: "k".into(), ..Range::default() }));
+    // The answer is a put's, and nothing was written.
+    for event in etcd.events.iter_mut().rev().take(2) {
+        match event {
+            Event::Invoke(invoke) => invoke.request = Request::Put(put("k", "1")),
+            Event::Return(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    etcd.edit_answer(|answer| {
+        answer.revision = reached + 1;
+        answer.body = crate::history::request::AnswerBody::Put;
+    });
+    let finding = judge(&etcd.finish());
+    assert_eq!(kinds(&finding), (Verdict::Violation, vec![("acknowledged_but_absent", 1)]));
+}
+
+#[test]
+fn what_was_refused_must_not_be_there() {
+    let mut etcd = everybody();
+    etcd.refused(1, txn(&[("k", "no")]), true);
+    let finding = judge(&etcd.finish());
+    assert_eq!(kinds(&finding), (Verdict::Violation, vec![("refused_but_written", 1)]));
+}
+
+#[test]
+fn without_the_record_of_every_write_nothing_is_said() {
+    let mut record = everybody().finish();
+    record.info.own_cluster = false;
+    assert_eq!(found(&record), None);
+    // Cut off: the author's request may be lost with the rest.
+    let mut etcd = everybody();
+    etcd.write(vec![("ghost".into(), Some(put("ghost", "boo")))]);
+    let mut record = etcd.finish();
+    record.events.pop();
+    assert_eq!(kinds(&judge(&record)), (Verdict::Unknown, vec![]));
+    // A hole in the log: what follows is no evidence.
+    let mut etcd = everybody();
+    let missing = etcd.call(1, Request::Put(put("k", "1"))).revision;
+    etcd.write(vec![("ghost".into(), Some(put("ghost", "boo")))]);
+    let mut record = etcd.finish();
+    record.drop_revision(missing);
+    assert_eq!(kinds(&judge(&record)), (Verdict::Unknown, vec![]));
+}

@@ -1,0 +1,82 @@
+//! Guards, evaluated as etcd does.
+
+use std::cmp::Ordering;
+
+use crate::check::versions::{KeyRange, Versions};
+use crate::history::request::{Guard, GuardTarget, KeyValue, Relation};
+use crate::model::Revision;
+
+/// A guard that decides: the first that does not hold.
+pub(super) struct Failed<'call> {
+    pub(super) guard: &'call Guard,
+    /// The key it fails for, as it was; `None` when the range had none.
+    pub(super) key: Option<KeyValue>,
+}
+
+/// The first guard that did not hold at a revision; `None` when all did.
+///
+/// A guard on a range must hold for every key of it. One on keys that do not exist compares with zeros; only a value that
+/// does not exist compares as false whatever the relation, for no message could tell it from an empty one.
+pub(super) fn first_failed<'call>(guards: &'call [Guard], versions: &Versions, revision: Revision) -> Option<Failed<'call>> {
+    guards.iter().find_map(|guard| {
+        let mut keys = versions.range(KeyRange::new(&guard.key, &guard.range_end), revision).peekable();
+        if keys.peek().is_none() {
+            let holds = !matches!(guard.target, GuardTarget::Value(_)) && holds(guard, &KeyValue::default());
+            return (!holds).then_some(Failed { guard, key: None });
+        }
+        keys.find(|kv| !holds(guard, kv)).map(|kv| Failed { guard, key: Some(kv.clone()) })
+    })
+}
+
+fn holds(guard: &Guard, kv: &KeyValue) -> bool {
+    let ordering = match &guard.target {
+        GuardTarget::Version(version) => kv.version.cmp(version),
+        GuardTarget::CreateRevision(revision) => kv.create_revision.cmp(revision),
+        GuardTarget::ModRevision(revision) => kv.mod_revision.cmp(revision),
+        GuardTarget::Value(value) => kv.value.cmp(value),
+        GuardTarget::Lease(lease) => kv.lease.cmp(lease),
+    };
+    match guard.relation {
+        Relation::Equal => ordering == Ordering::Equal,
+        Relation::NotEqual => ordering != Ordering::Equal,
+        Relation::Greater => ordering == Ordering::Greater,
+        Relation::Less => ordering == Ordering::Less,
+    }
+}
+
+/// A guard in words: `the mod_revision of shop/ticket:e1:pink = 7`.
+pub(super) fn described(guard: &Guard) -> String {
+    let (what, value) = match &guard.target {
+        GuardTarget::Version(version) => ("version", version.to_string()),
+        GuardTarget::CreateRevision(revision) => ("create_revision", revision.to_string()),
+        GuardTarget::ModRevision(revision) => ("mod_revision", revision.to_string()),
+        GuardTarget::Value(value) => ("value", format!("`{}`", value.to_text().chars().take(80).collect::<String>())),
+        GuardTarget::Lease(lease) => ("lease", format!("{lease:x}")),
+    };
+    let relation = match guard.relation {
+        Relation::Equal => "=",
+        Relation::NotEqual => "≠",
+        Relation::Greater => ">",
+        Relation::Less => "<",
+    };
+    let keys = match guard.range_end.is_empty() {
+        true => guard.key.to_text(),
+        false => format!("every key from {} to {}", guard.key.to_text(), guard.range_end.to_text()),
+    };
+    format!("the {what} of {keys} {relation} {value}")
+}
+
+/// A key in words, as far as guards can speak of it.
+pub(super) fn state(key: Option<&KeyValue>) -> String {
+    match key {
+        None => "there was no such key".to_owned(),
+        Some(kv) => format!(
+            "{} was version {}, created at revision {}, last written at revision {}, with lease {:x}",
+            kv.key.to_text(),
+            kv.version,
+            kv.create_revision,
+            kv.mod_revision,
+            kv.lease
+        ),
+    }
+}

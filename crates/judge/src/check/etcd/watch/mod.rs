@@ -1,0 +1,358 @@
+//! Watch: every board is told everything it asked for, once, in order, whole, and as it was.
+//!
+//! Source: etcd's API guarantees say of a watch that it is *ordered*, *unique*, *reliable* (no subsequence of the history is
+//! left out), *atomic* (a revision's events are never split over messages), *resumable*, and *bookmarkable* (after a
+//! progress notification of a revision nothing at or below it is delivered). Beside those: nothing below the start that was
+//! asked for, previous values and creation as they were, and a start below the compaction is refused.
+//!
+//! Each subscription is held against the merged log of the collectors, seen through its range; no board is evidence in its
+//! own case. A message is judged when the log has reached what it speaks of. Completeness is owed up to the last event or
+//! bookmark; beyond that a board that its owner closed is *stalled* when its member's collector had delivered a matching
+//! event [`PATIENCE`] before, and no fault was in force since then.
+//!
+//! What the log no longer knows of the past when a board opens is not judged, and counted. A previous value may be missing
+//! only where a compaction may have taken it.
+
+mod board;
+mod compactions;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rustc_hash::FxHashMap;
+
+use board::{Board, Breach, Counts, Message};
+use compactions::Compactions;
+use topics::Topics;
+
+use crate::check::anomalies::{Anomalies, evidence};
+use crate::check::verdict::{Anomaly, Finding};
+use crate::check::versions::Versions;
+use crate::check::{Check, End, FaultWindow, Observation};
+use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardOpened};
+use crate::history::event::{Event, WatchBatch, WatchBody, WatchRole};
+use crate::model::{MemberIndex, Nanos, Revision, seconds};
+
+const NAME: &str = "watch";
+
+/// How much later than its member's collector a board may be told, at the end, without a fault: nanoseconds.
+const PATIENCE: Nanos = 10_000_000_000;
+
+/// How often it is noted how far a collector is: nanoseconds.
+const NOTE_EVERY: Nanos = 200_000_000;
+
+/// The check.
+#[derive(Debug, Default)]
+pub struct Watch {
+    boards: FxHashMap<u32, Board>,
+    /// The open boards of each stream.
+    streams: FxHashMap<u32, Vec<u32>>,
+    topics: Topics,
+    compactions: Compactions,
+    /// Boards that have something waiting which nobody has looked at.
+    listed: Vec<u32>,
+    /// Boards whose next message waits for the log to reach a revision.
+    held: BTreeMap<Revision, Vec<u32>>,
+    newest: Revision,
+    /// The members of the collectors, and how far each was and when.
+    collectors: FxHashMap<u32, MemberIndex>,
+    delivered: FxHashMap<MemberIndex, VecDeque<(Nanos, Revision)>>,
+    opened: u64,
+    resumed: u64,
+    messages: u64,
+    counts: Counts,
+    compacted_starts: u64,
+    /// What a fault may excuse, until the faults are known.
+    stalls: Vec<(&'static str, Nanos, Anomaly)>,
+    anomalies: Anomalies,
+}
+
+impl Check for Watch {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(event) => self.event(event),
+            Observation::Call(invoke, Some(returned)) => self.compactions.answered(invoke, returned),
+            Observation::Revision(sequenced) => {
+                if sequenced.versions.covers(sequenced.revision) {
+                    self.newest = sequenced.revision;
+                    self.topics.apply(sequenced.revision, sequenced.events, sequenced.versions);
+                    self.release();
+                    self.trim();
+                }
+                self.look(sequenced.versions);
+            }
+            Observation::Replayed(call) => self.look(call.versions),
+            Observation::Call(_, None) => {}
+        }
+    }
+
+    fn applies(&self) -> bool {
+        self.opened > 0
+    }
+
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        self.look(end.versions);
+        let unheard: usize = self.boards.values().map(|board| board.waiting.len()).sum();
+        for (kind, at, stall) in std::mem::take(&mut self.stalls) {
+            if !end.faults.iter().any(|fault| in_force(fault, at.saturating_sub(PATIENCE), at)) {
+                self.anomalies.add(kind, at, stall);
+            }
+        }
+        let mut counts = self.counts;
+        self.boards.values().for_each(|board| add(&mut counts, board.counts));
+        let lacking = if counts.events + counts.bookmarks == 0 && self.compacted_starts == 0 {
+            Some("No board was told anything that could be judged.".to_owned())
+        } else if unheard > 0 && end.info.own_cluster {
+            Some(format!("{unheard} messages speak of revisions that the unbroken log does not have."))
+        } else {
+            None
+        };
+        let counts = evidence([
+            ("boards", self.opened),
+            ("resumed", self.resumed),
+            ("messages", self.messages),
+            ("events", counts.events),
+            ("previous_values", counts.previous),
+            ("bookmarks", counts.bookmarks),
+            ("compacted_starts", self.compacted_starts),
+            ("revisions_too_old", counts.too_old),
+        ]);
+        self.anomalies.into_finding(NAME, counts, lacking)
+    }
+}
+
+impl Watch {
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Invoke(invoke) => self.compactions.sent(invoke),
+            Event::Member(event) => self.compactions.restarted(event.member),
+            Event::WatchOpened(opened) if opened.role == WatchRole::Collector => {
+                self.collectors.insert(opened.subscription, opened.member);
+            }
+            Event::WatchBatch(batch) => self.collected(batch),
+            Event::BoardOpened(opened) => self.open(opened),
+            Event::BoardBatch(batch) => self.told(batch),
+            Event::StreamProgress(progress) => {
+                let boards = self.streams.get(&progress.stream).cloned().unwrap_or_default();
+                for subscription in boards {
+                    // A board that the member has not taken on is not spoken of.
+                    if let Some(board) = self.boards.get_mut(&subscription).filter(|board| board.created) {
+                        board.told = board.told.max(progress.revision);
+                        self.push(subscription, Message::Bookmark(progress.at, progress.revision));
+                    }
+                }
+            }
+            Event::BoardClosed(closed) => self.close(closed),
+            _ => {}
+        }
+    }
+
+    fn collected(&mut self, batch: &WatchBatch) {
+        let Some(&member) = self.collectors.get(&batch.subscription) else { return };
+        match &batch.body {
+            WatchBody::Events(events) => {
+                let Some(revision) = events.last().map(|event| event.kv.mod_revision) else { return };
+                let notes = self.delivered.entry(member).or_default();
+                let (last, highest) = notes.back().copied().unwrap_or((0, 0));
+                if revision > highest {
+                    // The newest note is always kept; the one before it only when it is long enough after its predecessor.
+                    let before = notes.len().checked_sub(2).and_then(|index| notes.get(index)).map(|(at, _)| *at);
+                    if before.is_some_and(|before| last < before + NOTE_EVERY) {
+                        notes.pop_back();
+                    }
+                    notes.push_back((batch.at, revision));
+                    // Only what was delivered a while ago is asked for.
+                    while notes.get(1).is_some_and(|(at, _)| at + 2 * PATIENCE < batch.at) {
+                        notes.pop_front();
+                    }
+                }
+            }
+            WatchBody::Cancelled { compact_revision, .. } => self.compactions.told(*compact_revision),
+            WatchBody::Created | WatchBody::Progress => {}
+        }
+    }
+
+    fn open(&mut self, opened: &BoardOpened) {
+        self.opened += 1;
+        let certain = self.compactions.certain(opened.member);
+        let compacted = (opened.start_revision > 0 && opened.start_revision < certain).then_some(certain);
+        self.compacted_starts += u64::from(compacted.is_some());
+        let board = Board::new(opened, compacted);
+        if let Some(before) = opened.resumes.and_then(|resumes| self.boards.get(&resumes)) {
+            self.resumed += 1;
+            if opened.start_revision > before.told + 1 {
+                let what = format!(
+                    "It resumes watch {}, which had been told everything up to revision {}, at revision {}: what lies between is skipped.",
+                    before.subscription, before.told, opened.start_revision
+                );
+                let breach = Breach { kind: "resumed_elsewhere", at: opened.at, revision: opened.start_revision, key: None, what };
+                let anomaly = anomaly(&board, &breach);
+                self.anomalies.add(breach.kind, breach.at, anomaly);
+            }
+        }
+        self.streams.entry(opened.stream).or_default().push(opened.subscription);
+        self.boards.insert(opened.subscription, board);
+    }
+
+    fn told(&mut self, batch: &BoardBatch) {
+        self.messages += 1;
+        let possible = self.compactions.possible();
+        let Some(board) = self.boards.get_mut(&batch.subscription) else { return };
+        let message = match &batch.body {
+            BoardBody::Created => return board.created(batch.revision),
+            BoardBody::Events(events) => {
+                let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
+                board.told = board.told.max(last);
+                if let Some(compacted) = board.compacted.take() {
+                    let what = format!(
+                        "It was to begin at revision {}, below the compaction at {compacted}, which its member had carried out; it was told of revision {last} and not refused.",
+                        board.asked
+                    );
+                    let breach = Breach { kind: "compaction_ignored", at: batch.at, revision: board.asked, key: None, what };
+                    let anomaly = anomaly(board, &breach);
+                    self.anomalies.add(breach.kind, breach.at, anomaly);
+                }
+                Message::Events(batch.at, events.clone(), possible)
+            }
+            BoardBody::Progress => {
+                board.told = board.told.max(batch.revision);
+                Message::Bookmark(batch.at, batch.revision)
+            }
+            BoardBody::Cancelled { compact_revision, .. } => {
+                board.cancelled = true;
+                board.compacted = None;
+                if let Some(boards) = self.streams.get_mut(&board.stream) {
+                    boards.retain(|subscription| *subscription != batch.subscription);
+                }
+                self.compactions.told(*compact_revision);
+                Message::Broken
+            }
+        };
+        self.push(batch.subscription, message);
+    }
+
+    fn close(&mut self, closed: &BoardClosed) {
+        let Some(board) = self.boards.get_mut(&closed.subscription) else { return };
+        let (member, stream) = (board.member, board.stream);
+        if let Some(boards) = self.streams.get_mut(&stream) {
+            boards.retain(|subscription| *subscription != closed.subscription);
+        }
+        let long_open = closed.at.saturating_sub(board.opened) > PATIENCE;
+        if let Some(compacted) = board.compacted.filter(|_| closed.intended && long_open && board.created) {
+            let what = format!(
+                "It was to begin at revision {}, below the compaction at {compacted}, which its member had carried out; it was open for {:.0} s and never refused.",
+                board.asked,
+                seconds(closed.at - board.opened)
+            );
+            let breach = Breach { kind: "compaction_ignored", at: closed.at, revision: board.asked, key: None, what };
+            // A fault may have kept the refusal from us.
+            self.stalls.push((breach.kind, closed.at, anomaly(board, &breach)));
+        }
+        let message = if closed.intended && !board.cancelled && board.compacted.is_none() {
+            let long_ago = closed.at.saturating_sub(PATIENCE);
+            let notes = self.delivered.get(&member);
+            let note = notes.and_then(|notes| notes.iter().rev().find(|(at, _)| *at <= long_ago));
+            Message::Closed(closed.at, note.map_or(0, |(_, revision)| *revision))
+        } else {
+            Message::Broken
+        };
+        self.push(closed.subscription, message);
+    }
+
+    fn push(&mut self, subscription: u32, message: Message) {
+        let Some(board) = self.boards.get_mut(&subscription) else { return };
+        board.waiting.push_back(message);
+        if !board.is_listed {
+            board.is_listed = true;
+            self.listed.push(subscription);
+        }
+    }
+
+    /// Lists the boards whose next message the log has reached.
+    fn release(&mut self) {
+        while let Some(first) = self.held.first_entry().filter(|first| *first.key() <= self.newest) {
+            self.listed.extend(first.remove());
+        }
+    }
+
+    /// Judges what waits and can be judged.
+    fn look(&mut self, versions: &Versions) {
+        let mut breaches = Vec::new();
+        for subscription in std::mem::take(&mut self.listed) {
+            let Some(board) = self.boards.get_mut(&subscription) else { continue };
+            let index = *board.topic.get_or_insert_with(|| self.topics.of(&board.key, &board.end, versions));
+            let Some(topic) = self.topics.get(index) else { continue };
+            board.is_listed = false;
+            while let Some(message) = board.waiting.front() {
+                let needs = message.needs();
+                if needs > self.newest {
+                    board.is_listed = true;
+                    self.held.entry(needs).or_default().push(subscription);
+                    break;
+                }
+                let Some(message) = board.waiting.pop_front() else { break };
+                board.take(message, topic, &mut breaches);
+            }
+            for breach in breaches.drain(..) {
+                let anomaly = anomaly(board, &breach);
+                match breach.kind {
+                    kind @ "stalled" => self.stalls.push((kind, breach.at, anomaly)),
+                    kind => self.anomalies.add(kind, breach.at, anomaly),
+                }
+            }
+        }
+    }
+
+    fn trim(&mut self) {
+        if self.newest % 16_384 == 0 {
+            let mut needed: FxHashMap<usize, Revision> = FxHashMap::default();
+            for board in self.boards.values() {
+                let is_open = self.streams.get(&board.stream).is_some_and(|boards| boards.contains(&board.subscription));
+                if let (Some(topic), true) = (board.topic, is_open || !board.waiting.is_empty()) {
+                    let from = board.next.unwrap_or(self.newest);
+                    needed.entry(topic).and_modify(|needed| *needed = from.min(*needed)).or_insert(from);
+                }
+            }
+            self.topics.trim(|topic| needed.get(&topic).copied().unwrap_or(Revision::MAX));
+        }
+    }
+}
+
+fn in_force(fault: &FaultWindow, from: Nanos, until: Nanos) -> bool {
+    fault.from <= until && fault.until.is_none_or(|end| end >= from)
+}
+
+fn add(sum: &mut Counts, counts: Counts) {
+    sum.events += counts.events;
+    sum.bookmarks += counts.bookmarks;
+    sum.previous += counts.previous;
+    sum.too_old += counts.too_old;
+}
+
+fn anomaly(board: &Board, breach: &Breach) -> Anomaly {
+    let range = match board.end.is_empty() {
+        true => board.key.to_text(),
+        false => format!("{} to {}", board.key.to_text(), board.end.to_text()),
+    };
+    let start = if board.asked > 0 { format!("revision {}", board.asked) } else { "now".to_owned() };
+    let who = format!(
+        "At {:.3} s watch {} was opened at {}, on {range}, from {start} on.",
+        seconds(board.opened),
+        board.subscription,
+        board.member.name()
+    );
+    Anomaly {
+        story: vec![who, breach.what.clone()],
+        severity: 1,
+        revision: Some(breach.revision),
+        keys: breach.key.iter().map(|key| key.to_text()).collect(),
+        members: vec![board.member.name()],
+        ..Anomaly::default()
+    }
+}

@@ -1,0 +1,233 @@
+//! The key space as it was at each of the last revisions: what answers, guards and watches are held against.
+//!
+//! Every key has its chain of versions. A version that a newer one has replaced is kept while the newer one is within the
+//! last [`WINDOW`] revisions, so that memory is bounded by the keys that exist and by what was written lately. Values are
+//! shared with the events they came in, never copied.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use crate::history::event::WatchEvent;
+use crate::history::request::KeyValue;
+use crate::model::{Blob, Revision};
+
+/// How many revisions back the key space is known. Answers are rarely older than what the collectors delivered last by
+/// more than a few seconds of writes; what is older is not judged, and counted.
+pub const WINDOW: Revision = 32_768;
+
+/// A key space without any event has revision 1: the first that has one is the next.
+const FIRST_REVISION: Revision = 2;
+
+/// The key space, at any of the last revisions.
+#[derive(Debug, Default)]
+pub struct Versions {
+    /// Oldest first; a version of 0 is a deletion.
+    chains: BTreeMap<Blob, Vec<KeyValue>>,
+    /// The last revision that was applied; 0 when the beginning of the key space was not seen, or nothing was.
+    newest: Revision,
+    /// Whether a revision is missing: what comes after it is not known.
+    broken: bool,
+    changes_since_sweep: usize,
+}
+
+impl Versions {
+    /// Applies a revision. After a hole nothing is applied any more: what the missing revisions did is not known.
+    pub fn apply(&mut self, revision: Revision, events: &[WatchEvent], missing_before: u64) {
+        let continues = if self.newest == 0 { revision == FIRST_REVISION } else { revision == self.newest + 1 };
+        self.broken |= missing_before > 0 || !continues;
+        if self.broken {
+            return;
+        }
+        self.newest = revision;
+        let oldest = self.oldest();
+        for event in events {
+            let version = if event.deleted { deletion(event) } else { event.kv.clone() };
+            let Some(chain) = self.chains.get_mut(&version.key) else {
+                self.chains.insert(version.key.clone(), vec![version]);
+                continue;
+            };
+            chain.push(version);
+            let outdated = chain.iter().skip(1).take_while(|newer| newer.mod_revision <= oldest).count();
+            chain.drain(..outdated);
+        }
+        self.changes_since_sweep += events.len();
+        if self.changes_since_sweep > self.chains.len().max(1 << 16) {
+            self.sweep();
+        }
+    }
+
+    /// Whether the key space is known as it was at a revision.
+    pub fn covers(&self, revision: Revision) -> bool {
+        self.newest > 0 && revision >= self.oldest() && revision <= self.newest && revision >= FIRST_REVISION - 1
+    }
+
+    /// The last revision that is known.
+    pub fn newest(&self) -> Revision {
+        self.newest
+    }
+
+    /// A key as it was at a revision that is [covered](Self::covers); `None` when it did not exist.
+    pub fn get(&self, key: &[u8], revision: Revision) -> Option<&KeyValue> {
+        self.chains.get(key).and_then(|chain| at(chain, revision))
+    }
+
+    /// The keys of a range, in order, as they were at a revision that is [covered](Self::covers).
+    pub fn range<'versions>(&'versions self, range: KeyRange<'versions>, revision: Revision) -> impl Iterator<Item = &'versions KeyValue> {
+        self.range_by(range, move |_| revision)
+    }
+
+    /// The keys of a range, in order, each as it was at a revision of its own.
+    pub fn range_by<'versions>(
+        &'versions self,
+        range: KeyRange<'versions>,
+        revision: impl Fn(&Blob) -> Revision,
+    ) -> impl Iterator<Item = &'versions KeyValue> {
+        let chains = self.chains.range::<[u8], _>(range.bounds());
+        chains.filter_map(move |(key, chain)| at(chain, revision(key)))
+    }
+
+    /// The first revision from which on every change is still known.
+    pub fn known_from(&self) -> Revision {
+        self.oldest().max(FIRST_REVISION - 1) + 1
+    }
+
+    /// What is known of the past of the keys of a range: of each key its versions, oldest first, a version of 0 for a deletion.
+    pub fn chains<'versions>(&'versions self, range: KeyRange<'versions>) -> impl Iterator<Item = &'versions [KeyValue]> {
+        self.chains.range::<[u8], _>(range.bounds()).map(|(_, chain)| chain.as_slice())
+    }
+
+    /// Whether a key was ever exactly so, as far as is known.
+    pub fn knows(&self, kv: &KeyValue) -> bool {
+        self.chains.get(&kv.key).is_some_and(|chain| chain.contains(kv))
+    }
+
+    fn oldest(&self) -> Revision {
+        self.newest.saturating_sub(WINDOW)
+    }
+
+    /// Drops what no revision within the window shows: this costs a little for each change, and not a look-up each.
+    fn sweep(&mut self) {
+        let oldest = self.oldest();
+        self.changes_since_sweep = 0;
+        self.chains.retain(|_, chain| {
+            let outdated = chain.iter().skip(1).take_while(|newer| newer.mod_revision <= oldest).count();
+            chain.drain(..outdated);
+            !matches!(chain.as_slice(), [only] if only.version == 0 && only.mod_revision <= oldest)
+        });
+    }
+}
+
+/// A range of keys as etcd names it.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRange<'key> {
+    key: &'key [u8],
+    end: &'key [u8],
+}
+
+impl<'key> KeyRange<'key> {
+    /// `[key, end)`; an empty end names the one key, the byte 0 stands for "to the end".
+    pub fn new(key: &'key Blob, end: &'key Blob) -> Self {
+        Self { key: key.as_bytes(), end: end.as_bytes() }
+    }
+
+    /// Whether a key lies in it.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        match self.end {
+            [] => key == self.key,
+            [0] => key >= self.key,
+            end => key >= self.key && key < end,
+        }
+    }
+
+    /// Whether it names one key only.
+    pub fn is_single(&self) -> bool {
+        self.end.is_empty()
+    }
+
+    fn bounds(&self) -> (Bound<&'key [u8]>, Bound<&'key [u8]>) {
+        let first = Bound::Included(self.key);
+        match self.end {
+            [] => (first, Bound::Included(self.key)),
+            [0] => (first, Bound::Unbounded),
+            // A range that ends before it begins is empty.
+            end if end <= self.key => (first, Bound::Excluded(self.key)),
+            end => (first, Bound::Excluded(end)),
+        }
+    }
+}
+
+/// The version of a chain that a revision shows.
+fn at(chain: &[KeyValue], revision: Revision) -> Option<&KeyValue> {
+    chain.iter().rev().find(|version| version.mod_revision <= revision).filter(|version| version.version != 0)
+}
+
+fn deletion(event: &WatchEvent) -> KeyValue {
+    KeyValue { key: event.kv.key.clone(), mod_revision: event.kv.mod_revision, ..KeyValue::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: &str, revision: Revision, version: i64) -> WatchEvent {
+        let kv = KeyValue { key: key.into(), value: "v".into(), create_revision: 2, mod_revision: revision, version, lease: 0 };
+        WatchEvent { deleted: false, kv }
+    }
+
+    fn deleted(key: &str, revision: Revision) -> WatchEvent {
+        WatchEvent { deleted: true, kv: KeyValue { key: key.into(), mod_revision: revision, ..KeyValue::default() } }
+    }
+
+    #[test]
+    fn every_revision_shows_what_it_had() {
+        let mut versions = Versions::default();
+        versions.apply(2, &[put("a", 2, 1), put("c", 2, 1)], 0);
+        versions.apply(3, &[put("a", 3, 2), put("b", 3, 1)], 0);
+        versions.apply(4, &[deleted("a", 4)], 0);
+        let (key, end) = ("a".into(), "c".into());
+        let shown = |revision| versions.range(KeyRange::new(&key, &end), revision).map(|kv| (kv.key.to_text(), kv.version)).collect();
+        let shown: [Vec<(String, i64)>; 4] = [1, 2, 3, 4].map(shown);
+        assert_eq!(shown, [vec![], vec![("a".into(), 1)], vec![("a".into(), 2), ("b".into(), 1)], vec![("b".into(), 1)]]);
+        assert_eq!((versions.get(b"a", 3).unwrap().version, versions.get(b"a", 4)), (2, None));
+        assert!(versions.covers(1) && versions.covers(4) && !versions.covers(5) && !versions.covers(0));
+    }
+
+    #[test]
+    fn nothing_is_known_behind_a_hole_nor_without_the_beginning() {
+        let mut versions = Versions::default();
+        versions.apply(2, &[put("a", 2, 1)], 0);
+        versions.apply(4, &[put("a", 4, 2)], 1);
+        versions.apply(5, &[put("a", 5, 3)], 0);
+        assert!(versions.covers(2) && !versions.covers(4) && !versions.covers(5));
+        let mut late = Versions::default();
+        late.apply(7, &[put("a", 7, 1)], 0);
+        late.apply(8, &[put("a", 8, 2)], 0);
+        assert!(!late.covers(7) && !late.covers(8));
+    }
+
+    #[test]
+    fn what_left_the_window_is_forgotten() {
+        let mut versions = Versions::default();
+        versions.apply(2, &[put("gone", 2, 1)], 0);
+        versions.apply(3, &[deleted("gone", 3)], 0);
+        for revision in 4..4 * WINDOW {
+            versions.apply(revision, &[put("hot", revision, revision), put("warm", revision, revision)], 0);
+        }
+        assert!(!versions.chains.contains_key(&Blob::from("gone")));
+        assert!(versions.chains[&Blob::from("hot")].len() as Revision <= WINDOW + 2);
+        let newest = versions.newest();
+        assert!(versions.covers(newest - WINDOW) && !versions.covers(newest - WINDOW - 1));
+        assert_eq!(versions.get(b"hot", newest - WINDOW).unwrap().mod_revision, newest - WINDOW);
+    }
+
+    #[test]
+    fn ranges_are_those_of_etcd() {
+        let contains = |key: &str, end: &[u8], of: &str| KeyRange::new(&key.into(), &end.into()).contains(of.as_bytes());
+        assert!(contains("a", b"", "a") && !contains("a", b"", "aa"));
+        assert!(contains("a", b"b", "aa") && !contains("a", b"b", "b"));
+        assert!(contains("a", b"\0", "z") && !contains("b", b"\0", "a"));
+        let mut versions = Versions::default();
+        versions.apply(2, &[put("a", 2, 1)], 0);
+        assert_eq!(versions.range(KeyRange::new(&"b".into(), &"a".into()), 2).count(), 0);
+    }
+}
