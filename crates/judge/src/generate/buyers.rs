@@ -43,7 +43,6 @@ pub(super) enum Activity {
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) member: MemberIndex,
-    pub(super) sent: Nanos,
     pub(super) done: Nanos,
     /// The highest revision that anybody had been told when it was sent.
     pub(super) told: Revision,
@@ -107,7 +106,7 @@ impl Sale<'_> {
         let effect = sent + self.draw.between(60 * MICROSECOND, 500 * MICROSECOND);
         let done = effect + self.draw.between(40 * MICROSECOND, 400 * MICROSECOND);
         let is_lost = matches!(asked, Asked::Purchase(_, Fate::UnknownLate));
-        self.buyers[buyer as usize].call = Some(Call { id, member, sent, done, told: self.told, asked, outcome: None });
+        self.buyers[buyer as usize].call = Some(Call { id, member, done, told: self.told, asked, outcome: None });
         self.tell(&Event::Invoke(Invoke { id, member, sent, purpose, orders: orders.to_vec(), request }));
         self.at(if is_lost { done } else { effect }, Task::Apply(buyer));
     }

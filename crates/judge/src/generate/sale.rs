@@ -235,29 +235,32 @@ impl<'sink> Sale<'sink> {
         if revisions.is_empty() {
             return;
         }
-        self.spoil_delivery(member, &mut revisions);
-        let events: Vec<WatchEvent> = revisions.into_iter().flat_map(|(_, events)| events).collect();
-        if events.is_empty() {
-            return;
+        let again = self.spoil_delivery(member, &mut revisions);
+        self.deliver_events(member, revisions.into_iter().flat_map(|(_, events)| events).collect());
+        if let Some(events) = again {
+            self.deliver_events(member, events);
         }
+    }
+
+    fn deliver_events(&mut self, member: MemberIndex, events: Vec<WatchEvent>) {
         let (subscription, at, revision) = (self.cluster.member(member).subscription, self.now, self.cluster.revision);
         self.tell(&Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Events(events) }));
     }
 
-    /// Plants what a collector can do wrong.
-    fn spoil_delivery(&mut self, member: MemberIndex, revisions: &mut Vec<(i64, Vec<WatchEvent>)>) {
+    /// Plants what a collector can do wrong; gives what it shall deliver once more.
+    fn spoil_delivery(&mut self, member: MemberIndex, revisions: &mut Vec<(i64, Vec<WatchEvent>)>) -> Option<Vec<WatchEvent>> {
         if member != BROKEN {
-            return;
+            return None;
         }
         if self.wants(Plant::MissedRevision) && revisions.len() > 1 {
             // Not the last: what comes after it shows the gap.
             revisions.remove(revisions.len() - 2);
             self.planted = true;
         } else if self.wants(Plant::DuplicateDelivery)
-            && let Some(last) = revisions.last().cloned()
+            && let Some((_, events)) = revisions.last()
         {
-            revisions.push(last);
             self.planted = true;
+            return Some(events.clone());
         } else if self.wants(Plant::Divergence)
             && let Some(event) = revisions.last_mut().and_then(|(_, events)| events.last_mut())
         {
@@ -265,6 +268,7 @@ impl<'sink> Sale<'sink> {
             event.kv.version += 1;
             self.planted = true;
         }
+        None
     }
 
     /// A revision is written: the keys as they are now.
