@@ -1,8 +1,13 @@
-//! `ticketcd check`: judge a run directory again, without a cluster.
+//! `ticketcd check`: judge a run directory again, or a history of another tool, without a cluster.
+
+mod imported;
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+
 use crate::report;
+use crate::scenario::units::Span;
 
 use super::outcome::{Judged, conclude};
 use super::{Exit, Failure};
@@ -13,14 +18,35 @@ const NEXT: &str =
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The directory of a run: reports/NAME-TIME
-    run_dir: PathBuf,
+    /// The directory of a run, reports/NAME-TIME; or a file in another format
+    #[arg(value_name = "RUN_DIR|FILE")]
+    path: PathBuf,
+    /// What the path names
+    #[arg(long, value_enum, default_value_t = Format::Run)]
+    format: Format,
+    /// Give a search for linearizability up after this time; only with another format than run
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    timeout: Span,
     #[command(flatten)]
     judged: Judged,
 }
 
+/// What can be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A run directory
+    Run,
+    /// A log of Jepsen's etcd test: a register that is read, written and compared-and-set
+    JepsenEtcd,
+    /// Registers as lines of JSON, see docs/formats.md
+    Jsonl,
+}
+
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
+    if args.format != Format::Run {
+        return imported::execute(&args);
+    }
     let report =
-        report::build(&args.run_dir).map_err(|error| Failure::Usage(format!("cannot judge {}: {error}{NEXT}", args.run_dir.display())))?;
-    conclude(&report.result, &args.run_dir, &args.judged)
+        report::build(&args.path).map_err(|error| Failure::Usage(format!("cannot judge {}: {error}{NEXT}", args.path.display())))?;
+    conclude(&report.result, &args.path, &args.judged)
 }

@@ -1,5 +1,7 @@
 //! `ticketcd history`.
 
+mod generate;
+
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
@@ -20,6 +22,8 @@ pub(super) struct Args {
 enum Command {
     /// Print the recorded events as lines of JSON
     Cat(Cat),
+    /// Make up a run of any size, to try the checks on: valid, or with one planted violation
+    Generate(generate::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -99,7 +103,13 @@ impl From<&Event> for Kind {
 }
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
-    let Command::Cat(cat) = args.command;
+    match args.command {
+        Command::Cat(cat) => cat_events(&cat),
+        Command::Generate(args) => generate::execute(args),
+    }
+}
+
+fn cat_events(cat: &Cat) -> Result<Exit, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
     let run = RunDir::new(&cat.run_dir);
     // A directory of a newer version is refused by what it says of itself, before any event is read.

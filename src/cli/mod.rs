@@ -77,7 +77,7 @@ enum Command {
     Cluster(cluster::Args),
     /// Install or list etcd binaries
     Etcd(etcd::Args),
-    /// Print what a run recorded, for other programs
+    /// Print what a run recorded, for other programs, or make up a run
     History(history::Args),
     /// Print the JSON Schema of scenarios or of results
     Schema(schema::Args),

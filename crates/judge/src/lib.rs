@@ -6,9 +6,13 @@
 //! * [`model`]: what a shop is made of: ids, money, keys, records.
 //! * [`history`]: what was recorded: events, the files they are kept in, the log of revisions they add up to.
 //! * [`check`]: the promises, one file each, and the verdict.
+//! * [`linearizable`]: the general search, for any history of registers.
+//! * [`generate`]: made-up runs of any size, valid or with one planted violation.
 
 pub mod check;
+pub mod generate;
 pub mod history;
+pub mod linearizable;
 pub mod model;
 
 #[doc(hidden)]

@@ -1,0 +1,56 @@
+//! A made-up run as a run directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::ending::member_log;
+use super::{Generated, MEMBERS, Plant, Size, generate};
+use crate::history::fault_lines::FaultLines;
+use crate::history::run_dir::{RunDir, RunDirError};
+use crate::history::run_info::RunInfo;
+use crate::history::writer::HistoryWriter;
+use crate::model::MemberIndex;
+
+/// A run could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// A file cannot be written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// `run.json` cannot be written.
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+    /// The run could not be made up, or not be written.
+    #[error("{0}")]
+    Generate(std::io::Error),
+}
+
+/// Makes up a run and writes everything a run directory has but its scenario.
+///
+/// # Errors
+/// When a file exists already or cannot be written, or when the run is too small for what shall be planted.
+pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, plant: Option<Plant>) -> Result<Generated, GenerateError> {
+    let run = RunDir::new(directory);
+    let io = |path: PathBuf| move |error| GenerateError::Io { path, error };
+    run.write_info(info)?;
+    fs::create_dir_all(run.members()).map_err(io(run.members()))?;
+    for member in (0..MEMBERS).map(MemberIndex) {
+        let path = run.member_log(member);
+        fs::write(&path, member_log(plant, member)).map_err(io(path))?;
+    }
+    let mut faults = FaultLines::create(&run.faults()).map_err(io(run.faults()))?;
+    // Frames end when they are full and never by the clock, so that the same seed gives the same bytes.
+    let mut history = HistoryWriter::create(&run.history()).map_err(io(run.history()))?;
+    let generated = generate(size, plant, &mut |event| {
+        faults.append(event)?;
+        history.append(event)
+    });
+    let generated = generated.map_err(GenerateError::Generate)?;
+    history.finish().map_err(io(run.history()))?;
+    Ok(generated)
+}

@@ -1,0 +1,371 @@
+//! The sale: a queue of what happens when, on one made-up clock.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io;
+
+use super::buyers::Buyer;
+use super::cluster::Cluster;
+use super::draw::Draw;
+use super::orders::Write;
+use super::shop::Shop;
+use super::{Generated, Plant, Size, member_id, run_info};
+use crate::history::event::{
+    Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, MemberSample, MemberStatus, Phase, PhaseBegan, WatchBatch,
+    WatchBody, WatchClosed, WatchEvent, WatchOpened, WatchRole,
+};
+use crate::history::request::KeyValue;
+use crate::model::{Blob, MemberIndex, Nanos};
+
+pub(super) const MICROSECOND: Nanos = 1_000;
+pub(super) const MILLISECOND: Nanos = 1_000_000;
+pub(super) const SECOND: Nanos = 1_000_000_000;
+
+/// How long the killed member stays away.
+const OUTAGE: Nanos = 2 * SECOND;
+
+/// Runs of fewer operations have no fault: there would be nothing left of them.
+const OPERATIONS_WITH_FAULT: u64 = 5_000;
+
+/// The member that is killed, and the one at which everything is planted that is wrong with a member.
+pub(super) const KILLED: MemberIndex = MemberIndex(1);
+pub(super) const BROKEN: MemberIndex = MemberIndex(2);
+
+/// The tasks of the queue. Of two at the same time the one queued first comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Task {
+    /// A buyer begins something.
+    Wake(u32),
+    /// A buyer's request takes effect.
+    Apply(u32),
+    /// The answer arrives.
+    Return(u32),
+    /// A write takes effect whose sender has given up.
+    Late(u32),
+    /// A collector delivers.
+    Deliver(u8),
+    /// Every member is asked how it is.
+    Sample,
+    /// The killed member comes back.
+    Heal,
+}
+
+/// A sale that is being made up.
+pub(super) struct Sale<'sink> {
+    pub(super) size: Size,
+    pub(super) plant: Option<Plant>,
+    /// Whether what shall be planted is.
+    pub(super) planted: bool,
+    /// Whether a request that plants it is on its way.
+    pub(super) planting: bool,
+    pub(super) draw: Draw,
+    pub(super) shop: Shop,
+    pub(super) cluster: Cluster,
+    pub(super) buyers: Vec<Buyer>,
+    pub(super) now: Nanos,
+    pub(super) made: Generated,
+    /// Writes on their way whose senders have given up.
+    pub(super) late: Vec<Option<Write>>,
+    /// Buyers in the middle of something.
+    pub(super) busy: u32,
+    /// The highest revision that somebody has been told.
+    pub(super) told: i64,
+    /// Operations at the last sample.
+    pub(super) sampled: u64,
+    pub(super) fault: Fault,
+    queue: BinaryHeap<Reverse<(Nanos, u64, Task)>>,
+    queued: u64,
+    sink: &'sink mut dyn FnMut(&Event) -> io::Result<()>,
+    failure: Option<io::Error>,
+}
+
+/// How far the one fault of the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    None,
+    Planned,
+    InForce,
+    Healed,
+}
+
+impl<'sink> Sale<'sink> {
+    pub(super) fn new(size: &Size, plant: Option<Plant>, sink: &'sink mut dyn FnMut(&Event) -> io::Result<()>) -> Self {
+        let shop = Shop::new(size, &mut Draw::new(size.seed, 1));
+        Self {
+            size: *size,
+            plant,
+            planted: false,
+            planting: false,
+            draw: Draw::new(size.seed, 2),
+            shop,
+            cluster: Cluster::new(),
+            buyers: (0..size.buyers).map(|_| Buyer::default()).collect(),
+            now: 0,
+            made: Generated::default(),
+            late: Vec::new(),
+            busy: 0,
+            told: 1,
+            sampled: 0,
+            fault: if size.operations < OPERATIONS_WITH_FAULT { Fault::None } else { Fault::Planned },
+            queue: BinaryHeap::new(),
+            queued: 0,
+            sink,
+            failure: None,
+        }
+    }
+
+    pub(super) fn run(mut self) -> io::Result<Generated> {
+        self.open();
+        self.phase(Phase::Steady);
+        for buyer in 0..self.size.buyers {
+            let at = self.now + self.draw.below(self.think() + 1);
+            self.at(at, Task::Wake(buyer));
+        }
+        self.at(self.now + SECOND, Task::Sample);
+        while let Some(Reverse((at, _, task))) = self.queue.pop() {
+            self.now = at;
+            match task {
+                Task::Wake(buyer) => self.wake(buyer),
+                Task::Apply(buyer) => self.apply(buyer),
+                Task::Return(buyer) => self.returned(buyer),
+                Task::Late(number) => self.apply_late(number),
+                Task::Deliver(member) => self.deliver(MemberIndex(member)),
+                Task::Sample => self.load_sample(),
+                Task::Heal => self.heal(),
+            }
+            if let Some(error) = self.failure.take() {
+                return Err(error);
+            }
+        }
+        self.close();
+        match (self.failure.take(), self.plant) {
+            (Some(error), _) => Err(error),
+            (None, Some(plant)) if !self.planted && plant != Plant::LogPanic => {
+                Err(io::Error::other(format!("a run of this size offers no occasion for {plant}: ask for more operations")))
+            }
+            _ => {
+                self.made.revision = self.cluster.revision;
+                Ok(self.made)
+            }
+        }
+    }
+
+    /// Whether a kind shall be planted at the next occasion: in the second half of the operations.
+    pub(super) fn wants(&self, plant: Plant) -> bool {
+        self.plant == Some(plant) && !self.planted && !self.planting && self.made.operations >= self.size.operations / 2
+    }
+
+    /// Whether no more is to be asked of the cluster. What is to be planted may need some operations more.
+    pub(super) fn is_over(&self) -> bool {
+        let beyond = self.size.operations.saturating_mul(2).saturating_add(100_000);
+        let waits = self.plant.is_some() && !self.planted && !self.planted_at_the_end();
+        self.made.operations >= if waits { beyond } else { self.size.operations }
+    }
+
+    fn planted_at_the_end(&self) -> bool {
+        let at_the_end = [Plant::ReplicaHash, Plant::ReplicaContent, Plant::LostAfterRestart, Plant::LogPanic];
+        self.plant.is_some_and(|plant| at_the_end.contains(&plant))
+    }
+
+    /// How long a buyer thinks at the longest: all together make some five thousand operations a second.
+    pub(super) fn think(&self) -> Nanos {
+        (u64::from(self.size.buyers) * SECOND * 2 / 1_500).max(MILLISECOND)
+    }
+
+    pub(super) fn at(&mut self, at: Nanos, task: Task) {
+        self.queued += 1;
+        self.queue.push(Reverse((at, self.queued, task)));
+    }
+
+    pub(super) fn tell(&mut self, event: &Event) {
+        self.made.events += 1;
+        if self.failure.is_none()
+            && let Err(error) = (self.sink)(event)
+        {
+            self.failure = Some(error);
+        }
+    }
+
+    pub(super) fn phase(&mut self, phase: Phase) {
+        let at = self.now;
+        self.tell(&Event::Phase(PhaseBegan { at, phase }));
+    }
+
+    fn open(&mut self) {
+        for member in self.cluster.indices() {
+            self.member_event(member, MemberChange::Started { incarnation: 1, pid: 4_000 + u32::from(member.0) });
+            self.subscribe(member);
+        }
+        if self.fault != Fault::None {
+            let due = self.size.operations * 2 / 5 * SECOND / 5_000;
+            let stage = FaultStage::Planned { kind: "kill".to_owned(), target: KILLED.name(), due, survivable: true };
+            self.fault_event(stage);
+        }
+        self.phase(Phase::Seed);
+        self.seed();
+    }
+
+    /// What every collector has still to deliver, delivered.
+    pub(super) fn deliver_all(&mut self) {
+        for member in self.cluster.indices() {
+            self.now += MILLISECOND;
+            self.deliver(member);
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, member: MemberIndex) {
+        let subscription = self.cluster.subscriptions;
+        self.cluster.subscriptions += 1;
+        let state = self.cluster.member(member);
+        state.subscription = subscription;
+        let start_revision = state.delivered + i64::from(state.delivered > 1);
+        let everything = Blob::from(&[0][..]);
+        let (at, revision) = (self.now, self.cluster.revision);
+        let (key, range_end, role) = (everything.clone(), everything, WatchRole::Collector);
+        self.tell(&Event::WatchOpened(WatchOpened { subscription, member, role, key, range_end, start_revision, at }));
+        self.tell(&Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Created }));
+    }
+
+    fn deliver(&mut self, member: MemberIndex) {
+        self.cluster.member(member).delivery_due = false;
+        if !self.cluster.member(member).is_up {
+            return;
+        }
+        let mut revisions = self.cluster.undelivered(member);
+        if revisions.is_empty() {
+            return;
+        }
+        let again = self.spoil_delivery(member, &mut revisions);
+        self.deliver_events(member, revisions.into_iter().flat_map(|(_, events)| events).collect());
+        if let Some(events) = again {
+            self.deliver_events(member, events);
+        }
+    }
+
+    fn deliver_events(&mut self, member: MemberIndex, events: Vec<WatchEvent>) {
+        let (subscription, at, revision) = (self.cluster.member(member).subscription, self.now, self.cluster.revision);
+        self.tell(&Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Events(events) }));
+    }
+
+    /// Plants what a collector can do wrong; gives what it shall deliver once more.
+    fn spoil_delivery(&mut self, member: MemberIndex, revisions: &mut Vec<(i64, Vec<WatchEvent>)>) -> Option<Vec<WatchEvent>> {
+        if member != BROKEN {
+            return None;
+        }
+        if self.wants(Plant::MissedRevision) && revisions.len() > 1 {
+            // Not the last: what comes after it shows the gap.
+            revisions.remove(revisions.len() - 2);
+            self.planted = true;
+        } else if self.wants(Plant::DuplicateDelivery)
+            && let Some((_, events)) = revisions.last()
+        {
+            self.planted = true;
+            return Some(events.clone());
+        } else if self.wants(Plant::Divergence)
+            && let Some(event) = revisions.last_mut().and_then(|(_, events)| events.last_mut())
+        {
+            event.kv.value = event.kv.value.to_text().replace("20:00", "20:01").into();
+            event.kv.version += 1;
+            self.planted = true;
+        }
+        None
+    }
+
+    /// A revision is written: the keys as they are now.
+    pub(super) fn written(&mut self, kvs: Vec<KeyValue>) {
+        self.cluster.log(kvs.into_iter().map(|kv| WatchEvent { deleted: false, kv }).collect());
+        for member in self.cluster.indices() {
+            if !self.cluster.member(member).delivery_due {
+                self.cluster.member(member).delivery_due = true;
+                let at = self.now + self.draw.between(MILLISECOND, 8 * MILLISECOND);
+                self.at(at, Task::Deliver(member.0));
+            }
+        }
+    }
+
+    pub(super) fn member_event(&mut self, member: MemberIndex, change: MemberChange) {
+        let at = self.now;
+        self.tell(&Event::Member(MemberEvent { member, at, change }));
+    }
+
+    fn fault_event(&mut self, stage: FaultStage) {
+        let at = self.now;
+        self.tell(&Event::Fault(FaultEvent { fault: 0, at, stage }));
+    }
+
+    /// A member's collector breaks off.
+    pub(super) fn break_off(&mut self, member: MemberIndex) {
+        let (subscription, at) = (self.cluster.member(member).subscription, self.now);
+        self.tell(&Event::WatchClosed(WatchClosed { subscription, at, reason: "the stream broke".to_owned() }));
+    }
+
+    /// What is due at a share of the operations: the kill, and a crash that is planted.
+    pub(super) fn break_members(&mut self) {
+        if self.fault == Fault::Planned && self.made.operations >= self.size.operations * 2 / 5 {
+            self.fault = Fault::InForce;
+            let what = format!("SIGKILL to {} (pid {}), a follower in term 2", KILLED.name(), 4_000 + u32::from(KILLED.0));
+            self.cluster.member(KILLED).is_up = false;
+            self.fault_event(FaultStage::Injected { members: vec![KILLED], what });
+            self.member_event(KILLED, MemberChange::Exited { status: "signal 9 (SIGKILL)".to_owned(), expected: true });
+            self.break_off(KILLED);
+            self.at(self.now + OUTAGE, Task::Heal);
+        }
+        if self.wants(Plant::Crash) {
+            self.planted = true;
+            self.cluster.member(BROKEN).is_up = false;
+            // Nobody keeps the log for a member that never comes back.
+            self.cluster.member(BROKEN).delivered = i64::MAX;
+            self.member_event(BROKEN, MemberChange::Exited { status: "exit code 2".to_owned(), expected: false });
+            self.break_off(BROKEN);
+        }
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.fault = Fault::Healed;
+        let state = self.cluster.member(KILLED);
+        state.is_up = true;
+        state.incarnation += 1;
+        let incarnation = state.incarnation;
+        self.member_event(KILLED, MemberChange::Started { incarnation, pid: 5_000 });
+        self.subscribe(KILLED);
+        self.fault_event(FaultStage::Healed { what: format!("{} was started again and answers", KILLED.name()) });
+        self.deliver(KILLED);
+    }
+
+    fn load_sample(&mut self) {
+        self.sample();
+        let started = self.made.operations - self.sampled;
+        self.sampled = self.made.operations;
+        let (at, in_flight) = (self.now, self.busy);
+        self.tell(&Event::Load(LoadSample { at, offered: started, started, in_flight, ..LoadSample::default() }));
+        if !(self.is_over() && self.busy == 0) {
+            self.at(self.now + SECOND, Task::Sample);
+        }
+    }
+
+    /// Every member is asked how it is.
+    pub(super) fn sample(&mut self) {
+        for member in self.cluster.indices() {
+            let status = self.cluster.member(member).is_up.then(|| MemberStatus {
+                member_id: member_id(member),
+                leader_id: member_id(MemberIndex(0)),
+                raft_term: 2,
+                applied_index: self.applied_index(),
+                revision: self.cluster.revision,
+                database_bytes: 1 << 20,
+                errors: Vec::new(),
+            });
+            let at = self.now;
+            self.tell(&Event::Sample(MemberSample { member, at, status }));
+        }
+    }
+
+    pub(super) fn applied_index(&self) -> u64 {
+        self.cluster.revision.unsigned_abs() + 10
+    }
+
+    /// The tag that begins every order id.
+    pub(super) fn run_tag(&self) -> String {
+        run_info(&self.size, self.plant).run_tag
+    }
+}

@@ -1,0 +1,109 @@
+//! `ticketcd history generate`: a made-up run of any size, valid or with one planted violation.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use sha2::{Digest, Sha256};
+use ticketcd_judge::generate::{Plant, Size, run_info, write_run};
+use ticketcd_judge::history::run_dir::RunDir;
+
+use super::super::output::print;
+use super::super::{Exit, Failure};
+use crate::run::directory;
+use crate::scenario::{Scenario, nearest};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Calls that buyers make, each a request and what came back
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    operations: u64,
+    /// Tickets on sale; the first is the hottest
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    tickets: u32,
+    /// Buyers at the same time
+    #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    buyers: u32,
+    /// Draw everything from this seed: the same seed gives the same bytes
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Plant one violation of this kind; `list` names the kinds
+    #[arg(long, value_name = "KIND")]
+    plant: Option<String>,
+    /// Write to this directory, which must be new or empty
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["plant"])]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
+    let plant = match args.plant.as_deref() {
+        Some("list") => return print(&list()),
+        Some(name) => Some(name.parse::<Plant>().map_err(|_| unknown(name))?),
+        None => None,
+    };
+    let Some(out) = &args.out else { return Err(Failure::Usage("name a new or empty directory with --out".to_owned())) };
+    let directory = directory::create(out).map_err(|error| Failure::Usage(error.to_string()))?;
+    let size = Size { operations: args.operations, tickets: args.tickets, buyers: args.buyers, seed: args.seed };
+    let began = Instant::now();
+
+    let scenario = scenario(&size, plant).to_toml();
+    let unwritable = |error: std::io::Error| Failure::Usage(format!("cannot write to {}: {error}", directory.display()));
+    fs::write(RunDir::new(&directory).scenario(), &scenario).map_err(unwritable)?;
+    let mut info = run_info(&size, plant);
+    info.scenario_sha256 = Sha256::digest(scenario.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let made = write_run(&directory, &info, &size, plant).map_err(|error| Failure::Usage(error.to_string()))?;
+
+    let planted = plant.map_or_else(String::new, |plant| format!(" with {plant} planted, which {} must convict", plant.check()));
+    print(&format!(
+        "{} operations in {} events and {} revisions, {} orders sold{planted}: {} (seed {}, {:.1} s)\nJudge it with: ticketcd check {}\n",
+        made.operations,
+        made.events,
+        made.revision,
+        made.sold,
+        out.display(),
+        size.seed,
+        began.elapsed().as_secs_f64(),
+        out.display(),
+    ))
+}
+
+/// The kinds, a line each.
+fn list() -> String {
+    let mut text = String::new();
+    for plant in Plant::all() {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{:<20} {} Convicted by {}.", plant.name(), plant.sentence(), plant.check());
+    }
+    text
+}
+
+fn unknown(name: &str) -> Failure {
+    let hint = nearest(name, Plant::all().map(Plant::name)).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
+    Failure::Usage(format!("--plant: {name:?} is no kind of violation that can be planted.{hint} `--plant list` names them all."))
+}
+
+/// The scenario that a run of this size might have been.
+fn scenario(size: &Size, plant: Option<Plant>) -> Scenario {
+    let mut scenario = Scenario::new("generated");
+    let with = plant.map_or_else(String::new, |plant| format!(", with {plant} planted"));
+    scenario.description =
+        format!("Made up: {} operations on {} tickets by {} buyers{with}.", size.operations, size.tickets, size.buyers);
+    scenario.expect = plant.map(|plant| format!("violation:{}", plant.check()));
+    scenario.load.buyers = size.buyers;
+    scenario.dataset.events = size.tickets.div_ceil(2);
+    scenario.dataset.ticket_types = if size.tickets == 1 { 1 } else { 2 };
+    scenario
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_that_is_none_gets_the_nearest_offered() {
+        let Failure::Usage(text) = unknown("over-sell") else { panic!() };
+        assert!(text.contains("Did you mean oversell?"), "{text}");
+        assert!(list().lines().count() == Plant::all().count());
+    }
+}
