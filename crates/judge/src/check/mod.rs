@@ -11,6 +11,7 @@ pub mod engine;
 pub mod etcd;
 mod faults;
 mod guarded;
+mod leases;
 mod replay;
 pub mod replayed;
 pub mod shop;

@@ -15,20 +15,26 @@ use super::etcd::serializable::Serializable;
 use super::etcd::sessions::Sessions;
 use super::etcd::watch::Watch;
 use super::shop::conservation::Conservation;
+use super::shop::holds::Holds;
+use super::shop::indexes::Indexes;
 use super::shop::ledger::Ledger;
+use super::shop::locks::Locks;
 use super::shop::oversell::Oversell;
+use super::shop::refusal::Refusal;
 use super::shop::revenue::Revenue;
 use crate::history::reader::{HistoryError, HistoryReader};
 use crate::history::run_dir::{RunDir, RunDirError};
-use crate::history::run_info::RunInfo;
+use crate::history::run_info::{RunInfo, StockLayout};
 
 /// Every check a recorded run is judged by, beside the judge's own.
 pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    vec![
+    let mut checks: Vec<Box<dyn Check>> = vec![
         Box::new(Oversell::new(info)),
         Box::new(Conservation::new(info)),
         Box::new(Revenue::new(info)),
         Box::new(Ledger::new(info)),
+        Box::new(Refusal::new(info)),
+        Box::new(Indexes::new(info)),
         Box::new(RealTime::default()),
         Box::new(Authorship::new(info)),
         Box::new(Branch::new(info)),
@@ -39,12 +45,28 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
         Box::new(Replicas::default()),
         Box::new(Recovery::default()),
         Box::new(Logs::default()),
-    ]
+    ];
+    checks.extend(checks_of_strategy(info));
+    checks
 }
 
 /// The checks that are cheap enough to be made while the load runs.
 pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info))]
+    let mut checks: Vec<Box<dyn Check>> = vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info))];
+    checks.extend(checks_of_strategy(info));
+    checks
+}
+
+/// The checks of what only some strategies do. In a run of another one they would have nothing to look at.
+fn checks_of_strategy(info: &RunInfo) -> Vec<Box<dyn Check>> {
+    let mut checks: Vec<Box<dyn Check>> = Vec::new();
+    if info.layout == StockLayout::Held {
+        checks.push(Box::new(Holds::new(info)));
+    }
+    if Locks::concerns(info) {
+        checks.push(Box::new(Locks::new(info)));
+    }
+    checks
 }
 
 /// A run directory cannot be judged.

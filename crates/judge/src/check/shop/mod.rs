@@ -1,7 +1,11 @@
 //! The promises of the shop.
 
 pub mod conservation;
+pub mod holds;
+pub mod indexes;
 pub mod ledger;
+pub mod locks;
 pub mod oversell;
+pub mod refusal;
 pub mod revenue;
 mod stock;

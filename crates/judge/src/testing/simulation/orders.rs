@@ -119,6 +119,14 @@ impl Simulation {
         self.close(order, outcome, paid, 1);
     }
 
+    /// Whether the entry of an order is there.
+    pub fn has_bought(&self, order: OrderKey) -> bool {
+        let Some((user, event, _)) = self.wishes.get(&order) else { return false };
+        let purchases = self.value(&self.keys.purchase(user, event)).and_then(|value| parse_purchases(value.as_bytes()).ok());
+        let id = format!("{}-{}-{}", self.info.run_tag, order.buyer, order.sequence);
+        purchases.is_some_and(|purchases| purchases.iter().any(|purchase| purchase.id.as_deref() == Some(&id)))
+    }
+
     /// An order is cancelled, safely: what it bought goes back to where a buyer of the layout would put it.
     pub fn cancel(&mut self, order: OrderKey, fate: Fate) -> OrderKey {
         let basket = self.read_to_cancel(order);

@@ -1,5 +1,7 @@
 //! What is there before the sale.
 
+use std::collections::BTreeMap;
+
 use super::transact::{Change, put};
 use super::{PRICE, SEEDER, Simulation, json};
 use crate::history::call::Purpose;
@@ -10,6 +12,7 @@ use crate::testing::Shape;
 
 impl Simulation {
     pub(super) fn seed(&mut self, shape: &Shape) {
+        let mut indexes: BTreeMap<Blob, Vec<String>> = BTreeMap::new();
         for number in 1..=shape.events {
             let event = format!("e{number}");
             let ticket = Ticket { total_quantity: shape.stock, current_quantity: shape.stock, price: PRICE };
@@ -22,8 +25,17 @@ impl Simulation {
                 date: "01-05-2026 20:00".to_owned(),
                 current_quantity,
             };
-            // Two batches an event: for a moment the event is there without its tickets.
-            let tickets = shape.kinds.iter().map(|kind| (self.keys.ticket(&event, kind), json(&ticket))).collect();
+            let words = format!("{} {}", record.name, record.description).to_lowercase();
+            let words = words.split_whitespace().filter(|word| word.len() >= 3).map(|word| self.keys.search_text(word));
+            for key in words.chain([self.keys.search_type(&record.kind), self.keys.search_location(&record.location)]) {
+                let events: &mut Vec<String> = indexes.entry(key).or_default();
+                events.extend((!events.contains(&event)).then(|| event.clone()));
+            }
+            // Two batches an event: for a moment the event is there without its tickets. The last one has the indexes.
+            let mut tickets: Vec<(Blob, Blob)> = shape.kinds.iter().map(|kind| (self.keys.ticket(&event, kind), json(&ticket))).collect();
+            if number == shape.events {
+                tickets.extend(std::mem::take(&mut indexes).into_iter().map(|(key, events)| (key, json(&events))));
+            }
             for batch in [vec![(self.keys.event(&event), json(&record))], tickets] {
                 self.seed_batch(batch);
             }

@@ -102,10 +102,10 @@ impl Ledger {
         self.log_until.min(end.last_revision)
     }
 
-    /// Whether the record may have lost the order rather than never had it: it was cut off before the buyer's end, and what
-    /// the buyer did last is what is missing.
+    /// Whether the record may have lost the order rather than never had it: it was cut off, and what the buyer did last is
+    /// what is missing.
     fn may_be_unrecorded(&self, key: OrderKey, end: &End<'_>) -> bool {
-        !end.complete && !self.closed_buyers.contains(&key.buyer) && key.sequence > self.last_placed.get(&key.buyer).copied().unwrap_or(0)
+        !end.complete && key.sequence > self.last_placed.get(&key.buyer).copied().unwrap_or(0)
     }
 
     fn wrongs(&self, key: OrderKey, order: &Order, witnesses: &[Witnesses], end: &End<'_>) -> Vec<Wrong> {

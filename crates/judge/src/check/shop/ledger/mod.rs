@@ -23,7 +23,7 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use self::cancel::Cancellations;
 use self::order::{Names, Order, Told, content, content_of};
@@ -50,8 +50,6 @@ pub struct Ledger {
     cancellations: Cancellations,
     /// Of each buyer, the last order that was placed.
     last_placed: FxHashMap<u32, u32>,
-    /// The buyers whose record has its end.
-    closed_buyers: FxHashSet<u32>,
     users: Names,
     events: Names,
     audits: Audits,
@@ -96,7 +94,6 @@ impl Ledger {
             orders: FxHashMap::default(),
             cancellations: Cancellations::default(),
             last_placed: FxHashMap::default(),
-            closed_buyers: FxHashSet::default(),
             users: Names::default(),
             events: Names::default(),
             audits: Audits::default(),
@@ -127,9 +124,6 @@ impl Check for Ledger {
                     Event::OrderPlaced(placed) => self.placed(placed),
                     Event::OrderClosed(closed) => self.closed(closed),
                     Event::CancelPlaced(placed) => self.cancel_placed(placed),
-                    Event::WorkerClosed(closed) => {
-                        self.closed_buyers.insert(closed.worker);
-                    }
                     Event::AuditPage(page) => self.page(page),
                     Event::AuditClosed(closed) => self.now = self.now.max(closed.at),
                     _ => {}
