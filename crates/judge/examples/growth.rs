@@ -113,7 +113,11 @@ fn figure(all: &[Measured]) -> String {
     for exponent in -2..=2 {
         let seconds = 10_f64.powi(exponent);
         let (y, right) = (y(seconds), WIDTH - 100.0);
-        add(format!("<path d=\"M{LEFT} {y}H{right}\" stroke=\"#ddd\"/><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{seconds} s</text>", LEFT - 6.0, y + 4.0));
+        add(format!(
+            "<path d=\"M{LEFT} {y}H{right}\" stroke=\"#ddd\"/><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{seconds} s</text>",
+            LEFT - 6.0,
+            y + 4.0
+        ));
     }
     for exponent in 4..=7 {
         add(format!("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">10^{exponent}</text>", x(10_u64.pow(exponent)), BOTTOM + 18.0));

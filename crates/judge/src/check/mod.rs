@@ -63,10 +63,31 @@ pub struct SequencedRevision<'run> {
     /// Its events.
     pub events: &'run [WatchEvent],
     /// What it changed in the shop, one change an event.
-    pub changes: Vec<ShopChange>,
+    pub changes: Changes<'run>,
     /// The revisions directly before this one that no collector delivered: 0 in a complete history. What a replay says
     /// after a hole is not evidence.
     pub missing_before: u64,
+}
+
+/// The changes of a revision, in the order of its events.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes<'run>(pub &'run [ShopChange]);
+
+impl std::ops::Deref for Changes<'_> {
+    type Target = [ShopChange];
+
+    fn deref(&self) -> &[ShopChange] {
+        self.0
+    }
+}
+
+impl<'run> IntoIterator for &Changes<'run> {
+    type Item = &'run ShopChange;
+    type IntoIter = std::slice::Iter<'run, ShopChange>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
 }
 
 /// A change of one key of the shop. `before` is what the replay had; `after` is `None` when the key was deleted.

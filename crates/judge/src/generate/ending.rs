@@ -1,8 +1,8 @@
 //! The beginning and the end of a run: seeding, drain, barrier, audits.
 
+use super::Plant;
 use super::orders::renew;
 use super::sale::{BROKEN, Fault, MILLISECOND, SECOND, Sale};
-use super::Plant;
 use crate::history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
 use crate::history::call::{CallId, Invoke, Purpose, Return};
 use crate::history::event::{Ended, Event, MemberChange, Phase, WorkerClosed};

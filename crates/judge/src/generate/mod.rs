@@ -26,8 +26,8 @@ pub use directory::{GenerateError, write_run};
 pub use plant::{NotAPlant, Plant};
 
 use crate::history::event::Event;
-use crate::history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout};
 use crate::history::run_dir::RunDir;
+use crate::history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout};
 use crate::model::MemberIndex;
 
 /// Members of a made-up cluster.

@@ -1,9 +1,9 @@
 //! Orders: read, decide, one guarded transaction; again when the race was lost.
 
+use super::Plant;
 use super::buyers::{Activity, Asked, found};
 use super::sale::{MILLISECOND, Sale, Task};
 use super::shop::{append, user_name};
-use super::Plant;
 use crate::history::call::{CallOutcome, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
 use crate::history::request::{
@@ -87,8 +87,7 @@ impl Sale<'_> {
         let user = self.draw.below(u64::from(self.shop.users)) as u32;
         let tickets = &self.shop.events[event].tickets;
         let both = tickets.len() > 1 && self.draw.permille(200);
-        let chosen: Vec<usize> =
-            if both { tickets.clone() } else { vec![tickets[self.draw.below(tickets.len() as u64) as usize]] };
+        let chosen: Vec<usize> = if both { tickets.clone() } else { vec![tickets[self.draw.below(tickets.len() as u64) as usize]] };
         let items: Vec<(usize, i64)> = chosen.into_iter().map(|ticket| (ticket, self.draw.between(1, 2) as i64)).collect();
         let state = &mut self.buyers[buyer as usize];
         state.orders += 1;

@@ -53,7 +53,9 @@ impl Builder {
     pub(super) fn call(&mut self, line: u64, process: &str, key: &str, function: Function, values: [Value; 2]) -> Result<(), LineError> {
         if let Some((_, history, place)) = self.open.get(process) {
             let since = self.histories[*history].1[*place].as_ref().map_or(0, |operation| operation.line);
-            let what = format!("process {process} calls again, although its call of line {since} has not ended: a process does one thing at a time");
+            let what = format!(
+                "process {process} calls again, although its call of line {since} has not ended: a process does one thing at a time"
+            );
             return Err(LineError { line, what });
         }
         let history = match self.keys.get(key) {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-
 use super::register::{Action, Register, Values};
 use super::search::{Answer, search};
 use super::{History, Model, Operation};
@@ -55,8 +54,10 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
             Answer::Undecided => {
                 judgement.answer = Answer::Undecided;
                 let of = if history.key.is_empty() { String::new() } else { format!(" of key {:?}", history.key) };
-                judgement.story =
-                    vec![format!("The {} operations{of} were neither put in an order nor shown to have none in the time given.", history.operations.len())];
+                judgement.story = vec![format!(
+                    "The {} operations{of} were neither put in an order nor shown to have none in the time given.",
+                    history.operations.len()
+                )];
             }
         }
     }
@@ -91,7 +92,10 @@ pub fn explain(history: &History<Action>, values: &Values, deadline: Option<Inst
     let found = search(&Register, &operations, deadline, Some(culprit));
     let operation = &operations[culprit];
     let mut story = vec![
-        format!("Everything{of} that had returned before line {} can be put in an order; with the operation that returns there nothing can.", operation.done_line),
+        format!(
+            "Everything{of} that had returned before line {} can be put in an order; with the operation that returns there nothing can.",
+            operation.done_line
+        ),
         format!("It is {}.", tell(operation, values)),
     ];
     let mut held: Vec<&str> = found.refused_in.iter().map(|state| values.name(*state)).collect();
@@ -101,7 +105,9 @@ pub fn explain(history: &History<Action>, values: &Values, deadline: Option<Inst
     }
     let overlapping = |other: &&Operation<Action>| other.line != operation.line && other.done.is_none_or(|done| done > operation.call);
     let (unknown, known): (Vec<_>, Vec<_>) = operations.iter().filter(overlapping).partition(|other| other.done.is_none());
-    for (others, what) in [(known, "At the same time there were"), (unknown, "Of unknown end, and so possible at any time after their call, were")] {
+    for (others, what) in
+        [(known, "At the same time there were"), (unknown, "Of unknown end, and so possible at any time after their call, were")]
+    {
         if !others.is_empty() {
             let mut told: Vec<String> = others.iter().rev().take(TOLD_MAX).rev().map(|other| tell(other, values)).collect();
             if others.len() > TOLD_MAX {

@@ -57,7 +57,9 @@ fn take(builder: &mut Builder, line: u64, text: &str) -> Result<(), LineError> {
             let values = match function {
                 Function::Read => [NOTHING; 2],
                 Function::Write => [scalar(builder, &value).ok_or_else(|| wrong(format!("{value:?} is no value to write")))?, NOTHING],
-                Function::CompareAndSet => pair(builder, &value).ok_or_else(|| wrong(format!("{value:?} is no pair of values `[from to]`")))?,
+                Function::CompareAndSet => {
+                    pair(builder, &value).ok_or_else(|| wrong(format!("{value:?} is no pair of values `[from to]`")))?
+                }
             };
             builder.call(line, process, "", function, values)
         }

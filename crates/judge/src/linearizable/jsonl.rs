@@ -69,7 +69,8 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
 fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError> {
     let wrong = |what: String| LineError { line: number, what };
     let function = Function::of(&line.f).ok_or_else(|| wrong(format!("f is {:?}; it must be read, write or cas", line.f)))?;
-    let process = name(&line.process).filter(|_| !line.process.is_null()).ok_or_else(|| wrong("process must be a number or a string".to_owned()))?;
+    let process =
+        name(&line.process).filter(|_| !line.process.is_null()).ok_or_else(|| wrong("process must be a number or a string".to_owned()))?;
     let key = match &line.key {
         None => None,
         Some(key) => Some(name(key).ok_or_else(|| wrong("key must be a number or a string".to_owned()))?),
@@ -99,9 +100,8 @@ fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError
         }
         Stage::Ok => {
             let read = match function {
-                Function::Read => {
-                    value(&line.value).ok_or_else(|| wrong("the value that was read must be a number, a string, true, false or null".to_owned()))?
-                }
+                Function::Read => value(&line.value)
+                    .ok_or_else(|| wrong("the value that was read must be a number, a string, true, false or null".to_owned()))?,
                 Function::Write | Function::CompareAndSet => NOTHING,
             };
             builder.end(number, &process, function, key.as_deref(), End::Ok(read))

@@ -17,7 +17,9 @@ fn judged(lines: &str) -> Judgement {
 
 #[test]
 fn a_read_may_come_before_or_after_a_write_it_overlaps() {
-    let history = |value: &str| format!("0 :invoke :write 1\n0 :ok :write 1\n1 :invoke :write 2\n2 :invoke :read nil\n2 :ok :read {value}\n1 :ok :write 2");
+    let history = |value: &str| {
+        format!("0 :invoke :write 1\n0 :ok :write 1\n1 :invoke :write 2\n2 :invoke :read nil\n2 :ok :read {value}\n1 :ok :write 2")
+    };
     assert_eq!(judged(&history("1")).answer, Answer::Linearizable);
     assert_eq!(judged(&history("2")).answer, Answer::Linearizable);
     let judgement = judged(&history("3"));
@@ -43,7 +45,10 @@ fn compare_and_set_agrees_with_what_is_there() {
     assert_eq!(judged(&end(":ok")).answer, Answer::Linearizable);
     assert_eq!(judged(&end(":fail")).answer, Answer::NotLinearizable);
     assert_eq!(judged(&end(":info")).answer, Answer::Linearizable);
-    assert_eq!(judged(&format!("{start}0 :invoke :cas [1 2]\n0 :fail :cas :timed-out\n1 :invoke :read nil\n1 :ok :read 1")).answer, Answer::Linearizable);
+    assert_eq!(
+        judged(&format!("{start}0 :invoke :cas [1 2]\n0 :fail :cas :timed-out\n1 :invoke :read nil\n1 :ok :read 1")).answer,
+        Answer::Linearizable
+    );
 }
 
 #[test]
@@ -53,7 +58,10 @@ fn what_nobody_knows_the_end_of_may_happen_late_or_never() {
         let reads: String = reads.iter().map(|value| format!("0 :invoke :read nil\n0 :ok :read {value}\n")).collect();
         assert_eq!(judged(&format!("{start}{reads}")).answer, Answer::Linearizable, "{reads}");
     }
-    assert_eq!(judged(&format!("{start}0 :invoke :read nil\n0 :ok :read 2\n0 :invoke :read nil\n0 :ok :read 1")).answer, Answer::NotLinearizable);
+    assert_eq!(
+        judged(&format!("{start}0 :invoke :read nil\n0 :ok :read 2\n0 :invoke :read nil\n0 :ok :read 1")).answer,
+        Answer::NotLinearizable
+    );
 }
 
 #[test]
