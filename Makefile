@@ -5,7 +5,7 @@ ETCD_GOOD ?= latest
 ETCD_BAD ?= 3.5.1
 TICKETCD = target/debug/ticketcd
 
-.PHONY: demo test build etcd check format schemas clean
+.PHONY: demo test build etcd check format schemas figures clean
 
 demo: build
 	$(TICKETCD) etcd install $(ETCD_GOOD)
@@ -34,6 +34,10 @@ format:
 schemas: build
 	$(TICKETCD) schema scenario > docs/scenario.schema.json
 	$(TICKETCD) schema result > docs/result.schema.json
+
+# The figure of docs/performance.md and its table, measured on this machine: some minutes and 2 GB in /tmp.
+figures:
+	$(CARGO) run --profile dist -p ticketcd-judge --example growth -- 7 docs/performance.svg
 
 clean:
 	$(CARGO) clean

@@ -1,12 +1,14 @@
 //! How fast a history is written, read and judged.
 //!
-//! The figures are per event: `cargo bench --bench judge`.
+//! The figures are per event, those of single checks per operation: `cargo bench --bench judge`.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ticketcd_judge::check::engine::Judge;
-use ticketcd_judge::check::standard::online_checks;
+use ticketcd_judge::check::standard::{online_checks, standard_checks};
+use ticketcd_judge::generate::{Size, generate, run_info};
+use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::writer::HistoryWriter;
 use ticketcd_judge::testing::{Fate, Record, Shape, Simulation};
@@ -53,5 +55,33 @@ fn benchmarks(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, benchmarks);
+/// What each check costs, on a made-up run of a hundred thousand operations. "none" is what the judge itself takes: the log
+/// of revisions, the replay of the shop, joining calls with their answers. It is in all the others too.
+fn checks(criterion: &mut Criterion) {
+    let size = Size { operations: 100_000, tickets: 1, buyers: 1_000, seed: 1 };
+    let info = run_info(&size, None);
+    let mut events: Vec<Event> = Vec::new();
+    let made = generate(&size, None, &mut |event| {
+        events.push(event.clone());
+        Ok(())
+    });
+    made.expect("a run can be made up");
+
+    let mut group = criterion.benchmark_group("check");
+    group.sample_size(10).throughput(Throughput::Elements(size.operations));
+    let judge = |mut judge: Judge| {
+        events.iter().for_each(|event| judge.observe(event));
+        judge.finish(None)
+    };
+    group.bench_function("none", |bencher| bencher.iter(|| judge(Judge::new(&info, Vec::new()))));
+    for index in 0..standard_checks(&info).len() {
+        let check = || standard_checks(&info).swap_remove(index);
+        group.bench_function(check().name(), |bencher| bencher.iter(|| judge(Judge::new(&info, vec![check()]))));
+    }
+    group.bench_function("all on one thread", |bencher| bencher.iter(|| judge(Judge::new(&info, standard_checks(&info)))));
+    group.bench_function("all in parallel", |bencher| bencher.iter(|| judge(Judge::in_parallel(&info, standard_checks(&info)))));
+    group.finish();
+}
+
+criterion_group!(benches, benchmarks, checks);
 criterion_main!(benches);

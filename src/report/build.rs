@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::read_ahead::ReadAhead;
 use ticketcd_judge::history::reader::{HistoryError, HistoryReader, Tail};
 use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
 use ticketcd_judge::history::run_info::RunInfo;
@@ -55,9 +56,9 @@ pub struct Report {
 pub fn build(directory: &Path) -> Result<Report, ReportError> {
     let run = RunDir::new(directory);
     let info = run.read_info()?;
-    let mut judge = Judge::new(&info, standard_checks(&info));
+    let mut judge = Judge::in_parallel(&info, standard_checks(&info));
     let mut statistics = Statistics::default();
-    let mut reader = HistoryReader::open(&run.history())?;
+    let mut reader = ReadAhead::new(HistoryReader::open(&run.history())?);
     for event in reader.by_ref() {
         let event = event?;
         statistics.observe(&event);

@@ -87,8 +87,7 @@ fn unknown(name: &str) -> Failure {
 fn scenario(size: &Size, plant: Option<Plant>) -> Scenario {
     let mut scenario = Scenario::new("generated");
     let with = plant.map_or_else(String::new, |plant| format!(", with {plant} planted"));
-    scenario.description =
-        format!("Made up: {} operations on {} tickets by {} buyers{with}.", size.operations, size.tickets, size.buyers);
+    scenario.description = format!("Made up: {} operations on {} tickets by {} buyers{with}.", size.operations, size.tickets, size.buyers);
     scenario.expect = plant.map(|plant| format!("violation:{}", plant.check()));
     scenario.load.buyers = size.buyers;
     scenario.dataset.events = size.tickets.div_ceil(2);

@@ -1,21 +1,22 @@
 //! The judge: takes in the events of a run one by one, live or from the files, and gives every check what it needs.
 
-use std::path::Path;
+mod bench;
+mod core;
+mod groups;
 
+use std::path::Path;
+use std::sync::Arc;
+
+use self::bench::Bench;
+use self::core::{Core, Turn};
+use self::groups::{Groups, Item};
 use super::calls::OpenCalls;
-use super::collectors::Collectors;
-use super::divergence::Divergence;
-use super::faults::FaultTimeline;
 use super::guarded::Guarded;
-use super::replay::ShopReplay;
-use super::replayed::{Replayed, ReplayedCall};
 use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
-use super::{Check, End, FaultWindow, Observation, SequencedRevision};
-use crate::history::audit::AuditClosed;
-use crate::history::call::{CallOutcome, Return};
-use crate::history::event::{Event, WatchBatch, WatchBody, WatchEvent, WatchRole};
+use super::versions::Versions;
+use super::{Check, End, FaultWindow};
+use crate::history::event::Event;
 use crate::history::reader::Tail;
-use crate::history::revision_log::{Place, RevisionLog};
 use crate::history::run_info::RunInfo;
 use crate::model::{Keyspace, Nanos, Revision};
 
@@ -24,18 +25,21 @@ use crate::model::{Keyspace, Nanos, Revision};
 pub struct Judge {
     info: RunInfo,
     keys: Keyspace,
-    checks: Vec<Guarded>,
+    audience: Audience,
     calls: OpenCalls,
-    log: RevisionLog,
-    replay: ShopReplay,
-    replayed: Replayed,
-    divergence: Divergence,
-    collectors: Collectors,
-    faults: FaultTimeline,
-    /// The highest revision that the cluster is known to have reached.
-    reached: Revision,
+    core: Core,
+    /// Revisions whose turn has come, empty between two events.
+    turns: Vec<Turn>,
     events: u64,
-    complete: bool,
+}
+
+/// The checks, and how they are reached.
+#[derive(Debug)]
+enum Audience {
+    /// On this thread, at once: what they say of it can be asked at any time.
+    Here(Bench),
+    /// On threads of their own, a little later.
+    Apart(Groups),
 }
 
 /// What was found about a run.
@@ -62,100 +66,142 @@ pub struct Judgement {
 }
 
 impl Judge {
-    /// A judge of a run, with the checks it shall make beside its own (`collectors` and `divergence`).
+    /// A judge of a run, with the checks it shall make beside its own (`collectors` and `divergence`), on this thread.
     pub fn new(info: &RunInfo, checks: Vec<Box<dyn Check>>) -> Self {
+        Self::with(info, Audience::Here(Bench::new(checks.into_iter().map(Guarded::new).collect())))
+    }
+
+    /// A judge whose checks are made on threads of their own: faster, with the same verdicts. It cannot tell of a violation
+    /// before the end.
+    pub fn in_parallel(info: &RunInfo, checks: Vec<Box<dyn Check>>) -> Self {
+        Self::with(info, Audience::Apart(Groups::new(checks.into_iter().map(Guarded::new).collect())))
+    }
+
+    fn with(info: &RunInfo, audience: Audience) -> Self {
         let keys = Keyspace::new(info.prefix.as_str());
         Self {
             info: info.clone(),
-            replay: ShopReplay::new(keys.clone()),
+            core: Core::new(keys.clone()),
             keys,
-            checks: checks.into_iter().map(Guarded::new).collect(),
+            audience,
             calls: OpenCalls::default(),
-            log: RevisionLog::default(),
-            replayed: Replayed::default(),
-            divergence: Divergence::default(),
-            collectors: Collectors::default(),
-            faults: FaultTimeline::default(),
-            reached: 0,
+            turns: Vec::new(),
             events: 0,
-            complete: false,
         }
     }
 
     /// Takes in the next event of the record.
     pub fn observe(&mut self, event: &Event) {
-        self.show_event(event);
-        match event {
-            Event::Invoke(invoke) => self.calls.invoke(invoke.clone()),
-            _ => self.follow(event),
+        match (&mut self.audience, event) {
+            (Audience::Apart(_), _) | (_, Event::Invoke(_)) => self.take(event.clone()),
+            (Audience::Here(_), _) => {
+                self.events += 1;
+                self.show_here(event);
+            }
         }
     }
 
     /// Takes in the next event of the record, which nobody else needs: a request need not be copied then.
     pub fn take(&mut self, event: Event) {
-        self.show_event(&event);
-        match event {
-            Event::Invoke(invoke) => self.calls.invoke(invoke),
-            _ => self.follow(&event),
+        self.events += 1;
+        match (&mut self.audience, event) {
+            (Audience::Here(bench), event @ Event::Invoke(_)) => {
+                bench.event(&event);
+                self.calls.invoke(Arc::new(event));
+            }
+            (Audience::Here(_), event) => self.show_here(&event),
+            (Audience::Apart(groups), event @ Event::Invoke(_)) => {
+                let event = Arc::new(event);
+                groups.show(Item::Shared(Arc::clone(&event)));
+                self.calls.invoke(event);
+                groups.hand_over_if_full();
+            }
+            (Audience::Apart(groups), event) => {
+                self.core.follow(&event, &mut self.turns);
+                let call = match &event {
+                    Event::Return(returned) => self.calls.end(returned).inspect(|_| self.core.note_revision(returned)),
+                    _ => None,
+                };
+                let place = groups.show(Item::Event(event));
+                if let Some(invoke) = call {
+                    groups.show(Item::Call(invoke, Some(place)));
+                }
+                for turn in self.turns.drain(..) {
+                    groups.show(Item::Revision(turn, Some(place)));
+                }
+                groups.hand_over_if_full();
+            }
         }
     }
 
-    fn show_event(&mut self, event: &Event) {
-        self.events += 1;
-        self.show(&Observation::Event(event));
-    }
-
-    /// What an event that is no request means for the log, the calls and the faults.
-    fn follow(&mut self, event: &Event) {
-        match event {
-            Event::Return(returned) => self.end_call(returned),
-            Event::WatchOpened(opened) => {
-                self.log.open(opened);
-                if opened.role == WatchRole::Collector {
-                    self.collectors.opened();
-                }
-            }
-            Event::WatchBatch(batch) if self.log.is_collector(batch) => self.collect(batch),
-            Event::Fault(fault) => self.faults.observe(fault),
-            Event::AuditClosed(AuditClosed { outcome: Ok(facts), .. }) => self.reached = self.reached.max(facts.after.revision),
-            Event::Ended(_) => self.complete = true,
-            _ => {}
+    /// Shows an event that is no request, and what follows from it, to the checks on this thread.
+    fn show_here(&mut self, event: &Event) {
+        let Audience::Here(bench) = &mut self.audience else { return };
+        bench.event(event);
+        if let Event::Return(returned) = event
+            && let Some(call) = self.calls.end(returned)
+        {
+            self.core.note_revision(returned);
+            bench.call(&call, Some(returned));
+        }
+        self.core.follow(event, &mut self.turns);
+        for turn in self.turns.drain(..) {
+            bench.revision(&turn, Some(event));
         }
     }
 
     /// The first violation so far, told in a sentence with the name of its check: asked while the load runs.
     pub fn violation(&self) -> Option<String> {
-        let own = self.divergence.alarm();
-        own.or_else(|| self.checks.iter().find_map(Guarded::alarm))
+        let own = self.core.divergence.alarm();
+        own.or_else(|| match &self.audience {
+            Audience::Here(bench) => bench.alarm(),
+            Audience::Apart(_) => None,
+        })
     }
 
     /// Gives the verdict. Checks of the members' logs read them from the run directory, when there is one.
     pub fn finish(mut self, directory: Option<&Path>) -> Judgement {
-        self.pass_on_held(true);
-        // A cluster of ours has no other writers: whatever it is known to have reached must have been delivered.
-        self.log.end_at(self.reached);
-        for invoke in std::mem::take(&mut self.calls).into_never_ended() {
-            self.show(&Observation::Call(&invoke, None));
+        let turns = self.core.end();
+        let never_ended = self.calls.into_never_ended();
+        match &mut self.audience {
+            Audience::Here(bench) => {
+                turns.iter().for_each(|turn| bench.revision(turn, None));
+                never_ended.iter().for_each(|call| bench.call(call, None));
+            }
+            Audience::Apart(groups) => {
+                for item in turns.into_iter().map(|turn| Item::Revision(turn, None)) {
+                    groups.show(item);
+                }
+                for item in never_ended.into_iter().map(|call| Item::Call(call, None)) {
+                    groups.show(item);
+                }
+            }
         }
 
-        let faults = self.faults.into_windows();
-        let diverged_from = self.divergence.from();
+        let Core { log, divergence, collectors, faults, complete, .. } = self.core;
+        let faults = faults.into_windows();
+        let diverged_from = divergence.from();
+        let versions = Versions::default();
         let end = End {
             info: &self.info,
             keys: &self.keys,
             directory,
             faults: &faults,
-            last_revision: self.log.unbroken_until(),
-            missing_revisions: self.log.missing(),
+            last_revision: log.unbroken_until(),
+            missing_revisions: log.missing(),
             diverged: diverged_from.is_some(),
-            complete: self.complete,
-            versions: self.replayed.versions(),
+            complete,
+            // Each bench has its own.
+            versions: &versions,
         };
-        let mut others: Vec<Finding> = self.checks.into_iter().filter(Guarded::applies).map(|check| check.finish(&end)).collect();
+        let mut others: Vec<Finding> = match self.audience {
+            Audience::Here(bench) => bench.finish(&end).into_iter().flatten().collect(),
+            Audience::Apart(groups) => groups.end().finish(&end),
+        };
         if let Some(from) = diverged_from {
             others.iter_mut().for_each(|finding| blame(finding, from));
         }
-        let mut findings = vec![self.divergence.finish(&self.log), self.collectors.finish(&self.log)];
+        let mut findings = vec![divergence.finish(&log), collectors.finish(&log)];
         findings.append(&mut others);
         for finding in &mut findings {
             name_faults(finding, &end);
@@ -165,88 +211,13 @@ impl Judge {
             verdict: findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Unknown),
             findings,
             events: self.events,
-            revisions: self.log.revisions(),
-            missing_revisions: self.log.missing(),
-            last_revision: self.log.unbroken_until(),
-            complete: self.complete,
+            revisions: log.revisions(),
+            missing_revisions: log.missing(),
+            last_revision: log.unbroken_until(),
+            complete,
             tail: Tail::Clean,
             faults,
         }
-    }
-
-    fn show(&mut self, observation: &Observation<'_>) {
-        for check in &mut self.checks {
-            check.observe(observation);
-        }
-    }
-
-    fn end_call(&mut self, returned: &Return) {
-        let Some(invoke) = self.calls.end(returned) else { return };
-        self.note_revision(returned);
-        self.show(&Observation::Call(&invoke, Some(returned)));
-        self.replayed.add(invoke, returned);
-        self.show_replayed();
-    }
-
-    /// Shows the calls whose revision the log has reached.
-    fn show_replayed(&mut self) {
-        loop {
-            let ready = self.replayed.ready();
-            if ready.is_empty() {
-                return;
-            }
-            for (invoke, returned) in &ready {
-                if let Some(call) = ReplayedCall::new(invoke, returned, self.replayed.versions()) {
-                    self.checks.iter_mut().for_each(|check| check.observe(&Observation::Replayed(&call)));
-                }
-            }
-        }
-    }
-
-    /// An acknowledged write proves that its revision was reached.
-    fn note_revision(&mut self, returned: &Return) {
-        if let CallOutcome::Ok(answer) = &returned.outcome
-            && answer.wrote()
-        {
-            self.reached = self.reached.max(answer.revision);
-        }
-    }
-
-    fn collect(&mut self, batch: &WatchBatch) {
-        let WatchBody::Events(events) = &batch.body else {
-            self.log.note(batch);
-            return;
-        };
-        for events in events.chunk_by(|one, next| one.kv.mod_revision == next.kv.mod_revision) {
-            let Some(revision) = events.first().map(|event| event.kv.mod_revision) else { continue };
-            let Some(offer) = self.log.offer(batch.subscription, batch.at, revision, events) else { continue };
-            self.collectors.delivered();
-            if let Some(irregularity) = &offer.irregularity {
-                self.collectors.add(irregularity);
-            }
-            if let Some(disagreement) = &offer.disagreement {
-                self.divergence.add(disagreement);
-            }
-            if offer.place == Place::Next {
-                self.sequence(revision, batch.at, events, 0);
-            }
-            self.pass_on_held(false);
-        }
-    }
-
-    fn pass_on_held(&mut self, record_ends: bool) {
-        while let Some(held) = self.log.next_held(record_ends) {
-            self.sequence(held.revision, held.at, &held.events, held.missing_before);
-        }
-    }
-
-    fn sequence(&mut self, revision: Revision, at: Nanos, events: &[WatchEvent], missing_before: u64) {
-        let changes = self.replay.apply(events);
-        self.replayed.apply(revision, events, missing_before);
-        let versions = self.replayed.versions();
-        let sequenced = SequencedRevision { revision, at, events, changes, missing_before, versions };
-        self.checks.iter_mut().for_each(|check| check.observe(&Observation::Revision(&sequenced)));
-        self.show_replayed();
     }
 }
 

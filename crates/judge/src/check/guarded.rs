@@ -47,6 +47,14 @@ impl Guarded {
         }
     }
 
+    /// Whether it wants to be shown the key space as it was.
+    pub(super) fn replays(&self) -> bool {
+        match &self.state {
+            State::Working(check) => check.replays(),
+            State::Panicked(_) => false,
+        }
+    }
+
     pub(super) fn finish(self, end: &End<'_>) -> Finding {
         let name = self.name;
         let finding = match self.state {

@@ -49,6 +49,12 @@ pub trait Check: Send {
         true
     }
 
+    /// Whether it wants answers held against the key space: [`Observation::Replayed`], and key spaces that are not empty.
+    /// Keeping them costs time and memory, so they are kept for those who ask.
+    fn replays(&self) -> bool {
+        false
+    }
+
     /// Gives the verdict. Without evidence it is unknown.
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding;
 }
@@ -77,12 +83,34 @@ pub struct SequencedRevision<'run> {
     /// Its events.
     pub events: &'run [WatchEvent],
     /// What it changed in the shop, one change an event.
-    pub changes: Vec<ShopChange>,
+    pub changes: Changes<'run>,
     /// The revisions directly before this one that no collector delivered: 0 in a complete history. What a replay says
     /// after a hole is not evidence.
     pub missing_before: u64,
-    /// The key space, this revision included. Ask first whether it covers a revision.
+    /// The key space, this revision included, for checks that [ask for it](Check::replays). Ask first whether it covers a
+    /// revision.
     pub versions: &'run Versions,
+}
+
+/// The changes of a revision, in the order of its events.
+#[derive(Clone, Copy, Debug)]
+pub struct Changes<'run>(pub &'run [ShopChange]);
+
+impl std::ops::Deref for Changes<'_> {
+    type Target = [ShopChange];
+
+    fn deref(&self) -> &[ShopChange] {
+        self.0
+    }
+}
+
+impl<'run> IntoIterator for &Changes<'run> {
+    type Item = &'run ShopChange;
+    type IntoIter = std::slice::Iter<'run, ShopChange>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
 }
 
 /// A change of one key of the shop. `before` is what the replay had; `after` is `None` when the key was deleted.
@@ -175,7 +203,7 @@ pub enum ShopChange {
 }
 
 /// What is known when the record ends.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct End<'run> {
     /// What the record is of.
     pub info: &'run RunInfo,

@@ -1,10 +1,11 @@
 //! Answers that wait until the log has reached the revision they name: only then can they be held against the key space.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::versions::Versions;
 use crate::history::call::{CallOutcome, Invoke, Return};
-use crate::history::event::WatchEvent;
+use crate::history::event::{Event, WatchEvent};
 use crate::history::request::{Answer, Request};
 use crate::model::Revision;
 
@@ -25,7 +26,7 @@ pub struct ReplayedCall<'run> {
 #[derive(Debug, Default)]
 pub(super) struct Replayed {
     versions: Versions,
-    waiting: BTreeMap<Revision, Vec<(Invoke, Return)>>,
+    waiting: BTreeMap<Revision, Vec<(Arc<Event>, Return)>>,
 }
 
 impl Replayed {
@@ -40,15 +41,15 @@ impl Replayed {
     }
 
     /// A call ended. Only answers about keys can be held against them.
-    pub(super) fn add(&mut self, invoke: Invoke, returned: &Return) {
+    pub(super) fn add(&mut self, call: &Arc<Event>, invoke: &Invoke, returned: &Return) {
         let CallOutcome::Ok(answer) = &returned.outcome else { return };
         if matches!(invoke.request, Request::Range(_) | Request::Put(_) | Request::Delete(_) | Request::Txn(_)) {
-            self.waiting.entry(answer.revision).or_default().push((invoke, returned.clone()));
+            self.waiting.entry(answer.revision).or_default().push((Arc::clone(call), returned.clone()));
         }
     }
 
     /// The calls whose turn has come.
-    pub(super) fn ready(&mut self) -> Vec<(Invoke, Return)> {
+    pub(super) fn ready(&mut self) -> Vec<(Arc<Event>, Return)> {
         let newest = self.versions.newest();
         let first = self.waiting.first_entry().filter(|first| *first.key() <= newest);
         first.map(|first| first.remove()).unwrap_or_default()

@@ -22,6 +22,7 @@ use super::shop::locks::Locks;
 use super::shop::oversell::Oversell;
 use super::shop::refusal::Refusal;
 use super::shop::revenue::Revenue;
+use crate::history::read_ahead::ReadAhead;
 use crate::history::reader::{HistoryError, HistoryReader};
 use crate::history::run_dir::{RunDir, RunDirError};
 use crate::history::run_info::{RunInfo, StockLayout};
@@ -88,8 +89,8 @@ pub enum CheckError {
 pub fn check_run(directory: &Path) -> Result<Judgement, CheckError> {
     let run = RunDir::new(directory);
     let info = run.read_info()?;
-    let mut history = HistoryReader::open(&run.history())?;
-    let mut judge = Judge::new(&info, standard_checks(&info));
+    let mut history = ReadAhead::new(HistoryReader::open(&run.history())?);
+    let mut judge = Judge::in_parallel(&info, standard_checks(&info));
     for event in &mut history {
         judge.take(event?);
     }

@@ -7,6 +7,7 @@ pub mod event;
 pub mod fault_lines;
 mod frame;
 pub mod metrics;
+pub mod read_ahead;
 pub mod reader;
 pub mod request;
 pub mod revision_log;

@@ -9,6 +9,8 @@
 //! Operations that nobody knows the end of may have happened at any time after their call, or never. The search has a
 //! deadline: without an answer until then the history is undecided, which is no verdict.
 
+#[cfg(test)]
+mod agreement;
 mod builder;
 pub mod explain;
 pub mod jepsen;

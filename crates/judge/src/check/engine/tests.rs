@@ -1,4 +1,5 @@
 use super::*;
+use crate::check::Observation;
 use crate::check::standard::{check_run, online_checks};
 use crate::history::event::{FaultEvent, FaultStage};
 use crate::history::reader::Tail;

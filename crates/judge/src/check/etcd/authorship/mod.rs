@@ -118,6 +118,10 @@ impl Check for Authorship {
         }
     }
 
+    fn replays(&self) -> bool {
+        true
+    }
+
     fn applies(&self) -> bool {
         self.own_cluster
     }

@@ -61,6 +61,10 @@ impl Check for Branch {
         self.anomalies.alarm()
     }
 
+    fn replays(&self) -> bool {
+        true
+    }
+
     fn applies(&self) -> bool {
         self.own_cluster || self.guards > 0
     }

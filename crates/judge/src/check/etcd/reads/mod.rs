@@ -69,6 +69,10 @@ impl Check for Reads {
         }
     }
 
+    fn replays(&self) -> bool {
+        true
+    }
+
     fn applies(&self) -> bool {
         self.own_cluster || self.ranges > 0
     }

@@ -80,6 +80,10 @@ impl Check for Serializable {
         }
     }
 
+    fn replays(&self) -> bool {
+        true
+    }
+
     fn applies(&self) -> bool {
         self.judged > 0
     }

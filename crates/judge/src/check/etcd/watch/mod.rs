@@ -92,6 +92,10 @@ impl Check for Watch {
         }
     }
 
+    fn replays(&self) -> bool {
+        true
+    }
+
     fn applies(&self) -> bool {
         self.opened > 0
     }

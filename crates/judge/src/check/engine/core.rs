@@ -1,0 +1,160 @@
+//! What the judge itself follows: the log of revisions, the shop after each of them, collectors, members that disagree, faults.
+
+use std::ops::Range;
+
+use super::super::collectors::Collectors;
+use super::super::divergence::Divergence;
+use super::super::faults::FaultTimeline;
+use super::super::replay::ShopReplay;
+use super::super::versions::Versions;
+use super::super::{Changes, SequencedRevision, ShopChange};
+use crate::history::audit::AuditClosed;
+use crate::history::call::{CallOutcome, Return};
+use crate::history::event::{Event, WatchBatch, WatchBody, WatchEvent, WatchRole};
+use crate::history::revision_log::{Place, RevisionLog};
+use crate::model::{Keyspace, Nanos, Revision};
+
+/// What the judge itself follows.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) log: RevisionLog,
+    pub(super) divergence: Divergence,
+    pub(super) collectors: Collectors,
+    pub(super) faults: FaultTimeline,
+    pub(super) complete: bool,
+    replay: ShopReplay,
+    /// The highest revision that the cluster is known to have reached.
+    reached: Revision,
+}
+
+/// A revision whose turn has come.
+#[derive(Debug)]
+pub(super) struct Turn {
+    revision: Revision,
+    at: Nanos,
+    events: TurnEvents,
+    changes: Vec<ShopChange>,
+    missing_before: u64,
+}
+
+/// The events of a revision.
+#[derive(Debug)]
+enum TurnEvents {
+    /// A part of what the event that brought the turn about has.
+    Within(Range<usize>),
+    /// They had to wait.
+    Held(Vec<WatchEvent>),
+}
+
+impl Turn {
+    /// Which revision.
+    pub(super) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The revisions directly before it that no collector delivered.
+    pub(super) fn missing_before(&self) -> u64 {
+        self.missing_before
+    }
+
+    /// Its events. `cause` is the event that brought the turn about.
+    pub(super) fn events<'run>(&'run self, cause: Option<&'run Event>) -> &'run [WatchEvent] {
+        match (&self.events, cause) {
+            (TurnEvents::Held(events), _) => events.as_slice(),
+            (TurnEvents::Within(range), Some(Event::WatchBatch(WatchBatch { body: WatchBody::Events(events), .. }))) => {
+                events.get(range.clone()).unwrap_or_default()
+            }
+            (TurnEvents::Within(_), _) => &[],
+        }
+    }
+
+    /// The revision as checks see it, in a key space that has it already.
+    pub(super) fn sequenced<'run>(&'run self, cause: Option<&'run Event>, versions: &'run Versions) -> SequencedRevision<'run> {
+        let Self { revision, at, missing_before, .. } = *self;
+        SequencedRevision { revision, at, events: self.events(cause), changes: Changes(&self.changes), missing_before, versions }
+    }
+}
+
+impl Core {
+    pub(super) fn new(keys: Keyspace) -> Self {
+        Self {
+            log: RevisionLog::default(),
+            divergence: Divergence::default(),
+            collectors: Collectors::default(),
+            faults: FaultTimeline::default(),
+            complete: false,
+            replay: ShopReplay::new(keys),
+            reached: 0,
+        }
+    }
+
+    /// What an event that is no call means: the revisions whose turn it brings about are added to `turns`.
+    pub(super) fn follow(&mut self, event: &Event, turns: &mut Vec<Turn>) {
+        match event {
+            Event::WatchOpened(opened) => {
+                self.log.open(opened);
+                if opened.role == WatchRole::Collector {
+                    self.collectors.opened();
+                }
+            }
+            Event::WatchBatch(batch) if self.log.is_collector(batch) => self.collect(batch, turns),
+            Event::Fault(fault) => self.faults.observe(fault),
+            Event::AuditClosed(AuditClosed { outcome: Ok(facts), .. }) => self.reached = self.reached.max(facts.after.revision),
+            Event::Ended(_) => self.complete = true,
+            _ => {}
+        }
+    }
+
+    /// An acknowledged write proves that its revision was reached.
+    pub(super) fn note_revision(&mut self, returned: &Return) {
+        if let CallOutcome::Ok(answer) = &returned.outcome
+            && answer.wrote()
+        {
+            self.reached = self.reached.max(answer.revision);
+        }
+    }
+
+    /// The record ends: the revisions that were still waiting.
+    pub(super) fn end(&mut self) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        self.pass_on_held(true, &mut turns);
+        // A cluster of ours has no other writers: whatever it is known to have reached must have been delivered.
+        self.log.end_at(self.reached);
+        turns
+    }
+
+    fn collect(&mut self, batch: &WatchBatch, turns: &mut Vec<Turn>) {
+        let WatchBody::Events(events) = &batch.body else {
+            self.log.note(batch);
+            return;
+        };
+        let mut end = 0;
+        for events in events.chunk_by(|one, next| one.kv.mod_revision == next.kv.mod_revision) {
+            let begin = end;
+            end += events.len();
+            let Some(revision) = events.first().map(|event| event.kv.mod_revision) else { continue };
+            let Some(offer) = self.log.offer(batch.subscription, batch.at, revision, events) else { continue };
+            self.collectors.delivered();
+            if let Some(irregularity) = &offer.irregularity {
+                self.collectors.add(irregularity);
+            }
+            if let Some(disagreement) = &offer.disagreement {
+                self.divergence.add(disagreement);
+            }
+            if offer.place == Place::Next {
+                let changes = self.replay.apply(events);
+                let events = TurnEvents::Within(begin..end);
+                turns.push(Turn { revision, at: batch.at, events, changes, missing_before: 0 });
+            }
+            self.pass_on_held(false, turns);
+        }
+    }
+
+    fn pass_on_held(&mut self, record_ends: bool, turns: &mut Vec<Turn>) {
+        while let Some(held) = self.log.next_held(record_ends) {
+            let changes = self.replay.apply(&held.events);
+            let (revision, at, missing_before) = (held.revision, held.at, held.missing_before);
+            turns.push(Turn { revision, at, events: TurnEvents::Held(held.events), changes, missing_before });
+        }
+    }
+}
