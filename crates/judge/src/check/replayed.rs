@@ -43,6 +43,11 @@ impl Replayed {
     /// A call ended. Only answers about keys can be held against them.
     pub(super) fn add(&mut self, call: &Arc<Event>, invoke: &Invoke, returned: &Return) {
         let CallOutcome::Ok(answer) = &returned.outcome else { return };
+        if self.versions.is_broken() && answer.revision > self.versions.newest() {
+            // Its turn never comes, nor that of those that wait.
+            self.waiting.clear();
+            return;
+        }
         if matches!(invoke.request, Request::Range(_) | Request::Put(_) | Request::Delete(_) | Request::Txn(_)) {
             self.waiting.entry(answer.revision).or_default().push((Arc::clone(call), returned.clone()));
         }

@@ -61,6 +61,11 @@ impl Versions {
         self.newest > 0 && revision >= self.oldest() && revision <= self.newest && revision >= FIRST_REVISION - 1
     }
 
+    /// Whether a revision is missing, so that nothing more will ever be known.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// The last revision that is known.
     pub fn newest(&self) -> Revision {
         self.newest

@@ -130,7 +130,9 @@ impl Etcd {
             Event::Return(Return { outcome: CallOutcome::Ok(answer), .. }) => Some(answer),
             _ => None,
         });
-        last.map(edit);
+        if let Some(answer) = last {
+            edit(answer);
+        }
     }
 
     /// The last audit, and the end of the record.

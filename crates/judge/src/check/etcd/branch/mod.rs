@@ -18,6 +18,7 @@ use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation};
+use crate::history::call::{CallOutcome, Return};
 use crate::history::request::{AnswerBody, Request, Txn};
 use crate::history::run_info::RunInfo;
 use crate::model::{OrderId, Revision, seconds};
@@ -29,6 +30,8 @@ const NAME: &str = "branch";
 pub struct Branch {
     own_cluster: bool,
     run_tag: String,
+    /// Answered transactions with guards.
+    asked: u64,
     succeeded: u64,
     failed: u64,
     guards: u64,
@@ -40,7 +43,16 @@ impl Branch {
     /// The check of a run.
     pub fn new(info: &RunInfo) -> Self {
         let run_tag = info.run_tag.clone();
-        Self { own_cluster: info.own_cluster, run_tag, succeeded: 0, failed: 0, guards: 0, too_old: 0, anomalies: Anomalies::new() }
+        Self {
+            own_cluster: info.own_cluster,
+            run_tag,
+            asked: 0,
+            succeeded: 0,
+            failed: 0,
+            guards: 0,
+            too_old: 0,
+            anomalies: Anomalies::new(),
+        }
     }
 }
 
@@ -50,6 +62,11 @@ impl Check for Branch {
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
+        if let Observation::Call(invoke, Some(Return { outcome: CallOutcome::Ok(_), .. })) = observation
+            && matches!(&invoke.request, Request::Txn(txn) if !txn.guards.is_empty())
+        {
+            self.asked += 1;
+        }
         if let Observation::Replayed(call) = observation
             && let (Request::Txn(txn), AnswerBody::Txn { succeeded, .. }) = (&call.invoke.request, &call.answer.body)
         {
@@ -66,7 +83,7 @@ impl Check for Branch {
     }
 
     fn applies(&self) -> bool {
-        self.own_cluster || self.guards > 0
+        (self.own_cluster && self.asked > 0) || self.guards > 0
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
