@@ -31,6 +31,9 @@ const PRICE: Cents = Cents(4_990);
 /// The worker that seeds, opens, releases and settles; buyers are workers by their own numbers.
 const SEEDER: u32 = 1_000_000;
 
+/// What an order wants: user, event, items.
+type Wish = (String, String, Vec<(String, i64)>);
+
 /// What becomes of the transaction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -74,8 +77,8 @@ pub struct Simulation {
     call_counts: BTreeMap<u32, u32>,
     order_counts: BTreeMap<u32, u32>,
     faults: u32,
-    /// What each order wanted: user, event, items.
-    wishes: BTreeMap<OrderKey, (String, String, Vec<(String, i64)>)>,
+    /// What each order wanted.
+    wishes: BTreeMap<OrderKey, Wish>,
     leases: BTreeMap<i64, Lease>,
     next_lease: i64,
     raft_term: u64,

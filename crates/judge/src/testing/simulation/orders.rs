@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::leases::LockHolder;
 use super::transact::{Caller, Change, Done, put, unchanged};
-use super::{Fate, PRICE, Simulation, json};
+use super::{Fate, PRICE, Simulation, Wish, json};
 use crate::history::call::{CancelPlaced, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
 use crate::history::request::{Guard, GuardTarget, KeyValue, Relation};
@@ -183,7 +183,7 @@ impl Simulation {
 
 impl Basket {
     /// A basket for an order, empty of what was seen.
-    pub(super) fn new(order: OrderKey, (user, event, items): (String, String, Vec<(String, i64)>)) -> Self {
+    pub(super) fn new(order: OrderKey, (user, event, items): Wish) -> Self {
         Self { order, user, event, items, takes: Vec::new(), cancels: None, seen: BTreeMap::new(), fence: None }
     }
 

@@ -12,6 +12,7 @@
 //!
 //! Sums are `i128`: no amount of sales overflows them.
 
+mod book;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use self::book::{Book, sold};
 use super::super::anomalies::{Anomalies, evidence, one_reason};
 use super::super::verdict::{Anomaly, Finding, RevenueRow};
 use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
@@ -52,35 +54,6 @@ pub struct Revenue {
     unpriced_lines: u64,
     repriced_tickets: u64,
     now: Nanos,
-}
-
-/// The sums of one event, in cents.
-#[derive(Debug, Default)]
-struct Book {
-    event_type: Option<Box<str>>,
-    counters: i128,
-    /// What the counters said had been earned when the tickets were first seen.
-    earned_before: i128,
-    records: i128,
-    receipts: i128,
-    other: i128,
-    /// The price of each ticket.
-    prices: Vec<(Blob, Cents)>,
-}
-
-impl Book {
-    /// So many tickets are in another place than their record, and not earned for that.
-    fn put_aside(&mut self, kind: &Blob, quantity: i64, price: Option<Cents>) {
-        let listed = || self.prices.iter().find(|(of, _)| of == kind).map(|(_, price)| *price);
-        if let Some(price) = price.or_else(listed) {
-            self.counters -= price.times(quantity);
-        }
-    }
-
-    /// Whether counters and records agree; of tickets that were sold before the record began there may be no purchases.
-    fn counters_agree(&self) -> bool {
-        self.counters == self.records || self.counters - self.earned_before == self.records - self.other
-    }
 }
 
 impl Revenue {
@@ -288,11 +261,6 @@ impl Revenue {
             ..Anomaly::default()
         }
     }
-}
-
-/// What the counters of a ticket say was earned, in cents.
-fn sold(ticket: Option<&Ticket>) -> i128 {
-    ticket.map_or(0, |ticket| i128::from(ticket.price.0) * (i128::from(ticket.total_quantity) - i128::from(ticket.current_quantity)))
 }
 
 /// Cents as an amount.
