@@ -12,12 +12,14 @@ use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_judge::model::Nanos;
 
-use super::decide::{AFTERMATH_NANOS, decide};
+use super::decide::{AFTERMATH_NANOS, Case, decide};
 use super::latency::{self, Clock, LatencyLine};
 use super::limits::{self, LimitResult, Pressure};
+use super::objectives;
 use super::resources::ResourcesResult;
 use super::result::{FaultResult, MemberResult, RunResult, SCHEMA_VERSION};
 use super::statistics::Statistics;
+use super::waivers::{WaiverResult, WaiverState};
 use super::windows::FaultStory;
 use crate::scenario::types::Arrivals;
 use crate::scenario::{self, Scenario};
@@ -72,9 +74,24 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     }
     let mut judgement = judge.finish(Some(directory));
     let revenue = judgement.findings.iter_mut().flat_map(|finding| std::mem::take(&mut finding.revenue)).collect();
-    let decision = decide(&judgement.findings, &statistics);
     let scenario = read_scenario(&run);
     let latency = latency::lines(&statistics.samples, &statistics.timeline.windows());
+    let (objectives, known) = match &scenario {
+        Ok(scenario) => {
+            notes.extend(scenario.advice());
+            let known = WaiverResult::all(&scenario.known, &judgement.findings, &info.started);
+            (objectives::judge(&scenario.objectives, &statistics, &latency), known)
+        }
+        Err(_) => (Vec::new(), Vec::new()),
+    };
+    notes.extend(known.iter().filter(|waiver| waiver.state == WaiverState::Unused).map(WaiverResult::sentence));
+    let decision = decide(&Case {
+        findings: &judgement.findings,
+        statistics: &statistics,
+        objectives: &objectives,
+        known: &known,
+        scenario_missing: scenario.as_ref().err().map(String::as_str),
+    });
     let resources = statistics.timeline.load().map(|load| statistics.resources.during(&load)).unwrap_or_default();
     let pressure = pressure(&statistics, scenario.as_ref().ok(), &latency, info.own_cluster);
     let result = RunResult {
@@ -88,6 +105,8 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         resources,
         latency,
         faults: faults(&statistics),
+        objectives,
+        known,
         checks: judgement.findings,
         revenue,
         notes,
@@ -140,6 +159,8 @@ fn describe(info: RunInfo) -> RunResult {
         resources: ResourcesResult::default(),
         latency: Vec::new(),
         faults: Vec::new(),
+        objectives: Vec::new(),
+        known: Vec::new(),
         checks: Vec::new(),
         revenue: Vec::new(),
         notes: Vec::new(),

@@ -2,14 +2,17 @@
 
 use std::fmt::Write;
 
-use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
+use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Verdict};
 use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::model::Cents;
 
-use super::latency::{Clock, LatencyLine, name_of};
+use super::latency::{Clock, LatencyLine};
 use super::limits::LimitKind;
+use super::objectives::ObjectiveOutcome;
 use super::result::{FaultResult, RunResult, RunVerdict};
+use super::waivers::{WaiverState, is_waived};
 use super::wrap::{wrapped, wrapped_words};
+use crate::scenario::metric::operation_name;
 
 /// Anomalies of one kind tell the same story: the first is told whole.
 const STORY_LINES_MAX: usize = 14;
@@ -71,7 +74,8 @@ fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
     write_stories(text, result)?;
     write_faults(text, &result.faults)?;
     write_latency(text, result)?;
-    write_checks(text, &result.checks)?;
+    write_objectives(text, result)?;
+    write_checks(text, result)?;
     write_revenue(text, result)?;
     if !result.notes.is_empty() {
         writeln!(text, "\n  Notes")?;
@@ -87,11 +91,16 @@ fn write_verdict(text: &mut String, result: &RunResult) -> std::fmt::Result {
     for reason in &result.reasons {
         text.write_str(&wrapped("            ", reason))?;
     }
+    for waiver in result.known.iter().filter(|waiver| waiver.state == WaiverState::Waived) {
+        text.write_str(&wrapped("            ", &waiver.sentence()))?;
+    }
     Ok(())
 }
 
 fn headline(result: &RunResult) -> &'static str {
+    let is_something_waived = result.known.iter().any(|waiver| waiver.state == WaiverState::Waived);
     match result.verdict {
+        RunVerdict::Pass if is_something_waived => "Nothing is wrong beyond what is known and waived:",
         RunVerdict::Pass => "No ticket oversold, no order lost or doubled, revenue adds up, all members agree.",
         RunVerdict::Violation => "A promise was broken:",
         RunVerdict::Unknown => "Nothing wrong was found, but there is not evidence enough to say that all is well:",
@@ -164,8 +173,11 @@ fn write_limit(text: &mut String, result: &RunResult) -> std::fmt::Result {
         return Ok(());
     }
     text.write_str(&wrapped("  Limit     ", &limit.sentence))?;
+    if !limit.also.is_empty() {
+        writeln!(text, "            also near their limit:")?;
+    }
     for sentence in &limit.also {
-        text.write_str(&wrapped("            also near its limit: ", sentence))?;
+        text.write_str(&wrapped("            - ", sentence))?;
     }
     Ok(())
 }
@@ -218,9 +230,10 @@ fn write_faults(text: &mut String, faults: &[FaultResult]) -> std::fmt::Result {
             (Some(start), None) => format!("{start:>6.1} – ?"),
             _ => "   not injected".to_owned(),
         };
-        writeln!(text, "    {:>2}  {span:<15} {} of {}: {}", index + 1, fault.kind.replace('_', " "), fault.target, fault.what_happened)?;
+        let what = format!("{} of {}: {}", fault.kind.replace('_', " "), fault.target, fault.what_happened);
+        text.write_str(&wrapped(&format!("    {:>2}  {span:<15} ", index + 1), &what))?;
         for effect in fault.effects.iter().chain(&fault.trouble) {
-            writeln!(text, "                          → {effect}")?;
+            text.write_str(&wrapped("                        → ", effect))?;
         }
     }
     if faults.len() > FAULTS_MAX {
@@ -253,7 +266,7 @@ fn write_latency(text: &mut String, result: &RunResult) -> std::fmt::Result {
         writeln!(
             text,
             "    {:<11} {:<16} {:>8} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>7.0}",
-            name_of(line.operation).replace('_', " "),
+            operation_name(line.operation).replace('_', " "),
             line.phase,
             count(line.count),
             line.p50_ms,
@@ -267,10 +280,27 @@ fn write_latency(text: &mut String, result: &RunResult) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_checks(text: &mut String, checks: &[Finding]) -> std::fmt::Result {
+fn write_objectives(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    if result.objectives.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n  Objectives")?;
+    for objective in &result.objectives {
+        let word = match objective.outcome {
+            ObjectiveOutcome::Met => "met",
+            ObjectiveOutcome::Missed => "MISSED",
+            ObjectiveOutcome::Unknown => "unknown",
+        };
+        text.write_str(&wrapped(&format!("    {word:<9} "), &objective.sentence))?;
+    }
+    Ok(())
+}
+
+fn write_checks(text: &mut String, result: &RunResult) -> std::fmt::Result {
     writeln!(text, "\n  Checks")?;
-    for finding in checks {
+    for finding in &result.checks {
         let word = match finding.verdict {
+            Verdict::Violation if is_waived(&result.known, &finding.name) => "waived",
             Verdict::Pass => "pass",
             Verdict::Unknown => "unknown",
             Verdict::Violation => "VIOLATION",

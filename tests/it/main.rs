@@ -11,5 +11,6 @@ mod known_bad;
 mod load;
 mod member;
 mod net;
+mod objectives;
 mod published;
 mod support;
