@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::history::call::Purpose;
@@ -75,6 +76,12 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     let mut judgement = judge.finish(Some(directory));
     let revenue = judgement.findings.iter_mut().flat_map(|finding| std::mem::take(&mut finding.revenue)).collect();
     let scenario = read_scenario(&run);
+    if let Ok((_, sha256)) = &scenario
+        && *sha256 != info.scenario_sha256
+    {
+        notes.push("scenario.toml is not the one that was run, by its hash: objectives and waivers are those it says now.".to_owned());
+    }
+    let scenario = scenario.map(|(scenario, _)| scenario);
     let latency = latency::lines(&statistics.samples, &statistics.timeline.windows());
     let (objectives, known) = match &scenario {
         Ok(scenario) => {
@@ -167,14 +174,16 @@ fn describe(info: RunInfo) -> RunResult {
     }
 }
 
-/// The resolved scenario, as it lies in the run directory.
+/// The resolved scenario, as it lies in the run directory, and the hash of its text.
 ///
 /// # Errors
 /// Why it cannot be read, in words.
-fn read_scenario(run: &RunDir) -> Result<Scenario, String> {
+fn read_scenario(run: &RunDir) -> Result<(Scenario, String), String> {
     let path = run.scenario();
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    scenario::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())
+    let sha256 = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let scenario = scenario::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
+    Ok((scenario, sha256))
 }
 
 /// How hard the cluster was pressed. Of a scenario that cannot be read, the model of its load is not known.

@@ -79,6 +79,7 @@ fn a_run_is_held_against_its_objectives_and_says_what_limited_it() {
     assert_eq!(judged_again(&directory, impossible).0, Some(3));
     let unmeasured = "[[objective]]\nmetric = \"search.response.p50\"\nbelow = \"1h\"\n";
     let (code, text) = judged_again(&directory, unmeasured);
+    assert!(text.contains("scenario.toml is not the one that was run"), "{text}");
     assert_eq!(code, Some(2), "what was not measured is never met: {text}");
     std::fs::remove_file(RunDir::new(&directory).scenario()).unwrap();
     let output = ticketcd(&["check", directory.to_str().unwrap()]);
