@@ -137,7 +137,7 @@ pub fn write(report: &Report, directory: &Path) -> Result<(), ReportError> {
 }
 
 /// What `run.json` already says, with everything else empty.
-fn describe(info: RunInfo) -> RunResult {
+pub(super) fn describe(info: RunInfo) -> RunResult {
     let members = info.members.iter().map(|member| MemberResult {
         name: member.name.clone(),
         id: format!("{:x}", member.member_id),

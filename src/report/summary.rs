@@ -133,11 +133,12 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
     if load.unknown > 0 {
         let ledger = result.checks.iter().find(|finding| finding.name == "ledger");
         let evidence = |key: &str| ledger.and_then(|finding| finding.evidence.get(key)).copied();
-        write!(text, "  Unknown   {} orders never got an answer", count(load.unknown))?;
+        let mut unknown = format!("{} orders never got an answer", count(load.unknown));
         if let (Some(applied), Some(absent)) = (evidence("unknown_applied"), evidence("unknown_absent")) {
-            write!(text, "; by their ids, of the whole run's {} had been bought and {} had not", count(applied), count(absent))?;
+            let (applied, absent) = (count(applied), count(absent));
+            unknown.push_str(&format!("; by their ids, of the whole run's {applied} had been bought and {absent} had not"));
         }
-        writeln!(text)?;
+        text.write_str(&wrapped("  Unknown   ", &unknown))?;
     }
     write!(
         text,
@@ -364,10 +365,54 @@ fn milliseconds(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use ticketcd_judge::check::verdict::Finding;
+    use ticketcd_judge::history::run_info::RunInfo;
+
+    use super::super::build::describe;
+    use super::super::limits::LimitResult;
+    use super::super::waivers::WaiverResult;
+    use super::super::wrap::COLUMNS;
+    use super::*;
+
     #[test]
     fn thousands_stand_apart() {
         for (number, text) in [(7, "7"), (1234, "1 234"), (100_000, "100 000"), (1_234_567, "1 234 567")] {
             assert_eq!(super::count(number), text);
         }
+    }
+
+    fn finding(name: &str, verdict: Verdict) -> Finding {
+        let evidence: BTreeMap<String, u64> = (1..9).map(|number| (format!("things_of_kind_{number}"), 1_000 * number)).collect();
+        let reason = Some("a reason that is long enough to need a second line ".repeat(3).trim_end().to_owned());
+        Finding { name: name.to_owned(), verdict, reason, evidence, anomalies: Vec::new(), revenue: Vec::new() }
+    }
+
+    #[test]
+    fn no_line_of_the_checks_and_limits_is_wider_than_the_terminal() {
+        let limited_by = LimitResult { by: LimitKind::Disk, sentence: "the disk is slow ".repeat(9), also: vec!["the quota ".repeat(12)] };
+        let checks = vec![finding("conservation", Verdict::Pass), finding("real_time", Verdict::Unknown)];
+        let text = render(&RunResult { checks, limited_by, ..describe(RunInfo::default()) });
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+        }
+        assert!(text.contains("1 000 things of kind 1") && text.contains("8 000 things of kind 8"), "{text}");
+        assert!(text.contains("  Limit     the disk is slow"), "{text}");
+    }
+
+    #[test]
+    fn a_pass_with_something_waived_does_not_say_that_nothing_is_wrong() {
+        let waiver =
+            |state| WaiverResult { issue: "etcd#1".to_owned(), check: "oversell".to_owned(), until: "2026-12-31".to_owned(), state };
+        let shown = |state| {
+            let checks = vec![finding("oversell", Verdict::Violation)];
+            let result = RunResult { verdict: RunVerdict::Pass, checks, known: vec![waiver(state)], ..describe(RunInfo::default()) };
+            render(&result)
+        };
+        let waived = shown(WaiverState::Waived);
+        assert!(!waived.contains("No ticket oversold"), "{waived}");
+        assert!(waived.contains("etcd#1 and waived until 2026-12-31") && waived.contains("    waived    oversell"), "{waived}");
+        assert!(shown(WaiverState::Expired).contains("    VIOLATION oversell"));
     }
 }

@@ -71,7 +71,7 @@ pub fn is_waived(waivers: &[WaiverResult], check: &str) -> bool {
 }
 
 /// Whether a waiver until (and on) this day covers a run that began then, by UTC. Of a date that cannot be read it does not.
-fn is_in_force(until: &str, started: &str) -> bool {
+pub fn is_in_force(until: &str, started: &str) -> bool {
     let began = started.parse::<jiff::Timestamp>().map(|moment| moment.to_zoned(TimeZone::UTC).date());
     matches!((began, until.parse::<Date>()), (Ok(began), Ok(until)) if began <= until)
 }
