@@ -34,6 +34,7 @@ format:
 schemas: build
 	$(TICKETCD) schema scenario > docs/scenario.schema.json
 	$(TICKETCD) schema result > docs/result.schema.json
+	$(TICKETCD) schema matrix > docs/matrix.schema.json
 
 # The figure of docs/performance.md and its table, measured on this machine: some minutes and 2 GB in /tmp.
 figures:

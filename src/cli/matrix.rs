@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::report::matrix::{MatrixRow, render, worst};
+use crate::report::matrix::{MatrixResult, MatrixRow, SCHEMA_VERSION, render, worst};
 use crate::report::summary;
 use crate::run::{self, RunOptions, directory};
 use crate::scenario;
@@ -21,7 +21,10 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
     for etcd in either(&flags.etcd) {
         for strategy in either(&flags.strategy) {
             let scenario = scenario::load(name, &flags.overrides(strategy, etcd))?;
-            plans.push((format!("{}-{}", plans.len() + 1, strategy.unwrap_or("run")), scenario));
+            let directory = format!("{}-{}", plans.len() + 1, strategy.unwrap_or("run"));
+            let named = scenario.cluster.etcd.as_ref().map(|etcd| format!(" on {etcd}")).unwrap_or_default();
+            let named = format!("{}{named}", scenario.load.strategy.name());
+            plans.push((directory, named, scenario));
         }
     }
     let parent = match &flags.out {
@@ -29,27 +32,41 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
         None => directory::create_default("matrix"),
     };
     let parent = parent.map_err(|error| Failure::Usage(error.to_string()))?;
-    let mut rows: Vec<MatrixRow> = Vec::new();
-    for (directory, scenario) in plans {
+    let mut matrix = MatrixResult {
+        schema_version: SCHEMA_VERSION,
+        scenario: plans.first().map(|(.., scenario)| scenario.name.clone()).unwrap_or_default(),
+        seed,
+        interrupted: false,
+        rows: Vec::new(),
+        not_run: plans.iter().map(|(_, named, _)| named.clone()).collect(),
+    };
+    for (directory, _, scenario) in plans {
         let options = RunOptions { scenario, seed, directory: Some(parent.join(&directory)), fail_fast: flags.fail_fast };
         let finished = run::run(options).await?;
         eprintln!("{}", summary::brief(&finished.result));
         eprintln!("{}\n", summary::last_line(&finished.result, &finished.directory));
-        rows.push(MatrixRow::new(&finished.result, directory));
-        let text = serde_json::to_string_pretty(&rows).map_err(|error| Failure::Internal(error.to_string()))?;
+        matrix.not_run.remove(0);
+        matrix.interrupted = finished.result.interrupted;
+        matrix.rows.push(MatrixRow::new(&finished.result, directory));
+        // Written after each run: what there is survives whatever happens to the next.
         let path = parent.join("matrix.json");
-        fs::write(&path, &text).map_err(|error| Failure::Invalid(format!("cannot write {}: {error}", path.display())))?;
-        if finished.result.interrupted {
+        fs::write(&path, json(&matrix)?).map_err(|error| Failure::Invalid(format!("cannot write {}: {error}", path.display())))?;
+        if matrix.interrupted {
             break;
         }
     }
     if judged.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&rows).map_err(|error| Failure::Internal(error.to_string()))?))?;
+        print(&json(&matrix)?)?;
     } else {
-        print(&render(&rows))?;
+        print(&render(&matrix))?;
     }
     eprintln!("seed {seed} · {}/matrix.json", parent.display());
-    Ok(exit_of(worst(&rows)))
+    Ok(exit_of(worst(&matrix.rows)))
+}
+
+fn json(matrix: &MatrixResult) -> Result<String, Failure> {
+    let text = serde_json::to_string_pretty(matrix).map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(format!("{text}\n"))
 }
 
 /// Each of the values, or none once.

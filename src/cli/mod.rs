@@ -79,7 +79,7 @@ enum Command {
     Etcd(etcd::Args),
     /// Print what a run recorded, for other programs, or make up a run
     History(history::Args),
-    /// Print the JSON Schema of scenarios or of results
+    /// Print the JSON Schema of scenarios, results or matrices
     Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),

@@ -33,6 +33,9 @@ pub(super) async fn sell(name: &str, flags: &RunFlags, judged: &Judged) -> Resul
     let first = |values: &'_ [String]| values.first().cloned();
     let overrides = flags.overrides(first(&flags.strategy).as_deref(), first(&flags.etcd).as_deref());
     let scenario = scenario::load(name, &overrides)?;
+    for sentence in scenario.advice() {
+        eprintln!("note: {sentence}");
+    }
     let options = RunOptions { scenario, seed, directory: flags.out.clone(), fail_fast: flags.fail_fast };
     let finished = run::run(options).await?;
     conclude(&finished.result, &finished.directory, judged)

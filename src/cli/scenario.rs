@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::{Exit, Failure};
+use crate::scenario::metric::Metric;
 use crate::scenario::{self, ScenarioError};
 
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,8 @@ pub(super) struct Args {
 enum Command {
     /// List the scenarios that come with the program
     List,
+    /// List the figures that an objective may be about
+    Metrics,
     /// Print a scenario: its file, or with --resolved what is really run
     Show {
         /// A scenario's name or path
@@ -31,6 +34,7 @@ enum Command {
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::List => super::output::print(&list()?),
+        Command::Metrics => super::output::print(&metrics()),
         Command::Show { scenario, overrides, resolved } => {
             // What is shown has been checked: a file with a mistake is told instead.
             let loaded = scenario::load(&scenario, &overrides)?;
@@ -51,6 +55,19 @@ fn list() -> Result<String, Failure> {
         text.push_str(&format!("{:width$}  {}\n", embedded.name, loaded.description));
     }
     Ok(text)
+}
+
+fn metrics() -> String {
+    let mut text = String::new();
+    for (name, sentence) in Metric::descriptions() {
+        text.push_str(&format!("{name}\n    {sentence}\n"));
+    }
+    text.push_str(
+        "\nAn objective is met when its figure is below a time (\"250ms\"), above a number (1000) or below a share (\"5%\"), for example:\n\n\
+         [[objective]]\nmetric = \"purchase.response.p99\"\nphase = \"after fault 1\"   # \"steady\", the whole load, when it is left out\n\
+         below = \"250ms\"\n",
+    );
+    text
 }
 
 impl From<ScenarioError> for Failure {

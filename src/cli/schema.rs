@@ -14,12 +14,15 @@ enum Of {
     Scenario,
     /// `result.json`
     Result,
+    /// `matrix.json`
+    Matrix,
 }
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let schema = match args.of {
         Of::Scenario => crate::scenario::schema(),
         Of::Result => crate::report::result_schema(),
+        Of::Matrix => crate::report::matrix_schema(),
     };
     super::output::print(&format!("{schema:#}\n"))
 }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::history::call::Purpose;
@@ -13,12 +14,14 @@ use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_judge::model::Nanos;
 
-use super::decide::{AFTERMATH_NANOS, decide};
+use super::decide::{AFTERMATH_NANOS, Case, decide};
 use super::latency::{self, Clock, LatencyLine};
 use super::limits::{self, LimitResult, Pressure};
+use super::objectives;
 use super::resources::ResourcesResult;
 use super::result::{FaultResult, MemberResult, RunResult, SCHEMA_VERSION};
 use super::statistics::Statistics;
+use super::waivers::{WaiverResult, WaiverState};
 use super::windows::FaultStory;
 use crate::scenario::types::Arrivals;
 use crate::scenario::{self, Scenario};
@@ -73,9 +76,30 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     }
     let mut judgement = judge.finish(Some(directory));
     let revenue = judgement.findings.iter_mut().flat_map(|finding| std::mem::take(&mut finding.revenue)).collect();
-    let decision = decide(&judgement.findings, &statistics);
     let scenario = read_scenario(&run);
+    if let Ok((_, sha256)) = &scenario
+        && *sha256 != info.scenario_sha256
+    {
+        notes.push("scenario.toml is not the one that was run, by its hash: objectives and waivers are those it says now.".to_owned());
+    }
+    let scenario = scenario.map(|(scenario, _)| scenario);
     let latency = latency::lines(&statistics.samples, &statistics.timeline.windows());
+    let (objectives, known) = match &scenario {
+        Ok(scenario) => {
+            notes.extend(scenario.advice());
+            let known = WaiverResult::all(&scenario.known, &judgement.findings, &info.started);
+            (objectives::judge(&scenario.objectives, &statistics, &latency), known)
+        }
+        Err(_) => (Vec::new(), Vec::new()),
+    };
+    notes.extend(known.iter().filter(|waiver| waiver.state == WaiverState::Unused).map(WaiverResult::sentence));
+    let decision = decide(&Case {
+        findings: &judgement.findings,
+        statistics: &statistics,
+        objectives: &objectives,
+        known: &known,
+        scenario_missing: scenario.as_ref().err().map(String::as_str),
+    });
     let resources = statistics.timeline.load().map(|load| statistics.resources.during(&load)).unwrap_or_default();
     let pressure = pressure(&statistics, scenario.as_ref().ok(), &latency, info.own_cluster);
     let result = RunResult {
@@ -89,6 +113,8 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         resources,
         latency,
         faults: faults(&statistics),
+        objectives,
+        known,
         checks: judgement.findings,
         revenue,
         notes,
@@ -112,7 +138,7 @@ pub fn write(report: &Report, directory: &Path) -> Result<(), ReportError> {
 }
 
 /// What `run.json` already says, with everything else empty.
-fn describe(info: RunInfo) -> RunResult {
+pub(super) fn describe(info: RunInfo) -> RunResult {
     let members = info.members.iter().map(|member| MemberResult {
         name: member.name.clone(),
         id: format!("{:x}", member.member_id),
@@ -141,20 +167,24 @@ fn describe(info: RunInfo) -> RunResult {
         resources: ResourcesResult::default(),
         latency: Vec::new(),
         faults: Vec::new(),
+        objectives: Vec::new(),
+        known: Vec::new(),
         checks: Vec::new(),
         revenue: Vec::new(),
         notes: Vec::new(),
     }
 }
 
-/// The resolved scenario, as it lies in the run directory.
+/// The resolved scenario, as it lies in the run directory, and the hash of its text.
 ///
 /// # Errors
 /// Why it cannot be read, in words.
-fn read_scenario(run: &RunDir) -> Result<Scenario, String> {
+fn read_scenario(run: &RunDir) -> Result<(Scenario, String), String> {
     let path = run.scenario();
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    scenario::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())
+    let sha256 = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let scenario = scenario::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
+    Ok((scenario, sha256))
 }
 
 /// How hard the cluster was pressed. Of a scenario that cannot be read, the model of its load is not known.

@@ -2,8 +2,10 @@
 
 use ticketcd_judge::check::verdict::{Finding, Verdict};
 
+use super::objectives::{ObjectiveOutcome, ObjectiveResult};
 use super::result::RunVerdict;
 use super::statistics::Statistics;
+use super::waivers::{WaiverResult, WaiverState, is_waived};
 use crate::scenario::Expectation;
 
 /// How long after a fault was healed its aftermath may still keep buyers busy.
@@ -23,9 +25,26 @@ pub struct Decision {
     pub exit_code: u8,
 }
 
-/// Decides from what the checks found and from how the run went.
-pub fn decide(findings: &[Finding], statistics: &Statistics) -> Decision {
-    let broken: Vec<String> = findings.iter().filter(|finding| finding.verdict == Verdict::Violation).map(describe).collect();
+/// What a verdict is decided from.
+#[derive(Clone, Copy)]
+pub struct Case<'run> {
+    /// What the checks found.
+    pub findings: &'run [Finding],
+    /// How the run went.
+    pub statistics: &'run Statistics,
+    /// What it had to reach.
+    pub objectives: &'run [ObjectiveResult],
+    /// What is known to be wrong.
+    pub known: &'run [WaiverResult],
+    /// Why the scenario in the run directory cannot be read, if it cannot: nobody knows then what had to be reached.
+    pub scenario_missing: Option<&'run str>,
+}
+
+/// Decides from what the checks found, from how the run went and from what it had to reach.
+pub fn decide(case: &Case<'_>) -> Decision {
+    let Case { findings, statistics, objectives, known, scenario_missing } = case;
+    let counts = |finding: &&Finding| finding.verdict == Verdict::Violation && !is_waived(known, &finding.name);
+    let broken: Vec<String> = findings.iter().filter(counts).map(|finding| describe_violation(finding, known)).collect();
     if !broken.is_empty() {
         return Decision { verdict: RunVerdict::Violation, reasons: broken, exit_code: 1 };
     }
@@ -34,14 +53,28 @@ pub fn decide(findings: &[Finding], statistics: &Statistics) -> Decision {
     if !invalid.is_empty() {
         return Decision { verdict: RunVerdict::Invalid, reasons: invalid, exit_code: interrupted(4) };
     }
-    let open: Vec<String> = findings.iter().filter(|finding| finding.verdict == Verdict::Unknown).map(describe).collect();
+    let sentences =
+        |outcome| objectives.iter().filter(move |objective| objective.outcome == outcome).map(|objective| objective.sentence.clone());
+    let mut open: Vec<String> = findings.iter().filter(|finding| finding.verdict == Verdict::Unknown).map(describe).collect();
+    open.extend(sentences(ObjectiveOutcome::Unknown));
+    open.extend(scenario_missing.map(|reason| format!("what it had to reach is not known, for its scenario cannot be read: {reason}")));
+    if findings.is_empty() {
+        open.push("nothing was checked".to_owned());
+    }
     if !open.is_empty() {
         return Decision { verdict: RunVerdict::Unknown, reasons: open, exit_code: interrupted(2) };
     }
-    if findings.is_empty() {
-        return Decision { verdict: RunVerdict::Unknown, reasons: vec!["nothing was checked".to_owned()], exit_code: interrupted(2) };
+    let missed: Vec<String> = sentences(ObjectiveOutcome::Missed).collect();
+    if !missed.is_empty() {
+        return Decision { verdict: RunVerdict::ObjectiveMissed, reasons: missed, exit_code: interrupted(3) };
     }
     Decision { verdict: RunVerdict::Pass, reasons: Vec::new(), exit_code: interrupted(0) }
+}
+
+fn describe_violation(finding: &Finding, known: &[WaiverResult]) -> String {
+    let expired = known.iter().find(|waiver| waiver.check == finding.name && waiver.state == WaiverState::Expired);
+    let expired = expired.map(|waiver| format!(" (known as {}, but waived until {} only)", waiver.issue, waiver.until));
+    format!("{}{}", describe(finding), expired.unwrap_or_default())
 }
 
 /// Why the run says nothing about the cluster. A record that was cut off is not judged here: what it lacks, the checks miss.
@@ -104,6 +137,7 @@ mod tests {
     use ticketcd_judge::history::event::{Ended, Event};
 
     use super::*;
+    use crate::scenario::types::Objective;
 
     fn finding(name: &str, verdict: Verdict) -> Finding {
         Finding { name: name.to_owned(), verdict, reason: None, evidence: BTreeMap::new(), anomalies: Vec::new(), revenue: Vec::new() }
@@ -115,21 +149,68 @@ mod tests {
         statistics
     }
 
+    fn objective(outcome: ObjectiveOutcome) -> ObjectiveResult {
+        let objective: Objective = toml::from_str("metric = \"shed_share\"\nbelow = \"1%\"").unwrap();
+        let result = super::super::objectives::judge(&[objective], &Statistics::default(), &[]).remove(0);
+        ObjectiveResult { outcome, ..result }
+    }
+
+    fn waiver(state: WaiverState) -> WaiverResult {
+        WaiverResult { issue: "etcd#18667".to_owned(), check: "a".to_owned(), until: "2026-01-31".to_owned(), state }
+    }
+
+    fn decided(findings: &[Finding], statistics: &Statistics) -> Decision {
+        decide(&Case { findings, statistics, objectives: &[], known: &[], scenario_missing: None })
+    }
+
     #[test]
     fn a_violation_dominates_everything() {
         let mut statistics = ended(true);
         statistics.invalid.push("the disk is full".to_owned());
-        let decision = decide(&[finding("a", Verdict::Unknown), finding("b", Verdict::Violation)], &statistics);
+        let findings = [finding("a", Verdict::Unknown), finding("b", Verdict::Violation)];
+        let objectives = [objective(ObjectiveOutcome::Missed)];
+        let decision =
+            decide(&Case { findings: &findings, statistics: &statistics, objectives: &objectives, known: &[], scenario_missing: None });
         assert_eq!((decision.verdict, decision.exit_code), (RunVerdict::Violation, 1));
     }
 
     #[test]
     fn interrupted_precedes_invalid_precedes_unknown() {
-        assert_eq!(decide(&[finding("a", Verdict::Unknown)], &ended(true)).exit_code, 130);
-        assert_eq!(decide(&[finding("a", Verdict::Unknown)], &ended(false)).exit_code, 4);
-        assert_eq!(decide(&[finding("a", Verdict::Unknown)], &Statistics::default()).exit_code, 2);
-        assert_eq!(decide(&[], &Statistics::default()).exit_code, 2);
-        assert_eq!(decide(&[finding("a", Verdict::Pass)], &Statistics::default()).exit_code, 0);
+        assert_eq!(decided(&[finding("a", Verdict::Unknown)], &ended(true)).exit_code, 130);
+        assert_eq!(decided(&[finding("a", Verdict::Unknown)], &ended(false)).exit_code, 4);
+        assert_eq!(decided(&[finding("a", Verdict::Unknown)], &Statistics::default()).exit_code, 2);
+        assert_eq!(decided(&[], &Statistics::default()).exit_code, 2);
+        assert_eq!(decided(&[finding("a", Verdict::Pass)], &Statistics::default()).exit_code, 0);
+    }
+
+    #[test]
+    fn unknown_precedes_a_missed_objective_precedes_a_pass() {
+        use ObjectiveOutcome::{Met, Missed, Unknown};
+        let (pass, statistics) = ([finding("a", Verdict::Pass)], Statistics::default());
+        let decided = |outcomes: &[ObjectiveOutcome], scenario_missing| {
+            let objectives: Vec<_> = outcomes.iter().map(|outcome| objective(*outcome)).collect();
+            decide(&Case { findings: &pass, statistics: &statistics, objectives: &objectives, known: &[], scenario_missing })
+        };
+        assert_eq!(decided(&[Met, Met], None).exit_code, 0);
+        let missed = decided(&[Met, Missed], None);
+        assert_eq!((missed.verdict, missed.exit_code, missed.reasons.len()), (RunVerdict::ObjectiveMissed, 3, 1));
+        let unknown = decided(&[Missed, Unknown], None);
+        assert_eq!((unknown.verdict, unknown.exit_code), (RunVerdict::Unknown, 2));
+        assert_eq!(decided(&[], Some("it is gone")).exit_code, 2, "nobody knows what had to be reached");
+    }
+
+    #[test]
+    fn what_is_waived_does_not_fail_and_what_was_waived_does() {
+        let decided = |state, verdict| {
+            let findings = [finding("a", verdict), finding("b", Verdict::Pass)];
+            let statistics = Statistics::default();
+            decide(&Case { findings: &findings, statistics: &statistics, objectives: &[], known: &[waiver(state)], scenario_missing: None })
+        };
+        assert_eq!(decided(WaiverState::Waived, Verdict::Violation).exit_code, 0);
+        assert_eq!(decided(WaiverState::Waived, Verdict::Unknown).exit_code, 2, "a lack of evidence is not what is known");
+        let expired = decided(WaiverState::Expired, Verdict::Violation);
+        assert_eq!(expired.exit_code, 1);
+        assert!(expired.reasons[0].contains("known as etcd#18667, but waived until 2026-01-31 only"), "{expired:?}");
     }
 
     #[test]

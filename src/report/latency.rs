@@ -13,6 +13,8 @@ use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::model::Nanos;
 
 use super::windows::Window;
+pub use crate::scenario::metric::Clock;
+use crate::scenario::metric::{Metric, operation_name};
 
 /// The largest latency a histogram holds apart: an hour, in microseconds.
 const MICROSECONDS_MAX: u64 = 3_600_000_000;
@@ -40,16 +42,6 @@ impl Sample {
     }
 }
 
-/// Which clock a latency was taken on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Clock {
-    /// From when the operation was sent.
-    Service,
-    /// From when the operation was meant to be sent.
-    Response,
-}
-
 /// Percentiles of one kind of operation in one window on one clock. Milliseconds. Orders that no member took on, because
 /// it was down for example, are counted as rejected and not timed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +66,9 @@ pub struct LatencyLine {
     pub p999_ms: f64,
     /// The longest.
     pub max_ms: f64,
+    /// The mean.
+    #[serde(default)]
+    pub mean_ms: f64,
 }
 
 /// All latency of a run: a line for every operation, window and clock that saw any.
@@ -113,7 +108,7 @@ pub fn write_log(mut output: impl Write, samples: &[Sample], windows: &[Window])
                 if histogram.is_empty() {
                     continue;
                 }
-                let name = format!("{}.{clock_name}.{}", name_of(operation), window.name.replace(' ', "_"));
+                let name = format!("{}.{clock_name}.{}", operation_name(operation), window.name.replace(' ', "_"));
                 let start = Duration::from_nanos(window.from);
                 let length = Duration::from_nanos(window.until - window.from);
                 log.write_histogram(&histogram, start, length, Tag::new(&name))
@@ -124,14 +119,8 @@ pub fn write_log(mut output: impl Write, samples: &[Sample], windows: &[Window])
     Ok(())
 }
 
-/// The name of a kind of operation, as in results.
-pub fn name_of(operation: Purpose) -> String {
-    serde_json::to_value(operation).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
 fn operations(samples: &[Sample]) -> Vec<Purpose> {
-    let all = [Purpose::Purchase, Purpose::Search, Purpose::Orders, Purpose::Revenue, Purpose::Cancel, Purpose::RangeGuard];
-    all.into_iter().filter(|operation| samples.iter().any(|sample| sample.purpose == *operation)).collect()
+    Metric::OPERATIONS.into_iter().filter(|operation| samples.iter().any(|sample| sample.purpose == *operation)).collect()
 }
 
 fn select<'a>(samples: &'a [Sample], window: &'a Window, operation: Purpose) -> impl Iterator<Item = &'a Sample> {
@@ -162,6 +151,7 @@ fn line(operation: Purpose, phase: &str, clock: Clock, histogram: &Histogram<u64
         p99_ms: quantile(0.99),
         p999_ms: quantile(0.999),
         max_ms: histogram.max() as f64 / 1000.0,
+        mean_ms: histogram.mean() / 1000.0,
     }
 }
 

@@ -1,14 +1,32 @@
 //! Several runs of one plan, side by side: one table for people, one file for programs.
 
-use std::fmt::Write;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::call::Purpose;
 
 use super::latency::Clock;
 use super::result::{RunResult, RunVerdict};
-use super::summary::verdict_word;
+use super::wrap::{COLUMNS, wrapped};
+
+/// Version of the shape of `matrix.json`. It grows when a field changes its meaning or goes; new fields may come any time.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The content of `matrix.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MatrixResult {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The seed: the same in every row.
+    pub seed: u64,
+    /// Whether the matrix was interrupted by Ctrl-C, so that rows are missing or cut short.
+    pub interrupted: bool,
+    /// The runs, in their order.
+    pub rows: Vec<MatrixRow>,
+    /// What was meant to be run and has not been, or not yet: strategy and build of etcd, in words.
+    pub not_run: Vec<String>,
+}
 
 /// One run of a matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +49,15 @@ pub struct MatrixRow {
     pub conflict: u64,
     /// Orders without an answer.
     pub unknown: u64,
+    /// Buyers who placed an order.
+    #[serde(default)]
+    pub buyers_tried: u64,
+    /// Buyers to whom at least one order was sold.
+    #[serde(default)]
+    pub buyers_served: u64,
+    /// The largest part of all orders sold that went to one buyer; none when nothing was sold.
+    #[serde(default)]
+    pub largest_share: Option<f64>,
     /// Median response time of a purchase.
     pub p50_ms: Option<f64>,
     /// 99th percentile of it.
@@ -56,6 +83,9 @@ impl MatrixRow {
             purchases_per_second: result.load.purchases_per_second,
             conflict: result.load.conflict,
             unknown: result.load.unknown,
+            buyers_tried: result.load.fairness.buyers_tried,
+            buyers_served: result.load.fairness.buyers_served,
+            largest_share: result.load.fairness.largest_share,
             p50_ms: steady.map(|line| line.p50_ms),
             p99_ms: steady.map(|line| line.p99_ms),
             directory,
@@ -63,30 +93,62 @@ impl MatrixRow {
     }
 }
 
-/// The table.
-pub fn render(rows: &[MatrixRow]) -> String {
-    let mut text = format!(
-        "{:<14} {:<9} {:<10} {:>9} {:>8} {:>9} {:>8} {:>9} {:>9}\n",
-        "strategy", "etcd", "verdict", "sold", "sold/s", "conflict", "unknown", "p50 ms", "p99 ms"
-    );
-    let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
-    for row in rows {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "{:<14} {:<9} {:<10} {:>9} {:>8.0} {:>9} {:>8} {:>9} {:>9}",
-            row.strategy,
-            row.etcd_version,
-            verdict_word(row.verdict),
-            row.sold,
-            row.purchases_per_second,
-            row.conflict,
-            row.unknown,
-            optional(row.p50_ms),
-            optional(row.p99_ms)
-        );
+/// The names of the table's columns. The first three are words, the others numbers.
+const COLUMN_NAMES: [&str; 11] =
+    ["strategy", "etcd", "verdict", "sold", "sold/s", "conflict", "unknown", "served", "top share", "p50 ms", "p99 ms"];
+
+/// The table, and what is missing in it.
+pub fn render(matrix: &MatrixResult) -> String {
+    let mut lines = vec![COLUMN_NAMES.map(str::to_owned)];
+    lines.extend(matrix.rows.iter().map(cells));
+    let widths: Vec<usize> =
+        (0..COLUMN_NAMES.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+    let gap = if widths.iter().sum::<usize>() + 2 * (widths.len() - 1) <= COLUMNS { "  " } else { " " };
+    let mut text = String::new();
+    for line in &lines {
+        let cells = line.iter().zip(&widths).enumerate();
+        let cells: Vec<String> =
+            cells.map(|(column, (cell, width))| if column < 3 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }).collect();
+        text.push_str(cells.join(gap).trim_end());
+        text.push('\n');
+    }
+    if !matrix.not_run.is_empty() {
+        text.push_str(&wrapped("not run: ", &matrix.not_run.join(", ")));
     }
     text
+}
+
+fn cells(row: &MatrixRow) -> [String; 11] {
+    let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+    [
+        row.strategy.clone(),
+        row.etcd_version.clone(),
+        short_verdict(row.verdict).to_owned(),
+        row.sold.to_string(),
+        format!("{:.0}", row.purchases_per_second),
+        row.conflict.to_string(),
+        row.unknown.to_string(),
+        format!("{}/{}", row.buyers_served, row.buyers_tried),
+        row.largest_share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0)),
+        optional(row.p50_ms),
+        optional(row.p99_ms),
+    ]
+}
+
+/// The verdict as in the list of exit codes.
+fn short_verdict(verdict: RunVerdict) -> &'static str {
+    match verdict {
+        RunVerdict::Pass => "pass",
+        RunVerdict::Violation => "violation",
+        RunVerdict::Unknown => "unknown",
+        RunVerdict::ObjectiveMissed => "objective",
+        RunVerdict::Invalid => "invalid",
+    }
+}
+
+/// The JSON Schema of `matrix.json`.
+pub fn matrix_schema() -> serde_json::Value {
+    schemars::schema_for!(MatrixResult).to_value()
 }
 
 /// The exit code of the matrix: its worst run's, by the precedence of exit codes.
@@ -110,6 +172,9 @@ mod tests {
             purchases_per_second: 1.0,
             conflict: 0,
             unknown: 0,
+            buyers_tried: 100_000,
+            buyers_served: 99_999,
+            largest_share: Some(0.123),
             p50_ms: None,
             p99_ms: Some(2.0),
             directory: String::new(),
@@ -122,5 +187,37 @@ mod tests {
         assert_eq!(worst(&[row(130), row(1)]), 1);
         assert_eq!(worst(&[row(0)]), 0);
         assert_eq!(worst(&[]), 2, "no run proves nothing");
+    }
+    fn matrix(rows: Vec<MatrixRow>, not_run: &[&str]) -> MatrixResult {
+        let not_run: Vec<String> = not_run.iter().map(|name| (*name).to_owned()).collect();
+        MatrixResult { schema_version: SCHEMA_VERSION, scenario: "mine".to_owned(), seed: 1, interrupted: false, rows, not_run }
+    }
+
+    #[test]
+    fn the_table_fits_the_terminal_and_its_columns_stand_below_their_names() {
+        let large = MatrixRow {
+            strategy: "fenced-lock".to_owned(),
+            verdict: RunVerdict::ObjectiveMissed,
+            sold: 1_234_567,
+            purchases_per_second: 12_345.0,
+            conflict: 123_456,
+            unknown: 12_345,
+            p50_ms: Some(1234.5),
+            p99_ms: Some(12_345.6),
+            ..row(3)
+        };
+        let text = render(&matrix(vec![row(0), large], &[]));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        assert!(lines[2].contains("objective") && lines[2].contains("99999/100000") && lines[2].contains("12.3%"), "{text}");
+        let end = lines[0].find("sold").unwrap() + "sold".len();
+        assert_eq!(&lines[2][end - "1234567".len()..end], "1234567", "{text}");
+    }
+
+    #[test]
+    fn rows_that_were_not_run_are_named() {
+        let text = render(&matrix(vec![row(130)], &["naive on 3.5.30", "optimistic on 3.5.1"]));
+        assert!(text.ends_with("\nnot run: naive on 3.5.30, optimistic on 3.5.1\n"), "{text}");
     }
 }

@@ -6,12 +6,15 @@ pub mod fairness;
 pub mod latency;
 pub mod limits;
 pub mod matrix;
+pub mod objectives;
 pub mod resources;
 pub mod result;
 pub mod statistics;
 pub mod summary;
+pub mod waivers;
 pub mod windows;
 pub mod wrap;
 
 pub use build::{Report, ReportError, build, write};
+pub use matrix::matrix_schema;
 pub use result::{RunResult, RunVerdict, result_schema};

@@ -7,8 +7,10 @@ use ticketcd_judge::history::run_info::{EtcdInfo, HostInfo, StockLayout};
 
 use super::latency::LatencyLine;
 use super::limits::LimitResult;
+use super::objectives::ObjectiveResult;
 use super::resources::ResourcesResult;
 use super::statistics::LoadResult;
+use super::waivers::WaiverResult;
 
 /// Version of the shape of `result.json`. It grows when a field changes its meaning or goes; new fields may come any time.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -62,6 +64,12 @@ pub struct RunResult {
     pub latency: Vec<LatencyLine>,
     /// What broke.
     pub faults: Vec<FaultResult>,
+    /// What the scenario says it must reach, and what it did.
+    #[serde(default)]
+    pub objectives: Vec<ObjectiveResult>,
+    /// What the scenario says is known, and what came of that.
+    #[serde(default)]
+    pub known: Vec<WaiverResult>,
     /// What was checked.
     pub checks: Vec<Finding>,
     /// The revenue of each event type, counted in ways that must agree.

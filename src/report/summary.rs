@@ -2,14 +2,17 @@
 
 use std::fmt::Write;
 
-use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
+use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Verdict};
 use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::model::Cents;
 
-use super::latency::{Clock, LatencyLine, name_of};
+use super::latency::{Clock, LatencyLine};
 use super::limits::LimitKind;
+use super::objectives::ObjectiveOutcome;
 use super::result::{FaultResult, RunResult, RunVerdict};
+use super::waivers::{WaiverState, is_waived};
 use super::wrap::{wrapped, wrapped_words};
+use crate::scenario::metric::operation_name;
 
 /// Anomalies of one kind tell the same story: the first is told whole.
 const STORY_LINES_MAX: usize = 14;
@@ -71,7 +74,8 @@ fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
     write_stories(text, result)?;
     write_faults(text, &result.faults)?;
     write_latency(text, result)?;
-    write_checks(text, &result.checks)?;
+    write_objectives(text, result)?;
+    write_checks(text, result)?;
     write_revenue(text, result)?;
     if !result.notes.is_empty() {
         writeln!(text, "\n  Notes")?;
@@ -87,11 +91,16 @@ fn write_verdict(text: &mut String, result: &RunResult) -> std::fmt::Result {
     for reason in &result.reasons {
         text.write_str(&wrapped("            ", reason))?;
     }
+    for waiver in result.known.iter().filter(|waiver| waiver.state == WaiverState::Waived) {
+        text.write_str(&wrapped("            ", &waiver.sentence()))?;
+    }
     Ok(())
 }
 
 fn headline(result: &RunResult) -> &'static str {
+    let is_something_waived = result.known.iter().any(|waiver| waiver.state == WaiverState::Waived);
     match result.verdict {
+        RunVerdict::Pass if is_something_waived => "Nothing is wrong beyond what is known and waived:",
         RunVerdict::Pass => "No ticket oversold, no order lost or doubled, revenue adds up, all members agree.",
         RunVerdict::Violation => "A promise was broken:",
         RunVerdict::Unknown => "Nothing wrong was found, but there is not evidence enough to say that all is well:",
@@ -124,11 +133,12 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
     if load.unknown > 0 {
         let ledger = result.checks.iter().find(|finding| finding.name == "ledger");
         let evidence = |key: &str| ledger.and_then(|finding| finding.evidence.get(key)).copied();
-        write!(text, "  Unknown   {} orders never got an answer", count(load.unknown))?;
+        let mut unknown = format!("{} orders never got an answer", count(load.unknown));
         if let (Some(applied), Some(absent)) = (evidence("unknown_applied"), evidence("unknown_absent")) {
-            write!(text, "; by their ids, of the whole run's {} had been bought and {} had not", count(applied), count(absent))?;
+            let (applied, absent) = (count(applied), count(absent));
+            unknown.push_str(&format!("; by their ids, of the whole run's {applied} had been bought and {absent} had not"));
         }
-        writeln!(text)?;
+        text.write_str(&wrapped("  Unknown   ", &unknown))?;
     }
     write!(
         text,
@@ -164,8 +174,11 @@ fn write_limit(text: &mut String, result: &RunResult) -> std::fmt::Result {
         return Ok(());
     }
     text.write_str(&wrapped("  Limit     ", &limit.sentence))?;
+    if !limit.also.is_empty() {
+        writeln!(text, "            also near their limit:")?;
+    }
     for sentence in &limit.also {
-        text.write_str(&wrapped("            also near its limit: ", sentence))?;
+        text.write_str(&wrapped("            - ", sentence))?;
     }
     Ok(())
 }
@@ -218,9 +231,10 @@ fn write_faults(text: &mut String, faults: &[FaultResult]) -> std::fmt::Result {
             (Some(start), None) => format!("{start:>6.1} – ?"),
             _ => "   not injected".to_owned(),
         };
-        writeln!(text, "    {:>2}  {span:<15} {} of {}: {}", index + 1, fault.kind.replace('_', " "), fault.target, fault.what_happened)?;
+        let what = format!("{} of {}: {}", fault.kind.replace('_', " "), fault.target, fault.what_happened);
+        text.write_str(&wrapped(&format!("    {:>2}  {span:<15} ", index + 1), &what))?;
         for effect in fault.effects.iter().chain(&fault.trouble) {
-            writeln!(text, "                          → {effect}")?;
+            text.write_str(&wrapped("                        → ", effect))?;
         }
     }
     if faults.len() > FAULTS_MAX {
@@ -253,7 +267,7 @@ fn write_latency(text: &mut String, result: &RunResult) -> std::fmt::Result {
         writeln!(
             text,
             "    {:<11} {:<16} {:>8} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>7.0}",
-            name_of(line.operation).replace('_', " "),
+            operation_name(line.operation).replace('_', " "),
             line.phase,
             count(line.count),
             line.p50_ms,
@@ -267,10 +281,27 @@ fn write_latency(text: &mut String, result: &RunResult) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_checks(text: &mut String, checks: &[Finding]) -> std::fmt::Result {
+fn write_objectives(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    if result.objectives.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n  Objectives")?;
+    for objective in &result.objectives {
+        let word = match objective.outcome {
+            ObjectiveOutcome::Met => "met",
+            ObjectiveOutcome::Missed => "MISSED",
+            ObjectiveOutcome::Unknown => "unknown",
+        };
+        text.write_str(&wrapped(&format!("    {word:<9} "), &objective.sentence))?;
+    }
+    Ok(())
+}
+
+fn write_checks(text: &mut String, result: &RunResult) -> std::fmt::Result {
     writeln!(text, "\n  Checks")?;
-    for finding in checks {
+    for finding in &result.checks {
         let word = match finding.verdict {
+            Verdict::Violation if is_waived(&result.known, &finding.name) => "waived",
             Verdict::Pass => "pass",
             Verdict::Unknown => "unknown",
             Verdict::Violation => "VIOLATION",
@@ -334,10 +365,54 @@ fn milliseconds(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use ticketcd_judge::check::verdict::Finding;
+    use ticketcd_judge::history::run_info::RunInfo;
+
+    use super::super::build::describe;
+    use super::super::limits::LimitResult;
+    use super::super::waivers::WaiverResult;
+    use super::super::wrap::COLUMNS;
+    use super::*;
+
     #[test]
     fn thousands_stand_apart() {
         for (number, text) in [(7, "7"), (1234, "1 234"), (100_000, "100 000"), (1_234_567, "1 234 567")] {
             assert_eq!(super::count(number), text);
         }
+    }
+
+    fn finding(name: &str, verdict: Verdict) -> Finding {
+        let evidence: BTreeMap<String, u64> = (1..9).map(|number| (format!("things_of_kind_{number}"), 1_000 * number)).collect();
+        let reason = Some("a reason that is long enough to need a second line ".repeat(3).trim_end().to_owned());
+        Finding { name: name.to_owned(), verdict, reason, evidence, anomalies: Vec::new(), revenue: Vec::new() }
+    }
+
+    #[test]
+    fn no_line_of_the_checks_and_limits_is_wider_than_the_terminal() {
+        let limited_by = LimitResult { by: LimitKind::Disk, sentence: "the disk is slow ".repeat(9), also: vec!["the quota ".repeat(12)] };
+        let checks = vec![finding("conservation", Verdict::Pass), finding("real_time", Verdict::Unknown)];
+        let text = render(&RunResult { checks, limited_by, ..describe(RunInfo::default()) });
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+        }
+        assert!(text.contains("1 000 things of kind 1") && text.contains("8 000 things of kind 8"), "{text}");
+        assert!(text.contains("  Limit     the disk is slow"), "{text}");
+    }
+
+    #[test]
+    fn a_pass_with_something_waived_does_not_say_that_nothing_is_wrong() {
+        let waiver =
+            |state| WaiverResult { issue: "etcd#1".to_owned(), check: "oversell".to_owned(), until: "2026-12-31".to_owned(), state };
+        let shown = |state| {
+            let checks = vec![finding("oversell", Verdict::Violation)];
+            let result = RunResult { verdict: RunVerdict::Pass, checks, known: vec![waiver(state)], ..describe(RunInfo::default()) };
+            render(&result)
+        };
+        let waived = shown(WaiverState::Waived);
+        assert!(!waived.contains("No ticket oversold"), "{waived}");
+        assert!(waived.contains("etcd#1 and waived until 2026-12-31") && waived.contains("    waived    oversell"), "{waived}");
+        assert!(shown(WaiverState::Expired).contains("    VIOLATION oversell"));
     }
 }

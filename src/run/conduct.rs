@@ -64,7 +64,7 @@ fn readers(setup: &Setup, stop: &CancellationToken) -> io::Result<Vec<Box<dyn Re
     let mut readers: Vec<Box<dyn Reader>> =
         vec![Box::new(HistoryFile::create(&run.history())?), Box::new(FaultsFile::create(&run.faults())?), Box::new(Progress::default())];
     if setup.fail_fast {
-        readers.push(Box::new(FailFast::new(&setup.info(Vec::new()), stop.clone())));
+        readers.push(Box::new(FailFast::new(&setup.info(Vec::new()), &setup.scenario.known, stop.clone())));
     }
     Ok(readers)
 }

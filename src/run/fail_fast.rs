@@ -9,6 +9,8 @@ use ticketcd_judge::history::run_info::RunInfo;
 use tokio_util::sync::CancellationToken;
 
 use crate::record::Reader;
+use crate::report::waivers::is_in_force;
+use crate::scenario::types::Known;
 
 /// Stops the load when a check raises the alarm. The final verdict is made from the whole record all the same.
 pub(super) struct FailFast {
@@ -17,9 +19,11 @@ pub(super) struct FailFast {
 }
 
 impl FailFast {
-    /// Runs the checks that are cheap enough on a run of this description.
-    pub(super) fn new(info: &RunInfo, stop: CancellationToken) -> Self {
-        Self { judge: Judge::new(info, online_checks(info)), stop }
+    /// Runs the checks that are cheap enough on a run of this description. What is known and waived stops nothing.
+    pub(super) fn new(info: &RunInfo, known: &[Known], stop: CancellationToken) -> Self {
+        let is_waived = |name: &str| known.iter().any(|known| known.check == name && is_in_force(&known.until, &info.started));
+        let checks = online_checks(info).into_iter().filter(|check| !is_waived(check.name())).collect();
+        Self { judge: Judge::new(info, checks), stop }
     }
 }
 

@@ -57,6 +57,12 @@ pub async fn run(options: RunOptions) -> Result<Finished, RunError> {
     let wanted = options.scenario.cluster.etcd.clone();
     let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
     let etcd = etcd.await.map_err(|error| RunError::Internal(error.to_string()))??;
+    if let Some(defect) = etcd.known_bad {
+        tracing::warn!(
+            "etcd {} is known to be bad ({defect}); unless that is what you want to see, name another with --etcd",
+            etcd.version
+        );
+    }
     let setup = Setup::new(options, etcd)?;
     let conducted = conduct::conduct(&setup).await;
     let directory = setup.directory.clone();

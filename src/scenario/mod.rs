@@ -7,10 +7,12 @@
 pub mod expectation;
 pub mod library;
 pub mod limits;
+pub mod metric;
 pub mod streams;
 pub mod types;
 pub mod units;
 
+mod advice;
 mod error;
 mod overrides;
 mod position;

@@ -90,6 +90,20 @@ fn what_makes_no_sense_is_refused_at_its_key() {
         ("random_faults = { every_min = \"2s\", every_max = \"1s\", pool = [] }", "random_faults.every_min"),
         ("random_faults = { every_min = \"1s\", every_max = \"1s\", pool = [] }", "random_faults.pool"),
         ("expect = \"green\"", "expect"),
+        ("objective = [{ metric = \"purchase.response.p95\", below = \"1s\" }]", "objective.0.metric"),
+        ("objective = [{ metric = \"shed_share\" }]", "objective.0"),
+        ("objective = [{ metric = \"shed_share\", below = \"5%\", above = \"1%\" }]", "objective.0"),
+        ("objective = [{ metric = \"shed_share\", below = \"5s\" }]", "objective.0.below"),
+        ("objective = [{ metric = \"shed_share\", below = \"101%\" }]", "objective.0.below"),
+        ("objective = [{ metric = \"shed_share\", phase = \"before fault 1\", below = \"5%\" }]", "objective.0.phase"),
+        ("objective = [{ metric = \"purchases_per_second\", above = \"5%\" }]", "objective.0.above"),
+        ("objective = [{ metric = \"purchase.response.p99\", below = 250 }]", "objective.0.below"),
+        ("objective = [{ metric = \"purchase.response.p99\", phase = \"stedy\", below = \"1s\" }]", "objective.0.phase"),
+        ("objective = [{ metric = \"purchase.response.p99\", phase = \"after fault 1\", below = \"1s\" }]", "objective.0.phase"),
+        ("known = [{ issue = \"\", check = \"ledger\", until = \"2026-12-31\" }]", "known.0.issue"),
+        ("known = [{ issue = \"etcd#1\", check = \"legder\", until = \"2026-12-31\" }]", "known.0.check"),
+        ("known = [{ issue = \"etcd#1\", check = \"ledger\", until = \"2026-13-31\" }]", "known.0.until"),
+        ("known = [{ issue = \"etcd#1\", check = \"ledger\", until = \"31.12.2026\" }]", "known.0.until"),
     ] {
         let error = with(text).unwrap_err().to_string();
         assert!(error.starts_with(&format!("`{key}`: ")), "{text}\n{error}");
@@ -101,6 +115,20 @@ fn what_makes_no_sense_is_refused_at_its_key() {
 #[test]
 fn a_heal_may_come_after_the_load() {
     with("fault = [{ at = \"9s\", inject.pause = { target = \"m3\", for = \"5s\" } }]").unwrap();
+}
+
+#[test]
+fn objectives_and_known_defects_are_read() {
+    let text = "objective = [{ metric = \"purchase.response.p99\", phase = \"after fault 1\", below = \"250ms\" }]\n\
+                known = [{ issue = \"etcd#18667\", check = \"ledger\", until = \"2026-12-31\" }]\n\
+                fault = [{ at = \"1s\", inject.restart = { target = \"any\" } }]";
+    let scenario = with(text).unwrap();
+    assert_eq!(parse("resolved", &scenario.to_toml()).unwrap(), scenario);
+    // How many faults are drawn at random is not known beforehand.
+    let random = "random_faults = { every_min = \"1s\", every_max = \"1s\", pool = [{ restart = { target = \"any\" } }] }";
+    with(&format!("objective = [{{ metric = \"purchase.service.max\", phase = \"during fault 7\", below = \"1s\" }}]\n{random}")).unwrap();
+    let error = with("known = [{ issue = \"etcd#1\", check = \"legder\", until = \"2026-12-31\" }]").unwrap_err().to_string();
+    assert!(error.contains("did you mean `ledger`?"), "{error}");
 }
 
 #[test]

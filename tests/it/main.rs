@@ -11,6 +11,7 @@ mod known_bad;
 mod load;
 mod member;
 mod net;
+mod objectives;
 mod published;
 mod queries;
 mod support;

@@ -12,8 +12,11 @@ fn printed(arguments: &[&str]) -> String {
 
 #[test]
 fn the_published_schemas_are_those_of_the_types() {
-    let published =
-        [("scenario", include_str!("../../docs/scenario.schema.json")), ("result", include_str!("../../docs/result.schema.json"))];
+    let published = [
+        ("scenario", include_str!("../../docs/scenario.schema.json")),
+        ("result", include_str!("../../docs/result.schema.json")),
+        ("matrix", include_str!("../../docs/matrix.schema.json")),
+    ];
     for (name, text) in published {
         let published: Value = serde_json::from_str(text).unwrap();
         let current: Value = serde_json::from_str(&printed(&["schema", name])).unwrap();

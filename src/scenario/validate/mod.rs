@@ -2,6 +2,7 @@
 
 mod faults;
 mod load;
+mod objectives;
 
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(super) fn validate(scenario: &Scenario) -> Checked {
     cluster(&scenario.cluster)?;
     dataset(&scenario.dataset)?;
     load::load(&scenario.load, &scenario.dataset)?;
+    objectives::objectives(scenario)?;
+    objectives::known(&scenario.known)?;
     faults::timetable(scenario)?;
     faults::random(scenario)
 }

@@ -51,6 +51,13 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
     checks
 }
 
+/// The names of all checks: the judge's own, then the standard ones.
+pub fn check_names() -> Vec<&'static str> {
+    let own = ["divergence", "collectors"];
+    let standard = standard_checks(&RunInfo::default());
+    own.into_iter().chain(standard.iter().map(|check| check.name())).collect()
+}
+
 /// The checks that are cheap enough to be made while the load runs.
 pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
     let mut checks: Vec<Box<dyn Check>> = vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info))];
@@ -96,4 +103,17 @@ pub fn check_run(directory: &Path) -> Result<Judgement, CheckError> {
     }
     let judgement = judge.finish(Some(directory));
     Ok(Judgement { tail: history.tail(), ..judgement })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_finding_is_of_a_check_that_is_named() {
+        let info = RunInfo::default();
+        let judgement = Judge::new(&info, standard_checks(&info)).finish(None);
+        let found: Vec<&str> = judgement.findings.iter().map(|finding| finding.name.as_str()).collect();
+        assert_eq!(found, check_names());
+    }
 }

@@ -1,0 +1,113 @@
+//! Findings that are known and waived until a date: shown, but not failing.
+//!
+//! The date that counts is the one on which the run began, not the one on which somebody judges it again: what is said of a
+//! run follows from its directory alone, so that judging it anywhere, at any time, says the same. That loses CI nothing, for
+//! there a run is judged when it is over: the first one after the date fails.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use ticketcd_judge::check::verdict::{Finding, Verdict};
+
+use crate::scenario::types::Known;
+
+/// An entry of `[[known]]`, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WaiverResult {
+    /// Where the defect is known.
+    pub issue: String,
+    /// The check whose findings it explains.
+    pub check: String,
+    /// The last day on which it is waived.
+    pub until: String,
+    /// What came of it.
+    pub state: WaiverState,
+}
+
+/// What came of a waiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WaiverState {
+    /// The check found something, which does not fail the run.
+    Waived,
+    /// The check found something, but the date is over: it fails the run.
+    Expired,
+    /// The check found nothing.
+    Unused,
+}
+
+impl WaiverResult {
+    /// Holds the known defects against what was found in a run that began at `started` (RFC 3339).
+    pub fn all(known: &[Known], findings: &[Finding], started: &str) -> Vec<Self> {
+        let judge = |entry: &Known| {
+            let found = findings.iter().any(|finding| finding.name == entry.check && finding.verdict == Verdict::Violation);
+            let state = match found {
+                false => WaiverState::Unused,
+                true if is_in_force(&entry.until, started) => WaiverState::Waived,
+                true => WaiverState::Expired,
+            };
+            Self { issue: entry.issue.clone(), check: entry.check.clone(), until: entry.until.clone(), state }
+        };
+        known.iter().map(judge).collect()
+    }
+
+    /// What a reader should know of it, in a sentence.
+    pub fn sentence(&self) -> String {
+        let Self { issue, check, until, state } = self;
+        match state {
+            WaiverState::Waived => format!("What {check} found is known as {issue} and waived until {until}."),
+            WaiverState::Expired => format!("What {check} found is known as {issue}, but was waived until {until} only: it counts again."),
+            WaiverState::Unused => {
+                format!("{check} found nothing, though {issue} is waived until {until}: if that is fixed, take it out of [[known]].")
+            }
+        }
+    }
+}
+
+/// Whether a check's violations do not count.
+pub fn is_waived(waivers: &[WaiverResult], check: &str) -> bool {
+    waivers.iter().any(|waiver| waiver.check == check && waiver.state == WaiverState::Waived)
+}
+
+/// Whether a waiver until (and on) this day covers a run that began then, by UTC. Of a date that cannot be read it does not.
+pub fn is_in_force(until: &str, started: &str) -> bool {
+    let began = started.parse::<jiff::Timestamp>().map(|moment| moment.to_zoned(TimeZone::UTC).date());
+    matches!((began, until.parse::<Date>()), (Ok(began), Ok(until)) if began <= until)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn states(until: &str, verdict: Verdict) -> WaiverState {
+        let name = "ledger".to_owned();
+        let finding = Finding { name, verdict, reason: None, evidence: BTreeMap::new(), anomalies: Vec::new(), revenue: Vec::new() };
+        let known = Known { issue: "etcd#18667".to_owned(), check: "ledger".to_owned(), until: until.to_owned() };
+        WaiverResult::all(&[known], &[finding], "2026-11-22T23:30:00Z").remove(0).state
+    }
+
+    #[test]
+    fn a_waiver_holds_up_to_and_on_its_day() {
+        assert_eq!(states("2026-11-22", Verdict::Violation), WaiverState::Waived);
+        assert_eq!(states("2026-11-21", Verdict::Violation), WaiverState::Expired);
+        assert_eq!(states("2027-01-01", Verdict::Violation), WaiverState::Waived);
+        assert_eq!(states("soon", Verdict::Violation), WaiverState::Expired);
+    }
+
+    #[test]
+    fn only_violations_are_waived_and_what_is_not_needed_is_told() {
+        assert_eq!(states("2026-11-22", Verdict::Pass), WaiverState::Unused);
+        assert_eq!(states("2026-11-22", Verdict::Unknown), WaiverState::Unused);
+    }
+
+    #[test]
+    fn a_waiver_is_for_one_check() {
+        let waived = |state| [WaiverResult { issue: "x".to_owned(), check: "ledger".to_owned(), until: "2026-11-22".to_owned(), state }];
+        assert!(is_waived(&waived(WaiverState::Waived), "ledger"));
+        assert!(!is_waived(&waived(WaiverState::Waived), "oversell"));
+        assert!(!is_waived(&waived(WaiverState::Expired), "ledger"));
+    }
+}
