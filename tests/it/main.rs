@@ -13,4 +13,5 @@ mod member;
 mod net;
 mod published;
 mod queries;
+mod shop_cli;
 mod support;

@@ -15,7 +15,9 @@ use ticketcd::etcd::{Caller, Client};
 use ticketcd::record::Recorder;
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types;
-use ticketcd::shop::queries::{FoundEvent, PAGE_KEYS_MAX, QueryError, Search, account_of, event_of, events_of, revenue_of, revenue_of_all, search};
+use ticketcd::shop::queries::{
+    FoundEvent, PAGE_KEYS_MAX, QueryError, Search, account_of, event_of, events_of, revenue_of, revenue_of_all, search,
+};
 use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
 use ticketcd_judge::history::call::{CallOutcome, OrderOutcome};
 use ticketcd_judge::history::event::Event;
@@ -157,10 +159,10 @@ impl Fixture {
         }
         let mut entries = before.purchases(&order.user);
         let lines = order.items.iter().map(|(kind, quantity)| (kind.clone(), i128::from(*quantity))).collect();
-        let position = entries.iter().rposition(|(event, ..)| *event == order.event).map_or_else(
-            || entries.iter().position(|(event, ..)| *event > order.event).unwrap_or(entries.len()),
-            |last| last + 1,
-        );
+        let position = entries
+            .iter()
+            .rposition(|(event, ..)| *event == order.event)
+            .map_or_else(|| entries.iter().position(|(event, ..)| *event > order.event).unwrap_or(entries.len()), |last| last + 1);
         entries.insert(position, (order.event.clone(), Some(id.to_owned()), lines));
         assert_eq!(after.purchases(&order.user), entries);
     }

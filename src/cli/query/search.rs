@@ -154,6 +154,11 @@ mod tests {
              e2     ?     ?        ?         ?                    0\n2 events, at revision 7.\n"
         );
         let json = serde_json::to_string(&answer).unwrap();
-        assert!(json.contains(r#""left":5,"price_min":49.90,"price_max":100.00,"tickets":[{"type":"gold","total":10,"left":2,"held":1,"price":100.00}"#), "{json}");
+        assert!(
+            json.contains(
+                r#""left":5,"price_min":49.90,"price_max":100.00,"tickets":[{"type":"gold","total":10,"left":2,"held":1,"price":100.00}"#
+            ),
+            "{json}"
+        );
     }
 }

@@ -171,8 +171,10 @@ mod tests {
     fn a_beginning_of_a_word_finds_all_its_words() {
         let keys = Keyspace::new("t/");
         let index = |key: &str, value: &str| KeyValue { key: format!("t/{key}").into(), value: value.into(), ..KeyValue::default() };
-        let found = [index("search:text:rain", r#"["x","y"]"#), index("search:text:rare", r#"["y","z"]"#), index("search:type:a", r#"["w"]"#)];
-        let begins_with = |beginning: &'static str| move |key: &ShopKey<'_>| matches!(key, ShopKey::SearchText(word) if word.starts_with(beginning));
+        let found =
+            [index("search:text:rain", r#"["x","y"]"#), index("search:text:rare", r#"["y","z"]"#), index("search:type:a", r#"["w"]"#)];
+        let begins_with =
+            |beginning: &'static str| move |key: &ShopKey<'_>| matches!(key, ShopKey::SearchText(word) if word.starts_with(beginning));
         assert_eq!(ids(&keys, &found, begins_with("ra")).unwrap().into_iter().collect::<Vec<_>>(), ["x", "y", "z"]);
         assert_eq!(ids(&keys, &found, begins_with("rar")).unwrap().into_iter().collect::<Vec<_>>(), ["y", "z"]);
         assert!(matches!(ids(&keys, &[index("search:text:ra", "{")], begins_with("ra")), Err(QueryError::Json { .. })));

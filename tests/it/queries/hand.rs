@@ -94,7 +94,8 @@ pub async fn shard_step(client: &Client, user: &str, event: &str, kind: &str, st
             0 => {
                 let part = number(&ticket["current_quantity"]) / 2;
                 add(ticket, -part);
-                shards[here] = json!({"current_quantity": i64::try_from(part + shards[here].get("current_quantity").map_or(0, number)).unwrap()});
+                shards[here] =
+                    json!({"current_quantity": i64::try_from(part + shards[here].get("current_quantity").map_or(0, number)).unwrap()});
             }
             6 if step % 3 == 0 => {
                 for shard in shards.iter_mut().filter(|shard| !shard.is_null()) {

@@ -128,7 +128,11 @@ impl Everything {
 
     /// The ids of the events that match a type and the beginning of a word.
     pub fn search(&self, kind: &str, beginning: &str) -> Vec<String> {
-        let by_word: Vec<String> = self.family("search:text:").filter(|(word, _)| word.starts_with(beginning)).flat_map(|(word, _)| self.index(&format!("search:text:{word}"))).collect();
+        let by_word: Vec<String> = self
+            .family("search:text:")
+            .filter(|(word, _)| word.starts_with(beginning))
+            .flat_map(|(word, _)| self.index(&format!("search:text:{word}")))
+            .collect();
         let mut ids: Vec<String> = self.index(&format!("search:type:{kind}")).into_iter().filter(|id| by_word.contains(id)).collect();
         ids.sort();
         ids
