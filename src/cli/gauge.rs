@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::dataset::Progress;
 
@@ -50,10 +50,14 @@ impl Gauge {
 }
 
 fn bar(what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:40} {human_pos}/{human_len} keys  {per_sec}  {eta} left");
+    let style = ProgressStyle::with_template("{msg} {bar:40} {human_pos}/{human_len} keys  {pace}/s  {eta} left");
+    let pace = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{:.0}", state.per_sec());
+    };
     let bar = ProgressBar::new(0).with_message(what);
     match style {
-        Ok(style) => bar.with_style(style),
+        Ok(style) => bar.with_style(style.with_key("pace", pace)),
         Err(_) => bar,
     }
 }
