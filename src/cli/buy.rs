@@ -118,16 +118,20 @@ async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> 
         _ => None,
     };
     let id = shop.order_id(order.key);
-    let exit = match bought.outcome {
-        OrderOutcome::Sold { .. } => Exit::Pass,
-        OrderOutcome::Unknown => Exit::Unknown,
-        OrderOutcome::SoldOut | OrderOutcome::Rejected { .. } | OrderOutcome::Conflict => Exit::NotSold,
-    };
+    let exit = exit(&bought.outcome);
     let reason = reason(&bought.outcome, &order, left.as_ref());
     if args.json {
         return Ok((to_json(&answer(&bought, reason, &id, &order, &event))?, exit));
     }
     Ok((sentence(&bought, reason.as_deref(), &id, &order, &event), exit))
+}
+
+fn exit(outcome: &OrderOutcome) -> Exit {
+    match outcome {
+        OrderOutcome::Sold { .. } => Exit::Pass,
+        OrderOutcome::Unknown => Exit::Unknown,
+        OrderOutcome::SoldOut | OrderOutcome::Rejected { .. } | OrderOutcome::Conflict => Exit::NotSold,
+    }
 }
 
 /// Begins the order's id as a run's tag does: it says when and for whom, and the process tells two at once apart.
@@ -246,6 +250,29 @@ mod tests {
         for wrong in ["pink", "=2", "pink=", "pink=two", "pink=0", "pink=-1", "pink=1.5"] {
             assert!(item(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_order_nobody_knows_of_is_neither_sold_nor_not() {
+        let order = Order {
+            key: OrderKey { buyer: 1, sequence: 1 },
+            user: "ann".into(),
+            event: "e1".into(),
+            items: vec![("pink".into(), 2)],
+            due: 0,
+        };
+        let event = FoundEvent { id: "e1".into(), record: None, tickets: std::collections::BTreeMap::new() };
+        let said = |outcome: OrderOutcome| {
+            let (code, reason) = (exit(&outcome).code(), reason(&outcome, &order, None));
+            let bought = Bought { outcome, paid: Cents(0), attempts: 1 };
+            (code, sentence(&bought, reason.as_deref(), "c1-1-1", &order, &event))
+        };
+        let (code, text) = said(OrderOutcome::Unknown);
+        assert!(code == 2 && text.contains("query purchases ann") && text.contains("c1-1-1"), "{text}");
+        let (code, text) = said(OrderOutcome::Conflict);
+        assert!(code == 1 && text.contains("other buyers") && text.contains("Nothing was written"), "{text}");
+        let (code, text) = said(OrderOutcome::Sold { revision: 7 });
+        assert!(code == 0 && text.contains("revision 7"), "{text}");
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
+use super::gauge::Gauge;
 use super::{Exit, Failure};
-use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Progress, Target};
+use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Target};
 use crate::record::Recorder;
 use crate::run::interrupt;
 use crate::scenario::types;
@@ -107,9 +107,9 @@ async fn load(shop: &Shop, force: bool, connection: &Connection, stop: Cancellat
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let options = LoadOptions { force, ..LoadOptions::default() };
     let (target, recorder) = target(connection, stop).await?;
-    let bar = bar("Writing");
-    let loaded = dataset::load(&dataset, &target, options, |progress| show(&bar, progress)).await;
-    bar.finish_and_clear();
+    let mut gauge = Gauge::new("Writing");
+    let loaded = dataset::load(&dataset, &target, options, |progress| gauge.show(progress)).await;
+    gauge.finish();
     close(target, recorder)?;
     ended(loaded, |loaded| {
         let there = if loaded.skipped == 0 { String::new() } else { format!(", {} were there already", loaded.skipped) };
@@ -128,9 +128,9 @@ async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -
     let keys = connection.keyspace()?;
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let (target, recorder) = target(connection, stop).await?;
-    let bar = bar("Reading");
-    let verified = dataset::verify(&dataset, &target, |progress| show(&bar, progress)).await;
-    bar.finish_and_clear();
+    let mut gauge = Gauge::new("Reading");
+    let verified = dataset::verify(&dataset, &target, |progress| gauge.show(progress)).await;
+    gauge.finish();
     close(target, recorder)?;
     ended(verified, |verified| {
         format!("All {} keys under {} are as seed {} says, at revision {}.", verified.keys, keys.prefix(), shop.seed, verified.revision)
@@ -140,9 +140,9 @@ async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -
 async fn clean(connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
     let keys = connection.keyspace()?;
     let (target, recorder) = target(connection, stop).await?;
-    let bar = bar("Removing");
-    let removed = dataset::clean(&keys, &target, |progress| show(&bar, progress)).await;
-    bar.finish_and_clear();
+    let mut gauge = Gauge::new("Removing");
+    let removed = dataset::clean(&keys, &target, |progress| gauge.show(progress)).await;
+    gauge.finish();
     close(target, recorder)?;
     ended(removed, |removed| format!("Removed {removed} keys under {}.", keys.prefix()))
 }
@@ -182,21 +182,6 @@ fn failure(error: DatasetError) -> Failure {
         DatasetError::Unsuitable(_) | DatasetError::NoPrefix => Failure::Usage(error.to_string()),
         _ => Failure::Invalid(error.to_string()),
     }
-}
-
-/// A bar on stderr; nothing when that is no terminal.
-fn bar(what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:40} {human_pos}/{human_len} keys  {per_sec}  {eta} left");
-    let bar = ProgressBar::new(0).with_message(what);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-}
-
-fn show(bar: &ProgressBar, progress: Progress) {
-    bar.set_length(progress.total as u64);
-    bar.set_position(progress.done as u64);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod dataset;
 mod demo;
 mod etcd;
 mod exit;
+mod gauge;
 mod history;
 mod leash;
 mod matrix;

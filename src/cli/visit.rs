@@ -8,11 +8,13 @@ use super::Failure;
 use super::connection::Connection;
 use crate::etcd::Caller;
 use crate::record::Recorder;
-use crate::shop::queries::names::{is_empty, nearest_name};
+use crate::shop::queries::names::{is_empty, names_of, nearest_name};
 use crate::shop::queries::{Named, QueryError};
 
 /// How long a request may take: longer than etcd itself waits for an election.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Names that are listed for somebody who gave one that is like none of them.
+const NAMES_MAX: u8 = 12;
 
 /// A shop, and somebody who asks it things.
 pub(super) struct Visit {
@@ -62,10 +64,18 @@ impl Visit {
         }
         let nearest = self.ask(async |keys, caller| nearest_name(keys, caller, named, name).await).await?;
         let what = named.as_str();
-        Ok(Failure::Usage(match nearest {
-            Some(nearest) => format!("there is no {what} {name:?}; did you mean {nearest:?}?"),
-            None => format!("there is no {what} {name:?} under the prefix {:?}", self.keys.prefix()),
-        }))
+        let next = match nearest {
+            Some(nearest) => format!("did you mean {nearest:?}?"),
+            None => {
+                let mut names = self.ask(async |keys, caller| names_of(keys, caller, named, NAMES_MAX).await).await?;
+                if names.len() > usize::from(NAMES_MAX) {
+                    names.truncate(usize::from(NAMES_MAX));
+                    names.push("…".to_owned());
+                }
+                format!("there are: {}", names.join(", "))
+            }
+        };
+        Ok(Failure::Usage(format!("there is no {what} {name:?} under the prefix {:?}; {next}", self.keys.prefix())))
     }
 
     /// What to say when there is no key under the prefix.

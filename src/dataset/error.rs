@@ -39,6 +39,15 @@ pub enum DatasetError {
         /// What the last answer said.
         message: String,
     },
+    /// The database has reached its quota.
+    #[error(
+        "etcd's database is full, so that no member could {what}. Make room (raise --quota-backend-bytes, or remove keys, \
+             compact and defragment), then `etcdctl alarm disarm`; the same command resumes"
+    )]
+    NoSpace {
+        /// What was tried.
+        what: &'static str,
+    },
     /// What was read back is not what was written.
     #[error("{missing} keys are missing, {different} have another value, {unexpected} are not of the dataset; the first is {first}")]
     Mismatch {

@@ -18,6 +18,9 @@ use crate::scenario::types;
 /// Words shorter than this are not searched for.
 const WORD_LETTERS_MIN: usize = 3;
 
+/// Bytes of the longest value, just below what etcd takes in one request by default (`--max-request-bytes`).
+const VALUE_BYTES_MAX: usize = 1_500_000;
+
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -146,6 +149,12 @@ fn check(spec: &types::Dataset) -> Result<(), DatasetError> {
 
 fn entry(key: Blob, value: &impl serde::Serialize) -> Result<Entry, DatasetError> {
     let value = serde_json::to_vec(value).map_err(|error| DatasetError::Unsuitable(format!("cannot write JSON: {error}")))?;
+    if value.len() > VALUE_BYTES_MAX {
+        let (key, bytes) = (key.to_text(), value.len());
+        // Only an index grows with the shop: the shop keeps all events of a word under one key.
+        let message = format!("the key {key} would have {bytes} bytes, more than etcd takes ({VALUE_BYTES_MAX}); ask for fewer events");
+        return Err(DatasetError::Unsuitable(message));
+    }
     Ok(Entry { key, value: value.into() })
 }
 
@@ -284,7 +293,8 @@ mod tests {
     #[test]
     fn a_shop_that_cannot_be_is_refused() {
         let keys = Keyspace::default();
-        for spec in [small(0, 1), small(1, 0), types::Dataset { ticket_types: 13, ..small(1, 1) }] {
+        let indexes_too_long = types::Dataset { ticket_types: 1, ..small(1, 40_000) };
+        for spec in [indexes_too_long, small(0, 1), small(1, 0), types::Dataset { ticket_types: 13, ..small(1, 1) }] {
             assert!(Dataset::generate(&spec, 1, &keys).is_err());
         }
     }

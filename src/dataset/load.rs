@@ -84,19 +84,19 @@ async fn load_with(
 /// Makes sure that what is under the prefix is ours, and says what we are about to write.
 async fn prepare(seeder: &mut Seeder, dataset: &Dataset, target: &Target, force: bool) -> Result<(), DatasetError> {
     let marker = Marker::of(dataset, false);
-    let (_, found) = seeder.range(request::Range { count_only: true, ..all(&dataset.keys) }).await?;
-    if found.count == 0 {
-        return marker.claim(seeder, &dataset.keys).await;
-    }
-    if force {
+    let everything = request::Range { count_only: true, ..all(&dataset.keys) };
+    let (_, mut found) = seeder.range(everything.clone()).await?;
+    if force && found.count > 0 {
         clean(&dataset.keys, target, |_| ()).await?;
-        return marker.claim(seeder, &dataset.keys).await;
+        found.count = 0;
     }
-    let what = match Marker::read(seeder, &dataset.keys).await? {
+    let there = if found.count == 0 { marker.claim(seeder, &dataset.keys).await? } else { Marker::read(seeder, &dataset.keys).await? };
+    let what = match there {
         Some(there) if there.is_of_same(&marker) => return Ok(()),
         Some(there) => there.describe(),
         None => "not written by this program".to_owned(),
     };
+    let (_, found) = seeder.range(everything).await?;
     Err(DatasetError::NotEmpty { prefix: dataset.keys.prefix().to_owned(), keys: found.count, what })
 }
 

@@ -58,12 +58,14 @@ impl Marker {
         Ok(found.kvs.first().and_then(|kv| serde_json::from_slice(kv.value.as_bytes()).ok()))
     }
 
-    /// Writes the first marker, unless there is one.
-    pub(super) async fn claim(&self, seeder: &mut Seeder, keys: &Keyspace) -> Result<(), DatasetError> {
+    /// Writes the first marker, unless there is one. Returns the one that is there then: somebody else's, when two load at
+    /// the same time.
+    pub(super) async fn claim(&self, seeder: &mut Seeder, keys: &Keyspace) -> Result<Option<Self>, DatasetError> {
         let absent =
             Guard { key: key(keys), range_end: Blob::default(), target: GuardTarget::CreateRevision(0), relation: Relation::Equal };
         let txn = Txn { guards: vec![absent], success: vec![TxnOp::Put(self.put(keys)?)], failure: Vec::new() };
-        seeder.request("write the dataset's marker", &Request::Txn(txn)).await.map(drop)
+        seeder.request("write the dataset's marker", &Request::Txn(txn)).await?;
+        Self::read(seeder, keys).await
     }
 
     /// Writes the marker over the one that is there.

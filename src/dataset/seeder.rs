@@ -15,6 +15,8 @@ use crate::etcd::Caller;
 
 /// How long a request is tried: several elections long.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What a member says when its database has reached its quota. Every member says so until somebody makes room.
+const NO_SPACE: &str = "database space exceeded";
 /// The pause between attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -40,10 +42,18 @@ impl Seeder {
                 CallOutcome::Ok(answer) => return Ok(answer),
                 CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => (code, message),
             };
+            if message.contains(NO_SPACE) {
+                return Err(DatasetError::NoSpace { what });
+            }
             // Asking again changes neither who we are nor what we ask.
             let final_answer = matches!(code.as_str(), "PermissionDenied" | "Unauthenticated" | "InvalidArgument");
-            if final_answer || self.stop.is_cancelled() || Instant::now() >= deadline {
+            if final_answer || self.stop.is_cancelled() {
                 return Err(DatasetError::Unreachable { what, message: format!("{code}: {message}") });
+            }
+            if Instant::now() >= deadline {
+                let next = "Are the members running? A full disk ends them, and their logs say so. The same command resumes";
+                let message = format!("{code}: {message} (tried for {} s). {next}", PATIENCE.as_secs());
+                return Err(DatasetError::Unreachable { what, message });
             }
             self.caller.rotate();
             tokio::time::sleep(PAUSE).await;

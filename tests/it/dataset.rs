@@ -107,3 +107,66 @@ async fn loading_resumes_where_it_was_stopped() {
     let refused = load(&other_seed, &target, OPTIONS, |_| ()).await.unwrap_err();
     assert!(refused.to_string().contains("seed 42"), "{refused}");
 }
+
+#[tokio::test]
+async fn of_two_loaders_of_different_shops_one_is_refused() {
+    let member = Member::start(&[]).await;
+    let (target, _recorder) = target(&member).await;
+    for round in 0..8 {
+        let keys = Keyspace::new(format!("round{round}/"));
+        let shop = |seed| Dataset::generate(&types::Dataset { users: 300, events: 5, ..types::Dataset::default() }, seed, &keys).unwrap();
+        let (one, other) = (shop(1), shop(2));
+        let outcomes = tokio::join!(load(&one, &target, OPTIONS, |_| ()), load(&other, &target, OPTIONS, |_| ()));
+        let (winner, refused) = match outcomes {
+            (Ok(_), Err(refused)) => (one, refused),
+            (Err(refused), Ok(_)) => (other, refused),
+            both => panic!("{both:?}"),
+        };
+        assert!(matches!(refused, DatasetError::NotEmpty { .. }), "{refused}");
+        verify(&winner, &target, |_| ()).await.unwrap();
+        let (first, second) = (load(&winner, &target, OPTIONS, |_| ()), load(&winner, &target, OPTIONS, |_| ()));
+        assert!(matches!(tokio::join!(first, second), (Ok(_), Ok(_))), "the same shop may be loaded by two");
+    }
+}
+
+#[tokio::test]
+async fn a_full_database_is_told_at_once() {
+    let member = Member::start(&["--quota-backend-bytes=2097152"]).await;
+    let (target, _recorder) = target(&member).await;
+    let spec = types::Dataset { users: 30_000, events: 1, ..types::Dataset::default() };
+    let dataset = Dataset::generate(&spec, 1, &Keyspace::new("shop/")).unwrap();
+    let full = tokio::time::timeout(Duration::from_secs(25), load(&dataset, &target, OPTIONS, |_| ())).await.unwrap().unwrap_err();
+    assert!(matches!(full, DatasetError::NoSpace { .. }), "{full}");
+    assert!(full.to_string().contains("--quota-backend-bytes"));
+}
+
+#[tokio::test]
+async fn a_loader_that_was_killed_is_continued_by_the_next() {
+    let member = Member::start(&[]).await;
+    let (target, _recorder) = target(&member).await;
+    let endpoint = member.endpoint().to_string();
+    let program = |command: &str| {
+        let mut program = std::process::Command::new(crate::support::ticketcd_binary());
+        program.args(["dataset", command, "--users", "30000", "--events", "500", "--endpoints", &endpoint]);
+        program
+    };
+    let everything = Range { key: "ticketcd/".into(), range_end: "ticketcd0".into(), count_only: true, ..Range::default() };
+    let count = async || match target.clients[0].range(&everything, TIMEOUT).await.unwrap().body {
+        AnswerBody::Range(found) => found.count,
+        other => panic!("{other:?}"),
+    };
+    let mut loader = program("load").stdout(std::process::Stdio::null()).spawn().unwrap();
+    while count().await < 1000 {
+        assert!(loader.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    loader.kill().unwrap();
+    assert!(!loader.wait().unwrap().success());
+    let resumed = program("load").output().unwrap();
+    let said = String::from_utf8(resumed.stdout).unwrap();
+    let numbers: Vec<i64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let [written, skipped, ..] = numbers[..] else { panic!("{said}") };
+    assert!(written > 0 && skipped >= 900, "{said}");
+    assert_eq!(written + skipped + 1, count().await, "{said}");
+    assert!(program("verify").output().unwrap().status.success());
+}

@@ -14,4 +14,5 @@ mod net;
 mod objectives;
 mod published;
 mod queries;
+mod shop_cli;
 mod support;

@@ -39,18 +39,21 @@ fn every_scenario_that_comes_along_fits_the_published_schema() {
 
 #[test]
 fn every_command_has_help_with_a_description() {
-    for command in ["demo", "run", "rerun", "check", "scenario", "dataset", "cluster", "etcd", "history", "schema", "completions"] {
+    for command in
+        ["demo", "run", "rerun", "check", "scenario", "dataset", "query", "buy", "cluster", "etcd", "history", "schema", "completions"]
+    {
         let help = printed(&[command, "--help"]);
         assert!(help.lines().next().is_some_and(|line| line.len() > 20), "{help}");
     }
 }
 
 #[test]
-fn the_readme_names_only_what_there_is() {
+fn the_documentation_names_only_what_there_is() {
     let help = printed(&["--help"]);
-    for line in include_str!("../../README.md").lines().filter_map(|line| line.strip_prefix("ticketcd ")) {
+    let pages = [include_str!("../../README.md"), include_str!("../../docs/queries.md")];
+    for line in pages.into_iter().flat_map(str::lines).filter_map(|line| line.strip_prefix("ticketcd ")) {
         let command = line.split_whitespace().next().unwrap();
-        assert!(help.contains(&format!("  {command} ")), "the README names {command:?}");
+        assert!(help.contains(&format!("  {command} ")), "the documentation names {command:?}");
     }
 }
 

@@ -86,7 +86,7 @@ impl Fixture {
 
     async fn compare_revenue(&self, caller: &mut Caller, turn: usize) -> i64 {
         let types = &self.catalogue().types;
-        let named: Vec<String> = if turn % 2 == 0 { Vec::new() } else { types.iter().take(2).cloned().collect() };
+        let named: Vec<String> = if turn.is_multiple_of(2) { Vec::new() } else { types.iter().take(2).cloned().collect() };
         let answer = revenue_of_all(&self.keys(), caller, &named).await.unwrap();
         let all = Everything::at(&self.client, answer.revision).await;
         let wanted = if named.is_empty() { types.clone() } else { named };
@@ -198,7 +198,7 @@ async fn buy_and_cancel(fixture: Arc<Fixture>, buyer: u32, sold: Arc<AtomicUsize
         let user = catalogue.users[buyer as usize % catalogue.users.len()].clone();
         let kinds: Vec<String> = event.kinds.iter().map(|ticket| ticket.kind.clone()).collect();
         let key = OrderKey { buyer, sequence };
-        if sequence % 4 == 0 {
+        if sequence.is_multiple_of(4) {
             if hand::cancel(&fixture.client, &user, &event.id, &kinds, &shop.order_id(key)).await {
                 cancelled.fetch_add(1, Ordering::Relaxed);
             }
@@ -207,10 +207,10 @@ async fn buy_and_cancel(fixture: Arc<Fixture>, buyer: u32, sold: Arc<AtomicUsize
         let items = kinds.into_iter().take(1 + sequence as usize % 2).map(|kind| (kind, i64::from(1 + sequence % 3))).collect();
         let order = Order { key, user, event: event.id.clone(), items, due: 0 };
         let bought = shop.buy(&mut caller, &mut memory, &order).await;
-        if let OrderOutcome::Sold { revision } = bought.outcome {
-            if sold.fetch_add(1, Ordering::Relaxed) % 10 == 0 {
-                fixture.compare_purchase(&order, &shop.order_id(key), revision, bought.paid.0.into()).await;
-            }
+        if let OrderOutcome::Sold { revision } = bought.outcome
+            && sold.fetch_add(1, Ordering::Relaxed).is_multiple_of(10)
+        {
+            fixture.compare_purchase(&order, &shop.order_id(key), revision, bought.paid.0.into()).await;
         }
     }
 }

@@ -18,7 +18,7 @@ struct Answer<'answer> {
     revision: Revision,
     user: &'answer str,
     purchases: Vec<Line<'answer>>,
-    /// What was paid in all; what was cancelled is paid back.
+    /// What was paid in all, as far as prices are known; what was cancelled is paid back.
     total: Total,
 }
 

@@ -66,6 +66,16 @@ pub async fn is_empty(keys: &Keyspace, caller: &mut Caller) -> Result<bool, Quer
     Ok(beginning_with(caller, keys.key(""), 1).await?.is_empty())
 }
 
+/// The first names there are, in order, at most `limit` of them and one more.
+///
+/// # Errors
+/// When etcd does not answer.
+pub async fn names_of(keys: &Keyspace, caller: &mut Caller, named: Named, limit: u8) -> Result<Vec<String>, QueryError> {
+    let family = named.key(keys, "");
+    let found = beginning_with(caller, family.clone(), i64::from(limit) + 1).await?;
+    Ok(behind(&family, &found))
+}
+
 /// The name most like one that does not exist, when one is like it at all.
 ///
 /// # Errors
@@ -75,12 +85,17 @@ pub async fn nearest_name(keys: &Keyspace, caller: &mut Caller, named: Named, na
     for letters in LETTERS_RIGHT {
         let beginning: String = name.chars().take(letters).collect();
         let found = beginning_with(caller, named.key(keys, &beginning), NAMES_MAX).await?;
-        let names: Vec<String> = found.iter().filter_map(|kv| Some(kv.key.as_str()?.strip_prefix(family.as_str()?)?.to_owned())).collect();
+        let names = behind(&family, &found);
         if let Some(found) = nearest(name, names.iter().map(String::as_str)) {
             return Ok(Some(found.to_owned()));
         }
     }
     Ok(None)
+}
+
+/// The parts of the keys behind their family.
+fn behind(family: &Blob, found: &[KeyValue]) -> Vec<String> {
+    found.iter().filter_map(|kv| Some(kv.key.as_str()?.strip_prefix(family.as_str()?)?.to_owned())).collect()
 }
 
 async fn beginning_with(caller: &mut Caller, prefix: Blob, limit: i64) -> Result<Vec<KeyValue>, QueryError> {

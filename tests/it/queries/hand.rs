@@ -97,7 +97,7 @@ pub async fn shard_step(client: &Client, user: &str, event: &str, kind: &str, st
                 shards[here] =
                     json!({"current_quantity": i64::try_from(part + shards[here].get("current_quantity").map_or(0, number)).unwrap()});
             }
-            6 if step % 3 == 0 => {
+            6 if step.is_multiple_of(3) => {
                 for shard in shards.iter_mut().filter(|shard| !shard.is_null()) {
                     add(ticket, number(&shard["current_quantity"]));
                     *shard = Value::Null;
@@ -122,7 +122,7 @@ pub async fn shard_step(client: &Client, user: &str, event: &str, kind: &str, st
 
 /// One step of a sale with reservations: reserve two, then pay for them, or give them back.
 pub async fn hold_step(client: &Client, user: &str, event: &str, kind: &str, step: usize) -> bool {
-    let order = format!("r1-8-{}", step / 2 % 5);
+    let order = format!("{user}-{kind}-{}", step / 2 % 5);
     let keys = [
         format!("event:{event}"),
         format!("ticket:{event}:{kind}"),
@@ -138,7 +138,7 @@ pub async fn hold_step(client: &Client, user: &str, event: &str, kind: &str, ste
             add(ticket, -2);
             add(event, -2);
             *hold = json!({"user": user, "tickets": [{"type": kind, "quantity": 2, "price": ticket["price"]}]});
-        } else if step % 3 == 0 {
+        } else if step.is_multiple_of(3) {
             add(ticket, 2);
             add(event, 2);
             *hold = Value::Null;

@@ -25,6 +25,9 @@ pub struct Stock {
     pub cents: i128,
 }
 
+/// An element of a user's purchases: the event, the order's id, types and quantities.
+pub type Entry = (String, Option<String>, Vec<(String, i128)>);
+
 /// A number, or one in a string.
 pub fn number(value: &Value) -> i128 {
     value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{value} is no quantity")).into()
@@ -114,7 +117,7 @@ impl Everything {
     }
 
     /// The purchases of a user: event, order id and quantities of each element.
-    pub fn purchases(&self, user: &str) -> Vec<(String, Option<String>, Vec<(String, i128)>)> {
+    pub fn purchases(&self, user: &str) -> Vec<Entry> {
         let mut orders = Vec::new();
         for (event, purchases) in self.family(&format!("purchase:{user}:")) {
             for purchase in purchases.as_array().unwrap() {

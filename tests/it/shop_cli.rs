@@ -1,0 +1,155 @@
+//! `ticketcd query` and `ticketcd buy` as somebody at a terminal meets them.
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use ticketcd::etcd::Client;
+use ticketcd_judge::history::call::CallOutcome;
+use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
+
+use crate::member::{Member, TIMEOUT};
+
+struct Shop {
+    member: Member,
+    client: Client,
+}
+
+const EVENT: &str =
+    r#"{"name":"Rock","description":"Night","location":"Bonn","type":"concert","date":"2024-06-01","current_quantity":"9"}"#;
+
+impl Shop {
+    /// A shop as the original wrote it: quantities as strings, a single object where the array belongs.
+    async fn of_the_original() -> Self {
+        let member = Member::start(&[]).await;
+        let shop = Self { client: member.client().await, member };
+        let user = r#"{"name":"Ann","email":"a@example.org","password":"x","role":"customer"}"#;
+        shop.put("user:ann", user).await;
+        shop.put("event:e1", EVENT).await;
+        shop.put("ticket:e1:pink", r#"{"total_quantity":"8","current_quantity":"6","price":"49.9"}"#).await;
+        shop.put("ticket:e1:yellow", r#"{"total_quantity":3,"current_quantity":3,"price":0.10}"#).await;
+        shop.put("purchase:ann:e1", r#"{"date":"2024-05-01","tickets":[{"type":"pink","quantity":"2"}]}"#).await;
+        for index in ["search:type:concert", "search:location:Bonn", "search:text:rock", "search:text:night"] {
+            shop.put(index, r#"["e1"]"#).await;
+        }
+        shop
+    }
+
+    async fn put(&self, key: &str, value: &str) {
+        let put = Request::Put(Put { key: format!("ticketcd/{key}").into(), value: value.into(), lease: 0 });
+        assert!(matches!(self.client.call(&put, TIMEOUT).await, CallOutcome::Ok(_)));
+    }
+
+    async fn get(&self, key: &str) -> String {
+        let range = Range { key: format!("ticketcd/{key}").into(), ..Range::default() };
+        let AnswerBody::Range(found) = self.client.range(&range, TIMEOUT).await.unwrap().body else { panic!() };
+        found.kvs[0].value.to_text()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_ticketcd"))
+            .args(arguments)
+            .args(["--endpoints", &self.member.endpoint().to_string()])
+            .output()
+            .unwrap()
+    }
+
+    /// What it prints, when it exits with this code.
+    fn prints(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.run(arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str], code: i32) -> Value {
+        serde_json::from_str(&self.prints(&[arguments, &["--json"]].concat(), code)).unwrap()
+    }
+
+    /// What it complains about, when it exits with this code.
+    fn complains(&self, arguments: &[&str], code: i32) -> String {
+        let output = self.run(arguments);
+        assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(code), true), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_the_original_wrote_is_shown_sold_from_and_kept() {
+    let shop = Shop::of_the_original().await;
+    let bought = shop.json(&["buy", "e1", "--user", "ann", "pink=2", "yellow=\"1\""], 0);
+    assert_eq!((&bought["outcome"], &bought["paid"].to_string()), (&json!("sold"), &"99.9".to_owned()));
+    let id = bought["order"].as_str().unwrap();
+
+    // The entry of the original is there, byte for byte, as the first of an array.
+    let purchases = shop.get("purchase:ann:e1").await;
+    assert!(purchases.starts_with(r#"[{"date":"2024-05-01","tickets":[{"type":"pink","quantity":"2"}]},{"id":""#), "{purchases}");
+    assert_eq!(shop.get("ticket:e1:pink").await, r#"{"total_quantity":8,"current_quantity":4,"price":49.90}"#);
+    let event: Value = serde_json::from_str(&shop.get("event:e1").await).unwrap();
+    assert_eq!(event["current_quantity"], 6);
+
+    let table = shop.prints(&["query", "purchases", "ann"], 0);
+    assert!(table.contains("2 pink at 49.90, 1 yellow at 0.10"), "{table}");
+    assert!(table.contains(id) && table.contains("2024-05-01") && table.contains("199.70 paid in all"), "{table}");
+    let listed = shop.json(&["query", "purchases", "ann"], 0);
+    assert_eq!(
+        listed["purchases"][0],
+        json!({
+            "order": null, "event": "e1", "event_name": "Rock", "event_date": "2024-06-01", "date": "2024-05-01",
+            "tickets": [{"type": "pink", "quantity": 2, "price": 49.90}], "paid": 99.80, "cancels": null, "cancelled_by": null,
+        })
+    );
+    assert_eq!(listed["revision"], bought["revision"]);
+
+    let revenue = shop.prints(&["query", "revenue", "concert", "--json"], 0);
+    assert!(revenue.contains("\"revenue\": 199.70"), "{revenue}");
+    let found = shop.json(&["query", "search", "--type", "concert", "--location", "Bonn", "--text", "ro NI"], 0);
+    assert_eq!(found["events"][0]["left"], 6);
+    assert_eq!(found["events"][0]["tickets"][1], json!({"type": "yellow", "total": 3, "left": 2, "held": 0, "price": 0.10}));
+}
+
+#[tokio::test]
+async fn what_is_not_sold_says_why_and_writes_nothing() {
+    let shop = Shop::of_the_original().await;
+    let refused = shop.prints(&["buy", "e1", "--user", "ann", "pink=7"], 1);
+    assert!(refused.contains("7 pink were asked for, 6 are left"), "{refused}");
+    shop.put("shard:e1:yellow:000", r#"{"current_quantity":5}"#).await;
+    let in_shards = shop.json(&["buy", "e1", "--user", "ann", "yellow=4"], 1);
+    assert!(in_shards["reason"].as_str().unwrap().contains("shards"), "{in_shards}");
+    assert_eq!((&in_shards["outcome"], &in_shards["revision"]), (&json!("sold_out"), &Value::Null));
+    assert_eq!(shop.get("event:e1").await, EVENT);
+    shop.put("purchase:ann:e1", "17").await;
+    let broken = shop.json(&["buy", "e1", "--user", "ann", "pink=1"], 1);
+    assert_eq!(broken["outcome"], "rejected");
+    assert_eq!(shop.get("purchase:ann:e1").await, "17");
+}
+
+#[tokio::test]
+async fn names_that_are_not_there_are_told_with_the_nearest() {
+    let shop = Shop::of_the_original().await;
+    let cases: [(&[&str], i32, &[&str]); 10] = [
+        (&["query", "purchases", "anm"], 64, &["user \"anm\"", "mean \"ann\""]),
+        (&["query", "revenue", "concrt"], 64, &["event type", "mean \"concert\""]),
+        (&["query", "revenue", "zoo"], 64, &["there are: concert"]),
+        (&["query", "search", "--type", "concert", "--location", "bonn"], 64, &["mean \"Bonn\""]),
+        (&["query", "search"], 64, &["--type"]),
+        (&["query", "revenue", "--prefix", "elsewhere/"], 4, &["no shop", "ticketcd dataset load"]),
+        (&["buy", "e2", "--user", "ann", "pink=1"], 64, &["event \"e2\"", "mean \"e1\""]),
+        (&["buy", "e1", "--user", "bob", "pink=1"], 64, &["user \"bob\""]),
+        (&["buy", "e1", "--user", "ann", "pnk=1"], 64, &["mean \"pink\""]),
+        (&["buy", "e1", "--user", "ann", "pink=1", "pink=2"], 64, &["twice"]),
+    ];
+    for (arguments, code, wanted) in cases {
+        let error = shop.complains(arguments, code);
+        assert!(wanted.iter().all(|part| error.contains(part)), "{arguments:?}: {error}");
+    }
+    let nothing = shop.json(&["query", "search", "--text", "xyz"], 0);
+    assert_eq!(nothing["events"], json!([]));
+}
+
+#[tokio::test]
+async fn a_member_that_is_gone_is_named() {
+    let mut shop = Shop::of_the_original().await;
+    shop.member.kill();
+    let error = shop.complains(&["query", "revenue"], 4);
+    assert!(error.contains("no member can be used") && error.contains("--endpoints"), "{error}");
+}
