@@ -6,10 +6,12 @@ use std::time::Duration;
 use ticketcd_judge::history::audit::AuditStage;
 use ticketcd_judge::history::event::Phase;
 use ticketcd_judge::history::request::Range;
-use ticketcd_judge::model::Blob;
+use ticketcd_judge::model::{Blob, MemberIndex};
 
 use super::cluster::Running;
 use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
+use super::sell::Opened;
+use crate::etcd::Caller;
 use crate::etcd::audit::audit;
 use crate::etcd::barrier::barrier;
 
@@ -18,18 +20,28 @@ use crate::etcd::barrier::barrier;
 const ETCD_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long collectors get to deliver the last revision.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long one request may take that brings stock back: a write may wait for an election, and etcd gives up after 7 s.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long any of these may still take once somebody has pressed Ctrl-C and is waiting.
 const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is said then.
+const OUT_OF_PATIENCE: &str = "the cluster was not at rest in the time that is left after Ctrl-C";
 /// How long a member gets to end by itself before it is killed.
 const TERMINATION_GRACE: Duration = Duration::from_secs(3);
 
 /// Lets everything come to rest and asks every member what it has, before and after a restart of all of them.
 ///
 /// Members that do not come back are no trouble here: the checks find that they were not audited.
-pub(super) async fn close(stage: &Stage<'_>, running: &Running) -> Result<(), Trouble> {
+pub(super) async fn close(stage: &Stage<'_>, running: &Running, opened: Option<&Opened>) -> Result<(), Trouble> {
     stage.enter(Phase::Drain).await;
     running.cluster.links().heal_all();
     outlast_unanswered(stage).await;
+    if let Some(opened) = opened {
+        if let Err(reason) = settle_stock(stage, running, opened).await {
+            tracing::warn!("the stock is not where it belongs: {reason}");
+        }
+        outlast_unanswered(stage).await;
+    }
     if let Err(reason) = settle(stage, running).await {
         tracing::warn!("after everything was healed, {reason}");
     }
@@ -41,6 +53,24 @@ pub(super) async fn close(stage: &Stage<'_>, running: &Running) -> Result<(), Tr
     }
     audit(AuditStage::Restarted, &running.direct, &stage.sink).await;
     Ok(())
+}
+
+/// Brings the stock back to where it belongs. A member that is not there is no reason not to.
+///
+/// # Errors
+/// What could not be done, in words.
+async fn settle_stock(stage: &Stage<'_>, running: &Running, opened: &Opened) -> Result<(), String> {
+    if let Err(reason) = worth_waiting(stage, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await {
+        tracing::warn!("before the stock is settled, {reason}");
+    }
+    let mut caller = Caller::new(running.direct.clone(), MemberIndex(0), SETTLE_TIMEOUT, stage.sink.clone());
+    let settled = tokio::select! {
+        biased;
+        settled = opened.shop.settle(&mut caller, &opened.events) => settled,
+        () = out_of_patience(stage) => Err(OUT_OF_PATIENCE.to_owned()),
+    };
+    caller.close().await;
+    settled
 }
 
 /// Waits until every member is healthy and has everything, and until the collectors have told it.
@@ -81,17 +111,19 @@ async fn catch_up(stage: &Stage<'_>, running: &Running) -> Result<(), String> {
 /// # Errors
 /// What did not come about, in words.
 async fn worth_waiting<T, E: Display>(stage: &Stage<'_>, running: &Running, wait: impl Future<Output = Result<T, E>>) -> Result<T, String> {
-    let interrupted = async {
-        stage.stop.cancelled().await;
-        tokio::time::sleep(INTERRUPTED_TIMEOUT).await;
-    };
     tokio::select! {
         // What has come about counts, even if a member ends at that moment.
         biased;
         done = wait => done.map_err(|error| error.to_string()),
         member = running.cluster.ended() => Err(format!("{} is not there: its process has ended", member.name())),
-        () = interrupted => Err("the cluster was not at rest in the time that is left after Ctrl-C".to_owned()),
+        () = out_of_patience(stage) => Err(OUT_OF_PATIENCE.to_owned()),
     }
+}
+
+/// Waits until somebody has pressed Ctrl-C and has waited for as long as one can be asked to.
+async fn out_of_patience(stage: &Stage<'_>) {
+    stage.stop.cancelled().await;
+    tokio::time::sleep(INTERRUPTED_TIMEOUT).await;
 }
 
 /// Waits until etcd itself has given up every write that was never answered. Without any, there is nothing to wait for.

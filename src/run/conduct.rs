@@ -50,8 +50,8 @@ pub(super) async fn conduct(setup: &Setup) -> Result<(), RunError> {
 async fn go_through(stage: &Stage<'_>) -> Result<(), Trouble> {
     let running = start_cluster(stage).await?;
     let outcome = async {
-        sell(stage, &running).await?;
-        close(stage, &running).await
+        let opened = sell(stage, &running).await?;
+        close(stage, &running, opened.as_ref()).await
     };
     let outcome = outcome.await;
     running.stop().await;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use ticketcd_judge::history::event::Phase;
+use ticketcd_judge::model::MemberIndex;
 
 use super::cluster::Running;
 use super::phases::{Stage, Trouble};
 use crate::dataset::{self, Dataset, LoadOptions, Target};
-use crate::etcd::{Client, Security};
+use crate::etcd::{Caller, Client, Security};
 use crate::fault;
 use crate::load::{Load, Market};
 use crate::shop::{Shop, Strategy};
@@ -15,16 +16,23 @@ use crate::shop::{Shop, Strategy};
 /// How long one request of the dataset may take.
 const SEED_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A shop that was opened.
+pub(super) struct Opened {
+    pub(super) shop: Shop,
+    /// The ids of its events.
+    pub(super) events: Vec<String>,
+}
+
 /// Writes the dataset and sells, until the time is over or the run is stopped. When it returns, no buyer is left and
-/// every fault is healed.
-pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Trouble> {
+/// every fault is healed. Returns the shop, unless the run was stopped before there was one.
+pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<Option<Opened>, Trouble> {
     let setup = stage.setup;
     let scenario = &setup.scenario;
     stage.enter(Phase::Seed).await;
     let dataset = Dataset::generate(&scenario.dataset, setup.seed, &setup.keys)?;
     match seed(stage, running, &dataset).await {
         // What was written when the run was stopped is no shop to sell in.
-        _ if stage.stop.is_cancelled() => return Ok(()),
+        _ if stage.stop.is_cancelled() => return Ok(None),
         seeded => seeded?,
     }
 
@@ -38,6 +46,10 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
         date: setup.purchase_date.as_str().into(),
         strategy: Strategy::new(&scenario.load),
     };
+    let opened = Opened { events: dataset.catalogue.events.iter().map(|event| event.id.clone()).collect(), shop: shop.clone() };
+    let mut caller = Caller::new(running.direct.clone(), MemberIndex(0), SEED_TIMEOUT, stage.sink.clone());
+    shop.open(&mut caller, &opened.events).await.map_err(Trouble)?;
+    caller.close().await;
     let mut load = Load::new(scenario, setup.seed, shop, Market::of(scenario, &dataset.catalogue), &clients, stage.sink.clone());
     let mut base_rate = 0.0;
     if load.needs_calibration() {
@@ -57,7 +69,7 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
     };
     tokio::join!(load.drive(Phase::Steady, scenario.load.duration.0, base_rate, &stage.stop), breaking);
     load.close().await;
-    Ok(())
+    Ok(Some(opened))
 }
 
 /// Writes the dataset and reads it back.

@@ -12,7 +12,7 @@ use super::directory::{self, DirectoryError};
 use super::{RunOptions, host};
 use crate::fault::Plan;
 use crate::release::{EtcdBinary, ReleaseError};
-use crate::scenario::types::Scenario;
+use crate::scenario::types::{Scenario, StrategyName};
 
 /// A run that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +96,7 @@ impl Setup {
             run_tag: self.run_tag.clone(),
             prefix: self.keys.prefix().to_owned(),
             strategy: self.scenario.load.strategy.name().to_owned(),
-            layout: StockLayout::Plain,
+            layout: layout(&self.scenario.load.strategy),
             started: self.started.clone(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             etcd: EtcdInfo {
@@ -119,6 +119,21 @@ impl Setup {
         let path = RunDir::new(&self.directory).run_info();
         let text = serde_json::to_vec_pretty(info).map_err(|error| RunError::Internal(error.to_string()))?;
         fs::write(&path, text).map_err(|error| DirectoryError::Unwritable { path, error }.into())
+    }
+}
+
+/// Where a strategy keeps the stock.
+fn layout(strategy: &StrategyName) -> StockLayout {
+    match strategy {
+        StrategyName::Sharded => StockLayout::Sharded,
+        StrategyName::Hold => StockLayout::Held,
+        StrategyName::Naive
+        | StrategyName::Optimistic
+        | StrategyName::Lock
+        | StrategyName::FencedLock
+        | StrategyName::Batched
+        | StrategyName::Quoted
+        | StrategyName::Command(_) => StockLayout::Plain,
     }
 }
 

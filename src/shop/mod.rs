@@ -45,6 +45,33 @@ impl Shop {
         }
     }
 
+    /// Puts the stock of `events` where the strategy sells it from. Called once, when the dataset is written and nobody
+    /// buys yet; its calls are recorded as `Purpose::Settle`.
+    ///
+    /// # Errors
+    /// What could not be done, in words: there is no shop to sell in then.
+    pub async fn open(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
+        let _ = (caller, events);
+        match &self.strategy {
+            // These sell from where the dataset has put it.
+            Strategy::Optimistic(_) | Strategy::Naive(_) => Ok(()),
+        }
+    }
+
+    /// Brings the stock of `events` back to where it belongs when nobody buys any more. Called once, when every fault is
+    /// healed and etcd has given up whatever was never answered, so that nothing can happen meanwhile; its calls are
+    /// recorded as `Purpose::Settle`.
+    ///
+    /// # Errors
+    /// What could not be done, in words. What was sold stays sold.
+    pub async fn settle(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
+        let _ = (caller, events);
+        match &self.strategy {
+            // These keep all stock in the tickets.
+            Strategy::Optimistic(_) | Strategy::Naive(_) => Ok(()),
+        }
+    }
+
     /// The id under which an order is entered. All attempts at the order share it.
     pub fn order_id(&self, key: OrderKey) -> String {
         OrderId { run: self.run_tag.clone(), key }.to_string()
