@@ -81,7 +81,7 @@ impl Buyer {
                 self.close_query(Purpose::Search, due, sent, answered).await
             }
             Operation::Orders => {
-                let user = common.market.user_of(self.number);
+                let user = common.market.user_of_order(self.number, self.orders);
                 let sent = self.caller.sink().now();
                 let answered = queries::orders_of(&common.shop.keys, &mut self.caller, user).await.is_ok();
                 self.close_query(Purpose::Orders, due, sent, answered).await
@@ -113,7 +113,7 @@ impl Buyer {
         self.orders += 1;
         let order = Order {
             key: OrderKey { buyer: self.number, sequence: self.orders },
-            user: common.market.user_of(self.number).to_owned(),
+            user: common.market.user_of_order(self.number, self.orders).to_owned(),
             event: event.to_owned(),
             items,
             due,

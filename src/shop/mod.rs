@@ -13,6 +13,7 @@ pub use purchase::{Bought, BuyerMemory, Strategy};
 use ticketcd_judge::model::{Keyspace, OrderId, OrderKey};
 
 use crate::etcd::Caller;
+use purchase::shards;
 
 /// A shop: where its keys are, and how tickets are bought in it.
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ impl Shop {
             Strategy::Optimistic(optimistic) => optimistic.buy(self, caller, memory, order).await,
             Strategy::Naive(naive) => naive.buy(self, caller, order).await,
             Strategy::Batched(batched) => batched.buy(self, caller, order).await,
+            Strategy::Sharded(sharded) => sharded.buy(self, caller, memory, order).await,
         }
     }
 
@@ -41,7 +43,7 @@ impl Shop {
     pub async fn close(&self) {
         match &self.strategy {
             Strategy::Batched(batched) => batched.close().await,
-            Strategy::Optimistic(_) | Strategy::Naive(_) => {}
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Sharded(_) => {}
         }
     }
 
@@ -51,10 +53,10 @@ impl Shop {
     /// # Errors
     /// What could not be done, in words: there is no shop to sell in then.
     pub async fn open(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
-        let _ = (caller, events);
         match &self.strategy {
+            Strategy::Sharded(sharded) => shards::split(&self.keys, caller, events, sharded.shards).await,
             // These sell from where the dataset has put it.
-            Strategy::Optimistic(_) | Strategy::Naive(_) => Ok(()),
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
         }
     }
 
@@ -65,10 +67,10 @@ impl Shop {
     /// # Errors
     /// What could not be done, in words. What was sold stays sold.
     pub async fn settle(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
-        let _ = (caller, events);
         match &self.strategy {
+            Strategy::Sharded(_) => shards::fold(&self.keys, caller, events).await,
             // These keep all stock in the tickets.
-            Strategy::Optimistic(_) | Strategy::Naive(_) => Ok(()),
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
         }
     }
 

@@ -12,4 +12,8 @@ mod load;
 mod member;
 mod net;
 mod published;
+mod stand;
+mod strategies_batched;
+mod strategies_retry;
+mod strategies_sharded;
 mod support;

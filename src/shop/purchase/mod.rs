@@ -5,6 +5,9 @@ pub mod batched;
 pub mod memory;
 pub mod naive;
 pub mod optimistic;
+mod same_guard;
+pub mod sharded;
+pub(super) mod shards;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -14,6 +17,7 @@ pub use batched::Batched;
 pub use memory::BuyerMemory;
 pub use naive::Naive;
 pub use optimistic::Optimistic;
+pub use sharded::Sharded;
 
 use ticketcd_judge::history::call::OrderOutcome;
 use ticketcd_judge::model::Cents;
@@ -29,18 +33,22 @@ pub enum Strategy {
     Naive(Naive),
     /// Concurrent orders for an event in one guarded transaction: safe.
     Batched(Batched),
+    /// The stock of a ticket in several keys: safe.
+    Sharded(Sharded),
 }
 
 impl Strategy {
     /// The strategy a scenario asks for, with its settings.
     pub fn new(load: &Load) -> Self {
+        let optimistic = Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0, retry: load.retry };
         match &load.strategy {
             StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
             StrategyName::Batched => {
                 Self::Batched(Batched::new(load.attempts.max(1), usize::try_from(load.max_txn_ops).unwrap_or(usize::MAX)))
             }
+            StrategyName::Sharded => Self::Sharded(Sharded { shards: u32::from(load.shards), patience: optimistic }),
             // Validation refuses those that are not built yet.
-            _ => Self::Optimistic(Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
+            _ => Self::Optimistic(optimistic),
         }
     }
 
@@ -50,6 +58,7 @@ impl Strategy {
             Self::Optimistic(_) => "optimistic",
             Self::Naive(_) => "naive",
             Self::Batched(_) => "batched",
+            Self::Sharded(_) => "sharded",
         }
     }
 }

@@ -85,7 +85,7 @@ impl<'order> Batch<'order> {
         let written = self.puts.iter().map(|(put, revision)| (put.key.clone(), *revision));
         let guards: Vec<Guard> = written.chain(self.witnesses.iter().cloned()).map(|(key, revision)| unchanged(key, revision)).collect();
         let success = self.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect();
-        Txn { guards, success, failure: reads(&desk.keys, &desk.event, &self.users, false) }
+        Txn { guards, success, failure: reads(&desk.keys, &desk.event, &self.users) }
     }
 
     /// Makes known what was written, at `revision`.
@@ -166,7 +166,8 @@ impl<'order> Draft<'_, 'order> {
     fn finish(self, fates: Vec<Result<Cents, OrderOutcome>>, users: Vec<&'order str>) -> Batch<'order> {
         let Self { desk, known, left, event_left, elements, leant_on } = self;
         let (keys, event) = (&desk.keys, desk.event.as_str());
-        let mut batch = Batch { puts: Vec::new(), witnesses: Vec::new(), fates, users, event: None, tickets: Vec::new(), arrays: Vec::new() };
+        let mut batch =
+            Batch { puts: Vec::new(), witnesses: Vec::new(), fates, users, event: None, tickets: Vec::new(), arrays: Vec::new() };
         for ((kind, ticket), left) in known.tickets.iter().zip(left) {
             let value = Ticket { current_quantity: left, ..ticket.value.clone() };
             let written = left != ticket.value.current_quantity;
