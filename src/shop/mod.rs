@@ -36,6 +36,7 @@ impl Shop {
             Strategy::Naive(naive) => naive.buy(self, caller, order).await,
             Strategy::Batched(batched) => batched.buy(self, caller, order).await,
             Strategy::Sharded(sharded) => sharded.buy(self, caller, memory, order).await,
+            Strategy::Command(command) => command.buy(self, caller, order).await,
         }
     }
 
@@ -43,6 +44,7 @@ impl Shop {
     pub async fn close(&self) {
         match &self.strategy {
             Strategy::Batched(batched) => batched.close().await,
+            Strategy::Command(command) => command.close(),
             Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Sharded(_) => {}
         }
     }
@@ -55,6 +57,7 @@ impl Shop {
     pub async fn open(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
         match &self.strategy {
             Strategy::Sharded(sharded) => shards::split(&self.keys, caller, events, sharded.shards).await,
+            Strategy::Command(command) => command.open(),
             // These sell from where the dataset has put it.
             Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
         }
@@ -70,7 +73,7 @@ impl Shop {
         match &self.strategy {
             Strategy::Sharded(_) => shards::fold(&self.keys, caller, events).await,
             // These keep all stock in the tickets.
-            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) | Strategy::Command(_) => Ok(()),
         }
     }
 

@@ -14,6 +14,7 @@ mod net;
 mod published;
 mod stand;
 mod strategies_batched;
+mod strategies_command;
 mod strategies_retry;
 mod strategies_sharded;
 mod support;

@@ -22,7 +22,11 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
     span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
     strategy(load)?;
-    if !matches!(load.strategy, StrategyName::Naive | StrategyName::Optimistic | StrategyName::Batched | StrategyName::Sharded) {
+    let built = matches!(
+        load.strategy,
+        StrategyName::Naive | StrategyName::Optimistic | StrategyName::Batched | StrategyName::Sharded | StrategyName::Command(_)
+    );
+    if !built {
         return Err(Problem::new("load.strategy", format!("{} is not built yet", load.strategy.name())));
     }
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
@@ -47,6 +51,12 @@ fn strategy(load: &Load) -> Checked {
             limits::TXN_OPERATIONS_OF_ETCD
         );
         return Err(Problem::new("load.shards", message));
+    }
+    span("load.command_timeout", load.command_timeout, limits::TIMEOUT_MAX)?;
+    if let StrategyName::Command(command) = &load.strategy
+        && command.first().is_none_or(|program| program.is_empty())
+    {
+        return Err(Problem::new("load.strategy.command", "it names no program, such as [\"python3\", \"buy.py\"]"));
     }
     if load.retry != Retry::Never && load.strategy != StrategyName::Optimistic {
         let message = format!("{} never sends again what was not answered; only optimistic does", load.strategy.name());

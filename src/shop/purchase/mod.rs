@@ -2,6 +2,7 @@
 //! ([`mod@write`]) and what a buyer remembers ([`mod@memory`]).
 
 pub mod batched;
+pub mod command;
 pub mod memory;
 pub mod naive;
 pub mod optimistic;
@@ -14,6 +15,7 @@ mod tests;
 pub mod write;
 
 pub use batched::Batched;
+pub use command::Command;
 pub use memory::BuyerMemory;
 pub use naive::Naive;
 pub use optimistic::Optimistic;
@@ -35,6 +37,8 @@ pub enum Strategy {
     Batched(Batched),
     /// The stock of a ticket in several keys: safe.
     Sharded(Sharded),
+    /// A script of the user's: as safe as that is.
+    Command(Command),
 }
 
 impl Strategy {
@@ -47,6 +51,7 @@ impl Strategy {
                 Self::Batched(Batched::new(load.attempts.max(1), usize::try_from(load.max_txn_ops).unwrap_or(usize::MAX)))
             }
             StrategyName::Sharded => Self::Sharded(Sharded { shards: u32::from(load.shards), patience: optimistic }),
+            StrategyName::Command(command) => Self::Command(Command::new(command, load.command_timeout.0, load.buyers)),
             // Validation refuses those that are not built yet.
             _ => Self::Optimistic(optimistic),
         }
@@ -59,6 +64,7 @@ impl Strategy {
             Self::Naive(_) => "naive",
             Self::Batched(_) => "batched",
             Self::Sharded(_) => "sharded",
+            Self::Command(_) => "command",
         }
     }
 }
