@@ -130,12 +130,15 @@ pub fn is_sold(bought: &Bought) -> bool {
 
 /// The recorded requests that would have bought something.
 pub fn purchases(events: &[Event]) -> Vec<(&Invoke, &Txn)> {
-    let purchase = |event| match event {
+    events.iter().filter_map(purchase).collect()
+}
+
+fn purchase(event: &Event) -> Option<(&Invoke, &Txn)> {
+    match event {
         Event::Invoke(invoke) if invoke.purpose == Purpose::Purchase && !invoke.orders.is_empty() => match &invoke.request {
             Request::Txn(txn) => Some((invoke, txn)),
             other => panic!("{other:?}"),
         },
         _ => None,
-    };
-    events.iter().filter_map(purchase).collect()
+    }
 }

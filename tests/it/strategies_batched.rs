@@ -123,7 +123,7 @@ async fn a_lost_answer_leaves_every_order_of_the_batch_unknown() {
     assert!(is_sold(&buy(0).await));
     stand.etcd.signal("STOP");
     let (first, second, third) = tokio::join!(buy(1), buy(2), buy(3));
-    assert_eq!([first.outcome, second.outcome, third.outcome], [OrderOutcome::Unknown; 3]);
+    assert_eq!([first.outcome, second.outcome, third.outcome], [const { OrderOutcome::Unknown }; 3]);
     stand.etcd.signal("CONT");
     let mut last = buy(4).await;
     for buyer in 5..30 {

@@ -117,6 +117,7 @@ impl Clerk {
                     *fresh = true;
                     Attempt::Again(jobs)
                 }
+                Err(reason) if is_too_large(&reason) && jobs.len() > 1 => Attempt::Split(jobs),
                 Err(reason) => refuse_all(jobs, &OrderOutcome::Rejected { reason }),
             };
         };
