@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use ticketcd_judge::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
 use ticketcd_judge::history::event::{Event, WorkerClosed};
-use ticketcd_judge::history::request::Request;
+use ticketcd_judge::history::request::{Request, TxnOp};
 use ticketcd_judge::model::{MemberIndex, OrderKey};
 
 use super::client::Client;
 use crate::record::Sink;
+use crate::scenario::types::ReadMode;
 
 /// One worker: a task whose calls follow each other and are all recorded. It has a client for each member and talks to
 /// one of them at a time.
@@ -16,6 +17,7 @@ pub struct Caller {
     clients: Vec<Client>,
     member: MemberIndex,
     timeout: Duration,
+    read_mode: ReadMode,
     sink: Sink,
     worker: u32,
     sequence: u32,
@@ -25,12 +27,17 @@ impl Caller {
     /// A new worker that talks to `member`. `clients` are in the order of the members.
     pub fn new(clients: Vec<Client>, member: MemberIndex, timeout: Duration, sink: Sink) -> Self {
         let worker = sink.next_worker();
-        Self { clients, member, timeout, sink, worker, sequence: 0 }
+        Self { clients, member, timeout, read_mode: ReadMode::Linearizable, sink, worker, sequence: 0 }
+    }
+
+    /// The same worker, whose [`read`](Self::read)s are made so.
+    pub fn reading(self, read_mode: ReadMode) -> Self {
+        Self { read_mode, ..self }
     }
 
     /// Another worker, with the same clients.
     pub fn colleague(&self) -> Self {
-        Self::new(self.clients.clone(), self.member, self.timeout, self.sink.clone())
+        Self::new(self.clients.clone(), self.member, self.timeout, self.sink.clone()).reading(self.read_mode)
     }
 
     /// The worker's number.
@@ -52,6 +59,24 @@ impl Caller {
     pub fn rotate(&mut self) {
         let next = (self.member.index() + 1) % self.clients.len();
         self.member = MemberIndex(u8::try_from(next).unwrap_or(0));
+    }
+
+    /// Makes a call that only reads, in the worker's read mode, and records it.
+    pub async fn read(&mut self, purpose: Purpose, mut request: Request) -> CallOutcome {
+        if self.read_mode == ReadMode::Serializable {
+            match &mut request {
+                Request::Range(range) => range.serializable = true,
+                Request::Txn(txn) => {
+                    for operation in txn.success.iter_mut().chain(&mut txn.failure) {
+                        if let TxnOp::Range(range) = operation {
+                            range.serializable = true;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.call(purpose, &[], request).await
     }
 
     /// Makes a call for `orders` (none for a read) and records it.

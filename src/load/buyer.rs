@@ -92,7 +92,7 @@ impl Buyer {
                 self.close_query(Purpose::Search, due, sent, answered).await
             }
             Operation::Orders => {
-                let user = common.market.user_of(self.number);
+                let user = common.market.user_of_order(self.number, self.orders);
                 let sent = self.caller.sink().now();
                 let answered = queries::orders_of(&common.shop.keys, &mut self.caller, user).await.is_ok();
                 self.close_query(Purpose::Orders, due, sent, answered).await
@@ -122,8 +122,9 @@ impl Buyer {
 
     async fn purchase(&mut self, common: &Common, due: Nanos) -> bool {
         let Some((event, items)) = common.market.draw_order(&mut self.choices) else { return false };
-        let order =
-            Order { key: self.next_order(), user: common.market.user_of(self.number).to_owned(), event: event.to_owned(), items, due };
+        let key = self.next_order();
+        let user = common.market.user_of_order(self.number, key.sequence).to_owned();
+        let order = Order { key, user, event: event.to_owned(), items, due };
         let sink = self.caller.sink().clone();
         sink.record(Event::OrderPlaced(order.placed(sink.now()))).await;
         let bought = common.shop.buy(&mut self.caller, &mut self.memory, &order).await;

@@ -14,6 +14,7 @@ pub struct Market {
     /// Events, the most popular first.
     offers: Vec<Offer>,
     users: Vec<String>,
+    buyers: usize,
     types: Vec<String>,
     locations: Vec<String>,
     words: Vec<String>,
@@ -33,6 +34,8 @@ pub struct Offer {
 
 /// Letters of a word that a search for its beginning gives.
 const WORD_BEGINNING_LETTERS: usize = 3;
+/// Orders that a buyer places for one user before it turns to the next.
+const ORDERS_IN_A_ROW: usize = 4;
 
 impl Market {
     /// The market of events `offers` (the most popular first) and `users`, for a scenario.
@@ -41,6 +44,7 @@ impl Market {
             popularity: Popularity::new(scenario.dataset.popularity, offers.len()),
             offers,
             users,
+            buyers: scenario.load.buyers.max(1) as usize,
             types: Vec::new(),
             locations: Vec::new(),
             words: Vec::new(),
@@ -71,6 +75,18 @@ impl Market {
     pub fn user_of(&self, buyer: u32) -> &str {
         let position = (buyer as usize).checked_rem(self.users.len()).unwrap_or(0);
         self.users.get(position).map_or("nobody", String::as_str)
+    }
+
+    /// The user that a buyer places its order number `order` (from 1) for. Where there are more users than buyers, each
+    /// buyer serves several in turn, a few orders each: nobody buys thousands of tickets for one event, and a purchase
+    /// array that grows without end would make every purchase of its user larger than the one before.
+    pub fn user_of_order(&self, buyer: u32, order: u32) -> &str {
+        let turn = (order.max(1) - 1) as usize / ORDERS_IN_A_ROW;
+        let own = self.users.len().saturating_sub(buyer as usize).div_ceil(self.buyers);
+        match turn.checked_rem(own) {
+            Some(round) => self.users.get(buyer as usize + round * self.buyers).map_or("nobody", String::as_str),
+            None => self.user_of(buyer),
+        }
     }
 
     /// Draws the event and the items of an order; `None` when nothing is on offer.
@@ -153,5 +169,15 @@ mod tests {
     fn users_are_shared_only_when_there_are_too_few() {
         let market = market(1, 1);
         assert_eq!([market.user_of(0), market.user_of(1), market.user_of(2)], ["ann", "bob", "ann"]);
+        assert_eq!([market.user_of_order(0, 9), market.user_of_order(1, 9), market.user_of_order(2, 9)], ["ann", "bob", "ann"]);
+    }
+
+    #[test]
+    fn a_buyer_serves_its_users_in_turn() {
+        let scenario = Scenario { load: Load { buyers: 2, ..Load::default() }, ..Scenario::new("test") };
+        let market = Market::new(&scenario, Vec::new(), ["ann", "bob", "cid"].map(str::to_owned).to_vec());
+        let users = |buyer| [1, 4, 5, 8, 9].map(|order| market.user_of_order(buyer, order));
+        assert_eq!(users(0), ["ann", "ann", "cid", "cid", "ann"]);
+        assert_eq!(users(1), ["bob"; 5]);
     }
 }

@@ -33,6 +33,10 @@ pub const ATTEMPTS_MAX: u32 = 1_000;
 pub const TXN_OPERATIONS_MIN: u32 = 8;
 /// Most operations in a transaction of a batch: etcd's own limit is 128, and can be raised.
 pub const TXN_OPERATIONS_MAX: u32 = 10_000;
+/// Operations that etcd takes in one transaction, unless it is told otherwise.
+pub const TXN_OPERATIONS_OF_ETCD: u32 = 128;
+/// Most shards of a ticket: the ticket and all its shards are written in one transaction.
+pub const SHARDS_MAX: u8 = 64;
 /// Most connections to one member.
 pub const CHANNELS_MAX: u8 = 64;
 /// Largest weight in a mix.

@@ -15,6 +15,7 @@ pub use purchase::{Bought, BuyerMemory, Strategy};
 use ticketcd_judge::model::{Keyspace, OrderId, OrderKey};
 
 use crate::etcd::Caller;
+use purchase::shards;
 
 /// A shop: where its keys are, and how tickets are bought in it.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ impl Shop {
             Strategy::Optimistic(optimistic) => optimistic.buy(self, caller, memory, order).await,
             Strategy::Naive(naive) => naive.buy(self, caller, order).await,
             Strategy::Batched(batched) => batched.buy(self, caller, order).await,
+            Strategy::Sharded(sharded) => sharded.buy(self, caller, memory, order).await,
+            Strategy::Command(command) => command.buy(self, caller, order).await,
         }
     }
 
@@ -43,7 +46,36 @@ impl Shop {
     pub async fn close(&self) {
         match &self.strategy {
             Strategy::Batched(batched) => batched.close().await,
-            Strategy::Optimistic(_) | Strategy::Naive(_) => {}
+            Strategy::Command(command) => command.close(),
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Sharded(_) => {}
+        }
+    }
+
+    /// Puts the stock of `events` where the strategy sells it from. Called once, when the dataset is written and nobody
+    /// buys yet; its calls are recorded as `Purpose::Settle`.
+    ///
+    /// # Errors
+    /// What could not be done, in words: there is no shop to sell in then.
+    pub async fn open(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
+        match &self.strategy {
+            Strategy::Sharded(sharded) => shards::split(&self.keys, caller, events, sharded.shards).await,
+            Strategy::Command(command) => command.open(),
+            // These sell from where the dataset has put it.
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
+        }
+    }
+
+    /// Brings the stock of `events` back to where it belongs when nobody buys any more. Called once, when every fault is
+    /// healed and etcd has given up whatever was never answered, so that nothing can happen meanwhile; its calls are
+    /// recorded as `Purpose::Settle`.
+    ///
+    /// # Errors
+    /// What could not be done, in words. What was sold stays sold.
+    pub async fn settle(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
+        match &self.strategy {
+            Strategy::Sharded(_) => shards::fold(&self.keys, caller, events).await,
+            // These keep all stock in the tickets.
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) | Strategy::Command(_) => Ok(()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{Arrivals, Dataset, Load, Mix, Spike, StrategyName};
+use super::super::types::{Arrivals, Dataset, Load, Mix, Retry, Spike, StrategyName};
 use super::super::units::Rate;
 use super::{Checked, Problem, between, span, span_or_none};
 
@@ -21,17 +21,48 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     between("load.attempts", load.attempts, 1, limits::ATTEMPTS_MAX)?;
     span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
     span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
-    if !matches!(load.strategy, StrategyName::Naive | StrategyName::Optimistic | StrategyName::Batched) {
+    strategy(load)?;
+    let built = matches!(
+        load.strategy,
+        StrategyName::Naive | StrategyName::Optimistic | StrategyName::Batched | StrategyName::Sharded | StrategyName::Command(_)
+    );
+    if !built {
         return Err(Problem::new("load.strategy", format!("{} is not built yet", load.strategy.name())));
     }
+    between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
+}
+
+/// The settings that only some strategies heed.
+fn strategy(load: &Load) -> Checked {
     between("load.max_txn_ops", load.max_txn_ops, limits::TXN_OPERATIONS_MIN, limits::TXN_OPERATIONS_MAX)?;
-    let needed = load.types_max + 2;
-    if load.strategy == StrategyName::Batched && load.max_txn_ops < needed {
-        let message =
-            format!("an order of {} ticket types needs {needed} operations: each ticket, the event, the purchases", load.types_max);
+    between("load.shards", load.shards.into(), 1, limits::SHARDS_MAX.into())?;
+    let types = load.types_max;
+    let batched = types.saturating_add(2);
+    if load.strategy == StrategyName::Batched && load.max_txn_ops < batched {
+        let message = format!("an order of {types} ticket types needs {batched} operations: each ticket, the event, the purchases");
         return Err(Problem::new("load.max_txn_ops", message));
     }
-    between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
+    let sharded = types.saturating_mul(u32::from(load.shards) + 1).saturating_add(1);
+    if load.strategy == StrategyName::Sharded && sharded > limits::TXN_OPERATIONS_OF_ETCD {
+        let message = format!(
+            "an order of {types} ticket types may need all {} shards of each, the tickets and the purchases: {sharded} operations in one \
+             transaction, and etcd takes {}",
+            load.shards,
+            limits::TXN_OPERATIONS_OF_ETCD
+        );
+        return Err(Problem::new("load.shards", message));
+    }
+    span("load.command_timeout", load.command_timeout, limits::TIMEOUT_MAX)?;
+    if let StrategyName::Command(command) = &load.strategy
+        && command.first().is_none_or(|program| program.is_empty())
+    {
+        return Err(Problem::new("load.strategy.command", "it names no program, such as [\"python3\", \"buy.py\"]"));
+    }
+    if load.retry != Retry::Never && load.strategy != StrategyName::Optimistic {
+        let message = format!("{} never sends again what was not answered; only optimistic does", load.strategy.name());
+        return Err(Problem::new("load.retry", message));
+    }
+    Ok(())
 }
 
 fn arrivals(load: &Load) -> Checked {

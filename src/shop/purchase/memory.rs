@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
+use super::sharded::Parts;
 use super::state::Stock;
 
 /// Events a buyer remembers; the one it has not met for longest goes first.
@@ -14,6 +15,7 @@ const EVENTS_MAX: usize = 64;
 #[derive(Debug)]
 pub struct BuyerMemory {
     stocks: FxHashMap<String, Remembered>,
+    parts: FxHashMap<String, Parts>,
     clock: u64,
     random: ChaCha8Rng,
 }
@@ -27,7 +29,7 @@ struct Remembered {
 impl BuyerMemory {
     /// An empty memory. The random stream is for the pauses after conflicts.
     pub fn new(random: ChaCha8Rng) -> Self {
-        Self { stocks: FxHashMap::default(), clock: 0, random }
+        Self { stocks: FxHashMap::default(), parts: FxHashMap::default(), clock: 0, random }
     }
 
     /// Takes out what is remembered of an event: it must be put back with [`remember`](Self::remember), or is forgotten.
@@ -45,6 +47,19 @@ impl BuyerMemory {
         }
         self.clock += 1;
         self.stocks.insert(event.to_owned(), Remembered { stock, met: self.clock });
+    }
+
+    /// Takes out what is remembered of an event whose stock is in parts, as [`recall`](Self::recall) does.
+    pub fn recall_parts(&mut self, event: &str) -> Option<Parts> {
+        self.parts.remove(event)
+    }
+
+    /// Remembers the parts of an event's stock. With too many events all are forgotten: parts take more room than a stock.
+    pub fn remember_parts(&mut self, event: &str, parts: Parts) {
+        if self.parts.len() >= EVENTS_MAX {
+            self.parts.clear();
+        }
+        self.parts.insert(event.to_owned(), parts);
     }
 
     /// A number drawn evenly from 0 to 1.

@@ -2,18 +2,24 @@
 //! ([`mod@write`]) and what a buyer remembers ([`mod@memory`]).
 
 pub mod batched;
+pub mod command;
 pub mod memory;
 pub mod naive;
 pub mod optimistic;
+mod same_guard;
+pub mod sharded;
+pub(super) mod shards;
 pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod write;
 
 pub use batched::Batched;
+pub use command::Command;
 pub use memory::BuyerMemory;
 pub use naive::Naive;
 pub use optimistic::Optimistic;
+pub use sharded::Sharded;
 
 use ticketcd_judge::history::call::OrderOutcome;
 use ticketcd_judge::model::Cents;
@@ -29,18 +35,25 @@ pub enum Strategy {
     Naive(Naive),
     /// Concurrent orders for an event in one guarded transaction: safe.
     Batched(Batched),
+    /// The stock of a ticket in several keys: safe.
+    Sharded(Sharded),
+    /// A script of the user's: as safe as that is.
+    Command(Command),
 }
 
 impl Strategy {
     /// The strategy a scenario asks for, with its settings.
     pub fn new(load: &Load) -> Self {
+        let optimistic = Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0, retry: load.retry };
         match &load.strategy {
             StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
             StrategyName::Batched => {
                 Self::Batched(Batched::new(load.attempts.max(1), usize::try_from(load.max_txn_ops).unwrap_or(usize::MAX)))
             }
+            StrategyName::Sharded => Self::Sharded(Sharded { shards: u32::from(load.shards), patience: optimistic }),
+            StrategyName::Command(command) => Self::Command(Command::new(command, load.command_timeout.0, load.buyers)),
             // Validation refuses those that are not built yet.
-            _ => Self::Optimistic(Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
+            _ => Self::Optimistic(optimistic),
         }
     }
 
@@ -50,6 +63,8 @@ impl Strategy {
             Self::Optimistic(_) => "optimistic",
             Self::Naive(_) => "naive",
             Self::Batched(_) => "batched",
+            Self::Sharded(_) => "sharded",
+            Self::Command(_) => "command",
         }
     }
 }

@@ -13,16 +13,22 @@
 //! **Cost.** One round trip when nobody interferes, for the buyer remembers the revisions of its last purchase. A
 //! conflict costs one more: the failure branch reads the same keys, so what it returns is what the next attempt starts
 //! from. On a hot ticket buyers make each other fail; each pauses a random time that doubles with every conflict.
+//!
+//! **When no answer comes** nobody knows whether the purchase was written, and the order ends as unknown; `load.retry` is
+//! the other choice: [`same_guard`](super::same_guard) asks again safely, `blind` starts over under the same order id as if
+//! nothing had been sent. That sells twice whenever only the answer was lost, and is there to be seen.
 
 use std::time::Duration;
 
 use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
+use super::same_guard::{self, Settled};
 use super::state::{Stock, fetch, reads};
 use super::write::{Decision, Write, decide};
 use super::{Bought, BuyerMemory};
 use crate::etcd::Caller;
+use crate::scenario::types::Retry;
 use crate::shop::{Order, Shop};
 
 /// Longest pause, in first pauses.
@@ -35,6 +41,8 @@ pub struct Optimistic {
     pub attempts_max: u32,
     /// Longest pause after the first conflict.
     pub back_off: Duration,
+    /// What to do when no answer comes.
+    pub retry: Retry,
 }
 
 impl Optimistic {
@@ -43,6 +51,10 @@ impl Optimistic {
         // Set once this call has read the stock: only then may it refuse.
         let mut fresh: Option<Stock> = None;
         let mut attempts = 0;
+        // Set once an answer was lost and the order was tried again blindly: from then on nobody can say that nothing was
+        // written.
+        let mut blind = false;
+        let nothing = |outcome, attempts, blind| Bought::nothing(if blind { OrderOutcome::Unknown } else { outcome }, attempts);
         while attempts < self.attempts_max {
             let decision = match (&fresh, &remembered) {
                 (Some(stock), _) | (None, Some(stock)) => Some(decide(shop, stock, order)),
@@ -53,7 +65,7 @@ impl Optimistic {
                 Some(Decision::Refuse(outcome)) => match fresh {
                     Some(stock) => {
                         memory.remember(&order.event, stock);
-                        return Bought::nothing(outcome, attempts);
+                        return nothing(outcome, attempts, blind);
                     }
                     // What is remembered may be out of date: somebody may have added tickets.
                     None => {
@@ -66,7 +78,7 @@ impl Optimistic {
                         fresh = Some(stock);
                         continue;
                     }
-                    Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, attempts),
+                    Err(reason) => return nothing(OrderOutcome::Rejected { reason }, attempts, blind),
                 },
             };
             if attempts > 0 {
@@ -74,7 +86,7 @@ impl Optimistic {
             }
             attempts += 1;
             let request = Request::Txn(transaction(shop, order, &write));
-            match caller.call(Purpose::Purchase, &[order.key], request).await {
+            match caller.call(Purpose::Purchase, &[order.key], request.clone()).await {
                 CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
                     let paid = write.paid;
                     memory.remember(&order.event, write.settle(revision));
@@ -83,20 +95,30 @@ impl Optimistic {
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Stock::parse(&shop.keys, &responses) {
                         Ok(stock) => fresh = Some(stock),
-                        Err(error) => return Bought::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                        Err(error) => return nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts, blind),
                     }
                 }
                 // An answer to something else than was asked says nothing about whether it was written.
-                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => match self.retry {
+                    Retry::Never => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                    Retry::SameGuard => match same_guard::ask_again(shop, caller, order, &request, &mut attempts).await {
+                        Settled::Sold(revision) => {
+                            return Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts };
+                        }
+                        Settled::NotSold(stock) => fresh = Some(stock),
+                        Settled::Unknown => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                    },
+                    Retry::Blind => (fresh, remembered, blind) = (None, None, true),
+                },
                 CallOutcome::Refused { code, message } => {
-                    return Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                    return nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts, blind);
                 }
             }
         }
         if let Some(stock) = fresh {
             memory.remember(&order.event, stock);
         }
-        Bought::nothing(OrderOutcome::Conflict, attempts)
+        nothing(OrderOutcome::Conflict, attempts, blind)
     }
 
     /// The pause after so many conflicts. `jitter` is from 0 to 1.
@@ -117,7 +139,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_hundred_times_the_first() {
-        let strategy = Optimistic { attempts_max: 12, back_off: Duration::from_millis(2) };
+        let strategy = Optimistic { attempts_max: 12, back_off: Duration::from_millis(2), retry: Retry::Never };
         let longest: Vec<_> = [1, 2, 3, 7, 8, 40].map(|conflicts| strategy.pause(conflicts, 1.0).as_millis()).into();
         assert_eq!(longest, [2, 4, 8, 128, 200, 200]);
         assert_eq!(strategy.pause(5, 0.0), Duration::ZERO);

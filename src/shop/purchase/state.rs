@@ -26,6 +26,8 @@ pub struct Stock {
     pub tickets: Vec<(String, Seen<Ticket>)>,
     /// The value of the user's purchase key for this event, byte for byte; empty with revision 0 when there is none.
     pub purchases: Seen<Blob>,
+    /// The user whose purchases these are; none when there are none.
+    pub user: Option<String>,
 }
 
 /// A value of the shop cannot be read.
@@ -56,13 +58,13 @@ pub fn reads(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
     ranges.into_iter().map(TxnOp::Range).collect()
 }
 
-/// Fetches the stock: one round trip, linearizable.
+/// Fetches the stock: one round trip, in the caller's read mode.
 ///
 /// # Errors
 /// The outcome the buyer is told, in words: nothing was written, so even an unanswered read is a plain refusal.
 pub async fn fetch(keys: &Keyspace, caller: &mut Caller, event: &str, user: &str) -> Result<Stock, String> {
     let request = Request::Txn(Txn { guards: Vec::new(), success: reads(keys, event, user), failure: Vec::new() });
-    match caller.call(Purpose::Purchase, &[], request).await {
+    match caller.read(Purpose::Purchase, request).await {
         CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
             Stock::parse(keys, &responses).map_err(|error| error.to_string())
         }
@@ -81,7 +83,20 @@ impl Stock {
     pub fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
         let [event, by_type, purchases] = answers else { return Err(Unreadable::Shape) };
         let event = found(event)?.first().map(record).transpose()?;
-        Ok(Self { event, tickets: tickets(keys, found(by_type)?)?, purchases: raw(found(purchases)?) })
+        let purchases = found(purchases)?;
+        let user = purchases.first().and_then(|kv| match keys.parse(kv.key.as_bytes()) {
+            Some(ShopKey::Purchase { user, .. }) => Some(user.to_owned()),
+            _ => None,
+        });
+        Ok(Self { event, tickets: tickets(keys, found(by_type)?)?, purchases: raw(purchases), user })
+    }
+
+    /// The purchases of a user. When they are those of another, it is assumed that there are none: the guard finds out.
+    pub fn purchases_of(&self, user: &str) -> Seen<Blob> {
+        match &self.user {
+            Some(owner) if owner == user => self.purchases.clone(),
+            _ => Seen { value: Blob::default(), mod_revision: 0 },
+        }
     }
 
     /// The ticket of a type.

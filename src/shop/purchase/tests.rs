@@ -10,10 +10,11 @@ use super::state::{Seen, Stock, reads};
 use super::write::{Decision, Write, decide};
 use super::{Naive, Optimistic, Strategy, naive, optimistic};
 use crate::scenario::streams::stream;
+use crate::scenario::types::Retry;
 use crate::shop::{Order, Shop};
 
 fn shop() -> Shop {
-    let strategy = Strategy::Optimistic(Optimistic { attempts_max: 3, back_off: Duration::ZERO });
+    let strategy = Strategy::Optimistic(Optimistic { attempts_max: 3, back_off: Duration::ZERO, retry: Retry::Never });
     Shop { keys: Keyspace::new("t/"), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy }
 }
 

@@ -60,9 +60,11 @@ fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOut
     }
     puts.push((put(shop.keys.event(&order.event), json(&event.value)?), event.mod_revision));
     let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
+    let purchases = stock.purchases_of(&order.user);
+    after.user = Some(order.user.clone());
     after.purchases.value =
-        append(stock.purchases.value.as_bytes(), json(&element)?.as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
-    puts.push((put(shop.keys.purchase(&order.user, &order.event), after.purchases.value.clone()), stock.purchases.mod_revision));
+        append(purchases.value.as_bytes(), json(&element)?.as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
+    puts.push((put(shop.keys.purchase(&order.user, &order.event), after.purchases.value.clone()), purchases.mod_revision));
     let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
     Ok(Write { puts, paid, after, kinds: order.items.iter().map(|(kind, _)| kind.clone()).collect() })
 }

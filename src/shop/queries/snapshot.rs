@@ -136,7 +136,7 @@ impl<'caller> Snapshot<'caller> {
     }
 
     async fn ask(&mut self, request: Request) -> Result<AnswerBody, QueryError> {
-        match self.caller.call(self.purpose, &[], request).await {
+        match self.caller.read(self.purpose, request).await {
             CallOutcome::Ok(Answer { revision, body, .. }) => {
                 if self.revision == 0 {
                     self.revision = revision;

@@ -85,7 +85,7 @@ impl<'order> Batch<'order> {
         let written = self.puts.iter().map(|(put, revision)| (put.key.clone(), *revision));
         let guards: Vec<Guard> = written.chain(self.witnesses.iter().cloned()).map(|(key, revision)| unchanged(key, revision)).collect();
         let success = self.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect();
-        Txn { guards, success, failure: reads(&desk.keys, &desk.event, &self.users, false) }
+        Txn { guards, success, failure: reads(&desk.keys, &desk.event, &self.users) }
     }
 
     /// Makes known what was written, at `revision`.

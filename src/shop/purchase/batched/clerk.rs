@@ -35,7 +35,6 @@ pub(super) struct Clerk {
     operations_max: usize,
     /// Orders in one batch, at most: halved when etcd finds a batch too large, one more after each that it took.
     orders_max: usize,
-    serializable: bool,
 }
 
 /// How an attempt at a batch ended.
@@ -49,8 +48,8 @@ enum Attempt {
 }
 
 impl Clerk {
-    pub(super) fn new(desk: Desk, caller: Caller, attempts_max: u32, operations_max: usize, serializable: bool) -> Self {
-        Self { desk, caller, known: None, waiting: VecDeque::new(), attempts_max, operations_max, orders_max: operations_max, serializable }
+    pub(super) fn new(desk: Desk, caller: Caller, attempts_max: u32, operations_max: usize) -> Self {
+        Self { desk, caller, known: None, waiting: VecDeque::new(), attempts_max, operations_max, orders_max: operations_max }
     }
 
     /// Serves until nobody can place an order any more.
@@ -118,6 +117,7 @@ impl Clerk {
                     *fresh = true;
                     Attempt::Again(jobs)
                 }
+                Err(reason) if is_too_large(&reason) && jobs.len() > 1 => Attempt::Split(jobs),
                 Err(reason) => refuse_all(jobs, &OrderOutcome::Rejected { reason }),
             };
         };
@@ -189,9 +189,9 @@ impl Clerk {
     /// Reads the event, its tickets and the purchases of the orders' users: one round trip.
     async fn fetch(&mut self, jobs: &[Job]) -> Result<(), String> {
         let users = users_of(jobs.iter().map(|job| &job.order));
-        let success = reads(&self.desk.keys, &self.desk.event, &users, self.serializable);
+        let success = reads(&self.desk.keys, &self.desk.event, &users);
         let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
-        match self.caller.call(Purpose::Purchase, &[], request).await {
+        match self.caller.read(Purpose::Purchase, request).await {
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
                 let mut known = Known::default();
                 known.learn(&self.desk.keys, &users, &responses).map_err(|error| error.to_string())?;

@@ -23,9 +23,9 @@ pub(super) struct Known {
 }
 
 /// The reads that refresh what is known: the event, all its tickets, and the purchases of `users`, at one revision.
-pub(super) fn reads(keys: &Keyspace, event: &str, users: &[&str], serializable: bool) -> Vec<TxnOp> {
+pub(super) fn reads(keys: &Keyspace, event: &str, users: &[&str]) -> Vec<TxnOp> {
     let tickets = keys.tickets_of(event);
-    let range = |key: Blob, range_end: Blob| TxnOp::Range(Range { key, range_end, serializable, ..Range::default() });
+    let range = |key: Blob, range_end: Blob| TxnOp::Range(Range { key, range_end, ..Range::default() });
     let end = prefix_end(tickets.as_bytes());
     let mut reads = vec![range(keys.event(event), Blob::default()), range(tickets, end)];
     reads.extend(users.iter().map(|user| range(keys.purchase(user, event), Blob::default())));

@@ -22,8 +22,6 @@
 mod batch;
 mod clerk;
 mod known;
-#[cfg(test)]
-mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -99,7 +97,7 @@ impl Batched {
         }
         let (counter, inbox) = mpsc::channel(QUEUE_LENGTH);
         let desk = Desk { keys: shop.keys.clone(), run_tag: shop.run_tag.clone(), date: shop.date.clone(), event: event.to_owned() };
-        let clerk = Clerk::new(desk, caller.colleague(), self.attempts_max, self.operations_max, false);
+        let clerk = Clerk::new(desk, caller.colleague(), self.attempts_max, self.operations_max);
         self.clerks.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(clerk.serve(inbox));
         counters.insert(event.to_owned(), counter.clone());
         counter

@@ -1,0 +1,200 @@
+//! `command`: a script of your own. As safe as you make it: that is the exercise.
+//!
+//! **Idea.** The script is told an order and says, in lines of JSON, what to read and which transactions to try; the harness
+//! carries that out through the same recorded calls as everybody's, so that every check judges a script like any other
+//! strategy. In the end the script says what became of the order. `docs/command.md` describes the lines, and
+//! `docs/examples/buy.py` is a script that is safe.
+//!
+//! **Guard.** Whatever the script asks for.
+//!
+//! **What the harness adds.** It believes no script that says "sold": the revision and the price are those of the
+//! transaction that wrote the order's id. An unanswered transaction leaves the order unknown, whatever the script says
+//! then. A script that says that nothing was sold when it was is taken at its word, so that the ledger convicts it.
+//!
+//! **Cost.** As many round trips as the script asks for, and two lines for each. A few processes of the script serve all
+//! buyers, each one order at a time.
+
+mod protocol;
+mod script;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn, TxnOp};
+use ticketcd_judge::model::records::parse_purchases;
+use ticketcd_judge::model::{Cents, Revision};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use self::protocol::{EXPECTED, Reply, Said, Told};
+use self::script::Script;
+use super::Bought;
+use crate::etcd::Caller;
+use crate::shop::{Order, Shop};
+
+/// Processes of the script, at most.
+const PROCESSES_MAX: u32 = 8;
+/// Failures of scripts that are told on standard error; all are in the record.
+const WARNINGS_MAX: u32 = 5;
+
+/// The command strategy's settings, and its processes. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Command {
+    command: Arc<[String]>,
+    /// How long a script may take for one order, the requests included.
+    timeout: Duration,
+    pool: Arc<Pool>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    idle: Mutex<Vec<Script>>,
+    places: Semaphore,
+    warnings: AtomicU32,
+}
+
+/// What was sent for an order.
+#[derive(Default)]
+struct Sent {
+    attempts: u32,
+    /// The transaction that wrote the order: its revision, and what was paid.
+    written: Option<(Revision, Cents)>,
+    /// Whether a transaction that may have written was not answered.
+    unanswered: bool,
+}
+
+impl Command {
+    /// A strategy without processes: each is started when it is needed.
+    pub fn new(command: &[String], timeout: Duration, buyers: u32) -> Self {
+        let places = Semaphore::new(buyers.clamp(1, PROCESSES_MAX) as usize);
+        let pool = Pool { idle: Mutex::default(), places, warnings: AtomicU32::new(0) };
+        Self { command: command.into(), timeout, pool: Arc::new(pool) }
+    }
+
+    /// Starts the first process, to find out before the sale whether it can be.
+    ///
+    /// # Errors
+    /// Why it cannot, in words.
+    pub(in crate::shop) fn open(&self) -> Result<(), String> {
+        let script = Script::start(&self.command)?;
+        self.idle().push(script);
+        Ok(())
+    }
+
+    /// Ends the processes.
+    pub(in crate::shop) fn close(&self) {
+        self.idle().clear();
+    }
+
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, order: &Order) -> Bought {
+        // The semaphore is never closed.
+        let _place = self.pool.places.acquire().await;
+        let deadline = Instant::now() + self.timeout;
+        let idle = self.idle().pop();
+        let mut sent = Sent::default();
+        let said = match idle.map_or_else(|| Script::start(&self.command), Ok) {
+            Ok(mut script) => {
+                let said = converse(&mut script, shop, caller, order, deadline, &mut sent).await;
+                // A script that failed is in the middle of something: it is ended, and another one takes the next order.
+                if said.is_ok() {
+                    self.idle().push(script);
+                }
+                said
+            }
+            Err(reason) => Err(reason),
+        };
+        if let Err(reason) = &said
+            && self.pool.warnings.fetch_add(1, Ordering::Relaxed) < WARNINGS_MAX
+        {
+            tracing::warn!("order {}: {reason}", shop.order_id(order.key));
+        }
+        sent.bought(said)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Script>> {
+        self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does what the script asks for until it says what became of the order.
+async fn converse(
+    script: &mut Script,
+    shop: &Shop,
+    caller: &mut Caller,
+    order: &Order,
+    deadline: Instant,
+    sent: &mut Sent,
+) -> Result<Option<OrderOutcome>, String> {
+    script.tell(&Told::new(shop, order), deadline).await?;
+    loop {
+        let outcome = match script.hear(deadline).await? {
+            Said::Range(wanted) => caller.read(Purpose::Purchase, wanted.into_request()).await,
+            Said::Txn(wish) => {
+                let txn = wish.into_txn()?;
+                let request = Request::Txn(txn.clone());
+                if request.may_write() {
+                    sent.attempts += 1;
+                    let outcome = caller.call(Purpose::Purchase, &[order.key], request).await;
+                    sent.note(shop, order, &txn, &outcome);
+                    outcome
+                } else {
+                    caller.read(Purpose::Purchase, request).await
+                }
+            }
+            Said::Sold(true) => return Ok(None),
+            Said::SoldOut(true) => return Ok(Some(OrderOutcome::SoldOut)),
+            Said::Rejected(reason) => return Ok(Some(OrderOutcome::Rejected { reason })),
+            Said::Conflict(true) => return Ok(Some(OrderOutcome::Conflict)),
+            Said::Sold(false) | Said::SoldOut(false) | Said::Conflict(false) => {
+                return Err(format!("the script said that something is not so; expected {EXPECTED}"));
+            }
+        };
+        script.tell(&Reply::new(&outcome), deadline).await?;
+    }
+}
+
+impl Sent {
+    fn note(&mut self, shop: &Shop, order: &Order, txn: &Txn, outcome: &CallOutcome) {
+        match outcome {
+            CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded, .. }, .. }) => {
+                let branch = if *succeeded { &txn.success } else { &txn.failure };
+                if let Some(paid) = paid(shop, order, branch) {
+                    self.written.get_or_insert((*revision, paid));
+                }
+            }
+            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => self.unanswered = true,
+            CallOutcome::Refused { .. } => {}
+        }
+    }
+
+    /// What the buyer is told: `said` is what the script says, none for "sold".
+    fn bought(self, said: Result<Option<OrderOutcome>, String>) -> Bought {
+        let (outcome, paid) = match (said, self.written) {
+            (Ok(None) | Err(_), Some((revision, paid))) => (OrderOutcome::Sold { revision }, paid),
+            (_, None) if self.unanswered => (OrderOutcome::Unknown, Cents(0)),
+            (Ok(None), None) => {
+                let reason = "the script says it is sold, but no transaction of it wrote the order's id".to_owned();
+                (OrderOutcome::Rejected { reason }, Cents(0))
+            }
+            (Ok(Some(outcome)), _) => (outcome, Cents(0)),
+            (Err(reason), None) => (OrderOutcome::Rejected { reason }, Cents(0)),
+        };
+        Bought { outcome, paid, attempts: self.attempts }
+    }
+}
+
+/// What is paid for the order in the operations that write it; `None` when they do not.
+fn paid(shop: &Shop, order: &Order, operations: &[TxnOp]) -> Option<Cents> {
+    let (key, id) = (shop.keys.purchase(&order.user, &order.event), shop.order_id(order.key));
+    operations.iter().find_map(|operation| match operation {
+        TxnOp::Put(put) if put.key == key => {
+            let purchases = parse_purchases(put.value.as_bytes()).ok()?;
+            let purchase = purchases.into_iter().find(|purchase| purchase.id.as_deref() == Some(&*id))?;
+            let sum: i128 = purchase.tickets.iter().map(|line| line.price.unwrap_or(Cents(0)).times(line.quantity)).sum();
+            i64::try_from(sum).ok().map(Cents)
+        }
+        _ => None,
+    })
+}

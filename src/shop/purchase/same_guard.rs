@@ -1,0 +1,93 @@
+//! Asking again after an answer was lost (`load.retry = "same-guard"`). Safe.
+//!
+//! **Idea.** Send the *identical* transaction again. Its guards hold only as long as nobody has written any of its keys,
+//! the lost attempt included: of all the copies at most one can ever be written.
+//!
+//! **What the answer means.** It succeeded: this copy was the one. Its guards failed, and the order's id is among the
+//! purchases that the failure branch read: an earlier copy was. They failed and the id is not there: none was, and none can
+//! be any more, for a revision that has moved on never comes back, so it is an ordinary conflict. A refusal says nothing
+//! about the copies before it.
+//!
+//! **Cost.** One round trip for each copy, and the pauses between them.
+
+use std::time::Duration;
+
+use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
+use ticketcd_judge::model::Revision;
+use ticketcd_judge::model::records::parse_purchases;
+
+use super::state::{Seen, Stock};
+use crate::etcd::Caller;
+use crate::shop::{Order, Shop};
+
+/// Copies that are sent after the first.
+const COPIES_MAX: u32 = 4;
+/// Pause before the first copy; before each later one as much longer.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Later writes of the purchases that are looked behind for the one that wrote the order.
+const LOOKS_MAX: usize = 64;
+
+/// What is known after asking again.
+pub(super) enum Settled {
+    /// A copy was written, at this revision.
+    Sold(Revision),
+    /// None was or will be; the stock as it is now.
+    NotSold(Stock),
+    /// Still nobody knows.
+    Unknown,
+}
+
+/// Sends a transaction whose answer was lost again, until it is answered. Counts what it sends.
+pub(super) async fn ask_again(shop: &Shop, caller: &mut Caller, order: &Order, request: &Request, attempts: &mut u32) -> Settled {
+    for copy in 1..=COPIES_MAX {
+        tokio::time::sleep(PAUSE * copy).await;
+        *attempts += 1;
+        match caller.call(Purpose::Purchase, &[order.key], request.clone()).await {
+            CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => return Settled::Sold(revision),
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
+                let Ok(stock) = Stock::parse(&shop.keys, &responses) else { return Settled::Unknown };
+                return match has(&stock.purchases.value, &shop.order_id(order.key)) {
+                    Some(true) => {
+                        written_at(shop, caller, order, stock.purchases.mod_revision).await.map_or(Settled::Unknown, Settled::Sold)
+                    }
+                    Some(false) => Settled::NotSold(stock),
+                    None => Settled::Unknown,
+                };
+            }
+            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => {}
+            CallOutcome::Refused { .. } => return Settled::Unknown,
+        }
+    }
+    Settled::Unknown
+}
+
+/// Whether an order is among purchases; `None` when they cannot be read.
+fn has(purchases: &ticketcd_judge::model::Blob, id: &str) -> Option<bool> {
+    if purchases.is_empty() {
+        return Some(false);
+    }
+    let purchases = parse_purchases(purchases.as_bytes()).ok()?;
+    Some(purchases.iter().any(|purchase| purchase.id.as_deref() == Some(id)))
+}
+
+/// The revision that wrote an order which is there at `newest`, the last write of its user's purchases: the user may have
+/// bought again since, so this walks back write by write to the first that has it. `None` when it cannot be found out.
+async fn written_at(shop: &Shop, caller: &mut Caller, order: &Order, newest: Revision) -> Option<Revision> {
+    let id = shop.order_id(order.key);
+    let mut first = newest;
+    for _ in 0..LOOKS_MAX {
+        let before = Range { key: shop.keys.purchase(&order.user, &order.event), revision: first - 1, ..Range::default() };
+        let CallOutcome::Ok(Answer { body: AnswerBody::Range(range), .. }) =
+            caller.call(Purpose::Purchase, &[], Request::Range(before)).await
+        else {
+            return None;
+        };
+        let Seen { value, mod_revision } = super::state::raw(&range.kvs);
+        if !has(&value, &id)? {
+            return Some(first);
+        }
+        first = mod_revision;
+    }
+    None
+}

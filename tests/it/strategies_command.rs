@@ -1,0 +1,119 @@
+//! Scripts of the user's, on a real member. They are Python or shell, as users' are: python3 must be there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ticketcd::scenario::types::{Load, StrategyName};
+use ticketcd::scenario::units::Span;
+use ticketcd::shop::Bought;
+use ticketcd_judge::history::call::OrderOutcome;
+use tokio::task::JoinSet;
+
+use crate::member::Kept;
+use crate::stand::{EVENT, Stand, is_sold, order};
+use crate::support::{eventually, is_alive};
+
+fn load(command: &[&str]) -> Load {
+    let command = command.iter().map(|&word| word.to_owned()).collect();
+    Load { strategy: StrategyName::Command(command), buyers: 20, ..Load::default() }
+}
+
+fn shell(script: &str) -> Load {
+    Load { command_timeout: Span::milliseconds(700), ..load(&["sh", "-c", script]) }
+}
+
+/// What becomes of an order that a script serves.
+async fn served_by(script: &str) -> (Bought, Stand) {
+    let stand = Stand::new(&[], &[("pink", 9)], &shell(script)).await;
+    let (_, sink, recorder) = Kept::start();
+    let bought = stand.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await;
+    stand.shop.close().await;
+    drop(sink);
+    recorder.finish().unwrap();
+    (bought, stand)
+}
+
+fn reason(bought: &Bought) -> &str {
+    match &bought.outcome {
+        OrderOutcome::Rejected { reason } => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_example_sells_out_exactly() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/buy.py");
+    let load = Load { command_timeout: Span::seconds(30), ..load(&["python3", example]) };
+    let stand = Arc::new(Stand::new(&[], &[("green", 9), ("pink", 30)], &load).await);
+    let (_, sink, recorder) = Kept::start();
+    let mut caller = stand.caller(&sink);
+    stand.shop.open(&mut caller, &[EVENT.to_owned()]).await.expect("python3 is needed for this test");
+    caller.close().await;
+    let mut crowd = JoinSet::new();
+    for buyer in 0..20 {
+        let (stand, sink) = (Arc::clone(&stand), sink.clone());
+        crowd.spawn(async move {
+            let (mut sold, mut sequence) = (0, 0);
+            loop {
+                sequence += 1;
+                let bought = stand.buy(&sink, order(buyer, sequence, &format!("u{buyer}"), &[("pink", 1)])).await;
+                match bought.outcome {
+                    OrderOutcome::Sold { .. } => {
+                        assert_eq!(bought.paid.0, 4990);
+                        sold += 1;
+                    }
+                    OrderOutcome::Conflict => {}
+                    OrderOutcome::SoldOut => return sold,
+                    other => panic!("{other:?}"),
+                }
+            }
+        });
+    }
+    assert_eq!(crowd.join_all().await.into_iter().sum::<i64>(), 30);
+    let two = stand.buy(&sink, order(50, 1, "ann", &[("green", 2)])).await;
+    assert!(is_sold(&two), "{two:?}");
+    stand.shop.close().await;
+    drop(sink);
+    recorder.finish().unwrap();
+    assert_eq!((stand.left("pink").await, stand.left("green").await, stand.left_of_event().await), (0, 7, 7));
+    assert_eq!(stand.bought().await, 32);
+}
+
+#[tokio::test]
+async fn a_script_that_only_says_it_sold_is_not_believed() {
+    let (bought, _) = served_by(r#"while read order; do echo '{"sold": true}'; done"#).await;
+    assert!(reason(&bought).contains("no transaction of it wrote the order's id"), "{bought:?}");
+}
+
+#[tokio::test]
+async fn a_script_that_fails_is_named_with_its_line_and_what_was_expected() {
+    let (garbage, _) = served_by("read order; echo 'Traceback (most recent call last)'; sleep 60").await;
+    assert!(reason(&garbage).contains("Traceback (most") && reason(&garbage).contains(r#"expected one of {"range""#), "{garbage:?}");
+    let (died, _) = served_by("read order; exit 3").await;
+    assert!(reason(&died).contains("exit 3") && reason(&died).contains("exit status: 3"), "{died:?}");
+    let (hangs, _) = served_by("read order; sleep 60").await;
+    assert!(reason(&hangs).contains("load.command_timeout"), "{hangs:?}");
+}
+
+#[tokio::test]
+async fn nothing_that_a_script_started_is_left() {
+    let directory = tempfile::tempdir().unwrap();
+    let pid = directory.path().join("pid");
+    let script = format!("sleep 600 & echo $! > {}; while read order; do echo '{{\"conflict\": true}}'; done", pid.display());
+    let (bought, _) = served_by(&script).await;
+    assert_eq!(bought.outcome, OrderOutcome::Conflict);
+    let sleeper: u32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
+    eventually("its child is gone", async || !is_alive(sleeper)).await;
+}
+
+#[tokio::test]
+async fn a_script_that_cannot_be_started_ends_the_run_before_it_begins() {
+    let stand = Stand::new(&[], &[("pink", 9)], &load(&["/no/such/program", "x"])).await;
+    let (_, sink, recorder) = Kept::start();
+    let mut caller = stand.caller_with(&stand.client, &sink, Duration::from_secs(1));
+    let refused = stand.shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
+    assert!(refused.contains("/no/such/program x") && refused.contains("No such file"), "{refused}");
+    caller.close().await;
+    drop(sink);
+    recorder.finish().unwrap();
+}
