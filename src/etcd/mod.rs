@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod barrier;
+pub mod boards;
 pub mod caller;
 pub mod client;
 mod client_error;
@@ -9,13 +10,16 @@ pub mod collector;
 mod connection;
 pub mod endpoint;
 pub mod errors;
+mod reach;
 pub mod sampler;
 pub mod watch;
 mod wire;
 
+pub use boards::Boards;
 pub use caller::Caller;
 pub use client::Client;
 pub use client_error::ClientError;
 pub use collector::Collectors;
 pub use endpoint::{Endpoint, Security};
+pub use reach::Reach;
 pub use watch::{Watch, WatchRange};

@@ -130,7 +130,17 @@ pub fn name_of(operation: Purpose) -> String {
 }
 
 fn operations(samples: &[Sample]) -> Vec<Purpose> {
-    let all = [Purpose::Purchase, Purpose::Search, Purpose::Orders, Purpose::Revenue, Purpose::Cancel, Purpose::RangeGuard];
+    let all = [
+        Purpose::Purchase,
+        Purpose::Search,
+        Purpose::Orders,
+        Purpose::Revenue,
+        Purpose::Cancel,
+        Purpose::Board,
+        Purpose::RangeGuard,
+        Purpose::Housekeeping,
+        Purpose::Defragment,
+    ];
     all.into_iter().filter(|operation| samples.iter().any(|sample| sample.purpose == *operation)).collect()
 }
 

@@ -18,6 +18,8 @@ use crate::etcd::barrier::barrier;
 const ETCD_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long collectors get to deliver the last revision.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long stock boards get to be told of it.
+const BOARDS_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long any of these may still take once somebody has pressed Ctrl-C and is waiting.
 const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a member gets to end by itself before it is killed.
@@ -32,6 +34,10 @@ pub(super) async fn close(stage: &Stage<'_>, running: &Running) -> Result<(), Tr
     outlast_unanswered(stage).await;
     if let Err(reason) = settle(stage, running).await {
         tracing::warn!("after everything was healed, {reason}");
+    }
+    if let Some(boards) = &running.boards {
+        // Those that are still open without a barrier that holds. All members are about to be stopped.
+        boards.close(0, Duration::ZERO).await;
     }
     stage.enter(Phase::Audit).await;
     audit(AuditStage::Healed, &running.direct, &stage.sink).await;
@@ -58,7 +64,12 @@ async fn settle(stage: &Stage<'_>, running: &Running) -> Result<(), String> {
             format!("revision {revision} was not delivered by {}", names.join(", "))
         })
     };
-    worth_waiting(stage, running, delivered).await
+    worth_waiting(stage, running, delivered).await?;
+    if let Some(boards) = &running.boards {
+        let patience = if stage.stop.is_cancelled() { INTERRUPTED_TIMEOUT } else { BOARDS_TIMEOUT };
+        boards.close(revision, patience).await;
+    }
+    Ok(())
 }
 
 /// Waits until every member is healthy and has applied again what is in its log: a linearizable read through it says so

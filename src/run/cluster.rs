@@ -1,6 +1,7 @@
 //! The cluster of a run: started, healthy, watched, and described in `run.json`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::MemberInfo;
@@ -9,7 +10,7 @@ use super::phases::{HEALTH_TIMEOUT, Stage, Trouble};
 use crate::cluster::{LocalCluster, LocalOptions, Scratch};
 use crate::etcd::collector::Collectors;
 use crate::etcd::sampler::Sampler;
-use crate::etcd::{Client, Security};
+use crate::etcd::{Boards, Client, Security};
 
 /// A cluster that is up, with everything that watches it.
 pub(super) struct Running {
@@ -18,6 +19,8 @@ pub(super) struct Running {
     pub(super) direct: Vec<Client>,
     pub(super) sampler: Sampler,
     pub(super) collectors: Collectors,
+    /// Stock boards, if the load looks at any.
+    pub(super) boards: Option<Boards>,
     /// Holds the members' data, outside of the run directory because socket paths must be short; removed at the end.
     scratch: Scratch,
 }
@@ -65,12 +68,29 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
     }
     setup.write_info(&setup.info(described)).map_err(|error| Trouble(error.to_string()))?;
     let collectors = Collectors::start(&direct, &stage.sink, 1);
-    Ok(Running { cluster, direct, sampler, collectors, scratch })
+    let boards = boards(stage, &cluster, &collectors).await?;
+    Ok(Running { cluster, direct, sampler, collectors, boards, scratch })
+}
+
+/// Boards go the buyers' way to a member, and suffer the same faults.
+async fn boards(stage: &Stage<'_>, cluster: &LocalCluster, collectors: &Collectors) -> Result<Option<Boards>, Trouble> {
+    let load = &stage.setup.scenario.load;
+    if load.mix.board == 0 {
+        return Ok(None);
+    }
+    let mut clients = Vec::new();
+    for member in cluster.members() {
+        clients.push(Client::connect(&cluster.endpoint(member), &Security::default(), 1).await?);
+    }
+    Ok(Some(Boards::start(&clients, &load.boards, load.timeout.0, collectors.reach(), &stage.sink)))
 }
 
 impl Running {
     /// Stops everything and removes the members' data.
     pub(super) async fn stop(self) {
+        if let Some(boards) = self.boards {
+            boards.close(0, Duration::ZERO).await;
+        }
         self.collectors.stop().await;
         self.sampler.stop().await;
         self.cluster.stop().await;

@@ -9,7 +9,7 @@ use super::phases::{Stage, Trouble};
 use crate::dataset::{self, Dataset, LoadOptions, Target};
 use crate::etcd::{Client, Security};
 use crate::fault;
-use crate::load::{Load, Market};
+use crate::load::{Billboard, Housekeeping, Load, Market};
 use crate::shop::{Shop, Strategy};
 
 /// How long one request of the dataset may take.
@@ -39,6 +39,10 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<(), Tro
         strategy: Strategy::new(&scenario.load),
     };
     let mut load = Load::new(scenario, setup.seed, shop, Market::of(scenario, &dataset.catalogue), &clients, stage.sink.clone());
+    load = load.with_housekeeping(Housekeeping::new(&scenario.load.housekeeping, &clients, running.collectors.reach(), &stage.sink));
+    if let Some(boards) = &running.boards {
+        load = load.with_billboard(Billboard::new(boards.desk(), &scenario.load.housekeeping));
+    }
     let mut base_rate = 0.0;
     if load.needs_calibration() {
         stage.enter(Phase::Calibration).await;

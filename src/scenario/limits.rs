@@ -29,6 +29,12 @@ pub const ZIPF_MAX: f64 = 10.0;
 pub const QUANTITY_MAX: u32 = 100;
 /// Most transactions for one order.
 pub const ATTEMPTS_MAX: u32 = 1_000;
+/// Most stock boards at the same time.
+pub const BOARDS_MAX: u32 = 10_000;
+/// Most streams of stock boards to one member.
+pub const BOARD_STREAMS_MAX: u8 = 64;
+/// Most revisions that compactions keep: more than any run writes.
+pub const REVISIONS_MAX: u32 = 100_000_000;
 /// Most connections to one member.
 pub const CHANNELS_MAX: u8 = 64;
 /// Largest weight in a mix.
