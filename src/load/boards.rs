@@ -12,7 +12,7 @@ use crate::scenario::types::Housekeeping;
 /// How far back most boards start that start in the past, in revisions.
 const BACK_MAX: u32 = 500;
 /// How far ahead boards start that start in the future: some are told nothing at first.
-const AHEAD: std::ops::RangeInclusive<u32> = 20..=2_000;
+const AHEAD: std::ops::RangeInclusive<u32> = 20..=200;
 
 /// Where boards are opened, and what is opened.
 #[derive(Clone, Debug)]

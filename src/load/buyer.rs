@@ -135,13 +135,8 @@ impl Buyer {
 
     async fn purchase(&mut self, common: &Common, due: Nanos) -> bool {
         let Some((event, items)) = common.market.draw_order(&mut self.choices) else { return false };
-        let order = Order {
-            key: self.next_order(),
-            user: common.market.user_of(self.number).to_owned(),
-            event: event.to_owned(),
-            items,
-            due,
-        };
+        let order =
+            Order { key: self.next_order(), user: common.market.user_of(self.number).to_owned(), event: event.to_owned(), items, due };
         let sink = self.caller.sink().clone();
         sink.record(Event::OrderPlaced(order.placed(sink.now()))).await;
         let bought = common.shop.buy(&mut self.caller, &mut self.memory, &order).await;

@@ -231,6 +231,22 @@ async fn progress_is_asked_for_and_answered_for_the_whole_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_owes_no_answer_is_not_given_up() {
+    let single = Single::start(&types::Boards { streams: 1, ..settings() }).await;
+    single.write(5).await;
+    single.open(below("a:", Start::Now)).await;
+    single.open(below("a:", Start::Ahead(1000))).await;
+    // Longer than it may be silent.
+    let asked = || single.kept.events().iter().filter(|event| matches!(event, Event::ProgressAsked(_))).count();
+    eventually("progress is asked for in vain for five seconds", async || asked() >= 50).await;
+    let told = Told::of(&single.kept.events());
+    assert!(told.closed.is_empty(), "{:?}", told.closed);
+    let last = single.write(10).await;
+    let told = single.close(last).await;
+    assert_eq!(told.boards().iter().map(|board| (board.len(), told.all(board).len())).collect::<Vec<_>>(), [(1, 10), (1, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_oldest_board_makes_room() {
     let single = Single::start(&types::Boards { open_max: 3, ..settings() }).await;
     for _ in 0..5 {

@@ -170,7 +170,8 @@ async fn buyers_who_meet_give_back_exactly_what_they_bought() {
     let market = Market::new(&scenario, offers, (0..12).map(|number| format!("user{number}")).collect());
     let mut load = Load::new(&scenario, 1, fixture.shop.clone(), market, std::slice::from_ref(&fixture.client), sink);
     let carried_out = |events: &[Event]| {
-        let cancels: HashSet<_> = events.iter().filter_map(|event| if let Event::CancelPlaced(c) = event { Some(c.order) } else { None }).collect();
+        let cancels: HashSet<_> =
+            events.iter().filter_map(|event| if let Event::CancelPlaced(c) = event { Some(c.order) } else { None }).collect();
         let sold = |event: &&Event| matches!(event, Event::OrderClosed(c) if cancels.contains(&c.order) && matches!(c.outcome, OrderOutcome::Sold { .. }));
         events.iter().filter(sold).count()
     };
@@ -184,7 +185,9 @@ async fn buyers_who_meet_give_back_exactly_what_they_bought() {
     recorder.finish().unwrap();
     let events = kept.events();
     assert!(carried_out(&events) >= 30);
-    assert!(events.iter().any(|event| matches!(event, Event::Invoke(invoke) if invoke.purpose == Purpose::Cancel && !invoke.orders.is_empty())));
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Invoke(invoke) if invoke.purpose == Purpose::Cancel && !invoke.orders.is_empty()))
+    );
 
     // The receipts of both kinds, signed, are what is missing from the stock.
     let mut quantities = HashMap::new();

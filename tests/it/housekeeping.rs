@@ -32,7 +32,8 @@ fn compactions(events: &[Event]) -> Vec<Revision> {
     let mut compactions = Vec::new();
     for event in events {
         let Event::Invoke(invoke) = event else { continue };
-        let answered = |event: &Event| matches!(event, Event::Return(done) if done.id == invoke.id && matches!(done.outcome, CallOutcome::Ok(_)));
+        let answered =
+            |event: &Event| matches!(event, Event::Return(done) if done.id == invoke.id && matches!(done.outcome, CallOutcome::Ok(_)));
         if let Request::Compact(revision) = invoke.request
             && events.iter().any(answered)
         {
@@ -95,8 +96,10 @@ async fn compaction_and_defragmentation_leave_the_collectors_complete() {
     assert!(compactions.is_sorted_by(|one, other| one < other), "{compactions:?}");
     assert!(compactions.iter().all(|revision| *revision <= last - 10), "{compactions:?}");
     assert_eq!(closed(&events, Purpose::Housekeeping), compactions.len());
-    let workers = events.iter().filter(|event| matches!(event, Event::WorkerClosed(_))).count();
-    assert_eq!(workers, 2);
+    eventually("both workers are closed", async || {
+        kept.events().iter().filter(|event| matches!(event, Event::WorkerClosed(_))).count() == 2
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,7 +22,7 @@ use crate::scenario::types;
 const TICK: Duration = Duration::from_millis(50);
 /// A member whose stream broke is left alone for so long.
 const DOWN: Duration = Duration::from_millis(500);
-/// A stream that says nothing for so long, and for three times as long as answers were asked for, is given up.
+/// A stream that says nothing for so long, and for three times as long as it is asked again, is given up.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// How often progress is asked for at the end.
 const CLOSING_PROGRESS: Duration = Duration::from_millis(200);
@@ -123,11 +123,8 @@ impl Keeper {
 
     /// Whether the end was asked for, and every board was told what it is owed or has been waited for long enough.
     fn is_done(&self) -> bool {
-        self.closing.as_ref().is_some_and(|closing| {
-            let lags = |board: &Board| board.told.is_none_or(|told| told < closing.revision);
-            let owed = !self.homeless.is_empty() || self.boards.values().any(lags);
-            !owed || Instant::now() >= closing.deadline
-        })
+        let all_closed = self.boards.is_empty() && self.homeless.is_empty();
+        self.closing.as_ref().is_some_and(|closing| all_closed || Instant::now() >= closing.deadline)
     }
 
     async fn open(&mut self, wish: Wish, member: MemberIndex, answered: oneshot::Sender<()>) {
@@ -253,7 +250,8 @@ impl Keeper {
         if let Some(until) = self.down_until.get_mut(stream.member.index()) {
             *until = Instant::now() + DOWN;
         }
-        let with: Vec<u32> = self.boards.iter().filter(|(_, board)| board.stream == number).map(|(subscription, _)| *subscription).collect();
+        let with: Vec<u32> =
+            self.boards.iter().filter(|(_, board)| board.stream == number).map(|(subscription, _)| *subscription).collect();
         for subscription in with {
             let Some(mut board) = self.boards.remove(&subscription) else { continue };
             let closed = BoardClosed { subscription, at, intended: false, reason: reason.to_owned() };
@@ -267,6 +265,12 @@ impl Keeper {
         for board in std::mem::take(&mut self.homeless) {
             self.place(board).await;
         }
+        if let Some(revision) = self.closing.as_ref().map(|closing| closing.revision) {
+            let told = self.boards.iter().filter(|(_, board)| board.told.is_some_and(|told| told >= revision));
+            for subscription in told.map(|(subscription, _)| *subscription).collect::<Vec<_>>() {
+                self.close(subscription, "the load is over").await;
+            }
+        }
         let now = Instant::now();
         let mut empty: Vec<u32> = self.streams.keys().copied().collect();
         empty.retain(|number| self.boards.values().all(|board| board.stream != *number));
@@ -278,7 +282,8 @@ impl Keeper {
             return;
         }
         let silence_max = SILENCE_MAX.max(every * 3);
-        let silent = self.streams.iter().filter(|(_, stream)| now - stream.heard > silence_max).map(|(number, _)| *number);
+        let silent = self.streams.iter().filter(|(number, stream)| now - stream.heard > silence_max && self.owes_answers(**number));
+        let silent = silent.map(|(number, _)| *number);
         for number in silent.collect::<Vec<_>>() {
             let reason = format!("silent for {} s", silence_max.as_secs());
             self.give_up(number, self.sink.now(), &reason).await;
@@ -292,6 +297,13 @@ impl Keeper {
                 let _ = stream.asks.send(Ask::Progress);
             }
         }
+    }
+
+    /// Whether a member that is well answers when progress is asked for on a stream. etcd does not while a board of the
+    /// stream waits for a revision that is yet to come.
+    fn owes_answers(&self, stream: u32) -> bool {
+        let newest = self.reach.newest();
+        self.boards.values().filter(|board| board.stream == stream).all(|board| board.told.is_none_or(|told| told <= newest))
     }
 
     async fn close_oldest(&mut self) {

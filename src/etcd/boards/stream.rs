@@ -43,13 +43,7 @@ pub(super) enum What {
 }
 
 /// Passes on until the stream breaks or nobody asks any more.
-pub(super) async fn pass_on(
-    number: u32,
-    client: Client,
-    mut asked: mpsc::UnboundedReceiver<Ask>,
-    news: mpsc::Sender<News>,
-    sink: Sink,
-) {
+pub(super) async fn pass_on(number: u32, client: Client, mut asked: mpsc::UnboundedReceiver<Ask>, news: mpsc::Sender<News>, sink: Sink) {
     let reason = match tokio::time::timeout(OPEN_TIMEOUT, open(&client, &mut asked)).await {
         Ok(Ok(Some((sender, responses)))) => {
             // Side by side: a member that does not read must not keep us from reading.
