@@ -342,7 +342,9 @@ async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
     let all = told.boards();
     assert_eq!(all.len(), 5);
     for board in &all {
-        assert_eq!(told.all(board), told.owed(board, last), "{board:#?}");
+        // A write that was given up may be applied after the last: the board may know that already, and may not.
+        let known: Vec<_> = told.all(board).into_iter().filter(|(revision, _)| *revision <= last).collect();
+        assert_eq!(known, told.owed(board, last), "{board:#?}");
         assert!(told.closed[&board.last().unwrap().subscription], "the last one is closed by its owner");
     }
     let moved = all.iter().filter(|board| board.iter().any(|opened| opened.member != board[0].member)).count();

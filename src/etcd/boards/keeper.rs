@@ -282,8 +282,13 @@ impl Keeper {
             return;
         }
         let silence_max = SILENCE_MAX.max(every * 3);
-        let silent = self.streams.iter().filter(|(number, stream)| now - stream.heard > silence_max && self.owes_answers(**number));
-        let silent = silent.map(|(number, _)| *number);
+        for number in self.streams.keys().copied().filter(|number| !self.owes_answers(*number)).collect::<Vec<_>>() {
+            if let Some(stream) = self.streams.get_mut(&number) {
+                // Its silence counts from when an answer is owed.
+                stream.heard = now;
+            }
+        }
+        let silent = self.streams.iter().filter(|(_, stream)| now - stream.heard > silence_max).map(|(number, _)| *number);
         for number in silent.collect::<Vec<_>>() {
             let reason = format!("silent for {} s", silence_max.as_secs());
             self.give_up(number, self.sink.now(), &reason).await;
