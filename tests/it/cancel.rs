@@ -10,7 +10,7 @@ use ticketcd::scenario::types::{self, Mix, Scenario};
 use ticketcd::shop::{BuyerMemory, Cancel, Cancelling, Order, Shop, Strategy};
 use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
 use ticketcd_judge::history::event::{Event, Phase};
-use ticketcd_judge::history::request::{AnswerBody, Delete, Put, Range, Request};
+use ticketcd_judge::history::request::{AnswerBody, Delete, GuardTarget, Put, Range, Relation, Request, TxnOp};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{EventRecord, Purchase, Shard, Ticket, parse_purchases};
 use ticketcd_judge::model::{Blob, Cents, Keyspace, MemberIndex, OrderKey};
@@ -94,6 +94,30 @@ fn cancel(sequence: u32, order: Order) -> Cancel {
     Cancel { key: OrderKey { buyer: 0, sequence }, order, due: 0 }
 }
 
+/// How many writing transactions of cancellations there are; each guards every key it writes by the key's last write.
+fn guarded_writes(events: &[Event]) -> usize {
+    let mut count = 0;
+    for event in events {
+        let Event::Invoke(invoke) = event else { continue };
+        let Request::Txn(txn) = &invoke.request else { continue };
+        if invoke.purpose != Purpose::Cancel || invoke.orders.is_empty() {
+            continue;
+        }
+        let written = txn.success.iter().map(|operation| match operation {
+            TxnOp::Put(put) => &put.key,
+            other => panic!("{other:?}"),
+        });
+        let guarded = txn.guards.iter().map(|guard| {
+            assert!(matches!(guard.target, GuardTarget::ModRevision(revision) if revision > 0) && guard.relation == Relation::Equal);
+            assert!(guard.range_end.is_empty());
+            &guard.key
+        });
+        assert_eq!(written.collect::<Vec<_>>(), guarded.collect::<Vec<_>>());
+        count += 1;
+    }
+    count
+}
+
 const CANCELLING: Cancelling = Cancelling { attempts_max: 12, back_off: Duration::from_millis(2) };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,7 +155,7 @@ async fn tickets_come_back_once_and_the_purchase_stays_on_record() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_stock_is_in_shards_tickets_go_back_to_a_shard() {
     let fixture = Fixture::new().await;
-    let (_kept, sink, recorder) = Kept::start();
+    let (kept, sink, recorder) = Kept::start();
     let mut caller = Caller::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, sink);
     let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
     let shop = &fixture.shop;
@@ -157,6 +181,7 @@ async fn while_the_stock_is_in_shards_tickets_go_back_to_a_shard() {
     assert_eq!(fixture.left().await, (STOCK - 3, STOCK - 3));
     caller.close().await;
     recorder.finish().unwrap();
+    assert_eq!(guarded_writes(&kept.events()), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,9 +210,7 @@ async fn buyers_who_meet_give_back_exactly_what_they_bought() {
     recorder.finish().unwrap();
     let events = kept.events();
     assert!(carried_out(&events) >= 30);
-    assert!(
-        events.iter().any(|event| matches!(event, Event::Invoke(invoke) if invoke.purpose == Purpose::Cancel && !invoke.orders.is_empty()))
-    );
+    assert!(guarded_writes(&events) >= 30);
 
     // The receipts of both kinds, signed, are what is missing from the stock.
     let mut quantities = HashMap::new();
