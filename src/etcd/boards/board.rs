@@ -24,6 +24,9 @@ pub(super) struct Board {
     pub(super) stream: u32,
     /// Whether the member has taken it on, on that stream.
     pub(super) created: bool,
+    /// Answers about its stream that are still to come and may be older than it is: they were asked for before it was. etcd
+    /// lets the message that a watch is created overtake such an answer, which knows nothing of the watch.
+    pub(super) overtaken: usize,
 }
 
 impl Board {

@@ -1,6 +1,6 @@
 //! The one task that knows every board and every stream, and records what becomes of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use ticketcd_judge::history::board::{BoardBatch, BoardBody, BoardClosed, ProgressAsked, StreamProgress};
@@ -24,8 +24,10 @@ const TICK: Duration = Duration::from_millis(50);
 const DOWN: Duration = Duration::from_millis(500);
 /// A stream that says nothing for so long, and for three times as long as it is asked again, is given up.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
-/// How often progress is asked for at the end.
+/// How often progress is asked for at the end, at least.
 const CLOSING_PROGRESS: Duration = Duration::from_millis(200);
+/// What was asked longer ago is not going to be answered: the connection would have been given up.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Messages that streams may have waiting here.
 const NEWS_MAX: usize = 1024;
 /// The watch id of what is said for all watches of a stream together.
@@ -62,6 +64,8 @@ struct Stream {
     heard: Instant,
     /// When progress was last asked for, or it began.
     asked: Instant,
+    /// When it was asked for without an answer yet. etcd leaves some without one.
+    unanswered: VecDeque<Instant>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -150,6 +154,7 @@ impl Keeper {
             resumes: None,
             stream: 0,
             created: false,
+            overtaken: 0,
         };
         self.next_board += 1;
         self.place(board).await;
@@ -169,6 +174,8 @@ impl Keeper {
         let Some(number) = self.stream_to(member, lane) else { return };
         let subscription = self.sink.next_subscription();
         (board.stream, board.created) = (number, false);
+        let unanswered = self.streams.get(&number).into_iter().flat_map(|stream| &stream.unanswered);
+        board.overtaken = unanswered.filter(|asked| asked.elapsed() < ANSWER_MAX).count();
         let opened = board.opened(subscription, member, self.sink.now());
         let create = Ask::Create {
             id: watch_id(subscription),
@@ -195,7 +202,8 @@ impl Keeper {
         let (asks, asked) = mpsc::unbounded_channel();
         let task = tokio::spawn(pass_on(number, client, asked, self.news.clone(), self.sink.clone()));
         let now = Instant::now();
-        let stream = Stream { member, lane, asks, heard: now, asked: now, _task: AbortOnDropHandle::new(task) };
+        let stream =
+            Stream { member, lane, asks, heard: now, asked: now, unanswered: VecDeque::new(), _task: AbortOnDropHandle::new(task) };
         self.streams.insert(number, stream);
         Some(number)
     }
@@ -214,9 +222,14 @@ impl Keeper {
         match what {
             What::Broken(reason) => self.give_up(stream, at, &reason).await,
             What::Message { id: ALL_WATCHES, revision, body: BoardBody::Progress } => {
+                from.unanswered.pop_front();
                 self.sink.record(Event::StreamProgress(StreamProgress { stream, at, revision })).await;
-                for board in self.boards.values_mut().filter(|board| board.stream == stream && board.created) {
-                    board.tell(revision);
+                for board in self.boards.values_mut().filter(|board| board.stream == stream) {
+                    if board.overtaken > 0 {
+                        board.overtaken -= 1;
+                    } else if board.created {
+                        board.tell(revision);
+                    }
                 }
             }
             // A refusal names no watch; they are answered in turn.
@@ -277,7 +290,11 @@ impl Keeper {
         for number in empty {
             self.streams.remove(&number);
         }
-        let every = if self.closing.is_some() { CLOSING_PROGRESS } else { self.progress_every };
+        let every = match (&self.closing, self.progress_every) {
+            (Some(_), Duration::ZERO) => CLOSING_PROGRESS,
+            (Some(_), every) => every.min(CLOSING_PROGRESS),
+            (None, every) => every,
+        };
         if every.is_zero() {
             return;
         }
@@ -297,6 +314,7 @@ impl Keeper {
             let created = || self.boards.values().any(|board| board.stream == *number && board.created);
             if now - stream.asked >= every && created() {
                 stream.asked = now;
+                stream.unanswered.push_back(now);
                 self.sink.record(Event::ProgressAsked(ProgressAsked { stream: *number, at: self.sink.now() })).await;
                 // A stream that is gone will say so itself.
                 let _ = stream.asks.send(Ask::Progress);
