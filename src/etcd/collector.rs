@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::Client;
+use super::reach::Reach;
 use super::watch::{Watch, WatchRange};
 use crate::record::Sink;
 
@@ -63,6 +64,11 @@ impl Collectors {
     /// The revision of the last event that a member has delivered; 0 before the first.
     pub fn progress(&self, member: MemberIndex) -> Option<watch::Receiver<Revision>> {
         self.collectors.get(member.index()).map(|collector| collector.progress.clone())
+    }
+
+    /// How far all of them are.
+    pub fn reach(&self) -> Reach {
+        Reach::new(self.collectors.iter().map(|collector| collector.progress.clone()).collect())
     }
 
     /// Waits until every member has delivered the events of `revision`.

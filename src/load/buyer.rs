@@ -1,12 +1,13 @@
 //! A buyer: one operation at a time, each recorded from beginning to end.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rand_chacha::ChaCha8Rng;
 use ticketcd_judge::history::call::{OrderClosed, OrderOutcome, Purpose, QueryClosed};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::model::{Nanos, OrderKey};
 
+use super::boards::Billboard;
 use super::counters::Counters;
 use super::market::Market;
 use super::mix::{Mix, Operation};
@@ -29,6 +30,8 @@ pub struct Common {
     pub mix: Mix,
     /// Which member they talk to.
     pub pinning: Pinning,
+    /// Where they look at stock boards, if there are any; set before the first operation.
+    pub billboard: OnceLock<Billboard>,
     /// What is counted.
     pub counters: Counters,
 }
@@ -103,7 +106,17 @@ impl Buyer {
                 let answered = queries::revenue_of(&common.shop.keys, &mut self.caller, kind).await.is_ok();
                 self.close_query(Purpose::Revenue, due, sent, answered).await
             }
-            Operation::Board => true,
+            Operation::Board => {
+                let user = common.market.user_of(self.number);
+                let billboard = common.billboard.get();
+                let wish = billboard.and_then(|billboard| billboard.draw(&common.market, &common.shop.keys, user, &mut self.choices));
+                let sent = self.caller.sink().now();
+                let answered = match billboard.zip(wish) {
+                    Some((billboard, wish)) => billboard.desk().open(wish, self.caller.member()).await,
+                    None => false,
+                };
+                self.close_query(Purpose::Board, due, sent, answered).await
+            }
             Operation::RangeGuard => {
                 self.range_guards += 1;
                 let sent = self.caller.sink().now();

@@ -1,6 +1,6 @@
 //! The load of a run: its buyers, phase after phase.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ticketcd_judge::history::event::Phase;
@@ -10,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::arrivals::{Arrivals, Profile};
+use super::boards::Billboard;
 use super::buyer::{Buyer, Common};
 use super::counters::{Counters, Counts, sample};
+use super::housekeeping::Housekeeping;
 use super::market::Market;
 use super::mix::Mix;
 use super::{closed, open};
@@ -26,6 +28,7 @@ use crate::shop::{Cancelling, Shop};
 pub struct Load {
     common: Arc<Common>,
     buyers: Vec<Buyer>,
+    housekeeping: Option<Housekeeping>,
     arrivals: Asked,
     seed: u64,
     sink: Sink,
@@ -42,6 +45,7 @@ impl Load {
             market,
             mix: Mix::new(&load.mix),
             pinning: load.members,
+            billboard: OnceLock::new(),
             counters: Counters::default(),
         });
         let members = u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1);
@@ -51,7 +55,19 @@ impl Load {
             Buyer::new(number, seed, Arc::clone(&common), caller)
         };
         let buyers = (0..load.buyers).map(buyer).collect();
-        Self { common, buyers, arrivals: load.arrivals.clone(), seed, sink }
+        Self { common, buyers, housekeeping: None, arrivals: load.arrivals.clone(), seed, sink }
+    }
+
+    /// The same load with stock boards to look at. Without, looking at one is an operation that is not answered.
+    pub fn with_billboard(self, billboard: Billboard) -> Self {
+        // A load has one billboard: a second one would go nowhere.
+        let _ = self.common.billboard.set(billboard);
+        self
+    }
+
+    /// The same load with somebody who looks after the cluster during the counted part.
+    pub fn with_housekeeping(self, housekeeping: Housekeeping) -> Self {
+        Self { housekeeping: Some(housekeeping), ..self }
     }
 
     /// Whether a rate of the load is a share of the calibrated one.
@@ -69,6 +85,20 @@ impl Load {
     /// the requests do, which have a timeout. `base_rate` is what shares of a rate refer to, operations a second.
     /// In the warm-up the open model keeps the rate that the load begins with.
     pub async fn drive(&mut self, phase: Phase, duration: Duration, base_rate: f64, cancel: &CancellationToken) -> Counts {
+        let housekeeping = if phase == Phase::Steady { self.housekeeping.take() } else { None };
+        let Some(housekeeping) = housekeeping else { return self.buy_for(phase, duration, base_rate, cancel).await };
+        let over = CancellationToken::new();
+        let buying = async {
+            let counts = self.buy_for(phase, duration, base_rate, cancel).await;
+            over.cancel();
+            counts
+        };
+        let (counts, ()) = tokio::join!(buying, housekeeping.keep(&over));
+        self.housekeeping = Some(housekeeping);
+        counts
+    }
+
+    async fn buy_for(&mut self, phase: Phase, duration: Duration, base_rate: f64, cancel: &CancellationToken) -> Counts {
         let profile = match phase {
             Phase::WarmUp => Profile::warm_up(&self.arrivals, base_rate),
             _ => Profile::steady(&self.arrivals, base_rate, duration),

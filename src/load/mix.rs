@@ -18,7 +18,7 @@ pub enum Operation {
     Revenue,
     /// Write a key guarded by a range compare.
     RangeGuard,
-    /// Give back an order of one's own.
+    /// Give back an order of one's own that was sold; who has none buys instead.
     Cancel,
     /// Open a stock board.
     Board,

@@ -22,6 +22,8 @@ const ETCD_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one request may take that brings stock back: a write may wait for an election, and etcd gives up after 7 s.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long stock boards get to be told of it.
+const BOARDS_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long any of these may still take once somebody has pressed Ctrl-C and is waiting.
 const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is said then.
@@ -44,6 +46,10 @@ pub(super) async fn close(stage: &Stage<'_>, running: &Running, opened: Option<&
     }
     if let Err(reason) = settle(stage, running).await {
         tracing::warn!("after everything was healed, {reason}");
+    }
+    if let Some(boards) = &running.boards {
+        // Those that are still open without a barrier that holds. All members are about to be stopped.
+        boards.close(0, Duration::ZERO).await;
     }
     stage.enter(Phase::Audit).await;
     audit(AuditStage::Healed, &running.direct, &stage.sink).await;
@@ -88,7 +94,12 @@ async fn settle(stage: &Stage<'_>, running: &Running) -> Result<(), String> {
             format!("revision {revision} was not delivered by {}", names.join(", "))
         })
     };
-    worth_waiting(stage, running, delivered).await
+    worth_waiting(stage, running, delivered).await?;
+    if let Some(boards) = &running.boards {
+        let patience = if stage.stop.is_cancelled() { INTERRUPTED_TIMEOUT } else { BOARDS_TIMEOUT };
+        boards.close(revision, patience).await;
+    }
+    Ok(())
 }
 
 /// Waits until every member is healthy and has applied again what is in its log: a linearizable read through it says so

@@ -1,6 +1,7 @@
 //! The cluster of a run: started, healthy, watched, and described in `run.json`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::MemberInfo;
@@ -12,7 +13,7 @@ use crate::cluster::{LocalCluster, LocalOptions, Scratch};
 use crate::etcd::collector::Collectors;
 use crate::etcd::metrics::{MetricsReader, Source};
 use crate::etcd::sampler::Sampler;
-use crate::etcd::{Client, Security};
+use crate::etcd::{Boards, Client, Security};
 
 /// A cluster that is up, with everything that watches it.
 pub(super) struct Running {
@@ -24,6 +25,8 @@ pub(super) struct Running {
     metrics: MetricsReader,
     /// How busy the machine is.
     host: AbortOnDropHandle<()>,
+    /// Stock boards, if the load looks at any.
+    pub(super) boards: Option<Boards>,
     /// Holds the members' data, outside of the run directory because socket paths must be short; removed at the end.
     scratch: Scratch,
 }
@@ -73,7 +76,8 @@ pub(super) async fn start_cluster(stage: &Stage<'_>) -> Result<Running, Trouble>
     let collectors = Collectors::start(&direct, &stage.sink, 1);
     let metrics = MetricsReader::start(metrics_sources(&cluster), &stage.sink);
     let host = AbortOnDropHandle::new(tokio::spawn(host::watch(stage.sink.clone())));
-    Ok(Running { cluster, direct, sampler, collectors, metrics, host, scratch })
+    let boards = boards(stage, &cluster, &collectors).await?;
+    Ok(Running { cluster, direct, sampler, collectors, metrics, host, boards, scratch })
 }
 
 fn metrics_sources(cluster: &Arc<LocalCluster>) -> Vec<Source> {
@@ -85,9 +89,25 @@ fn metrics_sources(cluster: &Arc<LocalCluster>) -> Vec<Source> {
     cluster.members().map(source).collect()
 }
 
+/// Boards go the buyers' way to a member, and suffer the same faults.
+async fn boards(stage: &Stage<'_>, cluster: &LocalCluster, collectors: &Collectors) -> Result<Option<Boards>, Trouble> {
+    let load = &stage.setup.scenario.load;
+    if load.mix.board == 0 {
+        return Ok(None);
+    }
+    let mut clients = Vec::new();
+    for member in cluster.members() {
+        clients.push(Client::connect(&cluster.endpoint(member), &Security::default(), 1).await?);
+    }
+    Ok(Some(Boards::start(&clients, &load.boards, load.timeout.0, collectors.reach(), &stage.sink)))
+}
+
 impl Running {
     /// Stops everything and removes the members' data.
     pub(super) async fn stop(self) {
+        if let Some(boards) = self.boards {
+            boards.close(0, Duration::ZERO).await;
+        }
         self.collectors.stop().await;
         self.sampler.stop().await;
         self.metrics.stop().await;

@@ -4,9 +4,10 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rustc_hash::FxHashSet;
 use ticketcd_judge::history::call::OrderOutcome;
 use ticketcd_judge::history::event::{Event, FaultStage, MemberChange, Phase};
-use ticketcd_judge::model::seconds;
+use ticketcd_judge::model::{OrderKey, seconds};
 
 use crate::record::Reader;
 
@@ -26,6 +27,8 @@ pub struct Progress {
     not_sold: u64,
     unknown: u64,
     written: u64,
+    /// Cancellations that are not over yet: they end like orders, but nothing is sold by them.
+    cancels: FxHashSet<OrderKey>,
     leader_id: u64,
     members: Vec<(u64, bool)>,
 }
@@ -47,6 +50,7 @@ impl Default for Progress {
             not_sold: 0,
             unknown: 0,
             written: 0,
+            cancels: FxHashSet::default(),
             leader_id: 0,
             members: Vec::new(),
         }
@@ -60,6 +64,10 @@ impl Reader for Progress {
                 self.phase = describe(began.phase);
                 self.note(&format!("{:>7.2} s  {}", seconds(began.at), self.phase));
             }
+            Event::CancelPlaced(placed) => {
+                self.cancels.insert(placed.order);
+            }
+            Event::OrderClosed(closed) if self.cancels.remove(&closed.order) => {}
             Event::OrderClosed(closed) => match closed.outcome {
                 OrderOutcome::Sold { .. } => self.sold += 1,
                 OrderOutcome::Unknown => self.unknown += 1,

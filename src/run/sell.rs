@@ -10,7 +10,7 @@ use super::phases::{Stage, Trouble};
 use crate::dataset::{self, Dataset, LoadOptions, Target};
 use crate::etcd::{Caller, Client, Security};
 use crate::fault;
-use crate::load::{Load, Market};
+use crate::load::{Billboard, Housekeeping, Load, Market};
 use crate::shop::{Shop, Strategy};
 
 /// How long one request of the dataset may take.
@@ -51,6 +51,10 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<Option<
     shop.open(&mut caller, &opened.events).await.map_err(Trouble)?;
     caller.close().await;
     let mut load = Load::new(scenario, setup.seed, shop, Market::of(scenario, &dataset.catalogue), &clients, stage.sink.clone());
+    load = load.with_housekeeping(Housekeeping::new(&scenario.load.housekeeping, &clients, running.collectors.reach(), &stage.sink));
+    if let Some(boards) = &running.boards {
+        load = load.with_billboard(Billboard::new(boards.desk(), &scenario.load.housekeeping));
+    }
     let mut base_rate = 0.0;
     if load.needs_calibration() {
         stage.enter(Phase::Calibration).await;

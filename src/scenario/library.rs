@@ -15,8 +15,18 @@ macro_rules! embed {
     };
 }
 
-const LIBRARY: &[Embedded] =
-    embed!["quickstart", "flash-sale", "naive-oversell", "crash-recovery", "soak", "demo-naive", "demo-safe", "demo-faults",];
+const LIBRARY: &[Embedded] = embed![
+    "quickstart",
+    "flash-sale",
+    "box-office",
+    "hot-ticket",
+    "naive-oversell",
+    "crash-recovery",
+    "soak",
+    "demo-naive",
+    "demo-safe",
+    "demo-faults",
+];
 
 /// All of them, the one to begin with first.
 pub fn library() -> &'static [Embedded] {

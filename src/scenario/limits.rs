@@ -37,6 +37,12 @@ pub const TXN_OPERATIONS_MAX: u32 = 10_000;
 pub const TXN_OPERATIONS_OF_ETCD: u32 = 128;
 /// Most shards of a ticket: the ticket and all its shards are written in one transaction.
 pub const SHARDS_MAX: u8 = 64;
+/// Most stock boards at the same time.
+pub const BOARDS_MAX: u32 = 10_000;
+/// Most streams of stock boards to one member.
+pub const BOARD_STREAMS_MAX: u8 = 64;
+/// Most revisions that compactions keep: more than any run writes.
+pub const REVISIONS_MAX: u32 = 100_000_000;
 /// Most connections to one member.
 pub const CHANNELS_MAX: u8 = 64;
 /// Largest weight in a mix.

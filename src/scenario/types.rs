@@ -468,7 +468,7 @@ pub struct Mix {
     /// Write a key in a transaction guarded by a *range* compare. No shop business: it meets a defect of etcd 3.5.0 and
     /// 3.5.1 (etcd issue 13766) that plain purchases rarely meet.
     pub range_guard: u32,
-    /// Give back an order of one's own.
+    /// Give back an order of one's own that was sold; who has none buys instead.
     pub cancel: u32,
     /// Look at an event's stock board: a watch from an old, the current or a future revision.
     pub board: u32,

@@ -2,11 +2,14 @@
 
 mod architecture;
 mod bad_input;
+mod boards;
+mod cancel;
 mod chain;
 mod cluster;
 mod dataset;
 mod etcd;
 mod fault;
+mod housekeeping;
 mod known_bad;
 mod load;
 mod member;

@@ -28,7 +28,18 @@ fn the_published_schemas_are_those_of_the_types() {
 fn every_scenario_that_comes_along_fits_the_published_schema() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/scenario.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let names = ["quickstart", "flash-sale", "naive-oversell", "crash-recovery", "soak", "demo-naive", "demo-safe", "demo-faults"];
+    let names = [
+        "quickstart",
+        "flash-sale",
+        "box-office",
+        "hot-ticket",
+        "naive-oversell",
+        "crash-recovery",
+        "soak",
+        "demo-naive",
+        "demo-safe",
+        "demo-faults",
+    ];
     for name in names {
         let scenario: toml::Value = printed(&["scenario", "show", name]).parse::<toml::Table>().unwrap().into();
         let scenario = serde_json::to_value(scenario).unwrap();

@@ -1,7 +1,7 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{Arrivals, Dataset, Load, Mix, Retry, Spike, StrategyName};
+use super::super::types::{Arrivals, Boards, Dataset, Housekeeping, Load, Mix, Retry, Spike, StrategyName};
 use super::super::units::Rate;
 use super::{Checked, Problem, between, span, span_or_none};
 
@@ -11,6 +11,7 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     span_or_none("load.warm_up", load.warm_up, limits::SPAN_MAX)?;
     arrivals(load)?;
     mix(&load.mix)?;
+    cancel(load)?;
     between("load.quantity_max", load.quantity_max, 1, limits::QUANTITY_MAX)?;
     between("load.types_max", load.types_max, 1, limits::TICKET_TYPES_MAX.into())?;
     if load.types_max > dataset.ticket_types.into() {
@@ -22,13 +23,8 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
     span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
     strategy(load)?;
-    let built = matches!(
-        load.strategy,
-        StrategyName::Naive | StrategyName::Optimistic | StrategyName::Batched | StrategyName::Sharded | StrategyName::Command(_)
-    );
-    if !built {
-        return Err(Problem::new("load.strategy", format!("{} is not built yet", load.strategy.name())));
-    }
+    boards(&load.boards)?;
+    housekeeping(&load.housekeeping)?;
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
 }
 
@@ -137,4 +133,27 @@ fn mix(mix: &Mix) -> Checked {
         return Err(Problem::new("load.mix", "every weight is 0, so there is nothing to do"));
     }
     Ok(())
+}
+
+/// Cancellations guard what they write, but take no lock: who relies on locks alone would be convicted of what is ours.
+fn cancel(load: &Load) -> Checked {
+    match load.strategy {
+        StrategyName::Lock | StrategyName::FencedLock if load.mix.cancel > 0 => {
+            let strategy = load.strategy.name();
+            Err(Problem::new("load.mix.cancel", format!("orders are given back without a lock, on which {strategy} relies")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn boards(boards: &Boards) -> Checked {
+    between("load.boards.open_max", boards.open_max, 1, limits::BOARDS_MAX)?;
+    between("load.boards.streams", boards.streams.into(), 1, limits::BOARD_STREAMS_MAX.into())?;
+    span_or_none("load.boards.progress_every", boards.progress_every, limits::SPAN_MAX)
+}
+
+fn housekeeping(housekeeping: &Housekeeping) -> Checked {
+    span_or_none("load.housekeeping.compact_every", housekeeping.compact_every, limits::SPAN_MAX)?;
+    between("load.housekeeping.keep_revisions", housekeeping.keep_revisions, 1, limits::REVISIONS_MAX)?;
+    span_or_none("load.housekeeping.defragment_every", housekeeping.defragment_every, limits::SPAN_MAX)
 }

@@ -1,0 +1,353 @@
+//! Stock boards on real etcd: each is told everything it is owed, once and in order, whatever becomes of its stream.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use ticketcd::cluster::{LocalCluster, LocalOptions};
+use ticketcd::etcd::boards::{Boards, Start, Wish};
+use ticketcd::etcd::{Client, Collectors, Security};
+use ticketcd::record::Sink;
+use ticketcd::scenario::types;
+use ticketcd::scenario::units::Span;
+use ticketcd_judge::history::board::{BoardBody, BoardEvent, BoardOpened};
+use ticketcd_judge::history::call::CallOutcome;
+use ticketcd_judge::history::event::{Event, WatchBody, WatchEvent};
+use ticketcd_judge::history::request::{Put, Request};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::{MemberIndex, Revision};
+
+use crate::member::{Kept, Member, TIMEOUT};
+use crate::support::{etcd_binary, eventually, ticketcd_binary};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn settings() -> types::Boards {
+    types::Boards { open_max: 100, streams: 2, progress_every: Span::milliseconds(100) }
+}
+
+/// A board for all keys that begin with a prefix.
+fn below(prefix: &str, start: Start) -> Wish {
+    Wish { key: prefix.into(), range_end: prefix_end(prefix.as_bytes()), start, previous: true, progress: true }
+}
+
+/// Writes through a client until it is acknowledged.
+async fn put(client: &Client, key: &str, value: &str) -> Revision {
+    let request = Request::Put(Put { key: key.into(), value: value.into(), lease: 0 });
+    let mut revision = 0;
+    eventually("a write is acknowledged", async || {
+        if let CallOutcome::Ok(answer) = client.call(&request, Duration::from_secs(2)).await {
+            revision = answer.revision;
+        }
+        revision > 0
+    })
+    .await;
+    revision
+}
+
+/// What was recorded of all subscriptions.
+#[derive(Default)]
+struct Told {
+    opened: BTreeMap<u32, BoardOpened>,
+    events: HashMap<u32, Vec<BoardEvent>>,
+    created: HashMap<u32, Revision>,
+    /// Whether its owner closed it.
+    closed: HashMap<u32, bool>,
+    /// By the member, below this compaction.
+    cancelled: HashMap<u32, Revision>,
+    /// What the collectors were told: the evidence.
+    log: BTreeMap<Revision, Vec<WatchEvent>>,
+}
+
+impl Told {
+    fn of(events: &[Event]) -> Self {
+        let mut told = Self::default();
+        for event in events {
+            match event {
+                Event::BoardOpened(opened) => drop(told.opened.insert(opened.subscription, opened.clone())),
+                Event::BoardBatch(batch) => {
+                    let subscription = batch.subscription;
+                    assert!(!told.closed.contains_key(&subscription) && !told.cancelled.contains_key(&subscription), "told after its end");
+                    match &batch.body {
+                        BoardBody::Created => assert_eq!(told.created.insert(subscription, batch.revision), None),
+                        BoardBody::Events(events) => {
+                            assert!(told.created.contains_key(&subscription), "created comes first");
+                            told.events.entry(subscription).or_default().extend(events.iter().cloned());
+                        }
+                        BoardBody::Progress => {}
+                        BoardBody::Cancelled { compact_revision, .. } => drop(told.cancelled.insert(subscription, *compact_revision)),
+                    }
+                }
+                Event::BoardClosed(closed) => drop(told.closed.insert(closed.subscription, closed.intended)),
+                Event::WatchBatch(batch) => {
+                    if let WatchBody::Events(events) = &batch.body {
+                        let mut by_revision: BTreeMap<_, Vec<_>> = BTreeMap::new();
+                        for event in events {
+                            by_revision.entry(event.kv.mod_revision).or_default().push(event.clone());
+                        }
+                        told.log.extend(by_revision);
+                    }
+                }
+                _ => {}
+            }
+        }
+        told
+    }
+
+    /// The subscriptions of each board, one after the other.
+    fn boards(&self) -> Vec<Vec<&BoardOpened>> {
+        let mut boards: Vec<Vec<&BoardOpened>> = Vec::new();
+        for opened in self.opened.values() {
+            match opened.resumes {
+                None => boards.push(vec![opened]),
+                Some(before) => {
+                    let board = boards.iter_mut().find(|board| board.last().is_some_and(|last| last.subscription == before));
+                    board.unwrap_or_else(|| panic!("{before} is resumed twice or unknown")).push(opened);
+                }
+            }
+        }
+        boards
+    }
+
+    /// All a board was told, over all its subscriptions.
+    fn all(&self, board: &[&BoardOpened]) -> Vec<(Revision, String)> {
+        let events = board.iter().flat_map(|opened| self.events.get(&opened.subscription).into_iter().flatten());
+        events.map(|event| (event.kv.mod_revision, event.kv.value.to_text())).collect()
+    }
+
+    /// What it is owed: everything in its range from its start to `last`.
+    fn owed(&self, board: &[&BoardOpened], last: Revision) -> Vec<(Revision, String)> {
+        let first = board[0];
+        let start = if first.start_revision > 0 { first.start_revision } else { self.created[&first.subscription] + 1 };
+        let events = self.log.range(start..=last.max(start)).flat_map(|(_, events)| events);
+        let within = events.filter(|event| event.kv.key >= first.key && event.kv.key < first.range_end);
+        within.map(|event| (event.kv.mod_revision, event.kv.value.to_text())).collect()
+    }
+}
+
+/// One member and its boards.
+struct Single {
+    _etcd: Member,
+    client: Client,
+    collectors: Collectors,
+    boards: Boards,
+    kept: Kept,
+}
+
+impl Single {
+    async fn start(settings: &types::Boards) -> Self {
+        let etcd = Member::start(&[]).await;
+        let client = etcd.client().await;
+        let (kept, sink, _recorder) = Kept::start();
+        let collectors = Collectors::start(std::slice::from_ref(&client), &sink, 1);
+        let boards = Boards::start(std::slice::from_ref(&client), settings, TIMEOUT, collectors.reach(), &sink);
+        Self { _etcd: etcd, client, collectors, boards, kept }
+    }
+
+    async fn open(&self, wish: Wish) {
+        assert!(self.boards.desk().open(wish, MemberIndex(0)).await);
+    }
+
+    /// Writes keys one after the other and returns the last revision.
+    async fn write(&self, count: u32) -> Revision {
+        let mut last = 0;
+        for number in 0..count {
+            last = put(&self.client, &format!("a:{}", number % 7), &number.to_string()).await;
+        }
+        self.collectors.await_revision(last, PATIENCE).await.unwrap();
+        last
+    }
+
+    /// Closes all boards when they know `revision`, and says what was recorded.
+    async fn close(&self, revision: Revision) -> Told {
+        self.boards.close(revision, PATIENCE).await;
+        // Events reach the readers a moment after they were recorded.
+        eventually("everything is recorded", async || {
+            let told = Told::of(&self.kept.events());
+            told.opened.keys().all(|subscription| told.closed.contains_key(subscription) || told.cancelled.contains_key(subscription))
+        })
+        .await;
+        Told::of(&self.kept.events())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_below_the_compaction_is_cancelled_and_the_others_are_told_everything() {
+    let single = Single::start(&settings()).await;
+    let compaction = single.write(30).await;
+    let newest = single.write(30).await;
+    assert!(matches!(single.client.call(&Request::Compact(compaction), TIMEOUT).await, CallOutcome::Ok(_)));
+    single.open(below("a:", Start::At(3))).await;
+    single.open(below("a:", Start::At(compaction + 1))).await;
+    single.open(below("a:", Start::Back(10))).await;
+    single.open(below("a:", Start::Now)).await;
+    let last = single.write(30).await;
+    let told = single.close(last).await;
+    let boards = told.boards();
+    assert_eq!(boards.len(), 4);
+    assert_eq!(told.cancelled.values().copied().collect::<Vec<_>>(), [compaction]);
+    assert!(told.all(&boards[0]).is_empty());
+    for board in &boards[1..] {
+        assert_eq!(told.all(board), told.owed(board, last));
+    }
+    assert_eq!(told.all(&boards[2]).first().unwrap().0, newest - 10);
+    assert_eq!(told.all(&boards[3]).len(), 30);
+    // What was there before is told, too, but not from before the compaction.
+    let previous = told.events.values().flatten().filter(|event| event.previous.is_some()).count();
+    assert!(previous > 60, "{previous} previous values");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_board_from_the_future_is_told_nothing_that_comes_before() {
+    let single = Single::start(&settings()).await;
+    let newest = single.write(5).await;
+    single.open(below("a:", Start::Ahead(10))).await;
+    single.open(below("a:", Start::Ahead(1000))).await;
+    let last = single.write(25).await;
+    let told = single.close(last).await;
+    let boards = told.boards();
+    let first: Vec<_> = told.all(&boards[0]).iter().map(|(revision, _)| *revision).collect();
+    assert_eq!(first, (newest + 10..=last).collect::<Vec<_>>());
+    assert!(told.all(&boards[1]).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_is_asked_for_and_answered_for_the_whole_stream() {
+    let single = Single::start(&types::Boards { streams: 1, ..settings() }).await;
+    let last = single.write(5).await;
+    single.open(below("b:", Start::Now)).await;
+    single.open(below("c:", Start::Now)).await;
+    let mut asked = 0;
+    eventually("progress is told twice", async || {
+        asked = single.kept.events().iter().filter(|event| matches!(event, Event::ProgressAsked(_))).count();
+        let told = |event: &&Event| matches!(event, Event::StreamProgress(progress) if progress.revision >= last && progress.stream == 0);
+        single.kept.events().iter().filter(told).count() >= 2
+    })
+    .await;
+    assert!(asked >= 2);
+    let last = single.write(5).await;
+    // Nothing is written that they show: only progress can tell them.
+    let told = single.close(last).await;
+    assert!(told.events.is_empty() && told.closed.values().all(|intended| *intended));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_owes_no_answer_is_not_given_up() {
+    let single = Single::start(&types::Boards { streams: 1, ..settings() }).await;
+    single.write(5).await;
+    single.open(below("a:", Start::Now)).await;
+    single.open(below("a:", Start::Ahead(1000))).await;
+    // Longer than it may be silent.
+    let asked = || single.kept.events().iter().filter(|event| matches!(event, Event::ProgressAsked(_))).count();
+    eventually("progress is asked for in vain for five seconds", async || asked() >= 50).await;
+    let told = Told::of(&single.kept.events());
+    assert!(told.closed.is_empty(), "{:?}", told.closed);
+    let last = single.write(10).await;
+    let told = single.close(last).await;
+    assert_eq!(told.boards().iter().map(|board| (board.len(), told.all(board).len())).collect::<Vec<_>>(), [(1, 10), (1, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_oldest_board_makes_room() {
+    let single = Single::start(&types::Boards { open_max: 3, ..settings() }).await;
+    for _ in 0..5 {
+        single.open(below("a:", Start::Now)).await;
+    }
+    eventually("two are closed", async || Told::of(&single.kept.events()).closed.len() == 2).await;
+    let told = Told::of(&single.kept.events());
+    let mut closed: Vec<u32> = told.closed.keys().copied().collect();
+    closed.sort_unstable();
+    assert_eq!(closed, told.opened.keys().copied().take(2).collect::<Vec<_>>());
+    let last = single.write(10).await;
+    let told = single.close(last).await;
+    assert_eq!(told.boards().iter().filter(|board| told.all(board).len() == 10).count(), 3);
+}
+
+/// Three members.
+struct Bench {
+    cluster: LocalCluster,
+    clients: Vec<Client>,
+    _directory: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn start(sink: &Sink) -> Self {
+        let directory = tempfile::Builder::new().prefix("t").tempdir().unwrap();
+        let options = LocalOptions {
+            etcd: etcd_binary(),
+            members: 3,
+            data_directory: directory.path().to_owned(),
+            log_directory: directory.path().to_owned(),
+            leash: ticketcd_binary(),
+            proxy_clients: false,
+            election_timeout: Duration::from_millis(500),
+            heartbeat_interval: Duration::from_millis(50),
+            flags: Vec::new(),
+        };
+        let cluster = LocalCluster::start(options, sink.clone()).await.unwrap();
+        cluster.await_healthy(PATIENCE).await.unwrap();
+        let mut clients = Vec::new();
+        for member in cluster.members() {
+            clients.push(Client::connect(&cluster.direct_endpoint(member), &Security::default(), 1).await.unwrap());
+        }
+        Self { cluster, clients, _directory: directory }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
+    let (kept, sink, _recorder) = Kept::start();
+    let bench = Bench::start(&sink).await;
+    let collectors = Collectors::start(&bench.clients, &sink, 1);
+    let boards = Boards::start(&bench.clients, &settings(), TIMEOUT, collectors.reach(), &sink);
+    let last_member = bench.clients.last().unwrap();
+    let newest = put(last_member, "a:0", "first").await;
+    collectors.await_revision(newest, PATIENCE).await.unwrap();
+    for (member, start) in [(0, Start::Now), (0, Start::Back(1)), (0, Start::Ahead(40)), (1, Start::Now), (2, Start::At(1))] {
+        assert!(boards.desk().open(below("a:", start), MemberIndex(member)).await);
+    }
+    let broken = |kept: &Kept| Told::of(&kept.events()).closed.values().filter(|intended| !**intended).count();
+
+    for number in 0..20 {
+        put(last_member, &format!("a:{number}"), "before").await;
+    }
+    bench.cluster.kill(MemberIndex(0)).await.unwrap();
+    let mut number = 0;
+    eventually("the boards of the killed member are elsewhere", async || {
+        number += 1;
+        put(last_member, "a:1", &format!("killed {number}")).await;
+        broken(&kept) >= 3
+    })
+    .await;
+    bench.cluster.start_member(MemberIndex(0)).await.unwrap();
+    eventually("the killed member is back", async || bench.clients[0].status(TIMEOUT).await.is_ok()).await;
+    // They all went to the second member, and so did one from the beginning.
+    bench.cluster.pause(MemberIndex(1)).unwrap();
+    eventually("the boards of the paused member are elsewhere", async || {
+        number += 1;
+        put(last_member, "a:2", &format!("paused {number}")).await;
+        broken(&kept) >= 7
+    })
+    .await;
+    bench.cluster.resume(MemberIndex(1)).unwrap();
+    let last = put(last_member, "a:3", "last").await;
+    boards.close(last, PATIENCE).await;
+    collectors.await_revision(last, PATIENCE).await.unwrap();
+    eventually("everything is recorded", async || {
+        let told = Told::of(&kept.events());
+        told.opened.keys().all(|subscription| told.closed.contains_key(subscription)) && told.log.contains_key(&last)
+    })
+    .await;
+
+    let told = Told::of(&kept.events());
+    let all = told.boards();
+    assert_eq!(all.len(), 5);
+    for board in &all {
+        // A write that was given up may be applied after the last: the board may know that already, and may not.
+        let known: Vec<_> = told.all(board).into_iter().filter(|(revision, _)| *revision <= last).collect();
+        assert_eq!(known, told.owed(board, last), "{board:#?}");
+        assert!(told.closed[&board.last().unwrap().subscription], "the last one is closed by its owner");
+    }
+    let moved = all.iter().filter(|board| board.iter().any(|opened| opened.member != board[0].member)).count();
+    assert!(moved >= 4, "{moved} boards moved");
+    bench.cluster.stop().await;
+}
