@@ -51,7 +51,7 @@ impl Buyer {
             number,
             common,
             caller,
-            memory: BuyerMemory::new(stream(seed, "back-off", number)),
+            memory: BuyerMemory::new(stream(seed, "back-off", number)).with_intentions(stream(seed, "intentions", number)),
             choices: stream(seed, "choices", number),
             thoughts: stream(seed, "thoughts", number),
             orders: 0,
@@ -103,8 +103,9 @@ impl Buyer {
         answered
     }
 
-    /// Says that everything it sent is in the record.
-    pub async fn close(self) {
+    /// Gives back what the cluster keeps for it, and says that everything it sent is in the record.
+    pub async fn close(mut self) {
+        self.memory.close(&mut self.caller).await;
         self.caller.close().await;
     }
 

@@ -11,6 +11,7 @@ pub use order::Order;
 pub use purchase::{Bought, BuyerMemory, Strategy};
 
 use ticketcd_judge::model::{Keyspace, OrderId, OrderKey};
+use tokio_util::sync::CancellationToken;
 
 use crate::etcd::Caller;
 
@@ -33,6 +34,10 @@ impl Shop {
         match &self.strategy {
             Strategy::Optimistic(optimistic) => optimistic.buy(self, caller, memory, order).await,
             Strategy::Naive(naive) => naive.buy(self, caller, order).await,
+            Strategy::Lock(lock) => lock.buy(self, caller, memory, order).await,
+            Strategy::FencedLock(lock) => lock.buy(self, caller, memory, order).await,
+            Strategy::Hold(hold) => hold.buy(self, caller, memory, order).await,
+            Strategy::Quoted(quoted) => quoted.buy(self, caller, memory, order).await,
         }
     }
 
@@ -45,21 +50,37 @@ impl Shop {
         let _ = (caller, events);
         match &self.strategy {
             // These sell from where the dataset has put it.
-            Strategy::Optimistic(_) | Strategy::Naive(_) => Ok(()),
+            Strategy::Optimistic(_)
+            | Strategy::Naive(_)
+            | Strategy::Lock(_)
+            | Strategy::FencedLock(_)
+            | Strategy::Hold(_)
+            | Strategy::Quoted(_) => Ok(()),
+        }
+    }
+
+    /// Does what the strategy needs done in the background, from before the market opens until `over`.
+    pub async fn tend(&self, caller: Caller, over: CancellationToken) {
+        match &self.strategy {
+            Strategy::Hold(hold) => hold.tend(self, caller, over).await,
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Lock(_) | Strategy::FencedLock(_) | Strategy::Quoted(_) => {
+                caller.close().await;
+            }
         }
     }
 
     /// Brings the stock of `events` back to where it belongs when nobody buys any more. Called once, when every fault is
     /// healed and etcd has given up whatever was never answered, so that nothing can happen meanwhile; its calls are
-    /// recorded as `Purpose::Settle`.
+    /// recorded as `Purpose::Settle`, or as `Purpose::Release` where they do what was done all the time.
     ///
     /// # Errors
     /// What could not be done, in words. What was sold stays sold.
     pub async fn settle(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
-        let _ = (caller, events);
+        let _ = events;
         match &self.strategy {
+            Strategy::Hold(hold) => hold.settle(self, caller).await,
             // These keep all stock in the tickets.
-            Strategy::Optimistic(_) | Strategy::Naive(_) => Ok(()),
+            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Lock(_) | Strategy::FencedLock(_) | Strategy::Quoted(_) => Ok(()),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{Arrivals, Dataset, Load, Mix, Spike, StrategyName};
-use super::super::units::Rate;
+use super::super::types::{Arrivals, Dataset, Hold, Load, Lock, Mix, Spike, StrategyName};
+use super::super::units::{Rate, Span};
 use super::{Checked, Problem, between, span, span_or_none};
 
 pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
@@ -21,10 +21,49 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     between("load.attempts", load.attempts, 1, limits::ATTEMPTS_MAX)?;
     span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
     span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
-    if !matches!(load.strategy, StrategyName::Naive | StrategyName::Optimistic) {
+    lock(&load.lock)?;
+    hold(&load.hold)?;
+    if matches!(load.strategy, StrategyName::Batched | StrategyName::Sharded | StrategyName::Command(_)) {
         return Err(Problem::new("load.strategy", format!("{} is not built yet", load.strategy.name())));
     }
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
+}
+
+fn lock(lock: &Lock) -> Checked {
+    time_to_live("load.lock.ttl", lock.ttl)?;
+    span("load.lock.wait", lock.wait, limits::TIMEOUT_MAX)?;
+    match &lock.stall {
+        Some(stall) => {
+            between("load.lock.stall.every", stall.every, 1, limits::STALL_EVERY_MAX)?;
+            span("load.lock.stall.for", stall.lasts, limits::TIMEOUT_MAX)
+        }
+        None => Ok(()),
+    }
+}
+
+fn hold(hold: &Hold) -> Checked {
+    time_to_live("load.hold.ttl", hold.ttl)?;
+    span_or_none("load.hold.pay", hold.pay, limits::TIMEOUT_MAX)?;
+    between("load.hold.abandon_percent", hold.abandon_percent.into(), 0, 100)?;
+    between("load.hold.cancel_percent", hold.cancel_percent.into(), 0, 100)?;
+    let together = u32::from(hold.abandon_percent) + u32::from(hold.cancel_percent);
+    if together > 100 {
+        let abandon = hold.abandon_percent;
+        return Err(Problem::new(
+            "load.hold.cancel_percent",
+            format!("{} and the {abandon} percent that abandon their reservations are more than all", hold.cancel_percent),
+        ));
+    }
+    Ok(())
+}
+
+/// The time to live of a lease: etcd counts whole seconds.
+fn time_to_live(path: &str, ttl: Span) -> Checked {
+    span(path, ttl, limits::LEASE_TTL_MAX)?;
+    if ttl.0.subsec_nanos() != 0 {
+        return Err(Problem::new(path, format!("{ttl} is no whole number of seconds, as etcd counts the life of a lease")));
+    }
+    Ok(())
 }
 
 fn arrivals(load: &Load) -> Checked {

@@ -1,17 +1,27 @@
 //! Buying: one file per strategy. What they share is the stock as last seen ([`state`]), the decision what to write
 //! ([`mod@write`]) and what a buyer remembers ([`mod@memory`]).
 
+pub mod fenced_lock;
+pub mod hold;
+pub mod lock;
+mod locking;
 pub mod memory;
 pub mod naive;
 pub mod optimistic;
+pub mod quoted;
+mod session;
 pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod write;
 
+pub use fenced_lock::FencedLock;
+pub use hold::Hold;
+pub use lock::Lock;
 pub use memory::BuyerMemory;
 pub use naive::Naive;
 pub use optimistic::Optimistic;
+pub use quoted::Quoted;
 
 use ticketcd_judge::history::call::OrderOutcome;
 use ticketcd_judge::model::Cents;
@@ -25,15 +35,28 @@ pub enum Strategy {
     Optimistic(Optimistic),
     /// Get, check, put: oversells under concurrency.
     Naive(Naive),
+    /// Get, check, put under etcd's lock: unsafe when a holder pauses for longer than its lease lives.
+    Lock(Lock),
+    /// The same, and the transaction compares that the lock is still held: safe.
+    FencedLock(FencedLock),
+    /// Reserved under a lease, paid, confirmed: safe.
+    Hold(Hold),
+    /// Bought at the price of an earlier revision: safe on a correct etcd.
+    Quoted(Quoted),
 }
 
 impl Strategy {
     /// The strategy a scenario asks for, with its settings.
     pub fn new(load: &Load) -> Self {
+        let optimistic = Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0 };
         match &load.strategy {
             StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
+            StrategyName::Lock => Self::Lock(Lock::new(&load.lock)),
+            StrategyName::FencedLock => Self::FencedLock(FencedLock::new(&load.lock)),
+            StrategyName::Hold => Self::Hold(Hold::new(&load.hold, optimistic)),
+            StrategyName::Quoted => Self::Quoted(Quoted(optimistic)),
             // Validation refuses those that are not built yet.
-            _ => Self::Optimistic(Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
+            _ => Self::Optimistic(optimistic),
         }
     }
 
@@ -42,6 +65,10 @@ impl Strategy {
         match self {
             Self::Optimistic(_) => "optimistic",
             Self::Naive(_) => "naive",
+            Self::Lock(_) => "lock",
+            Self::FencedLock(_) => "fenced-lock",
+            Self::Hold(_) => "hold",
+            Self::Quoted(_) => "quoted",
         }
     }
 }

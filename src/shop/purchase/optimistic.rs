@@ -100,7 +100,7 @@ impl Optimistic {
     }
 
     /// The pause after so many conflicts. `jitter` is from 0 to 1.
-    fn pause(&self, conflicts: u32, jitter: f64) -> Duration {
+    pub(super) fn pause(&self, conflicts: u32, jitter: f64) -> Duration {
         let doubled = 1_u32.checked_shl(conflicts.saturating_sub(1)).unwrap_or(BACK_OFF_FACTOR_MAX).min(BACK_OFF_FACTOR_MAX);
         (self.back_off * doubled).mul_f64(jitter.clamp(0.0, 1.0))
     }

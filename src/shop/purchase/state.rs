@@ -79,20 +79,16 @@ impl Stock {
     /// # Errors
     /// When a value is not what the shop keeps under its key.
     pub fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
-        let found = |answer: &TxnAnswer| match &answer.body {
-            TxnAnswerBody::Range(range) => Ok(range.kvs.clone()),
-            TxnAnswerBody::Put | TxnAnswerBody::Delete { .. } => Err(Unreadable::Shape),
-        };
-        let [event, tickets, purchases] = answers else { return Err(Unreadable::Shape) };
+        let [event, by_type, purchases] = answers else { return Err(Unreadable::Shape) };
         let event = found(event)?.first().map(record).transpose()?;
-        let mut by_type = Vec::new();
-        for kv in &found(tickets)? {
-            if let Some(ShopKey::Ticket { kind, .. }) = keys.parse(kv.key.as_bytes()) {
-                by_type.push((kind.to_owned(), record(kv)?));
-            }
-        }
-        let purchases = found(purchases)?.first().map(|kv| Seen { value: kv.value.clone(), mod_revision: kv.mod_revision });
-        Ok(Self { event, tickets: by_type, purchases: purchases.unwrap_or(Seen { value: Blob::default(), mod_revision: 0 }) })
+        Ok(Self { event, tickets: tickets(keys, found(by_type)?)?, purchases: raw(found(purchases)?) })
+    }
+
+    /// A revision at which all of it was true: that of the newest write in it.
+    pub fn revision(&self) -> Revision {
+        let tickets = self.tickets.iter().map(|(_, ticket)| ticket.mod_revision);
+        let event = self.event.as_ref().map(|event| event.mod_revision);
+        tickets.chain(event).chain([self.purchases.mod_revision]).max().unwrap_or(0)
     }
 
     /// The ticket of a type.
@@ -101,8 +97,33 @@ impl Stock {
     }
 }
 
+/// What a range of a transaction found.
+pub(super) fn found(answer: &TxnAnswer) -> Result<&[KeyValue], Unreadable> {
+    match &answer.body {
+        TxnAnswerBody::Range(range) => Ok(&range.kvs),
+        TxnAnswerBody::Put | TxnAnswerBody::Delete { .. } => Err(Unreadable::Shape),
+    }
+}
+
+/// The tickets that a range found, by type.
+pub(super) fn tickets(keys: &Keyspace, kvs: &[KeyValue]) -> Result<Vec<(String, Seen<Ticket>)>, Unreadable> {
+    let mut by_type = Vec::new();
+    for kv in kvs {
+        if let Some(ShopKey::Ticket { kind, .. }) = keys.parse(kv.key.as_bytes()) {
+            by_type.push((kind.to_owned(), record(kv)?));
+        }
+    }
+    Ok(by_type)
+}
+
+/// A value as it was found, byte for byte; empty with revision 0 when there is none.
+pub(super) fn raw(kvs: &[KeyValue]) -> Seen<Blob> {
+    kvs.first()
+        .map_or(Seen { value: Blob::default(), mod_revision: 0 }, |kv| Seen { value: kv.value.clone(), mod_revision: kv.mod_revision })
+}
+
 /// A value as a record, with its revision.
-fn record<T: serde::de::DeserializeOwned>(kv: &KeyValue) -> Result<Seen<T>, Unreadable> {
+pub(super) fn record<T: serde::de::DeserializeOwned>(kv: &KeyValue) -> Result<Seen<T>, Unreadable> {
     let value = serde_json::from_slice(kv.value.as_bytes()).map_err(|source| Unreadable::Json { key: kv.key.to_text(), source })?;
     Ok(Seen { value, mod_revision: kv.mod_revision })
 }

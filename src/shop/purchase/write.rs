@@ -32,21 +32,45 @@ pub struct Write {
 
 /// Decides on an order, given the stock.
 pub fn decide(shop: &Shop, stock: &Stock, order: &Order) -> Decision {
-    work_out(shop, stock, order).map_or_else(Decision::Refuse, |write| Decision::Buy(Box::new(write)))
+    decide_at(shop, stock, stock, order)
 }
 
-fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOutcome> {
-    let rejected = |reason: &str| OrderOutcome::Rejected { reason: reason.to_owned() };
+/// Decides on an order, given the stock, at the prices of another moment.
+pub(super) fn decide_at(shop: &Shop, prices: &Stock, stock: &Stock, order: &Order) -> Decision {
+    work_out(shop, prices, stock, order).map_or_else(Decision::Refuse, |write| Decision::Buy(Box::new(write)))
+}
+
+fn work_out(shop: &Shop, prices: &Stock, stock: &Stock, order: &Order) -> Result<Write, OrderOutcome> {
+    let mut after = stock.clone();
+    let Taken { mut puts, lines, paid } = take(shop, prices, &mut after, order)?;
+    puts.push(enter(shop, &mut after, order, lines)?);
+    Ok(Write { puts, paid, after, kinds: order.items.iter().map(|(kind, _)| kind.clone()).collect() })
+}
+
+/// What an order takes out of the stock.
+pub(super) struct Taken {
+    /// The tickets and the event to write, and the revision each was computed from.
+    pub(super) puts: Vec<(Put, Revision)>,
+    /// What is taken, at which price.
+    pub(super) lines: Vec<PurchasedTicket>,
+    /// The price of it all.
+    pub(super) paid: Cents,
+}
+
+/// Takes what an order asks for out of `stock`, at the prices of `prices`.
+///
+/// # Errors
+/// The outcome the buyer is told: there is not enough, or the order makes no sense.
+pub(super) fn take(shop: &Shop, prices: &Stock, stock: &mut Stock, order: &Order) -> Result<Taken, OrderOutcome> {
     if let Some(fault) = order.fault() {
         return Err(rejected(fault));
     }
-    let mut after = stock.clone();
-    let event = after.event.as_mut().ok_or_else(|| rejected("no such event"))?;
+    let event = stock.event.as_mut().ok_or_else(|| rejected("no such event"))?;
     let mut puts = Vec::with_capacity(order.items.len() + 2);
     let mut lines = Vec::with_capacity(order.items.len());
     let mut paid: i128 = 0;
     for (kind, quantity) in &order.items {
-        let ticket = after.tickets.iter_mut().find(|(name, _)| name == kind).map(|(_, ticket)| ticket);
+        let ticket = stock.tickets.iter_mut().find(|(name, _)| name == kind).map(|(_, ticket)| ticket);
         let ticket = ticket.ok_or_else(|| rejected("no such ticket type"))?;
         if ticket.value.current_quantity < *quantity {
             return Err(OrderOutcome::SoldOut);
@@ -54,30 +78,37 @@ fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOut
         ticket.value.current_quantity -= quantity;
         event.value.current_quantity =
             event.value.current_quantity.checked_sub(*quantity).ok_or_else(|| rejected("the event's count overflows"))?;
-        paid = paid.saturating_add(ticket.value.price.times(*quantity));
-        lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(ticket.value.price) });
+        let price = prices.ticket(kind).map(|ticket| ticket.value.price).ok_or_else(|| rejected("no such ticket type"))?;
+        paid = paid.saturating_add(price.times(*quantity));
+        lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(price) });
         puts.push((put(shop.keys.ticket(&order.event, kind), json(&ticket.value)?), ticket.mod_revision));
     }
     puts.push((put(shop.keys.event(&order.event), json(&event.value)?), event.mod_revision));
-    let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
-    after.purchases.value =
-        append(stock.purchases.value.as_bytes(), &json(&element)?).ok_or_else(|| rejected("the purchase key holds no array"))?;
-    puts.push((put(shop.keys.purchase(&order.user, &order.event), after.purchases.value.clone()), stock.purchases.mod_revision));
     let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
-    Ok(Write { puts, paid, after, kinds: order.items.iter().map(|(kind, _)| kind.clone()).collect() })
+    Ok(Taken { puts, lines, paid })
+}
+
+/// Enters a purchase of these lines among those of the user.
+///
+/// # Errors
+/// The outcome the buyer is told when what is there is no array.
+pub(super) fn enter(shop: &Shop, stock: &mut Stock, order: &Order, lines: Vec<PurchasedTicket>) -> Result<(Put, Revision), OrderOutcome> {
+    let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
+    let value =
+        append(stock.purchases.value.as_bytes(), json(&element)?.as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
+    stock.purchases.value = value.clone();
+    Ok((put(shop.keys.purchase(&order.user, &order.event), value), stock.purchases.mod_revision))
+}
+
+pub(super) fn rejected(reason: &str) -> OrderOutcome {
+    OrderOutcome::Rejected { reason: reason.to_owned() }
 }
 
 impl Write {
     /// A guard for every key that is written: its last write is still the one its new value was computed from. A
     /// quantity would not do, for it may have gone away and come back.
     pub fn guards(&self) -> Vec<Guard> {
-        let guard = |(put, revision): &(Put, Revision)| Guard {
-            key: put.key.clone(),
-            range_end: Blob::default(),
-            target: GuardTarget::ModRevision(*revision),
-            relation: Relation::Equal,
-        };
-        self.puts.iter().map(guard).collect()
+        self.puts.iter().map(|(put, revision)| unchanged(put.key.clone(), *revision)).collect()
     }
 
     /// The operations that write it all.
@@ -87,44 +118,59 @@ impl Write {
 
     /// The stock after the purchase was written at `revision`.
     pub fn settle(mut self, revision: Revision) -> Stock {
-        if let Some(event) = &mut self.after.event {
-            event.mod_revision = revision;
-        }
-        for (kind, ticket) in &mut self.after.tickets {
-            if self.kinds.contains(kind) {
-                ticket.mod_revision = revision;
-            }
-        }
+        taken_at(&mut self.after, revision, |kind| self.kinds.iter().any(|bought| bought == kind));
         self.after.purchases = Seen { value: self.after.purchases.value, mod_revision: revision };
         self.after
     }
 }
 
-fn put(key: Blob, value: Blob) -> Put {
+/// Notes that the event and the tickets of some types were written at `revision`.
+pub(super) fn taken_at(stock: &mut Stock, revision: Revision, of: impl Fn(&str) -> bool) {
+    if let Some(event) = &mut stock.event {
+        event.mod_revision = revision;
+    }
+    for (_, ticket) in stock.tickets.iter_mut().filter(|(kind, _)| of(kind)) {
+        ticket.mod_revision = revision;
+    }
+}
+
+/// A write without a lease.
+pub(super) fn put(key: Blob, value: Blob) -> Put {
     Put { key, value, lease: 0 }
 }
 
-fn json<T: serde::Serialize>(value: &T) -> Result<Blob, OrderOutcome> {
+/// The key's last write is still the one of this revision; with 0, the key does not exist.
+pub(super) fn unchanged(key: Blob, revision: Revision) -> Guard {
+    Guard { key, range_end: Blob::default(), target: GuardTarget::ModRevision(revision), relation: Relation::Equal }
+}
+
+/// A value of the shop as its JSON.
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Blob, OrderOutcome> {
     serde_json::to_vec(value).map(Blob::from).map_err(|error| OrderOutcome::Rejected { reason: error.to_string() })
 }
 
-/// A JSON array with one more element. What is there stays as it is, byte for byte; a single object, which the original
-/// sometimes wrote, becomes the first element. `None` when it is neither.
-fn append(array: &[u8], element: &Blob) -> Option<Blob> {
-    let array = array.trim_ascii();
-    let inner = match (array.first(), array.last()) {
-        (None, _) => &[][..],
-        (Some(b'['), Some(b']')) => array.get(1..array.len() - 1)?.trim_ascii(),
-        (Some(b'{'), Some(b'}')) => array,
-        _ => return None,
-    };
-    let mut longer = Vec::with_capacity(inner.len() + element.len() + 3);
+/// A JSON array with more elements: `elements` is one, or several with commas between them. What is there stays as it is,
+/// byte for byte; a single object, which the original sometimes wrote, becomes the first element. `None` when it is neither.
+pub(super) fn append(array: &[u8], elements: &[u8]) -> Option<Blob> {
+    let inner = inner(array)?;
+    let mut longer = Vec::with_capacity(inner.len() + elements.len() + 3);
     longer.push(b'[');
     longer.extend_from_slice(inner);
     if !inner.is_empty() {
         longer.push(b',');
     }
-    longer.extend_from_slice(element.as_bytes());
+    longer.extend_from_slice(elements);
     longer.push(b']');
     Some(longer.into())
+}
+
+/// What is between the brackets of a JSON array; a single object is taken for an array of one. `None` when it is neither.
+pub(super) fn inner(array: &[u8]) -> Option<&[u8]> {
+    let array = array.trim_ascii();
+    match (array.first(), array.last()) {
+        (None, _) => Some(&[]),
+        (Some(b'['), Some(b']')) => Some(array.get(1..array.len() - 1)?.trim_ascii()),
+        (Some(b'{'), Some(b'}')) => Some(array),
+        _ => None,
+    }
 }
