@@ -12,4 +12,7 @@ mod load;
 mod member;
 mod net;
 mod published;
+mod sale;
+mod strategies_hold;
+mod strategies_locks;
 mod support;

@@ -94,3 +94,24 @@ pub(super) fn transaction(shop: &Shop, order: &Order, write: &Write, quote: &Sto
     txn.success.extend(order.items.iter().map(|(kind, _)| TxnOp::Range(quoted(kind))));
     txn
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{order, shop, stock};
+    use super::*;
+
+    #[test]
+    fn the_quoted_price_is_paid_and_proved_and_the_shop_keeps_its_own() {
+        let (quote, mut now, order) = (stock(None), stock(None), order(&[("pink", 2)]));
+        let pink = now.tickets.iter_mut().find(|(kind, _)| kind == "pink").map(|(_, ticket)| ticket).unwrap();
+        (pink.value.price, pink.mod_revision) = ("60.00".parse().unwrap(), 38);
+        let Decision::Buy(write) = decide_at(&shop(), &quote, &now, &order) else { panic!("not bought") };
+        assert_eq!(write.paid.0, 2 * 4990);
+        assert_eq!(write.puts[0].0.value.to_text(), r#"{"total_quantity":9,"current_quantity":1,"price":60.00}"#);
+        assert!(write.puts.last().unwrap().0.value.to_text().contains(r#""price":49.90"#));
+        let txn = transaction(&shop(), &order, &write, &quote);
+        assert_eq!(txn.guards, write.guards());
+        let proof = Range { key: "t/ticket:e1:pink".into(), revision: 31, ..Range::default() };
+        assert_eq!(txn.success.last(), Some(&TxnOp::Range(proof)), "the newest write that the quote saw was at revision 31");
+    }
+}

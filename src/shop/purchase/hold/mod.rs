@@ -22,6 +22,8 @@
 
 pub(super) mod release;
 pub(super) mod reservation;
+#[cfg(test)]
+mod step_tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

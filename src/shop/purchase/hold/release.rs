@@ -220,7 +220,7 @@ impl Standings {
 ///
 /// # Errors
 /// When there is no stock to put it back into, in words.
-fn transaction(keys: &Keyspace, event: &str, due: &[&Noted], stock: &Stock, expiry: Expiry) -> Result<Txn, String> {
+pub(super) fn transaction(keys: &Keyspace, event: &str, due: &[&Noted], stock: &Stock, expiry: Expiry) -> Result<Txn, String> {
     let mut after = stock.clone();
     let counter = after.event.as_mut().ok_or("there is no such event")?;
     let mut guards = Vec::with_capacity(2 * due.len() + after.tickets.len() + 1);
