@@ -75,8 +75,7 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<Option<
     tokio::join!(load.drive(Phase::Steady, scenario.load.duration.0, base_rate, &stage.stop), breaking);
     load.close().await;
     over.cancel();
-    // A panic in it is told by whoever set the hook; what it left undone is settled.
-    let _ = tending.await;
+    tending.await?;
     Ok(Some(opened))
 }
 

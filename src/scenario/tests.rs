@@ -62,6 +62,7 @@ fn what_makes_no_sense_is_refused_at_its_key() {
         ("load.lock.wait = \"0s\"", "load.lock.wait"),
         ("load.lock.stall = { every = 0, for = \"1s\" }", "load.lock.stall.every"),
         ("load.lock.stall = { every = 1, for = \"0s\" }", "load.lock.stall.for"),
+        ("load.strategy = \"fenced-lock\"\nload.mix.cancel = 1", "load.mix.cancel"),
         ("load.hold.ttl = \"61s\"", "load.hold.ttl"),
         ("load.hold.abandon_percent = 101", "load.hold.abandon_percent"),
         ("load.hold = { abandon_percent = 60, cancel_percent = 41 }", "load.hold.cancel_percent"),

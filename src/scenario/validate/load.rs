@@ -22,6 +22,10 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
     span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
     lock(&load.lock)?;
+    if matches!(load.strategy, StrategyName::Lock | StrategyName::FencedLock) && load.mix.cancel > 0 {
+        let strategy = load.strategy.name();
+        return Err(Problem::new("load.mix.cancel", format!("cancellations do not take the lock that {strategy} relies on")));
+    }
     hold(&load.hold)?;
     if matches!(load.strategy, StrategyName::Batched | StrategyName::Sharded | StrategyName::Command(_)) {
         return Err(Problem::new("load.strategy", format!("{} is not built yet", load.strategy.name())));
