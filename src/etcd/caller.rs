@@ -40,6 +40,11 @@ impl Caller {
         Self::new(self.clients.clone(), self.member, self.timeout, self.sink.clone()).reading(self.read_mode)
     }
 
+    /// Another worker that talks to the same member, for calls that are made while this one waits for an answer.
+    pub fn beside(&self) -> Self {
+        Self::new(self.clients.clone(), self.member, self.timeout, self.sink.clone())
+    }
+
     /// The worker's number.
     pub fn worker(&self) -> u32 {
         self.worker
@@ -81,12 +86,17 @@ impl Caller {
 
     /// Makes a call for `orders` (none for a read) and records it.
     pub async fn call(&mut self, purpose: Purpose, orders: &[OrderKey], request: Request) -> CallOutcome {
+        self.call_within(self.timeout, purpose, orders, request).await
+    }
+
+    /// The same with a timeout of its own, for a call that waits for somebody else.
+    pub async fn call_within(&mut self, timeout: Duration, purpose: Purpose, orders: &[OrderKey], request: Request) -> CallOutcome {
         self.sequence += 1;
         let id = CallId { worker: self.worker, sequence: self.sequence };
         let sent = self.sink.now();
         let invoke = Invoke { id, member: self.member, sent, purpose, orders: orders.to_vec(), request: request.clone() };
         self.sink.record(Event::Invoke(invoke)).await;
-        let outcome = self.clients[self.member.index()].call(&request, self.timeout).await;
+        let outcome = self.clients[self.member.index()].call(&request, timeout).await;
         let done = self.sink.now();
         if matches!(outcome, CallOutcome::Unknown { .. }) {
             self.sink.note_unanswered(done);

@@ -59,7 +59,7 @@ impl Buyer {
             number,
             common,
             caller,
-            memory: BuyerMemory::new(stream(seed, "back-off", number)),
+            memory: BuyerMemory::new(stream(seed, "back-off", number)).with_intentions(stream(seed, "intentions", number)),
             standing: Standing::default(),
             choices: stream(seed, "choices", number),
             thoughts: stream(seed, "thoughts", number),
@@ -128,8 +128,9 @@ impl Buyer {
         answered
     }
 
-    /// Says that everything it sent is in the record.
-    pub async fn close(self) {
+    /// Gives back what the cluster keeps for it, and says that everything it sent is in the record.
+    pub async fn close(mut self) {
+        self.memory.close(&mut self.caller).await;
         self.caller.close().await;
     }
 

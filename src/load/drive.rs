@@ -113,11 +113,11 @@ impl Load {
         }
     }
 
-    /// Says of every worker that what it sent is in the record.
+    /// Lets every buyer go, and says of every worker that what it sent is in the record.
     pub async fn close(self) {
-        for buyer in self.buyers {
-            buyer.close().await;
-        }
+        // Together, for a buyer whose member hangs takes its time.
+        let mut leaving: JoinSet<()> = self.buyers.into_iter().map(Buyer::close).collect();
+        while leaving.join_next().await.is_some() {}
         self.common.shop.close().await;
     }
 

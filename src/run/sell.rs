@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ticketcd_judge::history::event::Phase;
 use ticketcd_judge::model::MemberIndex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::cluster::Running;
 use super::phases::{Stage, Trouble};
@@ -50,6 +52,9 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<Option<
     let mut caller = Caller::new(running.direct.clone(), MemberIndex(0), SEED_TIMEOUT, stage.sink.clone());
     shop.open(&mut caller, &opened.events).await.map_err(Trouble)?;
     caller.close().await;
+    let over = stage.stop.child_token();
+    let caller = Caller::new(clients.clone(), MemberIndex(0), scenario.load.timeout.0, stage.sink.clone());
+    let tending = AbortOnDropHandle::new(tokio::spawn(tend(shop.clone(), caller, over.clone())));
     let mut load = Load::new(scenario, setup.seed, shop, Market::of(scenario, &dataset.catalogue), &clients, stage.sink.clone());
     load = load.with_housekeeping(Housekeeping::new(&scenario.load.housekeeping, &clients, running.collectors.reach(), &stage.sink));
     if let Some(boards) = &running.boards {
@@ -73,7 +78,14 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<Option<
     };
     tokio::join!(load.drive(Phase::Steady, scenario.load.duration.0, base_rate, &stage.stop), breaking);
     load.close().await;
+    over.cancel();
+    tending.await?;
     Ok(Some(opened))
+}
+
+/// Does what the shop needs done in the background.
+async fn tend(shop: Shop, caller: Caller, over: CancellationToken) {
+    shop.tend(caller, over).await;
 }
 
 /// Writes the dataset and reads it back.

@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const SPAN_MAX: Duration = Duration::from_secs(3600);
 /// Longest request timeout.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// Longest time to live of a lease: the end of a run waits for those that are left.
+pub const LEASE_TTL_MAX: Duration = Duration::from_secs(60);
+/// A stall that is rarer than this happens in no run.
+pub const STALL_EVERY_MAX: u32 = 1_000_000;
 /// etcd refuses a longer election timeout.
 pub const ELECTION_TIMEOUT_MAX: Duration = Duration::from_secs(50);
 /// etcd refuses an election timeout of fewer heartbeats.

@@ -30,6 +30,7 @@ use super::purchase::write::{append, put};
 use super::purchase::{Bought, BuyerMemory, Optimistic};
 use super::{Order, Shop};
 use crate::etcd::Caller;
+use crate::scenario::types::Retry;
 
 /// A wish to give an order back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl Cancelling {
     pub async fn cancel(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, cancel: &Cancel) -> Bought {
         // What the buyer remembers of the event is out of date afterwards, whatever comes of it.
         memory.recall(&cancel.order.event);
-        let pauses = Optimistic { attempts_max: self.attempts_max, back_off: self.back_off };
+        let pauses = Optimistic { attempts_max: self.attempts_max, back_off: self.back_off, retry: Retry::Never };
         let nothing = |outcome, attempts| Bought { outcome, paid: Cents(0), attempts };
         let rejected = |reason: String| OrderOutcome::Rejected { reason };
         let reading = Txn { guards: Vec::new(), success: reads_of(shop, cancel), failure: Vec::new() };

@@ -13,6 +13,7 @@ pub use order::Order;
 pub use purchase::{Bought, BuyerMemory, Strategy};
 
 use ticketcd_judge::model::{Keyspace, OrderId, OrderKey};
+use tokio_util::sync::CancellationToken;
 
 use crate::etcd::Caller;
 use purchase::shards;
@@ -36,18 +37,13 @@ impl Shop {
         match &self.strategy {
             Strategy::Optimistic(optimistic) => optimistic.buy(self, caller, memory, order).await,
             Strategy::Naive(naive) => naive.buy(self, caller, order).await,
+            Strategy::Lock(lock) => lock.buy(self, caller, memory, order).await,
+            Strategy::FencedLock(lock) => lock.buy(self, caller, memory, order).await,
             Strategy::Batched(batched) => batched.buy(self, caller, order).await,
             Strategy::Sharded(sharded) => sharded.buy(self, caller, memory, order).await,
+            Strategy::Hold(hold) => hold.buy(self, caller, memory, order).await,
+            Strategy::Quoted(quoted) => quoted.buy(self, caller, memory, order).await,
             Strategy::Command(command) => command.buy(self, caller, order).await,
-        }
-    }
-
-    /// Ends what a strategy runs beside its buyers, once no buyer is left.
-    pub async fn close(&self) {
-        match &self.strategy {
-            Strategy::Batched(batched) => batched.close().await,
-            Strategy::Command(command) => command.close(),
-            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Sharded(_) => {}
         }
     }
 
@@ -60,49 +56,40 @@ impl Shop {
         match &self.strategy {
             Strategy::Sharded(sharded) => shards::split(&self.keys, caller, events, sharded.shards).await,
             Strategy::Command(command) => command.open(),
-            // These sell from where the dataset has put it.
-            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
+            // The others sell from where the dataset has put it.
+            _ => Ok(()),
+        }
+    }
+
+    /// Does what the strategy needs done in the background, from before the market opens until `over`.
+    pub async fn tend(&self, caller: Caller, over: CancellationToken) {
+        match &self.strategy {
+            Strategy::Hold(hold) => hold.tend(self, caller, over).await,
+            _ => caller.close().await,
+        }
+    }
+
+    /// Ends what a strategy runs beside its buyers, once no buyer is left.
+    pub async fn close(&self) {
+        match &self.strategy {
+            Strategy::Batched(batched) => batched.close().await,
+            Strategy::Command(command) => command.close(),
+            _ => {}
         }
     }
 
     /// Brings the stock of `events` back to where it belongs when nobody buys any more. Called once, when every fault is
     /// healed and etcd has given up whatever was never answered, so that nothing can happen meanwhile; its calls are
-    /// recorded as `Purpose::Settle`.
+    /// recorded as `Purpose::Settle`, or as `Purpose::Release` where they do what was done all the time.
     ///
     /// # Errors
     /// What could not be done, in words. What was sold stays sold.
     pub async fn settle(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
         match &self.strategy {
             Strategy::Sharded(_) => shards::fold(&self.keys, caller, events).await,
-            // These keep all stock in the tickets.
-            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) | Strategy::Command(_) => Ok(()),
-        }
-    }
-
-    /// Puts the stock of `events` where the strategy sells it from. Called once, when the dataset is written and nobody
-    /// buys yet; its calls are recorded as `Purpose::Settle`.
-    ///
-    /// # Errors
-    /// What could not be done, in words: there is no shop to sell in then.
-    pub async fn open(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
-        let _ = (caller, events);
-        match &self.strategy {
-            // These sell from where the dataset has put it.
-            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
-        }
-    }
-
-    /// Brings the stock of `events` back to where it belongs when nobody buys any more. Called once, when every fault is
-    /// healed and etcd has given up whatever was never answered, so that nothing can happen meanwhile; its calls are
-    /// recorded as `Purpose::Settle`.
-    ///
-    /// # Errors
-    /// What could not be done, in words. What was sold stays sold.
-    pub async fn settle(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
-        let _ = (caller, events);
-        match &self.strategy {
-            // These keep all stock in the tickets.
-            Strategy::Optimistic(_) | Strategy::Naive(_) | Strategy::Batched(_) => Ok(()),
+            Strategy::Hold(hold) => hold.settle(self, caller).await,
+            // The others keep all stock in the tickets.
+            _ => Ok(()),
         }
     }
 

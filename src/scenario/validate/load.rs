@@ -1,8 +1,8 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{Arrivals, Boards, Dataset, Housekeeping, Load, Mix, Retry, Spike, StrategyName};
-use super::super::units::Rate;
+use super::super::types::{Arrivals, Boards, Dataset, Hold, Housekeeping, Load, Lock, Mix, Retry, Spike, StrategyName};
+use super::super::units::{Rate, Span};
 use super::{Checked, Problem, between, span, span_or_none};
 
 pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
@@ -23,6 +23,8 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
     span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
     strategy(load)?;
+    lock(&load.lock)?;
+    hold(&load.hold)?;
     boards(&load.boards)?;
     housekeeping(&load.housekeeping)?;
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
@@ -57,6 +59,47 @@ fn strategy(load: &Load) -> Checked {
     if load.retry != Retry::Never && load.strategy != StrategyName::Optimistic {
         let message = format!("{} never sends again what was not answered; only optimistic does", load.strategy.name());
         return Err(Problem::new("load.retry", message));
+    }
+    if matches!(load.strategy, StrategyName::Lock | StrategyName::FencedLock) && load.mix.cancel > 0 {
+        let strategy = load.strategy.name();
+        return Err(Problem::new("load.mix.cancel", format!("cancellations do not take the lock that {strategy} relies on")));
+    }
+    Ok(())
+}
+
+fn lock(lock: &Lock) -> Checked {
+    time_to_live("load.lock.ttl", lock.ttl)?;
+    span("load.lock.wait", lock.wait, limits::TIMEOUT_MAX)?;
+    match &lock.stall {
+        Some(stall) => {
+            between("load.lock.stall.every", stall.every, 1, limits::STALL_EVERY_MAX)?;
+            span("load.lock.stall.for", stall.lasts, limits::TIMEOUT_MAX)
+        }
+        None => Ok(()),
+    }
+}
+
+fn hold(hold: &Hold) -> Checked {
+    time_to_live("load.hold.ttl", hold.ttl)?;
+    span_or_none("load.hold.pay", hold.pay, limits::TIMEOUT_MAX)?;
+    between("load.hold.abandon_percent", hold.abandon_percent.into(), 0, 100)?;
+    between("load.hold.cancel_percent", hold.cancel_percent.into(), 0, 100)?;
+    let together = u32::from(hold.abandon_percent) + u32::from(hold.cancel_percent);
+    if together > 100 {
+        let abandon = hold.abandon_percent;
+        return Err(Problem::new(
+            "load.hold.cancel_percent",
+            format!("{} and the {abandon} percent that abandon their reservations are more than all", hold.cancel_percent),
+        ));
+    }
+    Ok(())
+}
+
+/// The time to live of a lease: etcd counts whole seconds.
+fn time_to_live(path: &str, ttl: Span) -> Checked {
+    span(path, ttl, limits::LEASE_TTL_MAX)?;
+    if ttl.0.subsec_nanos() != 0 {
+        return Err(Problem::new(path, format!("{ttl} is no whole number of seconds, as etcd counts the life of a lease")));
     }
     Ok(())
 }

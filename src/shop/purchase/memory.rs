@@ -4,8 +4,10 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rustc_hash::FxHashMap;
 
+use super::session::Session;
 use super::sharded::Parts;
 use super::state::Stock;
+use crate::etcd::Caller;
 
 /// Events a buyer remembers; the one it has not met for longest goes first.
 const EVENTS_MAX: usize = 64;
@@ -18,6 +20,9 @@ pub struct BuyerMemory {
     parts: FxHashMap<String, Parts>,
     clock: u64,
     random: ChaCha8Rng,
+    intentions: ChaCha8Rng,
+    /// The lease under which it takes locks; none before the first.
+    pub(super) session: Option<Session>,
 }
 
 #[derive(Debug)]
@@ -29,7 +34,13 @@ struct Remembered {
 impl BuyerMemory {
     /// An empty memory. The random stream is for the pauses after conflicts.
     pub fn new(random: ChaCha8Rng) -> Self {
-        Self { stocks: FxHashMap::default(), parts: FxHashMap::default(), clock: 0, random }
+        Self { stocks: FxHashMap::default(), parts: FxHashMap::default(), clock: 0, intentions: random.clone(), random, session: None }
+    }
+
+    /// The same with a random stream of its own for what it does about a reservation, so that the plan of a seed does not
+    /// depend on how often it met others.
+    pub fn with_intentions(self, intentions: ChaCha8Rng) -> Self {
+        Self { intentions, ..self }
     }
 
     /// Takes out what is remembered of an event: it must be put back with [`remember`](Self::remember), or is forgotten.
@@ -60,6 +71,18 @@ impl BuyerMemory {
             self.parts.clear();
         }
         self.parts.insert(event.to_owned(), parts);
+    }
+
+    /// The random stream for what it does about a reservation.
+    pub(super) fn intentions(&mut self) -> &mut ChaCha8Rng {
+        &mut self.intentions
+    }
+
+    /// Gives back what the cluster keeps for it: its lease.
+    pub async fn close(self, caller: &mut Caller) {
+        if let Some(session) = self.session {
+            session.end(caller).await;
+        }
     }
 
     /// A number drawn evenly from 0 to 1.

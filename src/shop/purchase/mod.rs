@@ -3,10 +3,16 @@
 
 pub mod batched;
 pub mod command;
+pub mod fenced_lock;
+pub mod hold;
+pub mod lock;
+mod locking;
 pub mod memory;
 pub mod naive;
 pub mod optimistic;
+pub mod quoted;
 mod same_guard;
+mod session;
 pub mod sharded;
 pub(super) mod shards;
 pub mod state;
@@ -16,9 +22,13 @@ pub mod write;
 
 pub use batched::Batched;
 pub use command::Command;
+pub use fenced_lock::FencedLock;
+pub use hold::Hold;
+pub use lock::Lock;
 pub use memory::BuyerMemory;
 pub use naive::Naive;
 pub use optimistic::Optimistic;
+pub use quoted::Quoted;
 pub use sharded::Sharded;
 
 use ticketcd_judge::history::call::OrderOutcome;
@@ -33,6 +43,14 @@ pub enum Strategy {
     Optimistic(Optimistic),
     /// Get, check, put: oversells under concurrency.
     Naive(Naive),
+    /// Get, check, put under etcd's lock: unsafe when a holder pauses for longer than its lease lives.
+    Lock(Lock),
+    /// The same, and the transaction compares that the lock is still held: safe.
+    FencedLock(FencedLock),
+    /// Reserved under a lease, paid, confirmed: safe.
+    Hold(Hold),
+    /// Bought at the price of an earlier revision: safe on a correct etcd.
+    Quoted(Quoted),
     /// Concurrent orders for an event in one guarded transaction: safe.
     Batched(Batched),
     /// The stock of a ticket in several keys: safe.
@@ -46,14 +64,17 @@ impl Strategy {
     pub fn new(load: &Load) -> Self {
         let optimistic = Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0, retry: load.retry };
         match &load.strategy {
+            StrategyName::Optimistic => Self::Optimistic(optimistic),
             StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
+            StrategyName::Lock => Self::Lock(Lock::new(&load.lock)),
+            StrategyName::FencedLock => Self::FencedLock(FencedLock::new(&load.lock)),
             StrategyName::Batched => {
                 Self::Batched(Batched::new(load.attempts.max(1), usize::try_from(load.max_txn_ops).unwrap_or(usize::MAX)))
             }
             StrategyName::Sharded => Self::Sharded(Sharded { shards: u32::from(load.shards), patience: optimistic }),
+            StrategyName::Hold => Self::Hold(Hold::new(&load.hold, optimistic)),
+            StrategyName::Quoted => Self::Quoted(Quoted(optimistic)),
             StrategyName::Command(command) => Self::Command(Command::new(command, load.command_timeout.0, load.buyers)),
-            // Validation refuses those that are not built yet.
-            _ => Self::Optimistic(optimistic),
         }
     }
 
@@ -62,6 +83,10 @@ impl Strategy {
         match self {
             Self::Optimistic(_) => "optimistic",
             Self::Naive(_) => "naive",
+            Self::Lock(_) => "lock",
+            Self::FencedLock(_) => "fenced-lock",
+            Self::Hold(_) => "hold",
+            Self::Quoted(_) => "quoted",
             Self::Batched(_) => "batched",
             Self::Sharded(_) => "sharded",
             Self::Command(_) => "command",

@@ -99,6 +99,13 @@ impl Stock {
         }
     }
 
+    /// A revision at which all of it was true: that of the newest write in it.
+    pub fn revision(&self) -> Revision {
+        let tickets = self.tickets.iter().map(|(_, ticket)| ticket.mod_revision);
+        let event = self.event.as_ref().map(|event| event.mod_revision);
+        tickets.chain(event).chain([self.purchases.mod_revision]).max().unwrap_or(0)
+    }
+
     /// The ticket of a type.
     pub fn ticket(&self, kind: &str) -> Option<&Seen<Ticket>> {
         self.tickets.iter().find(|(name, _)| name == kind).map(|(_, ticket)| ticket)

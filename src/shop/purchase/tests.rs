@@ -13,17 +13,17 @@ use crate::scenario::streams::stream;
 use crate::scenario::types::Retry;
 use crate::shop::{Order, Shop};
 
-fn shop() -> Shop {
+pub(super) fn shop() -> Shop {
     let strategy = Strategy::Optimistic(Optimistic { attempts_max: 3, back_off: Duration::ZERO, retry: Retry::Never });
     Shop { keys: Keyspace::new("t/"), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy }
 }
 
-fn order(items: &[(&str, i64)]) -> Order {
+pub(super) fn order(items: &[(&str, i64)]) -> Order {
     let items = items.iter().map(|(kind, quantity)| ((*kind).to_owned(), *quantity)).collect();
     Order { key: OrderKey { buyer: 7, sequence: 2 }, user: "ann".to_owned(), event: "e1".to_owned(), items, due: 0 }
 }
 
-fn answer(kvs: Vec<(&str, &str, i64)>) -> TxnAnswer {
+pub(super) fn answer(kvs: Vec<(&str, &str, i64)>) -> TxnAnswer {
     let kv = |(key, value, mod_revision): (&str, &str, i64)| KeyValue {
         key: format!("t/{key}").into(),
         value: value.into(),
@@ -38,7 +38,7 @@ fn answer(kvs: Vec<(&str, &str, i64)>) -> TxnAnswer {
 const EVENT: &str = r#"{"name":"N","description":"D","location":"L","type":"concert","date":"01-06-2026 20:00","current_quantity":8}"#;
 
 /// Three pink ones at 49.90 and five green ones at 0.07 are left.
-fn stock(purchases: Option<(&str, i64)>) -> Stock {
+pub(super) fn stock(purchases: Option<(&str, i64)>) -> Stock {
     let tickets = vec![
         ("ticket:e1:green", r#"{"total_quantity":5,"current_quantity":5,"price":0.07}"#, 12),
         ("ticket:e1:pink", r#"{"total_quantity":"9","current_quantity":"3","price":"49.9"}"#, 30),

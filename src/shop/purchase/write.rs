@@ -32,21 +32,45 @@ pub struct Write {
 
 /// Decides on an order, given the stock.
 pub fn decide(shop: &Shop, stock: &Stock, order: &Order) -> Decision {
-    work_out(shop, stock, order).map_or_else(Decision::Refuse, |write| Decision::Buy(Box::new(write)))
+    decide_at(shop, stock, stock, order)
 }
 
-fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOutcome> {
-    let rejected = |reason: &str| OrderOutcome::Rejected { reason: reason.to_owned() };
+/// Decides on an order, given the stock, at the prices of another moment.
+pub(super) fn decide_at(shop: &Shop, prices: &Stock, stock: &Stock, order: &Order) -> Decision {
+    work_out(shop, prices, stock, order).map_or_else(Decision::Refuse, |write| Decision::Buy(Box::new(write)))
+}
+
+fn work_out(shop: &Shop, prices: &Stock, stock: &Stock, order: &Order) -> Result<Write, OrderOutcome> {
+    let mut after = stock.clone();
+    let Taken { mut puts, lines, paid } = take(shop, prices, &mut after, order)?;
+    puts.push(enter(shop, &mut after, order, lines)?);
+    Ok(Write { puts, paid, after, kinds: order.items.iter().map(|(kind, _)| kind.clone()).collect() })
+}
+
+/// What an order takes out of the stock.
+pub(super) struct Taken {
+    /// The tickets and the event to write, and the revision each was computed from.
+    pub(super) puts: Vec<(Put, Revision)>,
+    /// What is taken, at which price.
+    pub(super) lines: Vec<PurchasedTicket>,
+    /// The price of it all.
+    pub(super) paid: Cents,
+}
+
+/// Takes what an order asks for out of `stock`, at the prices of `prices`.
+///
+/// # Errors
+/// The outcome the buyer is told: there is not enough, or the order makes no sense.
+pub(super) fn take(shop: &Shop, prices: &Stock, stock: &mut Stock, order: &Order) -> Result<Taken, OrderOutcome> {
     if let Some(fault) = order.fault() {
         return Err(rejected(fault));
     }
-    let mut after = stock.clone();
-    let event = after.event.as_mut().ok_or_else(|| rejected("no such event"))?;
+    let event = stock.event.as_mut().ok_or_else(|| rejected("no such event"))?;
     let mut puts = Vec::with_capacity(order.items.len() + 2);
     let mut lines = Vec::with_capacity(order.items.len());
     let mut paid: i128 = 0;
     for (kind, quantity) in &order.items {
-        let ticket = after.tickets.iter_mut().find(|(name, _)| name == kind).map(|(_, ticket)| ticket);
+        let ticket = stock.tickets.iter_mut().find(|(name, _)| name == kind).map(|(_, ticket)| ticket);
         let ticket = ticket.ok_or_else(|| rejected("no such ticket type"))?;
         if ticket.value.current_quantity < *quantity {
             return Err(OrderOutcome::SoldOut);
@@ -54,19 +78,32 @@ fn work_out(shop: &Shop, stock: &Stock, order: &Order) -> Result<Write, OrderOut
         ticket.value.current_quantity -= quantity;
         event.value.current_quantity =
             event.value.current_quantity.checked_sub(*quantity).ok_or_else(|| rejected("the event's count overflows"))?;
-        paid = paid.saturating_add(ticket.value.price.times(*quantity));
-        lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(ticket.value.price) });
+        let price = prices.ticket(kind).map(|ticket| ticket.value.price).ok_or_else(|| rejected("no such ticket type"))?;
+        paid = paid.saturating_add(price.times(*quantity));
+        lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(price) });
         puts.push((put(shop.keys.ticket(&order.event, kind), json(&ticket.value)?), ticket.mod_revision));
     }
     puts.push((put(shop.keys.event(&order.event), json(&event.value)?), event.mod_revision));
+    let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
+    Ok(Taken { puts, lines, paid })
+}
+
+/// Enters a purchase of these lines among those of the user.
+///
+/// # Errors
+/// The outcome the buyer is told when what is there is no array.
+pub(super) fn enter(shop: &Shop, stock: &mut Stock, order: &Order, lines: Vec<PurchasedTicket>) -> Result<(Put, Revision), OrderOutcome> {
     let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
     let purchases = stock.purchases_of(&order.user);
-    after.user = Some(order.user.clone());
-    after.purchases.value =
+    let value =
         append(purchases.value.as_bytes(), json(&element)?.as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
-    puts.push((put(shop.keys.purchase(&order.user, &order.event), after.purchases.value.clone()), purchases.mod_revision));
-    let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
-    Ok(Write { puts, paid, after, kinds: order.items.iter().map(|(kind, _)| kind.clone()).collect() })
+    stock.user = Some(order.user.clone());
+    stock.purchases.value = value.clone();
+    Ok((put(shop.keys.purchase(&order.user, &order.event), value), purchases.mod_revision))
+}
+
+pub(super) fn rejected(reason: &str) -> OrderOutcome {
+    OrderOutcome::Rejected { reason: reason.to_owned() }
 }
 
 impl Write {
@@ -83,16 +120,19 @@ impl Write {
 
     /// The stock after the purchase was written at `revision`.
     pub fn settle(mut self, revision: Revision) -> Stock {
-        if let Some(event) = &mut self.after.event {
-            event.mod_revision = revision;
-        }
-        for (kind, ticket) in &mut self.after.tickets {
-            if self.kinds.contains(kind) {
-                ticket.mod_revision = revision;
-            }
-        }
+        taken_at(&mut self.after, revision, |kind| self.kinds.iter().any(|bought| bought == kind));
         self.after.purchases = Seen { value: self.after.purchases.value, mod_revision: revision };
         self.after
+    }
+}
+
+/// Notes that the event and the tickets of some types were written at `revision`.
+pub(super) fn taken_at(stock: &mut Stock, revision: Revision, of: impl Fn(&str) -> bool) {
+    if let Some(event) = &mut stock.event {
+        event.mod_revision = revision;
+    }
+    for (_, ticket) in stock.tickets.iter_mut().filter(|(kind, _)| of(kind)) {
+        ticket.mod_revision = revision;
     }
 }
 

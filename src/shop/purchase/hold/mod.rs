@@ -1,0 +1,286 @@
+//! `hold`: reserve, pay, confirm. Safe, and nobody loses a ticket while looking for the credit card.
+//!
+//! **Idea.** Paying takes time, and a ticket must not be sold to another meanwhile; but a buyer that never pays must not
+//! keep it either. So the tickets are *reserved* first: taken out of the stock and noted in a record. A second key, which
+//! hangs on a lease, says that the reservation is alive. When the buyer has paid, the order is *confirmed*. When it has
+//! not within the lease's time, etcd deletes the second key, and whoever sees that gives the tickets back.
+//!
+//! **Why two keys.** An expiry deletes keys and can do nothing else. Were the record itself on the lease, it would go
+//! away without the stock coming back, and between that and the moment somebody notices the tickets would be nowhere.
+//! With two keys total = left + held + sold at every revision.
+//!
+//! **Guard.** Each step is one transaction that compares the revision of the last write of every key whose value it
+//! computed. *Confirm* also compares that both keys are as they were reserved; *release* compares that the record is
+//! and that the other key is gone. So the two exclude each other, whoever comes first: no unit is both sold and given
+//! back, and none is given back twice, by its buyer, the janitor or the end of the sale.
+//!
+//! **When an answer is lost.** Only *confirm* sells. A reservation that was not answered was therefore not bought, whatever
+//! became of it: the order is refused, and what may be reserved goes back when its lease is over. A confirmation that was
+//! not answered is unknown; if it did not happen, the tickets go back in the same way.
+//!
+//! **Cost.** Four round trips: a lease, reserve, confirm, and giving the lease up; beside the time it takes to pay.
+
+pub(super) mod release;
+pub(super) mod reservation;
+#[cfg(test)]
+mod step_tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::Exp1;
+use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
+
+use self::release::{Expiry, give_back};
+use self::reservation::{Reservation, Standing};
+use super::optimistic::Optimistic;
+use super::session::Lease;
+use super::state::{Stock, fetch};
+use super::write::rejected;
+use super::{Bought, BuyerMemory};
+use crate::etcd::Caller;
+use crate::scenario::types;
+use crate::shop::{Order, Shop};
+
+/// The hold strategy's settings.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// Time to live of a reservation's lease.
+    ttl: Duration,
+    /// Mean time it takes to pay.
+    pay_mean: Duration,
+    abandon_percent: u8,
+    cancel_percent: u8,
+    /// Attempts at each step, and the pauses between them.
+    optimistic: Optimistic,
+    /// The longest time to live that was granted, seconds.
+    granted_max: Arc<AtomicU64>,
+}
+
+/// What a buyer does once its tickets are reserved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Intention {
+    /// It pays, which takes so long.
+    Pay(Duration),
+    /// It goes away without a word.
+    Abandon,
+    /// It thinks better of it and says so.
+    Cancel,
+}
+
+/// A reservation that was made.
+struct Reserved {
+    reservation: Reservation,
+    lease: Lease,
+}
+
+impl Hold {
+    /// With these settings.
+    pub fn new(settings: &types::Hold, optimistic: Optimistic) -> Self {
+        Self {
+            ttl: settings.ttl.0,
+            pay_mean: settings.pay.0,
+            abandon_percent: settings.abandon_percent,
+            cancel_percent: settings.cancel_percent,
+            optimistic,
+            granted_max: Arc::default(),
+        }
+    }
+
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
+        let intention = self.intention(memory.intentions());
+        let mut attempts = 0;
+        let reserved = match self.reserve(shop, caller, memory, order, &mut attempts).await {
+            Ok(reserved) => reserved,
+            Err(outcome) => return Bought::nothing(outcome, attempts),
+        };
+        match intention {
+            Intention::Pay(time) => {
+                tokio::time::sleep(time).await;
+                self.confirm(shop, caller, memory, order, reserved, attempts).await
+            }
+            Intention::Abandon => Bought::nothing(rejected("reserved, and never paid for"), attempts),
+            Intention::Cancel => {
+                let Reserved { reservation, lease } = reserved;
+                // Whether the tickets are back now, or once the lease is gone, is the same to this buyer.
+                let gave_back = give_back(shop, caller, &order.event, vec![reservation.noted(shop, order)], Expiry::NotNeeded).await;
+                if let Err(reason) = gave_back {
+                    tracing::debug!("a reservation is left to its lease: {reason}");
+                }
+                lease.revoke(caller).await;
+                Bought::nothing(rejected("reserved, and given back"), attempts)
+            }
+        }
+    }
+
+    /// Draws what the buyer will do. It always draws the same number of times, so that one percentage does not move what
+    /// another decides.
+    fn intention(&self, random: &mut ChaCha8Rng) -> Intention {
+        let percent = random.random_range(0..100_u8);
+        let time: f64 = random.sample(Exp1);
+        if percent < self.abandon_percent {
+            Intention::Abandon
+        } else if percent < self.abandon_percent.saturating_add(self.cancel_percent) {
+            Intention::Cancel
+        } else {
+            Intention::Pay(self.pay_mean.mul_f64(time))
+        }
+    }
+
+    /// Reserves the tickets, as `optimistic` would buy them.
+    async fn reserve(
+        &self,
+        shop: &Shop,
+        caller: &mut Caller,
+        memory: &mut BuyerMemory,
+        order: &Order,
+        attempts: &mut u32,
+    ) -> Result<Reserved, OrderOutcome> {
+        let mut stock = memory.recall(&order.event);
+        // Set once this call has read the stock: only then may it refuse.
+        let mut fresh = false;
+        let mut lease: Option<Lease> = None;
+        let outcome = loop {
+            let Some(seen) = stock.take() else {
+                match fetch(&shop.keys, caller, &order.event, &order.user).await {
+                    Ok(read) => (stock, fresh) = (Some(read), true),
+                    Err(reason) => break OrderOutcome::Rejected { reason },
+                }
+                continue;
+            };
+            if *attempts >= self.optimistic.attempts_max {
+                memory.remember(&order.event, seen);
+                break OrderOutcome::Conflict;
+            }
+            let mut reservation = match Reservation::of(shop, &seen, order) {
+                Ok(reservation) => reservation,
+                Err(outcome) if fresh => {
+                    memory.remember(&order.event, seen);
+                    break outcome;
+                }
+                Err(_) => continue,
+            };
+            if *attempts > 0 {
+                tokio::time::sleep(self.optimistic.pause(*attempts, memory.jitter())).await;
+            }
+            let held = match lease {
+                Some(lease) => lease,
+                None => match Lease::grant(caller, self.ttl).await {
+                    Ok(granted) => {
+                        self.granted_max.fetch_max(granted.ttl.as_secs(), Ordering::Relaxed);
+                        *lease.insert(granted)
+                    }
+                    Err(reason) => break OrderOutcome::Rejected { reason },
+                },
+            };
+            *attempts += 1;
+            let request = Request::Txn(reservation.reserve(shop, order, held.id));
+            match caller.call(Purpose::Purchase, &[order.key], request).await {
+                CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
+                    reservation.reserved_at(revision, order);
+                    return Ok(Reserved { reservation, lease: held });
+                }
+                CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
+                    match Stock::parse(&shop.keys, &responses) {
+                        Ok(read) => (stock, fresh) = (Some(read), true),
+                        Err(error) => break OrderOutcome::Rejected { reason: error.to_string() },
+                    }
+                }
+                // Bought it was not, for only a confirmation buys. Without its lease it cannot happen any more either; but
+                // the lease is left to expire by itself, for that is what this strategy must survive.
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Err(rejected("nobody knows whether it is reserved")),
+                CallOutcome::Refused { code, message } => break OrderOutcome::Rejected { reason: format!("{code}: {message}") },
+            }
+        };
+        if let Some(lease) = lease {
+            lease.revoke(caller).await;
+        }
+        Err(outcome)
+    }
+
+    /// Turns the reservation into a purchase, if it is still alive.
+    async fn confirm(
+        &self,
+        shop: &Shop,
+        caller: &mut Caller,
+        memory: &mut BuyerMemory,
+        order: &Order,
+        Reserved { mut reservation, lease }: Reserved,
+        mut attempts: u32,
+    ) -> Bought {
+        // Its own attempts: who has paid is not sent away because reserving was hard.
+        for conflicts in 0..self.optimistic.attempts_max {
+            if conflicts > 0 {
+                tokio::time::sleep(self.optimistic.pause(conflicts, memory.jitter())).await;
+            }
+            let (txn, after) = match reservation.confirm(shop, order) {
+                Ok(confirmation) => confirmation,
+                Err(outcome) => return Bought::nothing(outcome, attempts),
+            };
+            attempts += 1;
+            match caller.call(Purpose::Purchase, &[order.key], Request::Txn(txn)).await {
+                CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
+                    lease.revoke(caller).await;
+                    let mut stock = after;
+                    stock.purchases.mod_revision = revision;
+                    memory.remember(&order.event, stock);
+                    return Bought { outcome: OrderOutcome::Sold { revision }, paid: reservation.paid, attempts };
+                }
+                CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
+                    match reservation.standing(&responses) {
+                        Ok(Standing::Alive) => {}
+                        Ok(Standing::Expired) => {
+                            return Bought::nothing(rejected("the reservation had expired when it was paid"), attempts);
+                        }
+                        Err(error) => return Bought::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                    }
+                }
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                CallOutcome::Refused { code, message } => {
+                    return Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                }
+            }
+        }
+        Bought::nothing(rejected("the purchases of the user kept changing until the buyer gave up"), attempts)
+    }
+
+    /// The longest time a lease of this run lives when nobody keeps it alive.
+    fn longest_lease(&self) -> Duration {
+        self.ttl.max(Duration::from_secs(self.granted_max.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::streams::stream;
+    use crate::scenario::units::Span;
+
+    #[test]
+    fn as_many_abandon_and_cancel_as_the_scenario_says() {
+        let optimistic = Optimistic { attempts_max: 3, back_off: Duration::ZERO, retry: crate::scenario::types::Retry::Never };
+        let hold = |abandon_percent, cancel_percent| {
+            Hold::new(&types::Hold { abandon_percent, cancel_percent, pay: Span::milliseconds(20), ..types::Hold::default() }, optimistic)
+        };
+        let drawn = |hold: Hold| {
+            let mut random = stream(1, "intentions", 0);
+            (0..4_000).map(|_| hold.intention(&mut random)).collect::<Vec<_>>()
+        };
+        let count = |drawn: &[Intention], wanted: Intention| drawn.iter().filter(|intention| **intention == wanted).count();
+        let some = drawn(hold(10, 30));
+        assert!((300..500).contains(&count(&some, Intention::Abandon)) && (1_000..1_400).contains(&count(&some, Intention::Cancel)));
+        let times: Vec<f64> =
+            some.iter().filter_map(|one| if let Intention::Pay(time) = one { Some(time.as_secs_f64()) } else { None }).collect();
+        let mean = times.iter().sum::<f64>() / times.len() as f64;
+        assert!((0.018..0.022).contains(&mean), "{mean}");
+        assert_eq!(count(&drawn(hold(0, 100)), Intention::Cancel), 4_000);
+        assert_eq!(count(&drawn(hold(100, 0)), Intention::Abandon), 4_000);
+        // Who pays does not depend on how many of the others abandon or cancel.
+        let others = drawn(hold(30, 10));
+        assert!(some.iter().zip(&others).all(|(one, other)| matches!(one, Intention::Pay(_)) == matches!(other, Intention::Pay(_))));
+    }
+}

@@ -1,0 +1,272 @@
+//! Giving back what was reserved and not bought: by the buyer itself, by the janitor while the shop is open, and by the
+//! end of the sale. All three send the same transaction, whose guards see to it that each unit comes back once.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::request::{
+    Answer, AnswerBody, Delete, Guard, GuardTarget, KeyValue, Range, Relation, Request, Txn, TxnAnswer, TxnOp,
+};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::HoldRecord;
+use ticketcd_judge::model::{Blob, Keyspace, Revision, ShopKey};
+use tokio_util::sync::CancellationToken;
+
+use super::Hold;
+use crate::etcd::Caller;
+use crate::shop::Shop;
+use crate::shop::purchase::state::{Seen, Stock, Unreadable, found, record, tickets};
+use crate::shop::purchase::write::{put, unchanged};
+
+/// How often the janitor looks for reservations that have expired.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+/// How often the end of the sale does, which waits for them.
+const SETTLE_EVERY: Duration = Duration::from_millis(100);
+/// What etcd may take to expire a lease, beyond the time that was granted: it looks twice a second, and a new leader
+/// gives every lease its time again.
+const EXPIRY_DELAY_MAX: Duration = Duration::from_secs(10);
+/// Reservations read at a time.
+const PAGE: i64 = 256;
+/// Reservations of an event given back in one transaction: its failure branch reads two keys of each, and etcd allows 128
+/// operations.
+const TOGETHER_MAX: usize = 32;
+/// Transactions tried against the buyers of the event before it is left for later.
+const ATTEMPTS_MAX: u32 = 20;
+
+/// A reservation as it is noted in its record.
+#[derive(Clone, Debug)]
+pub(in crate::shop::purchase) struct Noted {
+    /// The order's id.
+    pub(in crate::shop::purchase) order: String,
+    /// What is reserved.
+    pub(in crate::shop::purchase) record: HoldRecord,
+    /// The revision it was written at.
+    pub(in crate::shop::purchase) revision: Revision,
+}
+
+/// Whether a reservation must have expired before it is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::shop::purchase) enum Expiry {
+    /// By its buyer at any time.
+    NotNeeded,
+    /// By everybody else.
+    Needed,
+}
+
+impl Hold {
+    /// The janitor: gives back what has expired, until `over`.
+    pub(in crate::shop) async fn tend(&self, shop: &Shop, mut caller: Caller, over: CancellationToken) {
+        while tokio::time::timeout(SWEEP_EVERY, over.cancelled()).await.is_err() {
+            if let Err(reason) = sweep(shop, &mut caller).await {
+                tracing::debug!("not every expired reservation could be given back: {reason}");
+                caller.rotate();
+            }
+        }
+        caller.close().await;
+    }
+
+    /// Gives back everything that is still reserved when nobody buys any more, as soon as its lease is over.
+    pub(in crate::shop) async fn settle(&self, shop: &Shop, caller: &mut Caller) -> Result<(), String> {
+        let deadline = Instant::now() + self.longest_lease() + EXPIRY_DELAY_MAX;
+        loop {
+            let reason = match sweep(shop, caller).await {
+                Ok(0) => return Ok(()),
+                Ok(left) => format!("{left} reservations are still there"),
+                Err(reason) => {
+                    caller.rotate();
+                    reason
+                }
+            };
+            if Instant::now() > deadline {
+                return Err(reason);
+            }
+            tokio::time::sleep(SETTLE_EVERY).await;
+        }
+    }
+}
+
+/// Goes through all reservations and gives back those that have expired. Returns how many are left.
+///
+/// # Errors
+/// What could not be done, in words.
+async fn sweep(shop: &Shop, caller: &mut Caller) -> Result<usize, String> {
+    let prefix = shop.keys.holds_of(None);
+    let end = prefix_end(prefix.as_bytes());
+    let mut left = 0;
+    let mut from = prefix;
+    loop {
+        let range = Range { key: from, range_end: end.clone(), limit: PAGE, ..Range::default() };
+        let page = read(caller, vec![range]).await?;
+        let [page] = &page[..] else { return Err(Unreadable::Shape.to_string()) };
+        let kvs = found(page).map_err(|error| error.to_string())?;
+        let Some(last) = kvs.last() else { return Ok(left) };
+        from = behind(&last.key);
+        for (event, noted) in by_event(&shop.keys, kvs)? {
+            for noted in noted.chunks(TOGETHER_MAX) {
+                left += give_back(shop, caller, &event, noted.to_vec(), Expiry::Needed).await?;
+            }
+        }
+    }
+}
+
+/// Reservations by their event.
+fn by_event(keys: &Keyspace, kvs: &[KeyValue]) -> Result<BTreeMap<String, Vec<Noted>>, String> {
+    let mut by_event: BTreeMap<String, Vec<Noted>> = BTreeMap::new();
+    for kv in kvs {
+        if let Some(ShopKey::Hold { event, order }) = keys.parse(kv.key.as_bytes()) {
+            let Seen { value, mod_revision } = record::<HoldRecord>(kv).map_err(|error| error.to_string())?;
+            let noted = Noted { order: order.to_owned(), record: value, revision: mod_revision };
+            by_event.entry(event.to_owned()).or_default().push(noted);
+        }
+    }
+    Ok(by_event)
+}
+
+/// The first key behind this one.
+fn behind(key: &Blob) -> Blob {
+    let mut next = key.as_bytes().to_vec();
+    next.push(0);
+    next.into()
+}
+
+/// Gives back those of some reservations of an event that are still there and, where that is needed, have expired.
+/// Returns how many are still there.
+///
+/// # Errors
+/// What could not be done, in words. What was not answered may have been given back: who tries again reads again.
+pub(in crate::shop::purchase) async fn give_back(
+    shop: &Shop,
+    caller: &mut Caller,
+    event: &str,
+    noted: Vec<Noted>,
+    expiry: Expiry,
+) -> Result<usize, String> {
+    let mut responses = read(caller, ranges(&shop.keys, event, &noted)).await?;
+    let mut left = noted.len();
+    for _ in 0..ATTEMPTS_MAX {
+        let seen = Standings::parse(&shop.keys, &responses).map_err(|error| error.to_string())?;
+        let (due, waiting) = seen.sorted(&noted, expiry);
+        left = due.len() + waiting;
+        if due.is_empty() {
+            return Ok(left);
+        }
+        let failure = ranges(&shop.keys, event, &noted).into_iter().map(TxnOp::Range).collect();
+        let txn = Txn { failure, ..transaction(&shop.keys, event, &due, &seen.stock, expiry)? };
+        match caller.call(Purpose::Release, &[], Request::Txn(txn)).await {
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: true, .. }, .. }) => return Ok(waiting),
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses: fresh }, .. }) => responses = fresh,
+            CallOutcome::Ok(_) => return Err(Unreadable::Shape.to_string()),
+            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => return Err(format!("{code}: {message}")),
+        }
+    }
+    Ok(left)
+}
+
+/// The stock of an event, and how some reservations of it stand, at one revision.
+struct Standings {
+    stock: Stock,
+    /// Of each reservation, the revision of its record, and whether its lease is alive.
+    standings: Vec<(Revision, bool)>,
+}
+
+/// The ranges that [`Standings`] are read by.
+fn ranges(keys: &Keyspace, event: &str, noted: &[Noted]) -> Vec<Range> {
+    let of_event = keys.tickets_of(event);
+    let mut ranges = vec![
+        Range { key: keys.event(event), ..Range::default() },
+        Range { range_end: prefix_end(of_event.as_bytes()), key: of_event, ..Range::default() },
+    ];
+    for one in noted {
+        let (record, alive) = (keys.hold(event, &one.order), keys.hold_alive(event, &one.order));
+        ranges.extend([record, alive].map(|key| Range { key, keys_only: true, ..Range::default() }));
+    }
+    ranges
+}
+
+impl Standings {
+    fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
+        let [event, of_event, standings @ ..] = answers else { return Err(Unreadable::Shape) };
+        let stock = Stock {
+            event: found(event)?.first().map(record).transpose()?,
+            tickets: tickets(keys, found(of_event)?)?,
+            purchases: Seen { value: Blob::default(), mod_revision: 0 },
+            user: None,
+        };
+        let standing = |pair: &[TxnAnswer]| match pair {
+            [record, alive] => Ok((found(record)?.first().map_or(0, |kv| kv.mod_revision), !found(alive)?.is_empty())),
+            _ => Err(Unreadable::Shape),
+        };
+        Ok(Self { stock, standings: standings.chunks(2).map(standing).collect::<Result<_, _>>()? })
+    }
+
+    /// Those that can be given back, and how many cannot yet. What was sold or given back meanwhile is neither.
+    fn sorted<'noted>(&self, noted: &'noted [Noted], expiry: Expiry) -> (Vec<&'noted Noted>, usize) {
+        let (mut due, mut waiting) = (Vec::new(), 0);
+        for (one, (revision, alive)) in noted.iter().zip(&self.standings) {
+            if *revision != one.revision {
+                continue;
+            }
+            if *alive && expiry == Expiry::Needed {
+                waiting += 1;
+            } else {
+                due.push(one);
+            }
+        }
+        (due, waiting)
+    }
+}
+
+/// Deletes the records and puts what they hold back into the stock.
+///
+/// # Errors
+/// When there is no stock to put it back into, in words.
+pub(super) fn transaction(keys: &Keyspace, event: &str, due: &[&Noted], stock: &Stock, expiry: Expiry) -> Result<Txn, String> {
+    let mut after = stock.clone();
+    let counter = after.event.as_mut().ok_or("there is no such event")?;
+    let mut guards = Vec::with_capacity(2 * due.len() + after.tickets.len() + 1);
+    let mut success = Vec::with_capacity(2 * due.len() + after.tickets.len() + 1);
+    let delete = |key: &Blob| TxnOp::Delete(Delete { key: key.clone(), range_end: Blob::default() });
+    for one in due {
+        let (record, alive) = (keys.hold(event, &one.order), keys.hold_alive(event, &one.order));
+        success.push(delete(&record));
+        guards.push(unchanged(record, one.revision));
+        match expiry {
+            Expiry::NotNeeded => success.push(delete(&alive)),
+            Expiry::Needed => guards.push(gone(alive)),
+        }
+        for line in &one.record.tickets {
+            let ticket = after.tickets.iter_mut().find(|(kind, _)| *kind == line.kind).map(|(_, ticket)| &mut ticket.value);
+            let ticket = ticket.ok_or_else(|| format!("there are no {} tickets", line.kind))?;
+            let sum = |count: i64| count.checked_add(line.quantity).ok_or("a count overflows");
+            ticket.current_quantity = sum(ticket.current_quantity)?;
+            counter.value.current_quantity = sum(counter.value.current_quantity)?;
+        }
+    }
+    let text = |value: Result<Vec<u8>, serde_json::Error>| value.map(Blob::from).map_err(|error| error.to_string());
+    for ((kind, ticket), (_, before)) in after.tickets.iter().zip(&stock.tickets) {
+        if ticket != before {
+            guards.push(unchanged(keys.ticket(event, kind), ticket.mod_revision));
+            success.push(TxnOp::Put(put(keys.ticket(event, kind), text(serde_json::to_vec(&ticket.value))?)));
+        }
+    }
+    guards.push(unchanged(keys.event(event), counter.mod_revision));
+    success.push(TxnOp::Put(put(keys.event(event), text(serde_json::to_vec(&counter.value))?)));
+    Ok(Txn { guards, success, failure: Vec::new() })
+}
+
+/// The key does not exist.
+fn gone(key: Blob) -> Guard {
+    Guard { key, range_end: Blob::default(), target: GuardTarget::CreateRevision(0), relation: Relation::Equal }
+}
+
+/// Reads some ranges at one revision.
+async fn read(caller: &mut Caller, ranges: Vec<Range>) -> Result<Vec<TxnAnswer>, String> {
+    let success = ranges.into_iter().map(TxnOp::Range).collect();
+    let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
+    match caller.call(Purpose::Release, &[], request).await {
+        CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => Ok(responses),
+        CallOutcome::Ok(_) => Err(Unreadable::Shape.to_string()),
+        CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => Err(format!("{code}: {message}")),
+    }
+}

@@ -1,0 +1,101 @@
+//! What the steps of a reservation write: computed from the stock as seen. Pure, and exact.
+
+use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::request::{Delete, Put, Range, Txn, TxnAnswer, TxnOp};
+use ticketcd_judge::model::records::HoldRecord;
+use ticketcd_judge::model::{Blob, Cents, Revision};
+
+use super::release::Noted;
+use crate::shop::purchase::state::{Stock, Unreadable, found, raw, reads};
+use crate::shop::purchase::write::{enter, json, put, take, taken_at, unchanged};
+use crate::shop::{Order, Shop};
+
+/// Tickets for one order, out of the stock.
+#[derive(Clone, Debug)]
+pub(in crate::shop::purchase) struct Reservation {
+    /// The tickets and the event to write, and the revision each was computed from.
+    puts: Vec<(Put, Revision)>,
+    record: HoldRecord,
+    /// The stock after it.
+    after: Stock,
+    /// When both keys were written; 0 before.
+    revision: Revision,
+    /// The price of it all.
+    pub(in crate::shop::purchase) paid: Cents,
+}
+
+/// What stood in the way of a confirmation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::shop::purchase) enum Standing {
+    /// The reservation is as it was: the purchases of the user had changed.
+    Alive,
+    /// Its lease is gone, or its tickets are back already.
+    Expired,
+}
+
+impl Reservation {
+    /// What an order asks for, out of the stock.
+    ///
+    /// # Errors
+    /// The outcome the buyer is told.
+    pub(in crate::shop::purchase) fn of(shop: &Shop, stock: &Stock, order: &Order) -> Result<Self, OrderOutcome> {
+        let mut after = stock.clone();
+        let taken = take(shop, stock, &mut after, order)?;
+        let record = HoldRecord { user: order.user.clone(), tickets: taken.lines };
+        Ok(Self { puts: taken.puts, record, after, revision: 0, paid: taken.paid })
+    }
+
+    /// Takes the tickets out of the stock and notes for whom. The failure branch reads what the next attempt needs.
+    pub(in crate::shop::purchase) fn reserve(&self, shop: &Shop, order: &Order, lease: i64) -> Txn {
+        let id = shop.order_id(order.key);
+        let (record, alive) = (shop.keys.hold(&order.event, &id), shop.keys.hold_alive(&order.event, &id));
+        let mut guards: Vec<_> = self.puts.iter().map(|(put, revision)| unchanged(put.key.clone(), *revision)).collect();
+        guards.push(unchanged(record.clone(), 0));
+        let mut success: Vec<_> = self.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect();
+        // A record is made of names and numbers: JSON can hold all of it.
+        success.push(TxnOp::Put(put(record, json(&self.record).unwrap_or_default())));
+        success.push(TxnOp::Put(Put { key: alive, value: Blob::default(), lease }));
+        Txn { guards, success, failure: reads(&shop.keys, &order.event, &order.user) }
+    }
+
+    /// Notes that it was reserved.
+    pub(in crate::shop::purchase) fn reserved_at(&mut self, revision: Revision, order: &Order) {
+        taken_at(&mut self.after, revision, |kind| order.items.iter().any(|(taken, _)| taken == kind));
+        self.revision = revision;
+    }
+
+    /// Replaces both keys by an entry in the purchases, if both are as they were reserved. Returns the stock after it, too.
+    ///
+    /// # Errors
+    /// The outcome the buyer is told when what is there of purchases is no array.
+    pub(in crate::shop::purchase) fn confirm(&self, shop: &Shop, order: &Order) -> Result<(Txn, Stock), OrderOutcome> {
+        let mut after = self.after.clone();
+        let (purchases, seen) = enter(shop, &mut after, order, self.record.tickets.clone())?;
+        let id = shop.order_id(order.key);
+        let (record, alive) = (shop.keys.hold(&order.event, &id), shop.keys.hold_alive(&order.event, &id));
+        let guards =
+            vec![unchanged(record.clone(), self.revision), unchanged(alive.clone(), self.revision), unchanged(purchases.key.clone(), seen)];
+        let failure = [&record, &alive, &purchases.key].map(|key| TxnOp::Range(Range { key: key.clone(), ..Range::default() }));
+        let delete = |key| TxnOp::Delete(Delete { key, range_end: Blob::default() });
+        let success = vec![delete(record), delete(alive), TxnOp::Put(purchases)];
+        Ok((Txn { guards, success, failure: failure.into() }, after))
+    }
+
+    /// What stood in the way, by the answers of the failure branch. Remembers the purchases that were read there.
+    ///
+    /// # Errors
+    /// When the answers do not fit the request.
+    pub(in crate::shop::purchase) fn standing(&mut self, answers: &[TxnAnswer]) -> Result<Standing, Unreadable> {
+        let [record, alive, purchases] = answers else { return Err(Unreadable::Shape) };
+        let stands = |answer| Ok::<_, Unreadable>(found(answer)?.first().is_some_and(|kv| kv.mod_revision == self.revision));
+        let standing = if stands(record)? && stands(alive)? { Standing::Alive } else { Standing::Expired };
+        self.after.purchases = raw(found(purchases)?);
+        self.after.user = Some(self.record.user.clone());
+        Ok(standing)
+    }
+
+    /// The reservation as it is noted in its record.
+    pub(in crate::shop::purchase) fn noted(self, shop: &Shop, order: &Order) -> Noted {
+        Noted { order: shop.order_id(order.key), record: self.record, revision: self.revision }
+    }
+}

@@ -1,0 +1,171 @@
+//! What `lock` and `fenced-lock` share: get, check, put under etcd's lock. They differ in what their transaction compares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Guard, GuardTarget, Relation, Request, Txn};
+use ticketcd_judge::model::{Blob, Revision};
+
+use super::session::Session;
+use super::state::fetch;
+use super::write::{Decision, decide};
+use super::{Bought, BuyerMemory};
+use crate::etcd::Caller;
+use crate::scenario::types;
+use crate::shop::{Order, Shop};
+
+/// How locks are taken.
+#[derive(Clone, Debug)]
+pub(super) struct Locking {
+    /// Time to live of a buyer's lease.
+    ttl: Duration,
+    /// How long a buyer waits for a lock.
+    wait: Duration,
+    stalls: Option<Stalls>,
+}
+
+/// Buyers that stall between their check and their write.
+#[derive(Clone, Debug)]
+struct Stalls {
+    every: u64,
+    lasts: Duration,
+    /// Purchases under a lock so far, of all buyers together: a run in which each buys little has its stalls too.
+    purchases: Arc<AtomicU64>,
+}
+
+/// A lock that was had at one moment. Whether it still is, nobody can say who does not ask etcd.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// The key that says so.
+    key: Blob,
+    /// A revision at which it did.
+    since: Revision,
+}
+
+impl Locking {
+    pub(super) fn new(settings: &types::Lock) -> Self {
+        let stalls =
+            |stall: &types::Stall| Stalls { every: u64::from(stall.every.max(1)), lasts: stall.lasts.0, purchases: Arc::default() };
+        Self { ttl: settings.ttl.0, wait: settings.wait.0, stalls: settings.stall.as_ref().map(stalls) }
+    }
+
+    /// Buys under the lock of the event. `guards` are what the transaction compares.
+    pub(super) async fn buy(
+        &self,
+        shop: &Shop,
+        caller: &mut Caller,
+        memory: &mut BuyerMemory,
+        order: &Order,
+        guards: impl Fn(&Held) -> Vec<Guard>,
+    ) -> Bought {
+        let mut session = memory.session.take().unwrap_or_else(|| Session::new(caller));
+        let bought = match self.acquire(shop, caller, &mut session, &order.event).await {
+            Ok(held) => {
+                let bought = self.get_check_put(shop, caller, order, guards(&held)).await;
+                release(caller, &mut session, held).await;
+                bought
+            }
+            Err(outcome) => Bought::nothing(outcome, 0),
+        };
+        memory.session = Some(session);
+        bought
+    }
+
+    async fn acquire(&self, shop: &Shop, caller: &mut Caller, session: &mut Session, event: &str) -> Result<Held, OrderOutcome> {
+        let rejected = |reason| OrderOutcome::Rejected { reason };
+        let outcome = match session.lock(caller, shop.keys.lock(event), self.ttl, self.wait).await.map_err(rejected)? {
+            CallOutcome::Ok(Answer { revision, body: AnswerBody::Lock { key }, .. }) => return Ok(Held { key, since: revision }),
+            CallOutcome::Ok(_) => rejected("the answer to a lock was none".to_owned()),
+            CallOutcome::Unknown { code, .. } if code == "Timeout" => OrderOutcome::Conflict,
+            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
+                rejected(format!("the lock was not to be had: {code}: {message}"))
+            }
+        };
+        // Else the buyer stays in the queue, and once its turn has come, everybody waits for one who is not there.
+        session.give_up(caller).await;
+        Err(outcome)
+    }
+
+    async fn get_check_put(&self, shop: &Shop, caller: &mut Caller, order: &Order, guards: Vec<Guard>) -> Bought {
+        let stock = match fetch(&shop.keys, caller, &order.event, &order.user).await {
+            Ok(stock) => stock,
+            Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, 0),
+        };
+        let write = match decide(shop, &stock, order) {
+            Decision::Buy(write) => write,
+            Decision::Refuse(outcome) => return Bought::nothing(outcome, 0),
+        };
+        if let Some(pause) = self.stalls.as_ref().and_then(Stalls::next) {
+            tokio::time::sleep(pause).await;
+        }
+        let txn = Txn { guards, success: write.operations(), failure: Vec::new() };
+        match caller.call(Purpose::Purchase, &[order.key], Request::Txn(txn)).await {
+            CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
+                Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: 1 }
+            }
+            // The lock had passed on, and the guards noticed.
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, .. }, .. }) => Bought::nothing(OrderOutcome::Conflict, 1),
+            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => Bought::nothing(OrderOutcome::Unknown, 1),
+            CallOutcome::Refused { code, message } => Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1),
+        }
+    }
+}
+
+impl Stalls {
+    /// Counts a purchase, and says how long it stalls if it does.
+    fn next(&self) -> Option<Duration> {
+        let number = self.purchases.fetch_add(1, Ordering::Relaxed) + 1;
+        number.is_multiple_of(self.every).then_some(self.lasts)
+    }
+}
+
+/// Unlocks by deleting the key, as etcd's own clients do. The order has its outcome by then: a lock that stays is in the
+/// way of others but changes nothing about the purchase.
+async fn release(caller: &mut Caller, session: &mut Session, held: Held) {
+    let delete = Delete { key: held.key, range_end: Blob::default() };
+    if !matches!(caller.call(Purpose::Purchase, &[], Request::Delete(delete)).await, CallOutcome::Ok(_)) {
+        // Kept alive with its lease, the key might stay for as long as the buyer buys.
+        session.give_up(caller).await;
+    }
+}
+
+impl Held {
+    /// The fence: the key of the lock is still the one that was there when the lock was had, for it exists and was not
+    /// created later. Then it was there all the time, and nobody else had the lock.
+    pub(super) fn fence(&self) -> Vec<Guard> {
+        let compare = |target, relation| Guard { key: self.key.clone(), range_end: Blob::default(), target, relation };
+        vec![
+            compare(GuardTarget::CreateRevision(0), Relation::Greater),
+            compare(GuardTarget::CreateRevision(self.since.saturating_add(1)), Relation::Less),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_so_manieth_purchase_stalls_whoever_makes_it() {
+        let stall = types::Stall { every: 3, lasts: crate::scenario::units::Span::seconds(1) };
+        let locking = Locking::new(&types::Lock { stall: Some(stall), ..types::Lock::default() });
+        let buyers = [locking.stalls.clone().unwrap(), locking.stalls.unwrap()];
+        let stalled: Vec<_> = (0..6).map(|purchase| buyers[purchase % 2].next().is_some()).collect();
+        assert_eq!(stalled, [false, false, true, false, false, true]);
+    }
+
+    #[test]
+    fn the_fence_lets_nobody_pass_whose_key_is_gone_or_newer() {
+        let fence = Held { key: "lock:e1/6b5c".into(), since: 40 }.fence();
+        let holds = |created: Revision| {
+            fence.iter().all(|guard| match (&guard.target, guard.relation) {
+                (GuardTarget::CreateRevision(than), Relation::Greater) => created > *than,
+                (GuardTarget::CreateRevision(than), Relation::Less) => created < *than,
+                _ => panic!("{guard:?}"),
+            })
+        };
+        assert_eq!([0, 1, 40, 41].map(holds), [false, true, true, false]);
+    }
+}

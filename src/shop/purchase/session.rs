@@ -1,0 +1,140 @@
+//! Leases, and the lease under which a buyer takes its locks.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
+use ticketcd_judge::model::Blob;
+use tokio_util::sync::CancellationToken;
+
+use crate::etcd::Caller;
+
+/// A lease as its owner may think of it: etcd counts from when it grants it or hears of it, which is later than when the
+/// owner sent the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lease {
+    pub(super) id: i64,
+    /// The time to live that etcd granted. It can be more than was asked for.
+    pub(super) ttl: Duration,
+    renewed: Instant,
+}
+
+impl Lease {
+    /// Asks for a lease of so many whole seconds.
+    ///
+    /// # Errors
+    /// What the buyer is told, in words. If etcd granted one nevertheless, nothing is attached to it.
+    pub(super) async fn grant(caller: &mut Caller, ttl: Duration) -> Result<Self, String> {
+        let renewed = Instant::now();
+        let request = Request::LeaseGrant { id: 0, ttl: i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX) };
+        match caller.call(Purpose::Purchase, &[], request).await {
+            CallOutcome::Ok(Answer { body: AnswerBody::Lease { id, ttl }, .. }) => {
+                Ok(Self { id, ttl: Duration::from_secs(u64::try_from(ttl).unwrap_or(0)), renewed })
+            }
+            CallOutcome::Ok(_) => Err("the answer to a grant was none".to_owned()),
+            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
+                Err(format!("no lease was granted: {code}: {message}"))
+            }
+        }
+    }
+
+    /// Whether more than a third of it is used up.
+    fn is_due(&self) -> bool {
+        self.renewed.elapsed() > self.ttl / 3
+    }
+
+    /// Asks for its whole time again. Says whether it may still be there: it is gone when the member says so, or when
+    /// nobody has answered for as long as it lives.
+    async fn keep_alive(&mut self, caller: &mut Caller) -> bool {
+        let asked = Instant::now();
+        match caller.call(Purpose::Purchase, &[], Request::LeaseKeepAlive { id: self.id }).await {
+            CallOutcome::Ok(Answer { body: AnswerBody::Lease { ttl, .. }, .. }) if ttl > 0 => {
+                self.renewed = asked;
+                true
+            }
+            CallOutcome::Ok(_) => false,
+            CallOutcome::Refused { code, .. } if code == "NotFound" => false,
+            CallOutcome::Refused { .. } | CallOutcome::Unknown { .. } => self.renewed.elapsed() < self.ttl,
+        }
+    }
+
+    /// Gives it up, and every key attached to it. If that is not answered, it expires by itself.
+    pub(super) async fn revoke(self, caller: &mut Caller) {
+        caller.call(Purpose::Purchase, &[], Request::LeaseRevoke { id: self.id }).await;
+    }
+}
+
+/// A buyer's lease for its locks, and the worker that keeps it alive while the buyer waits for one.
+pub(super) struct Session {
+    lease: Option<Lease>,
+    keeper: Caller,
+}
+
+impl Session {
+    /// A session without a lease yet.
+    pub(super) fn new(caller: &Caller) -> Self {
+        Self { lease: None, keeper: caller.beside() }
+    }
+
+    /// Waits for a lock of etcd's, for as long as `wait`. The lease is granted when there is none, or when the one there
+    /// was is gone, and kept alive until the lock is there or given up.
+    ///
+    /// # Errors
+    /// What the buyer is told, in words, when there is no lease to be had.
+    pub(super) async fn lock(&mut self, caller: &mut Caller, name: Blob, ttl: Duration, wait: Duration) -> Result<CallOutcome, String> {
+        let mut lease = self.alive(caller, ttl).await?;
+        let id = lease.id;
+        let over = CancellationToken::new();
+        let locking = async {
+            let outcome = caller.call_within(wait, Purpose::Purchase, &[], Request::Lock { name, lease: id }).await;
+            over.cancel();
+            outcome
+        };
+        let (outcome, ()) = tokio::join!(locking, keep(&mut lease, &mut self.keeper, &over));
+        self.lease = Some(lease);
+        Ok(outcome)
+    }
+
+    /// The lease, with most of its time before it.
+    async fn alive(&self, caller: &mut Caller, ttl: Duration) -> Result<Lease, String> {
+        if let Some(mut lease) = self.lease
+            && (!lease.is_due() || lease.keep_alive(caller).await)
+        {
+            return Ok(lease);
+        }
+        Lease::grant(caller, ttl).await
+    }
+
+    /// Gives the lease up. That takes the buyer out of every queue for certain: a request that is still under way fails
+    /// without its lease.
+    pub(super) async fn give_up(&mut self, caller: &mut Caller) {
+        if let Some(lease) = self.lease.take() {
+            lease.revoke(caller).await;
+        }
+    }
+
+    /// Gives everything up.
+    pub(super) async fn end(mut self, caller: &mut Caller) {
+        self.give_up(caller).await;
+        self.keeper.close().await;
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Session").field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
+
+/// Keeps a lease alive until `over`, or until it is gone.
+async fn keep(lease: &mut Lease, keeper: &mut Caller, over: &CancellationToken) {
+    loop {
+        // Not at once again when nobody answers.
+        let rest = (lease.ttl / 3).saturating_sub(lease.renewed.elapsed()).max(lease.ttl / 10);
+        // A call is never dropped half way: it would be one without an end in the record.
+        if tokio::time::timeout(rest, over.cancelled()).await.is_ok() || !lease.keep_alive(keeper).await {
+            return;
+        }
+    }
+}
