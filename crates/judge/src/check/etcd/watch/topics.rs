@@ -1,7 +1,7 @@
 //! What there is to be told about each range that somebody watches: the merged log, seen through the range.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
@@ -168,7 +168,5 @@ pub(super) fn event_hash(deleted: bool, kv: &KeyValue) -> u64 {
 }
 
 pub(super) fn kv_hash(kv: &KeyValue) -> u64 {
-    let mut hasher = FxBuildHasher.build_hasher();
-    kv.hash(&mut hasher);
-    hasher.finish()
+    FxBuildHasher.hash_one(kv)
 }
