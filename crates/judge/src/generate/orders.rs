@@ -164,7 +164,14 @@ impl Sale<'_> {
         match fate {
             Fate::RefusedButApplied => write.plants = Some(Plant::RefusedButApplied),
             Fate::AnsweredNotApplied => write.plants = Some(Plant::LostOrder),
-            Fate::WrongBranch => write.plants = Some(Plant::WrongBranch),
+            Fate::WrongBranch => {
+                // A guard on the revision before the last cannot hold.
+                let before = self.shop.tickets[write.tickets[0].0].before.as_ref();
+                if let Some((_, kv)) = before {
+                    write.tickets[0].3 = kv.mod_revision;
+                }
+                write.plants = Some(Plant::WrongBranch);
+            }
             Fate::UnknownApplied if order.is_repeated || self.wants(Plant::DuplicateOrder) => {}
             _ if oversells => write.plants = Some(Plant::Oversell),
             _ => {}
@@ -304,7 +311,7 @@ impl Sale<'_> {
                 self.sold(member, revision, &write)
             }
             Fate::WrongBranch if holds => {
-                // Then it is the right one, and the next must do.
+                // The ticket had not been sold before: then it is the right branch, and the next order must do.
                 self.planting = false;
                 let write = Write { plants: None, ..write };
                 self.carry_out(write.clone());

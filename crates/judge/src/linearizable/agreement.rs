@@ -1,7 +1,7 @@
 //! The search against a checker that is too simple to be wrong: it tries every order.
 
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
+use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::explain::judge;
