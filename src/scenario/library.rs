@@ -20,6 +20,7 @@ const LIBRARY: &[Embedded] = embed![
     "flash-sale",
     "box-office",
     "hot-ticket",
+    "holds",
     "naive-oversell",
     "crash-recovery",
     "soak",

@@ -33,6 +33,7 @@ fn every_scenario_that_comes_along_fits_the_published_schema() {
         "flash-sale",
         "box-office",
         "hot-ticket",
+        "holds",
         "naive-oversell",
         "crash-recovery",
         "soak",

@@ -25,6 +25,10 @@ pub(super) struct Board {
     pub(super) cancelled: bool,
     /// Whether the member has taken it on, as far as the record was read.
     pub(super) created: bool,
+    /// Progress of its stream that may be older than it is: so much had been asked for, and not been answered, when it was
+    /// opened. etcd sends what it says of a new watch and what it says of progress on different ways, and either may come
+    /// first.
+    pub(super) overtaken: usize,
     /// What waits for the log, in order.
     pub(super) waiting: VecDeque<Message>,
     /// Whether it is in the list of those that have something waiting.
@@ -96,7 +100,7 @@ impl Message {
 }
 
 impl Board {
-    pub(super) fn new(opened: &BoardOpened, compacted: Option<Revision>) -> Self {
+    pub(super) fn new(opened: &BoardOpened, compacted: Option<Revision>, overtaken: usize) -> Self {
         Self {
             subscription: opened.subscription,
             stream: opened.stream,
@@ -109,6 +113,7 @@ impl Board {
             compacted,
             cancelled: false,
             created: false,
+            overtaken,
             waiting: VecDeque::new(),
             is_listed: false,
             told: (opened.start_revision - 1).max(0),

@@ -43,12 +43,17 @@ const PATIENCE: Nanos = 10_000_000_000;
 /// How often it is noted how far a collector is: nanoseconds.
 const NOTE_EVERY: Nanos = 200_000_000;
 
+/// How long ago progress may have been asked for to be answered still: nanoseconds.
+const ANSWER_MAX: Nanos = 10_000_000_000;
+
 /// The check.
 #[derive(Debug, Default)]
 pub struct Watch {
     boards: FxHashMap<u32, Board>,
     /// The open boards of each stream.
     streams: FxHashMap<u32, Vec<u32>>,
+    /// When progress was asked for on each stream without an answer yet. etcd leaves some without one.
+    unanswered: FxHashMap<u32, VecDeque<Nanos>>,
     topics: Topics,
     compactions: Compactions,
     /// Boards that have something waiting which nobody has looked at.
@@ -142,11 +147,19 @@ impl Watch {
             Event::WatchBatch(batch) => self.collected(batch),
             Event::BoardOpened(opened) => self.open(opened),
             Event::BoardBatch(batch) => self.told(batch),
+            Event::ProgressAsked(asked) => self.unanswered.entry(asked.stream).or_default().push_back(asked.at),
             Event::StreamProgress(progress) => {
+                if let Some(unanswered) = self.unanswered.get_mut(&progress.stream) {
+                    unanswered.pop_front();
+                }
                 let boards = self.streams.get(&progress.stream).cloned().unwrap_or_default();
                 for subscription in boards {
                     // A board that the member has not taken on is not spoken of.
                     if let Some(board) = self.boards.get_mut(&subscription).filter(|board| board.created) {
+                        if board.overtaken > 0 {
+                            board.overtaken -= 1;
+                            continue;
+                        }
                         board.told = board.told.max(progress.revision);
                         self.push(subscription, Message::Bookmark(progress.at, progress.revision));
                     }
@@ -187,7 +200,9 @@ impl Watch {
         let certain = self.compactions.certain(opened.member);
         let compacted = (opened.start_revision > 0 && opened.start_revision < certain).then_some(certain);
         self.compacted_starts += u64::from(compacted.is_some());
-        let board = Board::new(opened, compacted);
+        let unanswered = self.unanswered.get(&opened.stream).into_iter().flatten();
+        let overtaken = unanswered.filter(|asked| opened.at.saturating_sub(**asked) < ANSWER_MAX).count();
+        let board = Board::new(opened, compacted, overtaken);
         if let Some(before) = opened.resumes.and_then(|resumes| self.boards.get(&resumes)) {
             self.resumed += 1;
             if opened.start_revision > before.told + 1 {

@@ -2,7 +2,7 @@ use super::{PATIENCE, Watch};
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
 use crate::check::versions::KeyRange;
-use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardEvent, BoardOpened, StreamProgress};
+use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardEvent, BoardOpened, ProgressAsked, StreamProgress};
 use crate::history::event::{Event, FaultEvent, FaultStage, WatchBatch, WatchBody};
 use crate::history::request::{Delete, Put, Range, Request, Txn, TxnOp};
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
@@ -269,6 +269,24 @@ fn nothing_below_the_start_is_told() {
     let board = now.open(0);
     now.tell(board, [8]);
     assert_eq!(now.convicted(), of("below_start", 1));
+}
+
+/// Progress that was asked for before a board was opened may come behind its confirmation, and says nothing of it.
+#[test]
+fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
+    let ask = |shop: &mut Shop| shop.etcd.record(|at| Event::ProgressAsked(ProgressAsked { stream: 1, at }));
+    let mut overtaken = Shop::new();
+    ask(&mut overtaken);
+    let board = overtaken.open(2);
+    overtaken.stream_progress(8);
+    overtaken.tell(board, 2..=8);
+    assert_eq!(overtaken.judge().verdict, Verdict::Pass);
+    let mut broken = Shop::new();
+    let board = broken.open(2);
+    ask(&mut broken);
+    broken.stream_progress(8);
+    broken.tell(board, 2..=8);
+    assert_eq!(broken.convicted().len(), 1);
 }
 
 /// etcd issue 15220: progress that is asked for at once comes ahead of the events.
