@@ -40,7 +40,7 @@ pub(super) struct Args {
     #[arg(value_name = "TYPE=QUANTITY", required = true, value_parser = item)]
     items: Vec<(String, i64)>,
     /// The user of the shop who buys
-    #[arg(long)]
+    #[arg(long = "buyer", value_name = "USER")]
     user: String,
     /// Print what happened as JSON, in the shape that docs/queries.md describes
     #[arg(long)]

@@ -37,8 +37,7 @@ pub(super) struct Connection {
     key: Option<PathBuf>,
 
     /// User of etcd, as `name` or `name:password`; the password may come from ETCDCTL_PASSWORD instead
-    // Not `--user`, as etcdctl has it: a shop has users of its own.
-    #[arg(long = "etcd-user", id = "etcd_user", env = "ETCDCTL_USER", hide_env_values = true, value_name = "USER")]
+    #[arg(long, id = "etcd_user", env = "ETCDCTL_USER", hide_env_values = true, value_name = "USER")]
     user: Option<String>,
 }
 

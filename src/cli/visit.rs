@@ -101,7 +101,7 @@ fn is_final(code: &str) -> bool {
 fn failure(error: QueryError) -> Failure {
     Failure::Invalid(match error {
         QueryError::NotAnswered { ref code, .. } if is_final(code) => {
-            format!("the cluster refused to answer: {error}. Name a user who may read with --etcd-user")
+            format!("the cluster refused to answer: {error}. Name a user who may read with --user")
         }
         QueryError::NotAnswered { .. } => {
             format!("no member answered: {error}. Members without a majority cannot; are enough of them running?")

@@ -17,7 +17,9 @@ pub fn wrapped_words(lead: &str, parts: &[&str], separator: &str) -> String {
     for (index, part) in parts.iter().enumerate() {
         let length = part.chars().count();
         let between = separator.chars().count();
-        if index > 0 && width + between + length > COLUMNS {
+        // What goes on below ends with the separator, which needs room too.
+        let tail = if index + 1 < parts.len() { separator.trim_end().chars().count() } else { 0 };
+        if index > 0 && width + between + length + tail > COLUMNS {
             // A separator that is more than a blank says at the end of the line that more comes.
             text.push_str(separator.trim_end());
             text.push('\n');

@@ -21,6 +21,7 @@ const LIBRARY: &[Embedded] = embed![
     "box-office",
     "hot-ticket",
     "holds",
+    "contention",
     "naive-oversell",
     "crash-recovery",
     "soak",

@@ -34,6 +34,7 @@ fn every_scenario_that_comes_along_fits_the_published_schema() {
         "box-office",
         "hot-ticket",
         "holds",
+        "contention",
         "naive-oversell",
         "crash-recovery",
         "soak",

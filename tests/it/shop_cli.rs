@@ -76,7 +76,7 @@ impl Shop {
 #[tokio::test]
 async fn what_the_original_wrote_is_shown_sold_from_and_kept() {
     let shop = Shop::of_the_original().await;
-    let bought = shop.json(&["buy", "e1", "--user", "ann", "pink=2", "yellow=\"1\""], 0);
+    let bought = shop.json(&["buy", "e1", "--buyer", "ann", "pink=2", "yellow=\"1\""], 0);
     assert_eq!((&bought["outcome"], &bought["paid"].to_string()), (&json!("sold"), &"99.9".to_owned()));
     let id = bought["order"].as_str().unwrap();
 
@@ -110,15 +110,15 @@ async fn what_the_original_wrote_is_shown_sold_from_and_kept() {
 #[tokio::test]
 async fn what_is_not_sold_says_why_and_writes_nothing() {
     let shop = Shop::of_the_original().await;
-    let refused = shop.prints(&["buy", "e1", "--user", "ann", "pink=7"], 1);
+    let refused = shop.prints(&["buy", "e1", "--buyer", "ann", "pink=7"], 1);
     assert!(refused.contains("7 pink were asked for, 6 are left"), "{refused}");
     shop.put("shard:e1:yellow:000", r#"{"current_quantity":5}"#).await;
-    let in_shards = shop.json(&["buy", "e1", "--user", "ann", "yellow=4"], 1);
+    let in_shards = shop.json(&["buy", "e1", "--buyer", "ann", "yellow=4"], 1);
     assert!(in_shards["reason"].as_str().unwrap().contains("shards"), "{in_shards}");
     assert_eq!((&in_shards["outcome"], &in_shards["revision"]), (&json!("sold_out"), &Value::Null));
     assert_eq!(shop.get("event:e1").await, EVENT);
     shop.put("purchase:ann:e1", "17").await;
-    let broken = shop.json(&["buy", "e1", "--user", "ann", "pink=1"], 1);
+    let broken = shop.json(&["buy", "e1", "--buyer", "ann", "pink=1"], 1);
     assert_eq!(broken["outcome"], "rejected");
     assert_eq!(shop.get("purchase:ann:e1").await, "17");
 }
@@ -133,10 +133,10 @@ async fn names_that_are_not_there_are_told_with_the_nearest() {
         (&["query", "search", "--type", "concert", "--location", "bonn"], 64, &["mean \"Bonn\""]),
         (&["query", "search"], 64, &["--type"]),
         (&["query", "revenue", "--prefix", "elsewhere/"], 4, &["no shop", "ticketcd dataset load"]),
-        (&["buy", "e2", "--user", "ann", "pink=1"], 64, &["event \"e2\"", "mean \"e1\""]),
-        (&["buy", "e1", "--user", "bob", "pink=1"], 64, &["user \"bob\""]),
-        (&["buy", "e1", "--user", "ann", "pnk=1"], 64, &["mean \"pink\""]),
-        (&["buy", "e1", "--user", "ann", "pink=1", "pink=2"], 64, &["twice"]),
+        (&["buy", "e2", "--buyer", "ann", "pink=1"], 64, &["event \"e2\"", "mean \"e1\""]),
+        (&["buy", "e1", "--buyer", "bob", "pink=1"], 64, &["user \"bob\""]),
+        (&["buy", "e1", "--buyer", "ann", "pnk=1"], 64, &["mean \"pink\""]),
+        (&["buy", "e1", "--buyer", "ann", "pink=1", "pink=2"], 64, &["twice"]),
     ];
     for (arguments, code, wanted) in cases {
         let error = shop.complains(arguments, code);
