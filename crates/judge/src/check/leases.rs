@@ -16,7 +16,7 @@ use super::verdict::Anomaly;
 use super::{Observation, SequencedRevision};
 use crate::history::call::{CallOutcome, Invoke, Return};
 use crate::history::event::Event;
-use crate::history::request::{AnswerBody, Delete, Request, TxnOp};
+use crate::history::request::{AnswerBody, Delete, Request, TxnOp, lock_key};
 use crate::model::{Blob, Nanos, Revision, seconds};
 
 const NANOS_PER_SECOND: Nanos = 1_000_000_000;
@@ -108,6 +108,11 @@ impl LeaseBook {
             CallOutcome::Refused { .. } | CallOutcome::Unknown { .. } => None,
         });
         let Some((returned, answer)) = answered else {
+            // etcd takes a lock call that was given up out of the queue itself: it deletes the key.
+            if let Request::Lock { name, lease } = &invoke.request {
+                let first = self.uncertain_keys.entry(lock_key(name, *lease)).or_insert(invoke.sent);
+                *first = invoke.sent.min(*first);
+            }
             for delete in deletions(&invoke.request) {
                 if !self.is_concerned(delete) {
                     continue;

@@ -250,6 +250,13 @@ pub struct RangeAnswer {
     pub count: i64,
 }
 
+/// The key by which etcd's lock service holds a lock, or waits for it: the name, and the lease in hexadecimal.
+pub fn lock_key(name: &Blob, lease: i64) -> Blob {
+    let mut key = name.as_bytes().to_vec();
+    key.extend_from_slice(format!("/{lease:x}").as_bytes());
+    key.into()
+}
+
 impl Request {
     /// Whether the request can write to the key space.
     pub fn may_write(&self) -> bool {

@@ -6,7 +6,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::check::versions::{KeyRange, Versions};
 use crate::history::event::WatchEvent;
-use crate::history::request::{Answer, AnswerBody, Put, Request, TxnOp};
+use crate::history::request::{Answer, AnswerBody, Put, Request, TxnOp, lock_key};
 use crate::model::{Blob, Revision};
 
 /// The writing operations of an answered request: of a transaction those of the branch that was taken.
@@ -29,13 +29,6 @@ pub(super) fn branches(request: &Request) -> Vec<Vec<TxnOp>> {
         _ => Vec::new(),
     };
     branches.into_iter().filter(|branch| !branch.is_empty()).collect()
-}
-
-/// The key by which etcd's lock service holds a lock: the name, and the lease in hexadecimal.
-fn lock_key(name: &Blob, lease: i64) -> Blob {
-    let mut key = name.as_bytes().to_vec();
-    key.extend_from_slice(format!("/{lease:x}").as_bytes());
-    key.into()
 }
 
 fn writes(operations: &[TxnOp]) -> Vec<TxnOp> {

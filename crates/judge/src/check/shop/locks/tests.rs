@@ -134,6 +134,16 @@ fn a_lock_whose_lease_expires_early_is_convicted() {
 }
 
 #[test]
+fn a_lock_call_that_was_given_up_is_taken_out_of_the_queue_by_etcd() {
+    let mut shop = shop("fenced-lock");
+    buy_locked(&mut shop, 1, "ann", true);
+    let waiting = shop.ask_for_lock(2, "e1", 10);
+    shop.wait(3 * SECOND);
+    shop.expire_at_once(waiting.lease);
+    assert_eq!(judge(&shop.finish()).verdict, Verdict::Pass);
+}
+
+#[test]
 fn nothing_under_a_lock_is_no_evidence() {
     let mut shop = shop("lock");
     shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
