@@ -15,7 +15,7 @@
 //! from. On a hot ticket buyers make each other fail; each pauses a random time that doubles with every conflict.
 //!
 //! **When no answer comes** nobody knows whether the purchase was written, and the order ends as unknown; `load.retry` is
-//! the other choice: [`same_guard`](super::same_guard) asks again safely, `blind` starts over under the same order id as if
+//! the other choice: `same-guard` asks again safely, `blind` starts over under the same order id as if
 //! nothing had been sent. That sells twice whenever only the answer was lost, and is there to be seen.
 
 use std::time::Duration;

@@ -6,7 +6,7 @@
 //!
 //! The guards are evaluated on the replayed key space: of a transaction that wrote, as it was at the revision before its
 //! own; of one that wrote nothing, at the revision its header names. How etcd compares keys that do not exist is at
-//! [`guards`].
+//! the file `guards`.
 
 mod guards;
 #[cfg(test)]

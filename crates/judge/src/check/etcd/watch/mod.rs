@@ -8,7 +8,7 @@
 //! Each subscription is held against the merged log of the collectors, seen through its range; no board is evidence in its
 //! own case. A message is judged when the log has reached what it speaks of. Completeness is owed up to the last event or
 //! bookmark; beyond that a board that its owner closed is *stalled* when its member's collector had delivered a matching
-//! event [`PATIENCE`] before, and no fault was in force since then.
+//! event ten seconds before, and no fault was in force since then.
 //!
 //! What the log no longer knows of the past when a board opens is not judged, and counted. A previous value may be missing
 //! only where a compaction may have taken it.

@@ -6,7 +6,7 @@
 //! * or released: the record is deleted after that key was gone.
 //!
 //! Source: the shop's own rule for reservations, and etcd's API guarantees for the lease that keeps one alive (see
-//! [`leases`](crate::check::leases)). That what is released is there again to be bought is for `conservation` to say.
+//! the book of leases). That what is released is there again to be bought is for `conservation` to say.
 //!
 //! What is not judged: what comes after a hole in the log; reservations that are left over when the record was cut off, when
 //! the run was interrupted, or when what should have released them failed. An expiry that comes late is none of its business.

@@ -6,7 +6,7 @@
 //! * A write that is not fenced may be carried out after its writer lost the lock: a lock with a lease cannot prevent that
 //!   (Kleppmann, “How to do distributed locking”; Jepsen, etcd 3.4.3). That is counted, not convicted: what it breaks is
 //!   for `oversell`, `conservation` and the ledger to find.
-//! * The lease of a lock key lives for the time that was granted: see [`leases`](crate::check::leases).
+//! * The lease of a lock key lives for the time that was granted: see the book of leases.
 //!
 //! What is not judged: writes whose answers were lost; what comes after a hole in the log.
 
