@@ -22,7 +22,7 @@ use crate::record::Sink;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{Arrivals as Asked, Scenario};
 use crate::scenario::units::Rate;
-use crate::shop::{Cancelling, Shop};
+use crate::shop::{Cancelling, Patience, Shop};
 
 /// The load of a run.
 pub struct Load {
@@ -41,7 +41,7 @@ impl Load {
         let load = &scenario.load;
         let common = Arc::new(Common {
             shop,
-            cancelling: Cancelling { attempts_max: load.attempts.max(1), back_off: load.back_off.0 },
+            cancelling: Cancelling(Patience { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
             market,
             mix: Mix::new(&load.mix),
             pinning: load.members,

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::history::call::Purpose;
@@ -182,7 +181,7 @@ pub(super) fn describe(info: RunInfo) -> RunResult {
 fn read_scenario(run: &RunDir) -> Result<(Scenario, String), String> {
     let path = run.scenario();
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let sha256 = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = scenario::fingerprint(&text);
     let scenario = scenario::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
     Ok((scenario, sha256))
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::{EtcdInfo, FORMAT_VERSION, MemberInfo, RunInfo, StockLayout};
 use ticketcd_judge::model::Keyspace;
@@ -12,6 +11,7 @@ use super::directory::{self, DirectoryError};
 use super::{RunOptions, host};
 use crate::fault::Plan;
 use crate::release::{EtcdBinary, ReleaseError};
+use crate::scenario::fingerprint;
 use crate::scenario::types::{Scenario, StrategyName};
 
 /// A run that could not be made.
@@ -91,7 +91,7 @@ impl Setup {
         RunInfo {
             format_version: FORMAT_VERSION,
             scenario: self.scenario.name.clone(),
-            scenario_sha256: hexadecimal(&Sha256::digest(self.scenario.to_toml().as_bytes())),
+            scenario_sha256: fingerprint(&self.scenario.to_toml()),
             seed: self.seed,
             run_tag: self.run_tag.clone(),
             prefix: self.keys.prefix().to_owned(),
@@ -151,8 +151,4 @@ pub(crate) fn base36(mut number: u64) -> String {
         number /= 36;
     }
     digits.iter().rev().collect()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -22,6 +22,8 @@ mod source;
 mod suggest;
 mod validate;
 
+use sha2::{Digest, Sha256};
+
 pub use error::ScenarioError;
 pub use expectation::Expectation;
 pub use library::{Embedded, library};
@@ -52,6 +54,11 @@ pub fn parse(origin: &str, text: &str) -> Result<Scenario, ScenarioError> {
     let scenario = document.scenario()?;
     validate::validate(&scenario).map_err(|problem| document.locate(problem))?;
     Ok(scenario)
+}
+
+/// SHA-256 of a scenario's text, in hexadecimal: what a record names its scenario by.
+pub fn fingerprint(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Scenario {

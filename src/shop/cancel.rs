@@ -15,22 +15,17 @@
 //! **Cost.** Two round trips: the prices that were paid are in the array and nowhere else. A conflict costs one more, for
 //! the failure branch reads the same keys. A cancellation without an answer is never tried again.
 
-use std::time::Duration;
-
 use ticketcd_judge::history::call::{CallOutcome, CancelPlaced, OrderOutcome, Purpose};
-use ticketcd_judge::history::request::{
-    Answer, AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
-};
-use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::history::request::{Answer, AnswerBody, Put, Request, Txn, TxnOp};
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard, parse_purchases};
-use ticketcd_judge::model::{Blob, Cents, Nanos, OrderKey, Revision, ShopKey};
+use ticketcd_judge::model::{Blob, Cents, Nanos, OrderKey, Revision};
 
-use super::purchase::state::{Seen, Stock, reads};
-use super::purchase::write::{append, put};
-use super::purchase::{Bought, BuyerMemory, Optimistic};
+use super::purchase::sharded::{Part, Parts, reads_of};
+use super::purchase::state::Stock;
+use super::purchase::write::{append, put, unchanged};
+use super::purchase::{Bought, BuyerMemory, Patience};
 use super::{Order, Shop};
 use crate::etcd::Caller;
-use crate::scenario::types::Retry;
 
 /// A wish to give an order back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,24 +53,20 @@ impl Cancel {
     }
 }
 
-/// How orders are given back.
+/// How orders are given back: how often a buyer tries, and how long it pauses.
 #[derive(Clone, Copy, Debug)]
-pub struct Cancelling {
-    /// Transactions to try before giving up.
-    pub attempts_max: u32,
-    /// Longest pause after the first conflict.
-    pub back_off: Duration,
-}
+pub struct Cancelling(pub Patience);
 
 impl Cancelling {
     /// Gives the order back, or says why not. `Sold` means that it was carried out; what was paid is then negative.
     pub async fn cancel(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, cancel: &Cancel) -> Bought {
         // What the buyer remembers of the event is out of date afterwards, whatever comes of it.
         memory.recall(&cancel.order.event);
-        let pauses = Optimistic { attempts_max: self.attempts_max, back_off: self.back_off, retry: Retry::Never };
+        let Self(patience) = self;
+        let (event, user) = (&cancel.order.event, &cancel.order.user);
         let nothing = |outcome, attempts| Bought { outcome, paid: Cents(0), attempts };
         let rejected = |reason: String| OrderOutcome::Rejected { reason };
-        let reading = Txn { guards: Vec::new(), success: reads_of(shop, cancel), failure: Vec::new() };
+        let reading = Txn { guards: Vec::new(), success: reads_of(&shop.keys, event, user), failure: Vec::new() };
         let mut found = match caller.call(Purpose::Cancel, &[], Request::Txn(reading)).await {
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => responses,
             CallOutcome::Ok(_) => return nothing(rejected("the answer does not fit the request".to_owned()), 0),
@@ -84,11 +75,14 @@ impl Cancelling {
                 return nothing(rejected(format!("the order could not be read: {code}: {message}")), 0);
             }
         };
-        for attempt in 0..self.attempts_max {
+        for attempt in 0..patience.attempts_max {
             if attempt > 0 {
-                tokio::time::sleep(pauses.pause(attempt, memory.jitter())).await;
+                tokio::time::sleep(patience.pause(attempt, memory.jitter())).await;
             }
-            let write = match Found::parse(shop, &found).and_then(|found| work_out(shop, &found, cancel)) {
+            let write = match Parts::parse(&shop.keys, &found)
+                .map_err(|error| error.to_string())
+                .and_then(|parts| work_out(shop, &parts, cancel))
+            {
                 Ok(write) => write,
                 Err(reason) => return nothing(rejected(reason), attempt),
             };
@@ -102,38 +96,7 @@ impl Cancelling {
                 CallOutcome::Refused { code, message } => return nothing(rejected(format!("{code}: {message}")), attempt + 1),
             }
         }
-        nothing(OrderOutcome::Conflict, self.attempts_max)
-    }
-}
-
-/// The reads of a purchase, and the event's shards: at one revision.
-fn reads_of(shop: &Shop, cancel: &Cancel) -> Vec<TxnOp> {
-    let mut reads = reads(&shop.keys, &cancel.order.event, &cancel.order.user);
-    let shards = shop.keys.shards_of(&cancel.order.event);
-    reads.push(TxnOp::Range(Range { range_end: prefix_end(shards.as_bytes()), key: shards, ..Range::default() }));
-    reads
-}
-
-/// What the reads found.
-struct Found {
-    stock: Stock,
-    /// Type and key of each shard.
-    shards: Vec<(String, Blob, Seen<Shard>)>,
-}
-
-impl Found {
-    fn parse(shop: &Shop, answers: &[TxnAnswer]) -> Result<Self, String> {
-        let shape = || "the answer does not fit the request".to_owned();
-        let (last, stock) = answers.split_last().ok_or_else(shape)?;
-        let TxnAnswerBody::Range(range) = &last.body else { return Err(shape()) };
-        let mut shards = Vec::with_capacity(range.kvs.len());
-        for kv in &range.kvs {
-            if let Some(ShopKey::Shard { kind, .. }) = shop.keys.parse(kv.key.as_bytes()) {
-                let value = serde_json::from_slice(kv.value.as_bytes()).map_err(|error| format!("{}: {error}", kv.key.to_text()))?;
-                shards.push((kind.to_owned(), kv.key.clone(), Seen { value, mod_revision: kv.mod_revision }));
-            }
-        }
-        Ok(Self { stock: Stock::parse(&shop.keys, stock).map_err(|error| error.to_string())?, shards })
+        nothing(OrderOutcome::Conflict, patience.attempts_max)
     }
 }
 
@@ -145,8 +108,8 @@ struct Write {
     paid: Cents,
 }
 
-fn work_out(shop: &Shop, found: &Found, cancel: &Cancel) -> Result<Write, String> {
-    let (order, stock) = (&cancel.order, &found.stock);
+fn work_out(shop: &Shop, parts: &Parts, cancel: &Cancel) -> Result<Write, String> {
+    let (order, stock) = (&cancel.order, &parts.stock);
     let bought = standing(shop, stock, cancel)?;
     let mut event = stock.event.clone().ok_or("no such event")?;
     let mut to_event = false;
@@ -156,12 +119,12 @@ fn work_out(shop: &Shop, found: &Found, cancel: &Cancel) -> Result<Write, String
     for line in bought {
         let price = line.price.ok_or("the order does not say what was paid")?;
         let more = |quantity: i64| quantity.checked_add(line.quantity).ok_or("the count overflows");
-        let shards: Vec<_> = found.shards.iter().filter(|(kind, ..)| *kind == line.kind).collect();
+        let shards: Vec<&Part> = parts.parts.iter().filter(|part| part.kind == line.kind).collect();
         // Any will do; which one is spread over the shards, so that buyers who give back do not all meet in the same.
         let turn = (cancel.key.buyer.wrapping_add(cancel.key.sequence) as usize).checked_rem(shards.len());
-        if let Some((_, key, shard)) = turn.and_then(|turn| shards.get(turn)) {
-            let shard_after = Shard { current_quantity: more(shard.value.current_quantity)? };
-            puts.push((put(key.clone(), as_json(&shard_after)?), shard.mod_revision));
+        if let Some(part) = turn.and_then(|turn| shards.get(turn)) {
+            let key = shop.keys.shard(&order.event, &part.kind, part.number);
+            puts.push((put(key, as_json(&Shard { current_quantity: more(part.left)? })?), part.mod_revision));
         } else {
             let mut ticket = stock.ticket(&line.kind).ok_or("no such ticket type")?.clone();
             ticket.value.current_quantity = more(ticket.value.current_quantity)?;
@@ -203,16 +166,10 @@ fn standing(shop: &Shop, stock: &Stock, cancel: &Cancel) -> Result<Vec<Purchased
 
 /// The guarded transaction; its failure branch reads what the next attempt needs.
 fn transaction(shop: &Shop, cancel: &Cancel, write: &Write) -> Txn {
-    let guard = |(put, revision): &(Put, Revision)| Guard {
-        key: put.key.clone(),
-        range_end: Blob::default(),
-        target: GuardTarget::ModRevision(*revision),
-        relation: Relation::Equal,
-    };
     Txn {
-        guards: write.puts.iter().map(guard).collect(),
+        guards: write.puts.iter().map(|(put, revision)| unchanged(put.key.clone(), *revision)).collect(),
         success: write.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect(),
-        failure: reads_of(shop, cancel),
+        failure: reads_of(&shop.keys, &cancel.order.event, &cancel.order.user),
     }
 }
 

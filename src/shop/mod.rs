@@ -10,7 +10,7 @@ pub mod range_guard;
 
 pub use cancel::{Cancel, Cancelling};
 pub use order::Order;
-pub use purchase::{Bought, BuyerMemory, Strategy};
+pub use purchase::{Bought, BuyerMemory, Patience, Strategy};
 
 use ticketcd_judge::model::{Keyspace, OrderId, OrderKey};
 use tokio_util::sync::CancellationToken;

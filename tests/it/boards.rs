@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use ticketcd::cluster::{LocalCluster, LocalOptions};
+use ticketcd::cluster::LocalCluster;
 use ticketcd::etcd::boards::{Boards, Start, Wish};
 use ticketcd::etcd::{Client, Collectors, Security};
 use ticketcd::record::Sink;
@@ -17,7 +17,7 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{MemberIndex, Revision};
 
 use crate::member::{Kept, Member, TIMEOUT};
-use crate::support::{etcd_binary, eventually, ticketcd_binary};
+use crate::support::{cluster_options, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -272,17 +272,7 @@ struct Bench {
 impl Bench {
     async fn start(sink: &Sink) -> Self {
         let directory = tempfile::Builder::new().prefix("t").tempdir().unwrap();
-        let options = LocalOptions {
-            etcd: etcd_binary(),
-            members: 3,
-            data_directory: directory.path().to_owned(),
-            log_directory: directory.path().to_owned(),
-            leash: ticketcd_binary(),
-            proxy_clients: false,
-            election_timeout: Duration::from_millis(500),
-            heartbeat_interval: Duration::from_millis(50),
-            flags: Vec::new(),
-        };
+        let options = cluster_options(directory.path(), 3);
         let cluster = LocalCluster::start(options, sink.clone()).await.unwrap();
         cluster.await_healthy(PATIENCE).await.unwrap();
         let mut clients = Vec::new();

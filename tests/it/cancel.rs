@@ -7,7 +7,7 @@ use ticketcd::etcd::{Caller, Client};
 use ticketcd::load::{Load, Market, Offer};
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Mix, Scenario};
-use ticketcd::shop::{BuyerMemory, Cancel, Cancelling, Order, Shop, Strategy};
+use ticketcd::shop::{BuyerMemory, Cancel, Cancelling, Order, Patience, Shop, Strategy};
 use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
 use ticketcd_judge::history::event::{Event, Phase};
 use ticketcd_judge::history::request::{AnswerBody, Delete, GuardTarget, Put, Range, Relation, Request, TxnOp};
@@ -17,6 +17,7 @@ use ticketcd_judge::model::{Blob, Cents, Keyspace, MemberIndex, OrderKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::member::{Kept, Member, TIMEOUT};
+use crate::support::concert;
 
 const STOCK: i64 = 1000;
 
@@ -37,14 +38,7 @@ impl Fixture {
             strategy: Strategy::new(&types::Load::default()),
         };
         let fixture = Self { client: etcd.client().await, _etcd: etcd, shop };
-        let event = EventRecord {
-            name: "Rock".to_owned(),
-            description: "Night".to_owned(),
-            location: "Bonn".to_owned(),
-            kind: "concert".to_owned(),
-            date: "01-06-2026 20:00".to_owned(),
-            current_quantity: STOCK,
-        };
+        let event = concert(STOCK);
         let ticket = Ticket { total_quantity: STOCK, current_quantity: STOCK, price: Cents(4990) };
         fixture.put(fixture.shop.keys.event("e1"), serde_json::to_vec(&event).unwrap()).await;
         fixture.put(fixture.shop.keys.ticket("e1", "pink"), serde_json::to_vec(&ticket).unwrap()).await;
@@ -118,7 +112,7 @@ fn guarded_writes(events: &[Event]) -> usize {
     count
 }
 
-const CANCELLING: Cancelling = Cancelling { attempts_max: 12, back_off: Duration::from_millis(2) };
+const CANCELLING: Cancelling = Cancelling(Patience { attempts_max: 12, back_off: Duration::from_millis(2) });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tickets_come_back_once_and_the_purchase_stays_on_record() {

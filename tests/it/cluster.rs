@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use etcd_client::Client;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use ticketcd::cluster::{ClusterError, LocalCluster, LocalOptions};
+use ticketcd::cluster::{ClusterError, LocalCluster};
 use ticketcd::net::{Flow, Link, LinkState};
 use ticketcd::record::{Reader, Recorder};
 use ticketcd_judge::history::event::{Event, MemberChange};
 use ticketcd_judge::model::MemberIndex;
 
-use crate::support::{etcd_binary, eventually, is_alive, ticketcd_binary};
+use crate::support::{cluster_options, etcd_binary, eventually, is_alive, ticketcd_binary};
 
 const MEMBERS: [MemberIndex; 3] = [MemberIndex(0), MemberIndex(1), MemberIndex(2)];
 const LOST: LinkState = LinkState { flow: Flow::Lost, delay: Duration::ZERO, jitter: Duration::ZERO };
@@ -37,27 +37,13 @@ impl Reader for Changes {
     }
 }
 
-fn options(directory: &std::path::Path, members: u8) -> LocalOptions {
-    LocalOptions {
-        etcd: etcd_binary(),
-        members,
-        data_directory: directory.to_owned(),
-        log_directory: directory.to_owned(),
-        leash: ticketcd_binary(),
-        proxy_clients: false,
-        election_timeout: Duration::from_millis(500),
-        heartbeat_interval: Duration::from_millis(50),
-        flags: Vec::new(),
-    }
-}
-
 impl Bench {
     async fn start(members: u8) -> Self {
         let directory = tempfile::Builder::new().prefix("t").tempdir().unwrap();
         let (sender, changes) = mpsc::channel();
         let (sink, _recorder) = Recorder::start(vec![Box::new(Changes(sender))]).unwrap();
         let began = Instant::now();
-        let cluster = LocalCluster::start(options(directory.path(), members), sink).await.unwrap();
+        let cluster = LocalCluster::start(cluster_options(directory.path(), members), sink).await.unwrap();
         cluster.await_healthy(Duration::from_secs(30)).await.unwrap();
         println!("{members} members healthy after {:?}", began.elapsed());
         Self { cluster, changes, _directory: directory }
@@ -192,7 +178,7 @@ async fn a_long_directory_is_refused_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let (sink, _recorder) = Recorder::start(Vec::new()).unwrap();
     let long = directory.path().join("d".repeat(100));
-    let error = LocalCluster::start(options(&long, 1), sink).await.unwrap_err();
+    let error = LocalCluster::start(cluster_options(&long, 1), sink).await.unwrap_err();
     assert!(matches!(error, ClusterError::PathTooLong { limit: 107, .. }), "{error}");
 }
 

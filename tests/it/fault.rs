@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ticketcd::cluster::{LocalCluster, LocalOptions};
+use ticketcd::cluster::LocalCluster;
 use ticketcd::etcd::sampler::{Sampler, await_view};
 use ticketcd::etcd::{Client, Security};
 use ticketcd::fault::{self, Plan, PlannedFault};
@@ -15,7 +15,7 @@ use ticketcd_judge::history::event::{Event, FaultStage};
 use ticketcd_judge::model::MemberIndex;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{etcd_binary, eventually, ticketcd_binary};
+use crate::support::{cluster_options, eventually};
 
 /// Longer than any test takes: a fault of this length ends only by being interrupted.
 const FOR_EVER: Span = Span::seconds(3600);
@@ -74,17 +74,7 @@ impl Bench {
         let directory = tempfile::Builder::new().prefix("t").tempdir().unwrap();
         let stages = Stages::default();
         let (sink, _recorder) = Recorder::start(vec![Box::new(stages.clone())]).unwrap();
-        let options = LocalOptions {
-            etcd: etcd_binary(),
-            members: 3,
-            data_directory: directory.path().to_owned(),
-            log_directory: directory.path().to_owned(),
-            leash: ticketcd_binary(),
-            proxy_clients: false,
-            election_timeout: Duration::from_millis(500),
-            heartbeat_interval: Duration::from_millis(50),
-            flags: Vec::new(),
-        };
+        let options = cluster_options(directory.path(), 3);
         let cluster = Arc::new(LocalCluster::start(options, sink.clone()).await.unwrap());
         let mut clients = Vec::new();
         for member in (0..3).map(MemberIndex) {

@@ -20,6 +20,7 @@ use ticketcd_judge::model::{Blob, Cents, Keyspace, MemberIndex, OrderKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::member::Member;
+use crate::support::concert;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -75,14 +76,7 @@ impl Fixture {
     async fn new(stock: i64) -> Self {
         let etcd = Member::start(&[]).await;
         let fixture = Self { client: etcd.client().await, etcd, keys: Keyspace::new("t/") };
-        let event = EventRecord {
-            name: "Rock".to_owned(),
-            description: "Night".to_owned(),
-            location: "Bonn".to_owned(),
-            kind: "concert".to_owned(),
-            date: "01-06-2026 20:00".to_owned(),
-            current_quantity: stock,
-        };
+        let event = concert(stock);
         fixture.put(fixture.keys.event("e1"), serde_json::to_vec(&event).unwrap()).await;
         fixture.stock_up(stock).await;
         fixture.put(fixture.keys.search_type("concert"), br#"["e1"]"#.to_vec()).await;

@@ -308,27 +308,17 @@ async fn no_answer_is_huge_however_large_the_shop() {
     let account = account_of(&keys, &mut caller, user).await.unwrap();
     assert_eq!(account.events.len(), 700);
     assert!(account.events.iter().all(|event| event.purchases[0].tickets[0].price.is_some()), "prices come from the tickets");
-    assert!(caller_is_recorded(&kept, 3).await);
+    assert!(is_recorded(&kept, caller).await);
     let (most_keys, most_bytes) = largest_answer(&kept.events());
     assert!(most_keys > 100, "the answers were not found");
     assert!(most_keys <= PAGE_KEYS_MAX && most_bytes <= 1 << 20, "{most_keys} keys, {most_bytes} bytes in one answer");
 }
 
-/// Whether the recorder has caught up.
-async fn caller_is_recorded(kept: &Kept, calls: usize) -> bool {
-    let mut before = usize::MAX;
-    crate::member::eventually(async || {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        kept.events().len() >= calls
-    })
-    .await
-        && {
-            while before != kept.events().len() {
-                before = kept.events().len();
-                tokio::time::sleep(Duration::from_millis(300)).await;
-            }
-            true
-        }
+/// Whether everything the worker did is in the record.
+async fn is_recorded(kept: &Kept, caller: Caller) -> bool {
+    caller.close().await;
+    let closed = || kept.events().iter().any(|event| matches!(event, Event::WorkerClosed(_)));
+    crate::member::eventually(async || closed()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,6 +18,7 @@ use ticketcd_judge::model::{Cents, Keyspace, MemberIndex, OrderKey, Revision, Sh
 use tokio_util::sync::CancellationToken;
 
 use crate::member::{Kept, Member, TIMEOUT};
+use crate::support::concert;
 
 /// Loads that are driven again until they have shown what they are to show.
 const ROUNDS_MAX: usize = 60;
@@ -45,14 +46,7 @@ impl Sale {
     pub async fn new(stock: i64) -> Self {
         let etcd = Member::start(&[]).await;
         let sale = Self { client: etcd.client().await, keys: Keyspace::new("t/"), stock, _etcd: etcd };
-        let event = EventRecord {
-            name: "Rock".to_owned(),
-            description: "Night".to_owned(),
-            location: "Bonn".to_owned(),
-            kind: "concert".to_owned(),
-            date: "01-06-2026 20:00".to_owned(),
-            current_quantity: stock,
-        };
+        let event = concert(stock);
         sale.call(Request::Put(Put { key: sale.keys.event("e1"), value: serde_json::to_vec(&event).unwrap().into(), lease: 0 })).await;
         sale.offer(stock, "49.90").await;
         sale

@@ -16,6 +16,7 @@ use ticketcd_judge::model::records::{EventRecord, Purchase, Ticket, parse_purcha
 use ticketcd_judge::model::{Blob, Cents, Keyspace, MemberIndex, OrderKey};
 
 use crate::member::{Member, TIMEOUT};
+use crate::support::concert;
 
 /// The event.
 pub const EVENT: &str = "e1";
@@ -35,15 +36,7 @@ impl Stand {
         let (client, keys) = (etcd.client().await, Keyspace::new("t/"));
         let shop = Shop { keys: keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy: Strategy::new(load) };
         let stand = Self { etcd, client, keys, shop: Arc::new(shop) };
-        let text = |text: &str| text.to_owned();
-        let event = EventRecord {
-            name: text("Rock"),
-            description: text("Night"),
-            location: text("Bonn"),
-            kind: text("concert"),
-            date: text("01-06-2026 20:00"),
-            current_quantity: stock.iter().map(|(_, quantity)| quantity).sum(),
-        };
+        let event = concert(stock.iter().map(|(_, quantity)| quantity).sum());
         stand.put(stand.keys.event(EVENT), serde_json::to_vec(&event).unwrap()).await;
         for (kind, quantity) in stock {
             let ticket = Ticket { total_quantity: *quantity, current_quantity: *quantity, price: Cents(4990) };

@@ -1,8 +1,11 @@
 //! What several rooms' tests need.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use ticketcd::cluster::LocalOptions;
+use ticketcd_judge::model::records::EventRecord;
 
 /// The etcd binary the tests run: the one that runs use by default.
 pub fn etcd_binary() -> PathBuf {
@@ -13,6 +16,33 @@ pub fn etcd_binary() -> PathBuf {
 /// This program, as a leash or a command.
 pub fn ticketcd_binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_ticketcd"))
+}
+
+/// Members that keep everything in `directory` and elect quickly.
+pub fn cluster_options(directory: &Path, members: u8) -> LocalOptions {
+    LocalOptions {
+        etcd: etcd_binary(),
+        members,
+        data_directory: directory.to_owned(),
+        log_directory: directory.to_owned(),
+        leash: ticketcd_binary(),
+        proxy_clients: false,
+        election_timeout: Duration::from_millis(500),
+        heartbeat_interval: Duration::from_millis(50),
+        flags: Vec::new(),
+    }
+}
+
+/// An event with so many tickets left.
+pub fn concert(current_quantity: i64) -> EventRecord {
+    EventRecord {
+        name: "Rock".to_owned(),
+        description: "Night".to_owned(),
+        location: "Bonn".to_owned(),
+        kind: "concert".to_owned(),
+        date: "01-06-2026 20:00".to_owned(),
+        current_quantity,
+    }
 }
 
 /// Waits until the condition holds; fails the test after half a minute.

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use sha2::{Digest, Sha256};
 use ticketcd_judge::generate::{Plant, Size, run_info, write_run};
 use ticketcd_judge::history::run_dir::RunDir;
 
@@ -51,7 +50,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let unwritable = |error: std::io::Error| Failure::Usage(format!("cannot write to {}: {error}", directory.display()));
     fs::write(RunDir::new(&directory).scenario(), &scenario).map_err(unwritable)?;
     let mut info = run_info(&size, plant);
-    info.scenario_sha256 = Sha256::digest(scenario.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    info.scenario_sha256 = crate::scenario::fingerprint(&scenario);
     let made = write_run(&directory, &info, &size, plant).map_err(|error| Failure::Usage(error.to_string()))?;
 
     let planted = plant.map_or_else(String::new, |plant| format!(" with {plant} planted, which {} must convict", plant.check()));

@@ -10,6 +10,7 @@ mod locking;
 pub mod memory;
 pub mod naive;
 pub mod optimistic;
+pub mod patience;
 pub mod quoted;
 mod same_guard;
 mod session;
@@ -28,6 +29,7 @@ pub use lock::Lock;
 pub use memory::BuyerMemory;
 pub use naive::Naive;
 pub use optimistic::Optimistic;
+pub use patience::Patience;
 pub use quoted::Quoted;
 pub use sharded::Sharded;
 
@@ -62,18 +64,18 @@ pub enum Strategy {
 impl Strategy {
     /// The strategy a scenario asks for, with its settings.
     pub fn new(load: &Load) -> Self {
-        let optimistic = Optimistic { attempts_max: load.attempts.max(1), back_off: load.back_off.0, retry: load.retry };
+        let patience = Patience { attempts_max: load.attempts.max(1), back_off: load.back_off.0 };
         match &load.strategy {
-            StrategyName::Optimistic => Self::Optimistic(optimistic),
+            StrategyName::Optimistic => Self::Optimistic(Optimistic { patience, retry: load.retry }),
             StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
             StrategyName::Lock => Self::Lock(Lock::new(&load.lock)),
             StrategyName::FencedLock => Self::FencedLock(FencedLock::new(&load.lock)),
             StrategyName::Batched => {
-                Self::Batched(Batched::new(load.attempts.max(1), usize::try_from(load.max_txn_ops).unwrap_or(usize::MAX)))
+                Self::Batched(Batched::new(patience.attempts_max, usize::try_from(load.max_txn_ops).unwrap_or(usize::MAX)))
             }
-            StrategyName::Sharded => Self::Sharded(Sharded { shards: u32::from(load.shards), patience: optimistic }),
-            StrategyName::Hold => Self::Hold(Hold::new(&load.hold, optimistic)),
-            StrategyName::Quoted => Self::Quoted(Quoted(optimistic)),
+            StrategyName::Sharded => Self::Sharded(Sharded { shards: u32::from(load.shards), patience }),
+            StrategyName::Hold => Self::Hold(Hold::new(&load.hold, patience)),
+            StrategyName::Quoted => Self::Quoted(Quoted(patience)),
             StrategyName::Command(command) => Self::Command(Command::new(command, load.command_timeout.0, load.buyers)),
         }
     }

@@ -18,29 +18,22 @@
 //! the other choice: `same-guard` asks again safely, `blind` starts over under the same order id as if
 //! nothing had been sent. That sells twice whenever only the answer was lost, and is there to be seen.
 
-use std::time::Duration;
-
 use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
 use super::same_guard::{self, Settled};
 use super::state::{Stock, fetch, reads};
 use super::write::{Decision, Write, decide};
-use super::{Bought, BuyerMemory};
+use super::{Bought, BuyerMemory, Patience};
 use crate::etcd::Caller;
 use crate::scenario::types::Retry;
 use crate::shop::{Order, Shop};
 
-/// Longest pause, in first pauses.
-const BACK_OFF_FACTOR_MAX: u32 = 100;
-
 /// The optimistic strategy's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Optimistic {
-    /// Transactions to try before giving up.
-    pub attempts_max: u32,
-    /// Longest pause after the first conflict.
-    pub back_off: Duration,
+    /// How often it tries, and how long it pauses.
+    pub patience: Patience,
     /// What to do when no answer comes.
     pub retry: Retry,
 }
@@ -55,7 +48,7 @@ impl Optimistic {
         // written.
         let mut blind = false;
         let nothing = |outcome, attempts, blind| Bought::nothing(if blind { OrderOutcome::Unknown } else { outcome }, attempts);
-        while attempts < self.attempts_max {
+        while attempts < self.patience.attempts_max {
             let decision = match (&fresh, &remembered) {
                 (Some(stock), _) | (None, Some(stock)) => Some(decide(shop, stock, order)),
                 (None, None) => None,
@@ -82,7 +75,7 @@ impl Optimistic {
                 },
             };
             if attempts > 0 {
-                tokio::time::sleep(self.pause(attempts, memory.jitter())).await;
+                tokio::time::sleep(self.patience.pause(attempts, memory.jitter())).await;
             }
             attempts += 1;
             let request = Request::Txn(transaction(shop, order, &write));
@@ -120,29 +113,9 @@ impl Optimistic {
         }
         nothing(OrderOutcome::Conflict, attempts, blind)
     }
-
-    /// The pause after so many conflicts. `jitter` is from 0 to 1.
-    pub(in crate::shop) fn pause(&self, conflicts: u32, jitter: f64) -> Duration {
-        let doubled = 1_u32.checked_shl(conflicts.saturating_sub(1)).unwrap_or(BACK_OFF_FACTOR_MAX).min(BACK_OFF_FACTOR_MAX);
-        (self.back_off * doubled).mul_f64(jitter.clamp(0.0, 1.0))
-    }
 }
 
 /// The guarded transaction; its failure branch reads what the next attempt needs.
 pub(super) fn transaction(shop: &Shop, order: &Order, write: &Write) -> Txn {
     Txn { guards: write.guards(), success: write.operations(), failure: reads(&shop.keys, &order.event, &order.user) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_a_hundred_times_the_first() {
-        let strategy = Optimistic { attempts_max: 12, back_off: Duration::from_millis(2), retry: Retry::Never };
-        let longest: Vec<_> = [1, 2, 3, 7, 8, 40].map(|conflicts| strategy.pause(conflicts, 1.0).as_millis()).into();
-        assert_eq!(longest, [2, 4, 8, 128, 200, 200]);
-        assert_eq!(strategy.pause(5, 0.0), Duration::ZERO);
-        assert_eq!(strategy.pause(1, 0.5), Duration::from_millis(1));
-    }
 }

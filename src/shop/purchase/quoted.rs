@@ -19,16 +19,16 @@
 use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnOp};
 
-use super::optimistic::{self, Optimistic};
+use super::optimistic;
 use super::state::{Stock, fetch};
 use super::write::{Decision, Write, decide_at};
-use super::{Bought, BuyerMemory};
+use super::{Bought, BuyerMemory, Patience};
 use crate::etcd::Caller;
 use crate::shop::{Order, Shop};
 
-/// The quoted strategy's settings: those of `optimistic`.
+/// The quoted strategy's settings: how often it tries, and how long it pauses.
 #[derive(Clone, Copy, Debug)]
-pub struct Quoted(pub Optimistic);
+pub struct Quoted(pub Patience);
 
 impl Quoted {
     pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {

@@ -25,7 +25,7 @@ use ticketcd_judge::model::{Blob, Cents, Keyspace, Revision, ShopKey};
 
 use super::state::{Seen, Stock, Unreadable, found, reads, record};
 use super::write::{append, json, put, unchanged};
-use super::{Bought, BuyerMemory, Optimistic};
+use super::{Bought, BuyerMemory, Patience};
 use crate::etcd::Caller;
 use crate::shop::{Order, Shop};
 
@@ -34,28 +34,28 @@ use crate::shop::{Order, Shop};
 pub struct Sharded {
     /// Parts of each ticket's stock.
     pub shards: u32,
-    /// How often it tries and how long it pauses: as `optimistic` does.
-    pub patience: Optimistic,
+    /// How often it tries, and how long it pauses.
+    pub patience: Patience,
 }
 
 /// A part of a ticket's stock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// The ticket's type.
-    pub(super) kind: String,
+    pub(in crate::shop) kind: String,
     /// Which part.
-    pub(super) number: u32,
+    pub(in crate::shop) number: u32,
     /// What is left in it.
-    pub(super) left: i64,
+    pub(in crate::shop) left: i64,
     /// Revision of its last write.
-    pub(super) mod_revision: Revision,
+    pub(in crate::shop) mod_revision: Revision,
 }
 
 /// An event with the parts of its stock, at one revision when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
-    pub(super) stock: Stock,
-    pub(super) parts: Vec<Part>,
+    pub(in crate::shop) stock: Stock,
+    pub(in crate::shop) parts: Vec<Part>,
 }
 
 /// What a purchase writes.
@@ -277,7 +277,7 @@ impl Write {
 }
 
 /// The reads of all parts, beside those of every purchase: at one revision.
-pub(super) fn reads_of(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
+pub(in crate::shop) fn reads_of(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
     let mut reads = reads(keys, event, user);
     let shards = keys.shards_of(event);
     reads.push(TxnOp::Range(Range { range_end: prefix_end(shards.as_bytes()), key: shards, ..Range::default() }));
@@ -300,7 +300,7 @@ async fn look_around(shop: &Shop, caller: &mut Caller, order: &Order) -> Result<
 
 impl Parts {
     /// Takes the answers to [`reads_of`] apart.
-    pub(super) fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
+    pub(in crate::shop) fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
         let (shards, stock) = answers.split_last().ok_or(Unreadable::Shape)?;
         let mut parts = Vec::new();
         for kv in found(shards)? {

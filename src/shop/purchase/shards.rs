@@ -114,7 +114,7 @@ fn fold_ticket(keys: &Keyspace, event: &str, kind: &str, last: bool, parts: &Par
     let left = own.iter().map(|part| part.left).sum::<i64>() + ticket.value.current_quantity;
     let mut txn = Txn::default();
     if !own.is_empty() {
-        let prefix = keys.key(format_args!("shard:{event}:{kind}:"));
+        let prefix = keys.shards_of_ticket(event, kind);
         txn.guards.extend(own.iter().map(|part| unchanged(keys.shard(event, kind, part.number), part.mod_revision)));
         txn.guards.push(unchanged(keys.ticket(event, kind), ticket.mod_revision));
         let full = Ticket { current_quantity: left, ..ticket.value.clone() };

@@ -8,13 +8,14 @@ use ticketcd_judge::model::{Cents, Keyspace, OrderKey};
 use super::memory::BuyerMemory;
 use super::state::{Seen, Stock, reads};
 use super::write::{Decision, Write, decide};
-use super::{Naive, Optimistic, Strategy, naive, optimistic};
+use super::{Naive, Optimistic, Patience, Strategy, naive, optimistic};
 use crate::scenario::streams::stream;
 use crate::scenario::types::Retry;
 use crate::shop::{Order, Shop};
 
 pub(super) fn shop() -> Shop {
-    let strategy = Strategy::Optimistic(Optimistic { attempts_max: 3, back_off: Duration::ZERO, retry: Retry::Never });
+    let strategy =
+        Strategy::Optimistic(Optimistic { patience: Patience { attempts_max: 3, back_off: Duration::ZERO }, retry: Retry::Never });
     Shop { keys: Keyspace::new("t/"), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy }
 }
 

@@ -142,7 +142,7 @@ pub(in crate::shop) fn put(key: Blob, value: Blob) -> Put {
 }
 
 /// The key's last write is still the one of this revision; with 0, the key does not exist.
-pub(super) fn unchanged(key: Blob, revision: Revision) -> Guard {
+pub(in crate::shop) fn unchanged(key: Blob, revision: Revision) -> Guard {
     Guard { key, range_end: Blob::default(), target: GuardTarget::ModRevision(revision), relation: Relation::Equal }
 }
 

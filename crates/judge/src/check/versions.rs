@@ -145,11 +145,6 @@ impl<'key> KeyRange<'key> {
         }
     }
 
-    /// Whether it names one key only.
-    pub fn is_single(&self) -> bool {
-        self.end.is_empty()
-    }
-
     fn bounds(&self) -> (Bound<&'key [u8]>, Bound<&'key [u8]>) {
         let first = Bound::Included(self.key);
         match self.end {

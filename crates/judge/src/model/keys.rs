@@ -157,6 +157,11 @@ impl Keyspace {
         format!("{}shard:{event}:", self.prefix).into()
     }
 
+    /// `shard:{event}:{type}:`, the prefix of all shards of a ticket
+    pub fn shards_of_ticket(&self, event: impl Display, kind: impl Display) -> Blob {
+        format!("{}shard:{event}:{kind}:", self.prefix).into()
+    }
+
     /// `meta:{name}`, what the tool itself keeps beside the shop
     pub fn meta(&self, name: impl Display) -> Blob {
         format!("{}meta:{name}", self.prefix).into()

@@ -37,7 +37,7 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
 
 use self::release::{Expiry, give_back};
 use self::reservation::{Reservation, Standing};
-use super::optimistic::Optimistic;
+use super::patience::Patience;
 use super::session::Lease;
 use super::state::{Stock, fetch};
 use super::write::rejected;
@@ -56,7 +56,7 @@ pub struct Hold {
     abandon_percent: u8,
     cancel_percent: u8,
     /// Attempts at each step, and the pauses between them.
-    optimistic: Optimistic,
+    patience: Patience,
     /// The longest time to live that was granted, seconds.
     granted_max: Arc<AtomicU64>,
 }
@@ -80,13 +80,13 @@ struct Reserved {
 
 impl Hold {
     /// With these settings.
-    pub fn new(settings: &types::Hold, optimistic: Optimistic) -> Self {
+    pub fn new(settings: &types::Hold, patience: Patience) -> Self {
         Self {
             ttl: settings.ttl.0,
             pay_mean: settings.pay.0,
             abandon_percent: settings.abandon_percent,
             cancel_percent: settings.cancel_percent,
-            optimistic,
+            patience,
             granted_max: Arc::default(),
         }
     }
@@ -152,7 +152,7 @@ impl Hold {
                 }
                 continue;
             };
-            if *attempts >= self.optimistic.attempts_max {
+            if *attempts >= self.patience.attempts_max {
                 memory.remember(&order.event, seen);
                 break OrderOutcome::Conflict;
             }
@@ -165,7 +165,7 @@ impl Hold {
                 Err(_) => continue,
             };
             if *attempts > 0 {
-                tokio::time::sleep(self.optimistic.pause(*attempts, memory.jitter())).await;
+                tokio::time::sleep(self.patience.pause(*attempts, memory.jitter())).await;
             }
             let held = match lease {
                 Some(lease) => lease,
@@ -213,9 +213,9 @@ impl Hold {
         mut attempts: u32,
     ) -> Bought {
         // Its own attempts: who has paid is not sent away because reserving was hard.
-        for conflicts in 0..self.optimistic.attempts_max {
+        for conflicts in 0..self.patience.attempts_max {
             if conflicts > 0 {
-                tokio::time::sleep(self.optimistic.pause(conflicts, memory.jitter())).await;
+                tokio::time::sleep(self.patience.pause(conflicts, memory.jitter())).await;
             }
             let (txn, after) = match reservation.confirm(shop, order) {
                 Ok(confirmation) => confirmation,
@@ -262,9 +262,9 @@ mod tests {
 
     #[test]
     fn as_many_abandon_and_cancel_as_the_scenario_says() {
-        let optimistic = Optimistic { attempts_max: 3, back_off: Duration::ZERO, retry: crate::scenario::types::Retry::Never };
+        let patience = Patience { attempts_max: 3, back_off: Duration::ZERO };
         let hold = |abandon_percent, cancel_percent| {
-            Hold::new(&types::Hold { abandon_percent, cancel_percent, pay: Span::milliseconds(20), ..types::Hold::default() }, optimistic)
+            Hold::new(&types::Hold { abandon_percent, cancel_percent, pay: Span::milliseconds(20), ..types::Hold::default() }, patience)
         };
         let drawn = |hold: Hold| {
             let mut random = stream(1, "intentions", 0);

@@ -158,7 +158,7 @@ impl Locks {
             self.counts.unfenced += 1;
         }
         let lock = written.lock.to_text();
-        if position.holder.as_ref().is_some_and(|holder| self.keys.key(format!("lock:{}", holder.to_text())) == written.lock) {
+        if position.holder.as_ref().is_some_and(|holder| self.keys.lock(holder.to_text()) == written.lock) {
             return;
         }
         let id = OrderId { run: self.run_tag.clone(), key: written.order };

@@ -1,0 +1,37 @@
+//! How often a buyer tries, and how long it pauses in between.
+
+use std::time::Duration;
+
+/// Longest pause, in first pauses.
+const BACK_OFF_FACTOR_MAX: u32 = 100;
+
+/// How often a buyer tries, and how long it pauses after a conflict with others.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Transactions to try before giving up.
+    pub attempts_max: u32,
+    /// Longest pause after the first conflict.
+    pub back_off: Duration,
+}
+
+impl Patience {
+    /// The pause after so many conflicts. `jitter` is from 0 to 1.
+    pub(in crate::shop) fn pause(&self, conflicts: u32, jitter: f64) -> Duration {
+        let doubled = 1_u32.checked_shl(conflicts.saturating_sub(1)).unwrap_or(BACK_OFF_FACTOR_MAX).min(BACK_OFF_FACTOR_MAX);
+        (self.back_off * doubled).mul_f64(jitter.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_hundred_times_the_first() {
+        let patience = Patience { attempts_max: 12, back_off: Duration::from_millis(2) };
+        let longest: Vec<_> = [1, 2, 3, 7, 8, 40].map(|conflicts| patience.pause(conflicts, 1.0).as_millis()).into();
+        assert_eq!(longest, [2, 4, 8, 128, 200, 200]);
+        assert_eq!(patience.pause(5, 0.0), Duration::ZERO);
+        assert_eq!(patience.pause(1, 0.5), Duration::from_millis(1));
+    }
+}
