@@ -61,10 +61,10 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     let mut judge = Judge::in_parallel(&info, standard_checks(&info));
     let mut statistics = Statistics::default();
     let mut reader = ReadAhead::new(HistoryReader::open(&run.history())?);
-    for event in reader.by_ref() {
-        let event = event?;
-        statistics.observe(&event);
-        judge.take(event);
+    for events in reader.by_ref() {
+        let events = events?;
+        events.iter().for_each(|event| statistics.observe(event));
+        judge.take(&events);
     }
     let mut notes = Vec::new();
     if let Tail::CutOff { bytes } = reader.tail() {

@@ -1,34 +1,31 @@
 //! Joins requests with what came back.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
 
+use super::shared::SharedEvent;
 use crate::history::call::{CallId, Invoke, Return};
 use crate::history::event::Event;
 
 /// The calls under way. Requests are shared with whoever is still being shown them.
 #[derive(Debug, Default)]
 pub(super) struct OpenCalls {
-    open: FxHashMap<CallId, Arc<Event>>,
+    open: FxHashMap<CallId, SharedEvent>,
 }
 
 impl OpenCalls {
-    /// A request is sent. Other events are passed over.
-    pub(super) fn invoke(&mut self, event: Arc<Event>) {
-        if let Some(invoke) = invoke_of(&event) {
-            self.open.insert(invoke.id, event);
-        }
+    /// Requests are sent.
+    pub(super) fn extend(&mut self, requests: impl IntoIterator<Item = (CallId, SharedEvent)>) {
+        self.open.extend(requests);
     }
 
     /// A call ended: its request. `None` when the record has none, or the call ended before.
-    pub(super) fn end(&mut self, returned: &Return) -> Option<Arc<Event>> {
+    pub(super) fn end(&mut self, returned: &Return) -> Option<SharedEvent> {
         self.open.remove(&returned.id)
     }
 
     /// The calls that never ended, in the order they were sent.
-    pub(super) fn into_never_ended(self) -> Vec<Arc<Event>> {
-        let mut calls: Vec<Arc<Event>> = self.open.into_values().collect();
+    pub(super) fn into_never_ended(self) -> Vec<SharedEvent> {
+        let mut calls: Vec<SharedEvent> = self.open.into_values().collect();
         calls.sort_unstable_by_key(|event| invoke_of(event).map(|invoke| (invoke.sent, invoke.id)));
         calls
     }

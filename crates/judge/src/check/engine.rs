@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use self::bench::Bench;
 use self::core::{Core, Turn};
-use self::groups::{Groups, Item};
+use self::groups::{Batch, Follow, Groups};
 use super::calls::OpenCalls;
 use super::guarded::Guarded;
+use super::shared::SharedEvent;
 use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use super::versions::Versions;
 use super::{Check, End, FaultWindow};
@@ -37,7 +38,7 @@ pub struct Judge {
 #[derive(Debug)]
 enum Audience {
     /// On this thread, at once: what they say of it can be asked at any time.
-    Here(Bench),
+    Here(Box<Bench>),
     /// On threads of their own, a little later.
     Apart(Groups),
 }
@@ -68,7 +69,7 @@ pub struct Judgement {
 impl Judge {
     /// A judge of a run, with the checks it shall make beside its own (`collectors` and `divergence`), on this thread.
     pub fn new(info: &RunInfo, checks: Vec<Box<dyn Check>>) -> Self {
-        Self::with(info, Audience::Here(Bench::new(checks.into_iter().map(Guarded::new).collect())))
+        Self::with(info, Audience::Here(Box::new(Bench::new(checks.into_iter().map(Guarded::new).collect()))))
     }
 
     /// A judge whose checks are made on threads of their own: faster, with the same verdicts. It cannot tell of a violation
@@ -92,61 +93,62 @@ impl Judge {
 
     /// Takes in the next event of the record.
     pub fn observe(&mut self, event: &Event) {
-        match (&mut self.audience, event) {
-            (Audience::Apart(_), _) | (_, Event::Invoke(_)) => self.take(event.clone()),
-            (Audience::Here(_), _) => {
-                self.events += 1;
-                self.show_here(event);
-            }
+        match self.audience {
+            Audience::Here(_) => self.show_here(event, || Some(SharedEvent::copy(event))),
+            Audience::Apart(_) => self.take(&Arc::new(vec![event.clone()])),
         }
     }
 
-    /// Takes in the next event of the record, which nobody else needs: a request need not be copied then.
-    pub fn take(&mut self, event: Event) {
-        self.events += 1;
-        match (&mut self.audience, event) {
-            (Audience::Here(bench), event @ Event::Invoke(_)) => {
-                bench.event(&event);
-                self.calls.invoke(Arc::new(event));
+    /// Takes in the next events of the record. They are shared with whoever needs them for longer.
+    pub fn take(&mut self, events: &Arc<Vec<Event>>) {
+        let Audience::Apart(groups) = &self.audience else {
+            for (place, event) in events.iter().enumerate() {
+                self.show_here(event, || SharedEvent::new(events, place));
             }
-            (Audience::Here(_), event) => self.show_here(&event),
-            (Audience::Apart(groups), event @ Event::Invoke(_)) => {
-                let event = Arc::new(event);
-                groups.show(Item::Shared(Arc::clone(&event)));
-                self.calls.invoke(event);
-                groups.hand_over_if_full();
-            }
-            (Audience::Apart(groups), event) => {
-                self.core.follow(&event, &mut self.turns);
-                let call = match &event {
-                    Event::Return(returned) => self.calls.end(returned).inspect(|_| self.core.note_revision(returned)),
-                    _ => None,
-                };
-                let place = groups.show(Item::Event(event));
-                if let Some(invoke) = call {
-                    groups.show(Item::Call(invoke, Some(place)));
+            return;
+        };
+        self.events += events.len() as u64;
+        // Nearly every second event is the return of a call.
+        let mut follows = Vec::with_capacity(events.len() / 2);
+        for (place, event) in events.iter().enumerate() {
+            match event {
+                Event::Invoke(invoke) => {
+                    self.calls.extend(SharedEvent::new(events, place).map(|event| (invoke.id, event)));
                 }
-                for turn in self.turns.drain(..) {
-                    groups.show(Item::Revision(turn, Some(place)));
+                Event::Return(returned) => {
+                    if let Some(call) = self.calls.end(returned) {
+                        self.core.note_revision(returned);
+                        follows.push((place, Follow::Call(call)));
+                    }
                 }
-                groups.hand_over_if_full();
+                event => {
+                    self.core.follow(event, &mut self.turns);
+                    follows.extend(self.turns.drain(..).map(|turn| (place, Follow::Revision(Box::new(turn)))));
+                }
             }
         }
+        groups.show(Batch { events: Arc::clone(events), follows });
     }
 
-    /// Shows an event that is no request, and what follows from it, to the checks on this thread.
-    fn show_here(&mut self, event: &Event) {
+    /// Shows an event, and what follows from it, to the checks on this thread.
+    fn show_here(&mut self, event: &Event, share: impl Fn() -> Option<SharedEvent>) {
         let Audience::Here(bench) = &mut self.audience else { return };
+        self.events += 1;
         bench.event(event);
-        if let Event::Return(returned) = event
-            && let Some(call) = self.calls.end(returned)
-        {
-            self.core.note_revision(returned);
-            bench.call(&call, Some(returned));
-        }
-        self.core.follow(event, &mut self.turns);
-        for turn in self.turns.drain(..) {
-            bench.revision(&turn, Some(event));
+        match event {
+            Event::Invoke(invoke) => self.calls.extend(share().map(|event| (invoke.id, event))),
+            Event::Return(returned) => {
+                if let Some(call) = self.calls.end(returned) {
+                    self.core.note_revision(returned);
+                    bench.call(&call, Some(returned), share);
+                }
+            }
+            event => {
+                self.core.follow(event, &mut self.turns);
+                for turn in self.turns.drain(..) {
+                    bench.revision(&turn, Some(event));
+                }
+            }
         }
     }
 
@@ -166,15 +168,11 @@ impl Judge {
         match &mut self.audience {
             Audience::Here(bench) => {
                 turns.iter().for_each(|turn| bench.revision(turn, None));
-                never_ended.iter().for_each(|call| bench.call(call, None));
+                never_ended.iter().for_each(|call| bench.call(call, None, || None));
             }
             Audience::Apart(groups) => {
-                for item in turns.into_iter().map(|turn| Item::Revision(turn, None)) {
-                    groups.show(item);
-                }
-                for item in never_ended.into_iter().map(|call| Item::Call(call, None)) {
-                    groups.show(item);
-                }
+                let follows = turns.into_iter().map(Box::new).map(Follow::Revision).chain(never_ended.into_iter().map(Follow::Call));
+                groups.show(Batch { events: Arc::default(), follows: follows.map(|follow| (0, follow)).collect() });
             }
         }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::verdict::{Finding, Verdict};
-use super::{Check, End, Observation};
+use super::{Check, End, Observation, ObservationKind};
 
 /// A check that is given up when it panics: its verdict is then unknown, and the others go on.
 pub(super) struct Guarded {
@@ -44,6 +44,14 @@ impl Guarded {
         match &self.state {
             State::Working(check) => catch_unwind(AssertUnwindSafe(|| check.applies())).unwrap_or(true),
             State::Panicked(_) => true,
+        }
+    }
+
+    /// Whether it wants to be shown this kind of observation.
+    pub(super) fn wants(&self, kind: ObservationKind) -> bool {
+        match &self.state {
+            State::Working(check) => check.wants(kind),
+            State::Panicked(_) => false,
         }
     }
 

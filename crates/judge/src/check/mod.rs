@@ -14,6 +14,7 @@ mod guarded;
 mod leases;
 mod replay;
 pub mod replayed;
+mod shared;
 pub mod shop;
 pub mod standard;
 pub mod verdict;
@@ -49,6 +50,13 @@ pub trait Check: Send {
         true
     }
 
+    /// Whether it wants to be shown this kind of observation. It may be shown it all the same.
+    ///
+    /// There are three observations for every operation, and most checks have no use for two of them.
+    fn wants(&self, _kind: ObservationKind) -> bool {
+        true
+    }
+
     /// Whether it wants answers held against the key space: [`Observation::Replayed`], and key spaces that are not empty.
     /// Keeping them costs time and memory, so they are kept for those who ask.
     fn replays(&self) -> bool {
@@ -57,6 +65,21 @@ pub trait Check: Send {
 
     /// Gives the verdict. Without evidence it is unknown.
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding;
+}
+
+/// A kind of observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObservationKind {
+    /// [`Observation::Event`] of a request or of what came back.
+    Traffic,
+    /// [`Observation::Event`] of anything else.
+    Event,
+    /// [`Observation::Call`].
+    Call,
+    /// [`Observation::Revision`].
+    Revision,
+    /// [`Observation::Replayed`].
+    Replayed,
 }
 
 /// Something a check may want to know.
@@ -71,6 +94,19 @@ pub enum Observation<'run> {
     /// A call that was answered, once more, as soon as the log has reached the revision its answer names. A call whose
     /// revision the unbroken log never reaches is not shown.
     Replayed(&'run ReplayedCall<'run>),
+}
+
+impl Observation<'_> {
+    /// Its kind.
+    pub fn kind(&self) -> ObservationKind {
+        match self {
+            Self::Event(Event::Invoke(_) | Event::Return(_)) => ObservationKind::Traffic,
+            Self::Event(_) => ObservationKind::Event,
+            Self::Call(..) => ObservationKind::Call,
+            Self::Revision(_) => ObservationKind::Revision,
+            Self::Replayed(_) => ObservationKind::Replayed,
+        }
+    }
 }
 
 /// A revision of the key space as the collectors delivered it, taken apart into what it changed in the shop.

@@ -1,8 +1,8 @@
 //! Answers that wait until the log has reached the revision they name: only then can they be held against the key space.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::shared::SharedEvent;
 use super::versions::Versions;
 use crate::history::call::{CallOutcome, Invoke, Return};
 use crate::history::event::{Event, WatchEvent};
@@ -26,7 +26,14 @@ pub struct ReplayedCall<'run> {
 #[derive(Debug, Default)]
 pub(super) struct Replayed {
     versions: Versions,
-    waiting: BTreeMap<Revision, Vec<(Arc<Event>, Return)>>,
+    waiting: BTreeMap<Revision, Vec<WaitingCall>>,
+}
+
+/// A request and its return.
+#[derive(Debug)]
+pub(super) struct WaitingCall {
+    request: SharedEvent,
+    returned: SharedEvent,
 }
 
 impl Replayed {
@@ -40,33 +47,45 @@ impl Replayed {
         self.versions.apply(revision, events, missing_before);
     }
 
-    /// A call ended. Only answers about keys can be held against them.
-    pub(super) fn add(&mut self, call: &Arc<Event>, invoke: &Invoke, returned: &Return) {
-        let CallOutcome::Ok(answer) = &returned.outcome else { return };
-        if self.versions.is_broken() && answer.revision > self.versions.newest() {
+    /// A call ended. Only answers about keys can be held against them. When its turn is now, it can be shown at once.
+    pub(super) fn add<'run>(
+        &'run mut self,
+        invoke: &'run Invoke,
+        returned: &'run Return,
+        share: impl FnOnce() -> Option<(SharedEvent, SharedEvent)>,
+    ) -> Option<ReplayedCall<'run>> {
+        let CallOutcome::Ok(answer) = &returned.outcome else { return None };
+        if !matches!(invoke.request, Request::Range(_) | Request::Put(_) | Request::Delete(_) | Request::Txn(_)) {
+            return None;
+        }
+        if answer.revision <= self.versions.newest() {
+            return Some(ReplayedCall { invoke, returned, answer, versions: &self.versions });
+        }
+        if self.versions.is_broken() {
             // Its turn never comes, nor that of those that wait.
             self.waiting.clear();
-            return;
+        } else if let Some((request, returned)) = share() {
+            self.waiting.entry(answer.revision).or_default().push(WaitingCall { request, returned });
         }
-        if matches!(invoke.request, Request::Range(_) | Request::Put(_) | Request::Delete(_) | Request::Txn(_)) {
-            self.waiting.entry(answer.revision).or_default().push((Arc::clone(call), returned.clone()));
-        }
+        None
     }
 
     /// The calls whose turn has come.
-    pub(super) fn ready(&mut self) -> Vec<(Arc<Event>, Return)> {
+    pub(super) fn ready(&mut self) -> Vec<WaitingCall> {
         let newest = self.versions.newest();
         let first = self.waiting.first_entry().filter(|first| *first.key() <= newest);
         first.map(|first| first.remove()).unwrap_or_default()
     }
 }
 
-impl<'run> ReplayedCall<'run> {
-    /// `None` when the call was not answered.
-    pub(super) fn new(invoke: &'run Invoke, returned: &'run Return, versions: &'run Versions) -> Option<Self> {
-        match &returned.outcome {
-            CallOutcome::Ok(answer) => Some(Self { invoke, returned, answer, versions }),
-            CallOutcome::Refused { .. } | CallOutcome::Unknown { .. } => None,
+impl WaitingCall {
+    /// The call, with the key space as it was.
+    pub(super) fn replayed<'run>(&'run self, versions: &'run Versions) -> Option<ReplayedCall<'run>> {
+        match (&*self.request, &*self.returned) {
+            (Event::Invoke(invoke), Event::Return(returned @ Return { outcome: CallOutcome::Ok(answer), .. })) => {
+                Some(ReplayedCall { invoke, returned, answer, versions })
+            }
+            _ => None,
         }
     }
 }

@@ -36,7 +36,7 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
         Box::new(Ledger::new(info)),
         Box::new(Refusal::new(info)),
         Box::new(Indexes::new(info)),
-        Box::new(RealTime::default()),
+        Box::new(RealTime::new(info)),
         Box::new(Authorship::new(info)),
         Box::new(Branch::new(info)),
         Box::new(Reads::new(info)),
@@ -100,8 +100,8 @@ pub fn check_run(directory: &Path) -> Result<Judgement, CheckError> {
     let info = run.read_info()?;
     let mut history = ReadAhead::new(HistoryReader::open(&run.history())?);
     let mut judge = Judge::in_parallel(&info, standard_checks(&info));
-    for event in &mut history {
-        judge.take(event?);
+    for events in &mut history {
+        judge.take(&events?);
     }
     let judgement = judge.finish(Some(directory));
     Ok(Judgement { tail: history.tail(), ..judgement })

@@ -4,8 +4,10 @@
 //! last [`WINDOW`] revisions, so that memory is bounded by the keys that exist and by what was written lately. Values are
 //! shared with the events they came in, never copied.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Bound;
+
+use rustc_hash::FxHashMap;
 
 use crate::history::event::WatchEvent;
 use crate::history::request::KeyValue;
@@ -21,8 +23,10 @@ const FIRST_REVISION: Revision = 2;
 /// The key space, at any of the last revisions.
 #[derive(Debug, Default)]
 pub struct Versions {
-    /// Oldest first; a version of 0 is a deletion.
-    chains: BTreeMap<Blob, Vec<KeyValue>>,
+    /// The versions of each key, oldest first and at least one; a version of 0 is a deletion.
+    chains: FxHashMap<Blob, Vec<KeyValue>>,
+    /// The keys of `chains`, for ranges: nearly always a single key is asked for.
+    keys: BTreeSet<Blob>,
     /// The last revision that was applied; 0 when the beginning of the key space was not seen, or nothing was.
     newest: Revision,
     /// Whether a revision is missing: what comes after it is not known.
@@ -41,12 +45,14 @@ impl Versions {
         self.newest = revision;
         let oldest = self.oldest();
         for event in events {
-            let version = if event.deleted { deletion(event) } else { event.kv.clone() };
-            let Some(chain) = self.chains.get_mut(&version.key) else {
-                self.chains.insert(version.key.clone(), vec![version]);
+            let Some(chain) = self.chains.get_mut(&event.kv.key) else {
+                let key = event.kv.key.clone();
+                self.keys.insert(key.clone());
+                self.chains.insert(key.clone(), vec![version(event, key)]);
                 continue;
             };
-            chain.push(version);
+            let key = chain.last().map_or_else(|| event.kv.key.clone(), |last| last.key.clone());
+            chain.push(version(event, key));
             // Only once half of it is outdated: what is left is moved, and a hot key has thousands of versions.
             if chain.get(chain.len() / 2).is_some_and(|middle| middle.mod_revision <= oldest) {
                 drop_outdated(chain, oldest);
@@ -89,8 +95,7 @@ impl Versions {
         range: KeyRange<'versions>,
         revision: impl Fn(&Blob) -> Revision,
     ) -> impl Iterator<Item = &'versions KeyValue> {
-        let chains = self.chains.range::<[u8], _>(range.bounds());
-        chains.filter_map(move |(key, chain)| at(chain, revision(key)))
+        self.chains(range).filter_map(move |chain| at(chain, revision(&chain.first()?.key)))
     }
 
     /// The first revision from which on every change is still known.
@@ -100,7 +105,9 @@ impl Versions {
 
     /// What is known of the past of the keys of a range: of each key its versions, oldest first, a version of 0 for a deletion.
     pub fn chains<'versions>(&'versions self, range: KeyRange<'versions>) -> impl Iterator<Item = &'versions [KeyValue]> {
-        self.chains.range::<[u8], _>(range.bounds()).map(|(_, chain)| chain.as_slice())
+        let single = if range.is_single() { self.chains.get(range.key) } else { None };
+        let several = (!range.is_single()).then(|| self.keys.range::<[u8], _>(range.bounds())).into_iter().flatten();
+        single.into_iter().chain(several.filter_map(|key| self.chains.get(key))).map(Vec::as_slice)
     }
 
     /// Whether a key was ever exactly so, as far as is known.
@@ -116,9 +123,14 @@ impl Versions {
     fn sweep(&mut self) {
         let oldest = self.oldest();
         self.changes_since_sweep = 0;
-        self.chains.retain(|_, chain| {
+        let keys = &mut self.keys;
+        self.chains.retain(|key, chain| {
             drop_outdated(chain, oldest);
-            !matches!(chain.as_slice(), [only] if only.version == 0 && only.mod_revision <= oldest)
+            let gone = matches!(chain.as_slice(), [only] if only.version == 0 && only.mod_revision <= oldest);
+            if gone {
+                keys.remove(key);
+            }
+            !gone
         });
     }
 }
@@ -145,6 +157,10 @@ impl<'key> KeyRange<'key> {
         }
     }
 
+    fn is_single(&self) -> bool {
+        self.end.is_empty()
+    }
+
     fn bounds(&self) -> (Bound<&'key [u8]>, Bound<&'key [u8]>) {
         let first = Bound::Included(self.key);
         match self.end {
@@ -159,7 +175,11 @@ impl<'key> KeyRange<'key> {
 
 /// The version of a chain that a revision shows.
 fn at(chain: &[KeyValue], revision: Revision) -> Option<&KeyValue> {
-    chain.iter().rev().find(|version| version.mod_revision <= revision).filter(|version| version.version != 0)
+    // Mostly it is one of the last; a hot key has thousands.
+    const NEAR: usize = 16;
+    let near = chain.iter().rev().take(NEAR).find(|version| version.mod_revision <= revision);
+    let shown = near.or_else(|| chain.get(chain.partition_point(|version| version.mod_revision <= revision).checked_sub(1)?));
+    shown.filter(|version| version.version != 0)
 }
 
 /// Drops the versions that no revision from `oldest` on shows.
@@ -168,8 +188,14 @@ fn drop_outdated(chain: &mut Vec<KeyValue>, oldest: Revision) {
     chain.drain(..shown.saturating_sub(1));
 }
 
-fn deletion(event: &WatchEvent) -> KeyValue {
-    KeyValue { key: event.kv.key.clone(), mod_revision: event.kv.mod_revision, ..KeyValue::default() }
+/// What an event makes of a key, which all its versions share.
+fn version(event: &WatchEvent, key: Blob) -> KeyValue {
+    let KeyValue { key: _, ref value, create_revision, mod_revision, version, lease } = event.kv;
+    if event.deleted {
+        KeyValue { key, mod_revision, ..KeyValue::default() }
+    } else {
+        KeyValue { key, value: value.clone(), create_revision, mod_revision, version, lease }
+    }
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::check::engine::{Judge, Judgement};
 use crate::check::standard::{check_run, standard_checks};
@@ -114,7 +116,7 @@ fn checks_on_threads_of_their_own_find_the_same() {
             events.truncate(length);
             let (mut here, mut apart) = (Judge::new(&info, standard_checks(&info)), Judge::in_parallel(&info, standard_checks(&info)));
             events.iter().for_each(|event| here.observe(event));
-            events.iter().cloned().for_each(|event| apart.take(event));
+            events.chunks(97).for_each(|events| apart.take(&Arc::new(events.to_vec())));
             assert_eq!(format!("{:#?}", here.finish(None)), format!("{:#?}", apart.finish(None)), "{plant:?}");
         }
     }
@@ -135,6 +137,6 @@ fn events_can_be_judged_without_files() {
     let info = run_info(&size, None);
     let (_, events) = events(&size, None);
     let mut judge = Judge::new(&info, standard_checks(&info));
-    events.into_iter().for_each(|event| judge.take(event));
+    judge.take(&Arc::new(events));
     assert!(judge.finish(None).findings.iter().all(|finding| finding.verdict != Verdict::Violation));
 }

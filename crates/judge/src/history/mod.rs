@@ -13,6 +13,7 @@ pub mod request;
 pub mod revision_log;
 pub mod run_dir;
 pub mod run_info;
+mod spares;
 pub mod writer;
 
 #[cfg(test)]

@@ -2,24 +2,21 @@
 //!
 //! The events, their order, the errors and the tail are those of [`HistoryReader`].
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::vec;
 
 use super::event::Event;
 use super::reader::{HistoryError, HistoryReader, Tail};
-
-/// Events that are handed over together: few enough to stay in the processor's cache.
-const EVENTS_PER_BATCH: usize = 1_024;
+use super::spares::Spares;
 
 /// Batches that are decoded ahead. More would only take memory: one side is always the slower one.
 const BATCHES_AHEAD: usize = 8;
 
-/// The events of a history file, in the order they were recorded.
+/// The events of a history file, in the order they were recorded, in batches: each the events of a frame.
 #[derive(Debug)]
 pub struct ReadAhead {
-    batch: vec::IntoIter<Event>,
-    batches: Option<Receiver<Vec<Event>>>,
+    batches: Option<Receiver<Arc<Vec<Event>>>>,
     /// It ends with what is wrong, or how the file ends.
     decoder: Option<JoinHandle<Result<Tail, HistoryError>>>,
     tail: Tail,
@@ -30,28 +27,23 @@ impl ReadAhead {
     pub fn new(mut reader: HistoryReader) -> Self {
         let (sender, receiver) = sync_channel(BATCHES_AHEAD);
         let decode = move || {
-            let mut batch = Vec::with_capacity(EVENTS_PER_BATCH);
-            let mut outcome = Ok(());
-            for event in &mut reader {
-                match event {
-                    Ok(event) => batch.push(event),
-                    Err(error) => {
-                        outcome = Err(error);
-                        break;
-                    }
+            let mut spares = Spares::default();
+            loop {
+                // One that is used again still has its events: it is this thread that drops them.
+                let mut batch: Arc<Vec<Event>> = spares.take().unwrap_or_default();
+                let Some(events) = Arc::get_mut(&mut batch) else { continue };
+                if !reader.next_batch(events)? {
+                    break;
                 }
-                if batch.len() == EVENTS_PER_BATCH {
-                    let full = std::mem::replace(&mut batch, Vec::with_capacity(EVENTS_PER_BATCH));
-                    // Nobody listens any more: there is nothing left to do.
-                    if sender.send(full).is_err() {
-                        break;
-                    }
+                spares.remember(&batch);
+                // Nobody listens any more: there is nothing left to do.
+                if sender.send(batch).is_err() {
+                    break;
                 }
             }
-            let _ = sender.send(batch);
-            outcome.map(|()| reader.tail())
+            Ok(reader.tail())
         };
-        Self { batch: Vec::new().into_iter(), batches: Some(receiver), decoder: Some(thread::spawn(decode)), tail: Tail::Clean }
+        Self { batches: Some(receiver), decoder: Some(thread::spawn(decode)), tail: Tail::Clean }
     }
 
     /// How the file ends; known after the last event.
@@ -74,17 +66,12 @@ impl ReadAhead {
 }
 
 impl Iterator for ReadAhead {
-    type Item = Result<Event, HistoryError>;
+    type Item = Result<Arc<Vec<Event>>, HistoryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(event) = self.batch.next() {
-                return Some(Ok(event));
-            }
-            match self.batches.as_ref()?.recv() {
-                Ok(batch) => self.batch = batch.into_iter(),
-                Err(_) => return self.end().map(Err),
-            }
+        match self.batches.as_ref()?.recv() {
+            Ok(batch) => Some(Ok(batch)),
+            Err(_) => self.end().map(Err),
         }
     }
 }
@@ -119,7 +106,7 @@ mod tests {
             let mut plain = HistoryReader::open(&path).unwrap();
             let expected: Vec<Event> = plain.by_ref().map(Result::unwrap).collect();
             let mut ahead = ReadAhead::new(HistoryReader::open(&path).unwrap());
-            let given: Vec<Event> = ahead.by_ref().map(Result::unwrap).collect();
+            let given: Vec<Event> = ahead.by_ref().flat_map(|batch| batch.unwrap().to_vec()).collect();
             assert_eq!(given, expected);
             assert_eq!(ahead.tail(), plain.tail());
             assert!(ahead.next().is_none());

@@ -3,12 +3,19 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::vec;
 
 use zstd::bulk::Decompressor;
 
 use super::event::Event;
 use super::frame::{FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, MAGIC, RECORD_HEADER_BYTES};
 use super::run_info::FORMAT_VERSION;
+use super::spares::Spares;
+use crate::model::Blob;
+
+/// Larger frames are rare, and their memory is not worth keeping.
+const SPARE_BYTES_MAX: usize = 1 << 20;
 
 /// How a history file ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +64,8 @@ pub enum HistoryError {
     },
 }
 
-/// The events of a history file, in the order they were recorded. One frame at a time is held in memory.
+/// The events of a history file, in the order they were recorded. One frame at a time is decoded; keys and values are parts
+/// of it, so that it stays in memory for as long as any of its events does.
 pub struct HistoryReader {
     path: PathBuf,
     file: BufReader<File>,
@@ -65,11 +73,22 @@ pub struct HistoryReader {
     /// Bytes that are left in the file behind what was read.
     left: u64,
     compressed: Vec<u8>,
-    frame: Vec<u8>,
-    position: usize,
+    buffers: Spares<[u8]>,
+    /// Events of the last frame that were not asked for yet.
+    batch: vec::IntoIter<Event>,
     events: u64,
     tail: Tail,
+    /// What comes behind the events that were decoded last.
+    malformed: Option<HistoryError>,
     ended: bool,
+}
+
+/// A frame, decompressed.
+struct Frame {
+    /// It begins here, and may be longer than the frame.
+    buffer: Arc<[u8]>,
+    bytes: usize,
+    records: u32,
 }
 
 impl HistoryReader {
@@ -101,9 +120,10 @@ impl HistoryReader {
             decompressor,
             left: length.saturating_sub(FILE_HEADER_BYTES as u64),
             compressed: Vec::new(),
-            frame: Vec::new(),
-            position: 0,
+            buffers: Spares::default(),
+            batch: Vec::new().into_iter(),
             events: 0,
+            malformed: None,
             tail: if cut_off { Tail::CutOff { bytes: header.len() as u64 } } else { Tail::Clean },
             ended: cut_off,
         })
@@ -114,75 +134,86 @@ impl HistoryReader {
         self.tail
     }
 
-    /// Reads the next frame. `false` when there is none that is whole.
-    fn next_frame(&mut self) -> Result<bool, HistoryError> {
+    /// Reads the events of the next frame that has any, in the place of those given. `false` at the end.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or an event in a whole frame is malformed: the events before it come first, and nothing
+    /// after it.
+    pub fn next_batch(&mut self, events: &mut Vec<Event>) -> Result<bool, HistoryError> {
+        events.clear();
+        if let Some(error) = self.malformed.take() {
+            self.ended = true;
+            return Err(error);
+        }
+        while !self.ended {
+            let frame = self.next_frame().inspect_err(|_| self.ended = true)?;
+            let Some(frame) = frame else {
+                self.ended = true;
+                break;
+            };
+            frame.decode(events);
+            self.events += events.len() as u64;
+            if events.len() < frame.records as usize {
+                self.malformed = Some(HistoryError::Malformed { path: self.path.clone(), number: self.events + 1 });
+            }
+            if frame.bytes <= SPARE_BYTES_MAX {
+                self.buffers.remember(&frame.buffer);
+            }
+            if !events.is_empty() {
+                return Ok(true);
+            }
+            if let Some(error) = self.malformed.take() {
+                self.ended = true;
+                return Err(error);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the next frame. `None` when there is none that is whole.
+    fn next_frame(&mut self) -> Result<Option<Frame>, HistoryError> {
         if self.left == 0 {
-            return Ok(false);
+            return Ok(None);
         }
         match self.read_frame() {
-            Ok(true) => Ok(true),
-            Ok(false) => {
+            Ok(Some(frame)) => Ok(Some(frame)),
+            Ok(None) => {
                 self.tail = Tail::CutOff { bytes: self.left };
-                Ok(false)
+                Ok(None)
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.tail = Tail::CutOff { bytes: self.left };
-                Ok(false)
+                Ok(None)
             }
             Err(error) => Err(HistoryError::Io { path: self.path.clone(), error }),
         }
     }
 
-    /// Reads the next frame into `frame`. `false` when what is there is not a whole frame.
-    fn read_frame(&mut self) -> io::Result<bool> {
+    /// Reads the next frame. `None` when what is there is not a whole frame.
+    fn read_frame(&mut self) -> io::Result<Option<Frame>> {
         let mut header = [0; FRAME_HEADER_BYTES];
         self.file.read_exact(&mut header)?;
-        let Some(header) = FrameHeader::decode(header) else { return Ok(false) };
+        let Some(header) = FrameHeader::decode(header) else { return Ok(None) };
         let whole = FRAME_HEADER_BYTES as u64 + u64::from(header.compressed_bytes);
         if whole > self.left {
-            return Ok(false);
+            return Ok(None);
         }
         self.compressed.resize(header.compressed_bytes as usize, 0);
         self.file.read_exact(&mut self.compressed)?;
-        self.frame.clear();
-        self.position = 0;
         // The frame itself says how large it is: no memory is taken on the word of a damaged header.
         let bytes = header.bytes as usize;
         if zstd::zstd_safe::get_frame_content_size(&self.compressed).ok().flatten() != Some(bytes as u64) {
-            return Ok(false);
+            return Ok(None);
         }
-        self.frame.reserve(bytes);
-        match self.decompressor.decompress_to_buffer(&self.compressed, &mut self.frame) {
-            Ok(decompressed) if decompressed == bytes && records_in(&self.frame) == Some(header.records) => {
-                self.left -= whole;
-                Ok(true)
-            }
-            _ => {
-                self.frame.clear();
-                Ok(false)
-            }
+        let mut buffer = unused(&mut self.buffers, bytes);
+        let target = Arc::get_mut(&mut buffer).and_then(|buffer| buffer.get_mut(..bytes));
+        let decompressed = target.and_then(|target| self.decompressor.decompress_to_buffer(&self.compressed, target).ok());
+        let frame = Frame { buffer, bytes, records: header.records };
+        if decompressed != Some(bytes) || frame.count_records() != Some(header.records) {
+            return Ok(None);
         }
-    }
-
-    /// The next record of the frame; `None` at its end.
-    fn next_record(&mut self) -> Option<&[u8]> {
-        let (record, next) = record_at(&self.frame, self.position)?;
-        self.position = next;
-        Some(record)
-    }
-
-    fn next_event(&mut self) -> Result<Option<Event>, HistoryError> {
-        while self.position >= self.frame.len() {
-            if !self.next_frame()? {
-                return Ok(None);
-            }
-        }
-        self.events += 1;
-        let event = self.next_record().and_then(|record| match postcard::take_from_bytes(record) {
-            Ok((event, [])) => Some(event),
-            _ => None,
-        });
-        event.map(Some).ok_or_else(|| HistoryError::Malformed { path: self.path.clone(), number: self.events })
+        self.left -= whole;
+        Ok(Some(frame))
     }
 }
 
@@ -190,13 +221,54 @@ impl Iterator for HistoryReader {
     type Item = Result<Event, HistoryError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        loop {
+            if let Some(event) = self.batch.next() {
+                return Some(Ok(event));
+            }
+            let mut events = Vec::new();
+            match self.next_batch(&mut events) {
+                Ok(true) => self.batch = events.into_iter(),
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
         }
-        let event = self.next_event().transpose();
-        self.ended = !matches!(event, Some(Ok(_)));
-        event
     }
+}
+
+impl Frame {
+    fn content(&self) -> &[u8] {
+        self.buffer.get(..self.bytes).unwrap_or_default()
+    }
+
+    /// How many records it holds; `None` when they do not fill it exactly.
+    fn count_records(&self) -> Option<u32> {
+        let (mut position, mut records) = (0, 0);
+        while position < self.bytes {
+            (_, position) = record_at(self.content(), position)?;
+            records += 1;
+        }
+        Some(records)
+    }
+
+    /// Adds its events, up to the first that is malformed.
+    fn decode(&self, events: &mut Vec<Event>) {
+        events.reserve(self.records as usize);
+        let mut position = 0;
+        Blob::borrowing_from(&self.buffer, || {
+            while let Some((record, next)) = record_at(self.content(), position) {
+                let Ok((event, [])) = postcard::take_from_bytes(record) else { break };
+                events.push(event);
+                position = next;
+            }
+        });
+    }
+}
+
+/// A buffer of at least so many bytes that nobody else holds.
+fn unused(spares: &mut Spares<[u8]>, bytes: usize) -> Arc<[u8]> {
+    let spare = spares.take().filter(|spare| spare.len() >= bytes);
+    // A little more, so that the next frame, of about the same size, fits too.
+    spare.unwrap_or_else(|| std::iter::repeat_n(0, bytes + bytes / 16 + 1).collect())
 }
 
 impl std::fmt::Debug for HistoryReader {
@@ -211,14 +283,4 @@ fn record_at(frame: &[u8], position: usize) -> Option<(&[u8], usize)> {
     let length: [u8; RECORD_HEADER_BYTES] = frame.get(position..begin)?.try_into().ok()?;
     let end = begin.checked_add(u32::from_le_bytes(length) as usize)?;
     Some((frame.get(begin..end)?, end))
-}
-
-/// How many records a frame holds; `None` when they do not fill it exactly.
-fn records_in(frame: &[u8]) -> Option<u32> {
-    let (mut position, mut records) = (0, 0);
-    while position < frame.len() {
-        (_, position) = record_at(frame, position)?;
-        records += 1;
-    }
-    Some(records)
 }

@@ -1,47 +1,121 @@
 //! Keys and values as etcd sees them: bytes, shared rather than copied.
 
+use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The bytes of a key or a value. Cloning shares them.
+/// The bytes of a key or a value.
+///
+/// Those of an event that was read from a file are a part of the buffer they were decoded from, so that decoding copies
+/// nothing. A clone owns its bytes: what a check keeps does not keep a whole buffer. Clones of a clone share them.
 ///
 /// In a human-readable format they are a string, with bytes that are not UTF-8 replaced: the shop writes text only.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Blob(Arc<[u8]>);
+#[derive(Default)]
+pub struct Blob {
+    /// The bytes are a part of it. None when there are no bytes: half of all range ends are empty.
+    buffer: Option<Arc<[u8]>>,
+    start: u32,
+    length: u32,
+}
+
+thread_local! {
+    /// What is being decoded on this thread: see [`Blob::borrowing_from`].
+    static DECODED: RefCell<Option<Arc<[u8]>>> = const { RefCell::new(None) };
+}
 
 impl Blob {
+    /// Decodes something: blobs whose bytes lie in the buffer will be parts of it.
+    pub(crate) fn borrowing_from<Decoded>(buffer: &Arc<[u8]>, decode: impl FnOnce() -> Decoded) -> Decoded {
+        /// Decoding ends, be it by a panic.
+        struct Ends;
+        impl Drop for Ends {
+            fn drop(&mut self) {
+                DECODED.set(None);
+            }
+        }
+        DECODED.set(Some(Arc::clone(buffer)));
+        let _ends = Ends;
+        decode()
+    }
+
+    /// The part of the buffer being decoded that the bytes are, when they are one.
+    fn part(bytes: &[u8]) -> Option<Self> {
+        DECODED.with_borrow(|buffer| {
+            let buffer = buffer.as_ref()?;
+            let start = bytes.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
+            // Nothing is believed of addresses alone: the bytes of the part are looked up in the buffer.
+            let part = buffer.get(start..start.checked_add(bytes.len())?)?;
+            let is_the_same = std::ptr::eq(part, bytes);
+            let (start, length) = (u32::try_from(start).ok()?, u32::try_from(bytes.len()).ok()?);
+            is_the_same.then(|| Self { buffer: Some(Arc::clone(buffer)), start, length })
+        })
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        let start = self.start as usize;
+        self.buffer.as_ref().and_then(|buffer| buffer.get(start..start + self.length as usize)).unwrap_or_default()
     }
 
     /// The bytes as text, if that is what they are.
     pub fn as_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0).ok()
+        std::str::from_utf8(self.as_bytes()).ok()
     }
 
     /// The bytes as text for a person to read.
     pub fn to_text(&self) -> String {
-        String::from_utf8_lossy(&self.0).into_owned()
+        String::from_utf8_lossy(self.as_bytes()).into_owned()
     }
 
     /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.length == 0
     }
 
     /// The number of bytes.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.length as usize
     }
 }
 
-impl Default for Blob {
-    fn default() -> Self {
-        Self(Arc::from([]))
+impl Clone for Blob {
+    fn clone(&self) -> Self {
+        match &self.buffer {
+            Some(buffer) if buffer.len() != self.len() => self.as_bytes().into(),
+            shared => Self { buffer: shared.clone(), start: self.start, length: self.length },
+        }
+    }
+}
+
+impl PartialEq for Blob {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Blob {}
+
+impl PartialOrd for Blob {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Blob {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+/// As its bytes are hashed: see the implementation of [`std::borrow::Borrow`].
+impl Hash for Blob {
+    fn hash<State: Hasher>(&self, state: &mut State) {
+        self.as_bytes().hash(state);
     }
 }
 
@@ -51,42 +125,51 @@ impl fmt::Debug for Blob {
     }
 }
 
+impl From<Arc<[u8]>> for Blob {
+    /// # Panics
+    /// When there are 4 GiB or more: etcd takes no request of that size, by far.
+    fn from(bytes: Arc<[u8]>) -> Self {
+        let Ok(length) = u32::try_from(bytes.len()) else { panic!("a key or value of {} bytes", bytes.len()) };
+        Self { buffer: (length > 0).then_some(bytes), start: 0, length }
+    }
+}
+
 impl From<&[u8]> for Blob {
     fn from(bytes: &[u8]) -> Self {
-        Self(bytes.into())
+        if bytes.is_empty() { Self::default() } else { Arc::<[u8]>::from(bytes).into() }
     }
 }
 
 impl From<Vec<u8>> for Blob {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes.into())
+        Arc::<[u8]>::from(bytes).into()
     }
 }
 
 impl From<&str> for Blob {
     fn from(text: &str) -> Self {
-        Self(text.as_bytes().into())
+        text.as_bytes().into()
     }
 }
 
 impl From<String> for Blob {
     fn from(text: String) -> Self {
-        Self(text.into_bytes().into())
+        text.into_bytes().into()
     }
 }
 
 impl std::borrow::Borrow<[u8]> for Blob {
     fn borrow(&self) -> &[u8] {
-        &self.0
+        self.as_bytes()
     }
 }
 
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            serializer.serialize_str(&String::from_utf8_lossy(&self.0))
+            serializer.serialize_str(&String::from_utf8_lossy(self.as_bytes()))
         } else {
-            serializer.serialize_bytes(&self.0)
+            serializer.serialize_bytes(self.as_bytes())
         }
     }
 }
@@ -100,7 +183,10 @@ impl<'de> Deserialize<'de> for Blob {
                 formatter.write_str("bytes or a string")
             }
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Blob, E> {
-                Ok(bytes.into())
+                if bytes.is_empty() {
+                    return Ok(Blob::default());
+                }
+                Ok(Blob::part(bytes).unwrap_or_else(|| bytes.into()))
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Blob, E> {
                 Ok(text.into())
@@ -111,5 +197,56 @@ impl<'de> Deserialize<'de> for Blob {
         } else {
             deserializer.deserialize_bytes(BlobVisitor)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three blobs that were decoded from one buffer, and the buffer.
+    fn decoded() -> (Vec<Blob>, Arc<[u8]>) {
+        let buffer: Arc<[u8]> = postcard::to_stdvec(&["key", "", "value"].map(Blob::from)).unwrap().into();
+        let blobs = Blob::borrowing_from(&buffer, || postcard::from_bytes::<[Blob; 3]>(&buffer).unwrap());
+        (blobs.into(), buffer)
+    }
+
+    #[test]
+    fn what_is_decoded_is_a_part_of_its_buffer() {
+        let (blobs, buffer) = decoded();
+        assert_eq!(blobs, ["key", "", "value"].map(Blob::from));
+        // The buffer here, and the two that are not empty.
+        assert_eq!(Arc::strong_count(&buffer), 3);
+        assert!(blobs[1].is_empty() && blobs[1].as_bytes().is_empty());
+    }
+
+    #[test]
+    fn a_clone_keeps_no_buffer() {
+        let (blobs, buffer) = decoded();
+        let clones = blobs.clone();
+        let again = clones.clone();
+        drop(blobs);
+        assert_eq!(Arc::strong_count(&buffer), 1);
+        assert_eq!((&clones, &again), (&["key", "", "value"].map(Blob::from).into(), &clones));
+        assert!(std::ptr::eq(clones[0].as_bytes(), again[0].as_bytes()), "clones of a clone share their bytes");
+    }
+
+    #[test]
+    fn without_a_buffer_bytes_are_copied() {
+        let bytes = postcard::to_stdvec(&Blob::from("key")).unwrap();
+        let blob: Blob = postcard::from_bytes(&bytes).unwrap();
+        drop(bytes);
+        assert_eq!(blob.to_text(), "key");
+        let (other, elsewhere): (Arc<[u8]>, _) = ([0; 64].into(), postcard::to_stdvec(&Blob::from("key")).unwrap());
+        let blob: Blob = Blob::borrowing_from(&other, || postcard::from_bytes(&elsewhere).unwrap());
+        assert_eq!((blob.to_text().as_str(), Arc::strong_count(&other)), ("key", 1));
+    }
+
+    #[test]
+    fn it_is_found_by_its_bytes() {
+        let (blobs, _buffer) = decoded();
+        let map = std::collections::HashMap::from([(Blob::from("key"), 1)]);
+        assert_eq!((map.get(&blobs[0]), map.get(b"key".as_slice()), map.get(&blobs[2])), (Some(&1), Some(&1), None));
+        assert!(blobs[0] < blobs[2] && blobs[1] < blobs[0]);
     }
 }

@@ -76,7 +76,8 @@ impl FromStr for Cents {
             let (significant, rest) = fraction.split_at_checked(2).unwrap_or((fraction, ""));
             let exact = !whole.is_empty() && numeric(whole) && numeric(fraction) && rest.bytes().all(|byte| byte == b'0');
             exact.then_some(())?;
-            let cents: i64 = format!("{significant:0<2}").parse().ok()?;
+            let digit = |place: usize| significant.as_bytes().get(place).map_or(0, |digit| i64::from(digit - b'0'));
+            let cents = digit(0) * 10 + digit(1);
             let amount = whole.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents)?;
             Some(Self(if negative { -amount } else { amount }))
         };

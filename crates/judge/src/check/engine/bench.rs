@@ -1,12 +1,11 @@
 //! Checks that sit together: on one thread, with one key space between them.
 
-use std::sync::Arc;
-
 use super::super::calls::invoke_of;
 use super::super::guarded::Guarded;
-use super::super::replayed::{Replayed, ReplayedCall};
+use super::super::replayed::Replayed;
+use super::super::shared::SharedEvent;
 use super::super::verdict::Finding;
-use super::super::{End, Observation};
+use super::super::{End, Observation, ObservationKind};
 use super::core::Turn;
 use crate::history::call::Return;
 use crate::history::event::Event;
@@ -14,29 +13,42 @@ use crate::history::event::Event;
 /// Checks that sit together. The key space is replayed for them when one of them asks for it.
 #[derive(Debug)]
 pub(super) struct Bench {
-    checks: Vec<Guarded>,
+    seats: Seats,
     replayed: Replayed,
     replays: bool,
+}
+
+/// Checks, and who of them wants what.
+#[derive(Debug)]
+struct Seats {
+    checks: Vec<Guarded>,
+    /// The places of the checks that want a kind of observation, by kind.
+    wanted_by: [Vec<usize>; 5],
 }
 
 impl Bench {
     pub(super) fn new(checks: Vec<Guarded>) -> Self {
         let replays = checks.iter().any(Guarded::replays);
-        Self { checks, replayed: Replayed::default(), replays }
+        let kinds =
+            [ObservationKind::Traffic, ObservationKind::Event, ObservationKind::Call, ObservationKind::Revision, ObservationKind::Replayed];
+        let wanted_by = kinds.map(|kind| (0..).zip(&checks).filter(|(_, check)| check.wants(kind)).map(|(place, _)| place).collect());
+        Self { seats: Seats { checks, wanted_by }, replayed: Replayed::default(), replays }
     }
 
     /// Shows an event.
     pub(super) fn event(&mut self, event: &Event) {
-        show(&mut self.checks, &Observation::Event(event));
+        self.seats.show(&Observation::Event(event));
     }
 
-    /// Shows a call, once when it ends and once more when the log has reached the revision its answer names.
-    pub(super) fn call(&mut self, call: &Arc<Event>, returned: Option<&Return>) {
+    /// Shows a call, once when it ends and once more when the log has reached the revision its answer names. `share` gives
+    /// the return to keep until then.
+    pub(super) fn call(&mut self, call: &SharedEvent, returned: Option<&Return>, share: impl FnOnce() -> Option<SharedEvent>) {
         let Some(invoke) = invoke_of(call) else { return };
-        show(&mut self.checks, &Observation::Call(invoke, returned));
-        if let (Some(returned), true) = (returned, self.replays) {
-            self.replayed.add(call, invoke, returned);
-            self.show_replayed();
+        self.seats.show(&Observation::Call(invoke, returned));
+        if let (Some(returned), true) = (returned, self.replays)
+            && let Some(replayed) = self.replayed.add(invoke, returned, || Some((call.clone(), share()?)))
+        {
+            self.seats.show(&Observation::Replayed(&replayed));
         }
     }
 
@@ -46,7 +58,7 @@ impl Bench {
             self.replayed.apply(turn.revision(), turn.events(cause), turn.missing_before());
         }
         let sequenced = turn.sequenced(cause, self.replayed.versions());
-        show(&mut self.checks, &Observation::Revision(&sequenced));
+        self.seats.show(&Observation::Revision(&sequenced));
         if self.replays {
             self.show_replayed();
         }
@@ -54,13 +66,13 @@ impl Bench {
 
     /// What is wrong so far, in a sentence.
     pub(super) fn alarm(&self) -> Option<String> {
-        self.checks.iter().find_map(Guarded::alarm)
+        self.seats.checks.iter().find_map(Guarded::alarm)
     }
 
     /// Everything was shown: a finding of each check, in their order; none of a check that the run never called upon.
     pub(super) fn finish(self, end: &End<'_>) -> Vec<Option<Finding>> {
         let end = End { versions: self.replayed.versions(), ..*end };
-        self.checks.into_iter().map(|check| check.applies().then(|| check.finish(&end))).collect()
+        self.seats.checks.into_iter().map(|check| check.applies().then(|| check.finish(&end))).collect()
     }
 
     fn show_replayed(&mut self) {
@@ -69,18 +81,19 @@ impl Bench {
             if ready.is_empty() {
                 return;
             }
-            for (call, returned) in &ready {
-                let replayed = invoke_of(call).and_then(|invoke| ReplayedCall::new(invoke, returned, self.replayed.versions()));
-                if let Some(replayed) = &replayed {
-                    show(&mut self.checks, &Observation::Replayed(replayed));
-                }
+            for replayed in ready.iter().filter_map(|call| call.replayed(self.replayed.versions())) {
+                self.seats.show(&Observation::Replayed(&replayed));
             }
         }
     }
 }
 
-fn show(checks: &mut [Guarded], observation: &Observation<'_>) {
-    for check in checks {
-        check.observe(observation);
+impl Seats {
+    fn show(&mut self, observation: &Observation<'_>) {
+        for &place in &self.wanted_by[observation.kind() as usize] {
+            if let Some(check) = self.checks.get_mut(place) {
+                check.observe(observation);
+            }
+        }
     }
 }

@@ -10,36 +10,44 @@ use std::thread::{self, JoinHandle};
 
 use super::super::End;
 use super::super::guarded::Guarded;
+use super::super::shared::SharedEvent;
 use super::super::verdict::Finding;
 use super::bench::Bench;
 use super::core::Turn;
 use crate::history::event::Event;
 
-/// Items of a batch.
-const ITEMS_PER_BATCH: usize = 1_024;
-
 /// Batches a group may be behind.
 const BATCHES_BEHIND: usize = 8;
 
-/// Something checks are shown.
+/// Events, and what follows from each of them.
 #[derive(Debug)]
-pub(super) enum Item {
-    /// An event.
-    Event(Event),
-    /// An event that others need for longer.
-    Shared(Arc<Event>),
-    /// A call that ended: its request, and the place of its return in this batch; none when it never ended.
-    Call(Arc<Event>, Option<usize>),
-    /// A revision, and the place in this batch of the event that brought its turn about.
-    Revision(Turn, Option<usize>),
+pub(super) struct Batch {
+    /// The events.
+    pub(super) events: Arc<Vec<Event>>,
+    /// What follows from the event at a place, in the order of the events. At a place behind the last: what follows from
+    /// the end of the record.
+    pub(super) follows: Vec<(usize, Follow)>,
 }
 
-type Batch = Arc<Vec<Item>>;
+/// What follows from an event.
+#[derive(Debug)]
+pub(super) enum Follow {
+    /// A call ended with it: its request. At the end of the record: it never ended.
+    Call(SharedEvent),
+    /// The turn of a revision came.
+    Revision(Box<Turn>),
+}
+
+/// The checks of a group, and which of all they are.
+#[derive(Default)]
+struct Share {
+    numbers: Vec<usize>,
+    checks: Vec<Guarded>,
+}
 
 /// The groups.
 #[derive(Debug)]
 pub(super) struct Groups {
-    items: Vec<Item>,
     groups: Vec<Group>,
     /// Checks in all.
     checks: usize,
@@ -47,42 +55,39 @@ pub(super) struct Groups {
 
 #[derive(Debug)]
 struct Group {
-    batches: SyncSender<Batch>,
+    batches: SyncSender<Arc<Batch>>,
+    /// Which of all checks these are.
+    numbers: Vec<usize>,
     thread: JoinHandle<Bench>,
 }
 
 impl Groups {
-    /// As many groups as there are processors beside the one that feeds them.
+    /// As many groups as there are processors. Those who ask for the key space sit together where there are only two: each
+    /// group keeps its own.
     pub(super) fn new(checks: Vec<Guarded>) -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        let count = processors.saturating_sub(1).clamp(1, checks.len().max(1));
+        let count = processors.clamp(1, checks.len().max(1));
         let total = checks.len();
-        let mut shares: Vec<Vec<Guarded>> = (0..count).map(|_| Vec::new()).collect();
-        for (index, check) in checks.into_iter().enumerate() {
-            shares[index % count].push(check);
+        let mut shares: Vec<Share> = (0..count).map(|_| Share::default()).collect();
+        let (replaying, others): (Vec<_>, Vec<_>) = checks.into_iter().enumerate().partition(|(_, check)| check.replays());
+        let half = (count / 2).max(1);
+        let seats = (0..half).cycle().take(replaying.len()).chain((count - half..count).cycle());
+        for ((number, check), seat) in replaying.into_iter().chain(others).zip(seats) {
+            if let Some(share) = shares.get_mut(seat) {
+                share.numbers.push(number);
+                share.checks.push(check);
+            }
         }
-        let start = |checks| {
+        let start = |Share { numbers, checks }| {
             let (batches, receiver) = sync_channel(BATCHES_BEHIND);
-            Group { batches, thread: thread::spawn(move || take_in(Bench::new(checks), &receiver)) }
+            Group { batches, numbers, thread: thread::spawn(move || take_in(Bench::new(checks), &receiver)) }
         };
-        Self { items: Vec::with_capacity(ITEMS_PER_BATCH), groups: shares.into_iter().map(start).collect(), checks: total }
+        Self { groups: shares.into_iter().map(start).collect(), checks: total }
     }
 
-    /// Shows something to all checks; gives its place in the batch.
-    pub(super) fn show(&mut self, item: Item) -> usize {
-        self.items.push(item);
-        self.items.len() - 1
-    }
-
-    /// Hands the batch over when it is full. What was shown before has no place any more.
-    pub(super) fn hand_over_if_full(&mut self) {
-        if self.items.len() >= ITEMS_PER_BATCH {
-            self.hand_over();
-        }
-    }
-
-    fn hand_over(&mut self) {
-        let batch = Arc::new(std::mem::replace(&mut self.items, Vec::with_capacity(ITEMS_PER_BATCH)));
+    /// Shows a batch to all checks.
+    pub(super) fn show(&self, batch: Batch) {
+        let batch = Arc::new(batch);
         for group in &self.groups {
             // A group ends only when its checks do, and these are guarded; then nobody is there to be shown anything.
             let _ = group.batches.send(Arc::clone(&batch));
@@ -90,35 +95,34 @@ impl Groups {
     }
 
     /// Everything was shown: the checks as they are then, in the groups they were in.
-    pub(super) fn end(mut self) -> Judged {
-        self.hand_over();
+    pub(super) fn end(self) -> Judged {
         // All are told that it is over before the first is waited for.
-        let (senders, threads): (Vec<_>, Vec<_>) = self.groups.into_iter().map(|group| (group.batches, group.thread)).unzip();
-        drop(senders);
+        let told = self.groups.into_iter().map(|Group { batches: _, numbers, thread }| (numbers, thread)).collect::<Vec<_>>();
         let join = |thread: JoinHandle<Bench>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Judged { groups: threads.into_iter().map(join).collect(), checks: self.checks }
+        Judged { groups: told.into_iter().map(|(numbers, thread)| (numbers, join(thread))).collect(), checks: self.checks }
     }
 }
 
 /// Checks that were shown everything.
 #[derive(Debug)]
 pub(super) struct Judged {
-    groups: Vec<Bench>,
+    groups: Vec<(Vec<usize>, Bench)>,
     checks: usize,
 }
 
 impl Judged {
     /// Lets every group finish on a thread of its own; the findings in the order of the checks.
     pub(super) fn finish(self, end: &End<'_>) -> Vec<Finding> {
-        let count = self.groups.len();
         let mut findings: Vec<Option<Finding>> = (0..self.checks).map(|_| None).collect();
         thread::scope(|scope| {
-            let finish = |bench: Bench| scope.spawn(move || bench.finish(end));
+            let finish = |(numbers, bench): (Vec<usize>, Bench)| (numbers, scope.spawn(move || bench.finish(end)));
             let threads: Vec<_> = self.groups.into_iter().map(finish).collect();
-            for (group, thread) in threads.into_iter().enumerate() {
+            for (numbers, thread) in threads {
                 let finished = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                for (number, finding) in finished.into_iter().enumerate() {
-                    findings[group + number * count] = finding;
+                for (number, finding) in numbers.into_iter().zip(finished) {
+                    if let Some(place) = findings.get_mut(number) {
+                        *place = finding;
+                    }
                 }
             }
         });
@@ -127,31 +131,27 @@ impl Judged {
 }
 
 /// Shows batches to the checks of a group until there are no more.
-fn take_in(mut bench: Bench, batches: &Receiver<Batch>) -> Bench {
+fn take_in(mut bench: Bench, batches: &Receiver<Arc<Batch>>) -> Bench {
     for batch in batches {
-        let at = |place: &Option<usize>| place.and_then(|place| batch.get(place)).and_then(event_of);
-        for item in batch.iter() {
-            match item {
-                Item::Event(event) => bench.event(event),
-                Item::Shared(event) => bench.event(event),
-                Item::Call(call, place) => {
-                    let returned = match at(place) {
-                        Some(Event::Return(returned)) => Some(returned),
-                        _ => None,
-                    };
-                    bench.call(call, returned);
+        let mut follows = batch.follows.iter().peekable();
+        for (place, event) in batch.events.iter().enumerate() {
+            bench.event(event);
+            while let Some((_, follow)) = follows.next_if(|(at, _)| *at == place) {
+                match (follow, event) {
+                    (Follow::Call(call), Event::Return(returned)) => {
+                        bench.call(call, Some(returned), || SharedEvent::new(&batch.events, place));
+                    }
+                    (Follow::Call(_), _) => {}
+                    (Follow::Revision(turn), cause) => bench.revision(turn, Some(cause)),
                 }
-                Item::Revision(turn, cause) => bench.revision(turn, at(cause)),
+            }
+        }
+        for (_, follow) in follows {
+            match follow {
+                Follow::Call(call) => bench.call(call, None, || None),
+                Follow::Revision(turn) => bench.revision(turn, None),
             }
         }
     }
     bench
-}
-
-fn event_of(item: &Item) -> Option<&Event> {
-    match item {
-        Item::Event(event) => Some(event),
-        Item::Shared(event) => Some(event),
-        Item::Call(..) | Item::Revision(..) => None,
-    }
 }

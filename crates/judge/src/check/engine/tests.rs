@@ -1,6 +1,7 @@
 use super::*;
 use crate::check::Observation;
-use crate::check::standard::{check_run, online_checks};
+use crate::check::standard::{check_run, online_checks, standard_checks};
+use crate::generate::{self, Plant, Size};
 use crate::history::event::{FaultEvent, FaultStage};
 use crate::history::reader::Tail;
 use crate::history::run_dir::RunDir;
@@ -311,5 +312,47 @@ fn a_collector_that_resumes_at_a_compaction_sees_what_is_left() {
         for name in ["collectors", "divergence", "conservation"] {
             assert_eq!(finding(&judgement, name).verdict, Verdict::Pass, "{name} {:#?}", judgement.findings);
         }
+    }
+}
+
+/// A check that is shown everything, whatever it wants.
+struct Flooded(Box<dyn Check>);
+
+impl Check for Flooded {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn observe(&mut self, observation: &Observation<'_>) {
+        self.0.observe(observation);
+    }
+    fn alarm(&self) -> Option<String> {
+        self.0.alarm()
+    }
+    fn applies(&self) -> bool {
+        self.0.applies()
+    }
+    fn replays(&self) -> bool {
+        self.0.replays()
+    }
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        self.0.finish(end)
+    }
+}
+
+#[test]
+fn what_a_check_does_not_want_would_tell_it_nothing() {
+    for plant in [None].into_iter().chain(Plant::all().map(Some)) {
+        let size = Size { operations: 600, tickets: 3, buyers: 30, seed: 5 };
+        let info = generate::run_info(&size, plant);
+        let mut events = Vec::new();
+        let made = generate::generate(&size, plant, &mut |event| {
+            events.push(event.clone());
+            Ok(())
+        });
+        made.unwrap();
+        let record = Record { info, events };
+        let flooded = standard_checks(&record.info).into_iter().map(|check| Box::new(Flooded(check)) as Box<dyn Check>).collect();
+        let (some, all) = (judge_with(&record, standard_checks(&record.info)), judge_with(&record, flooded));
+        assert_eq!(format!("{some:#?}"), format!("{all:#?}"), "{plant:?}");
     }
 }

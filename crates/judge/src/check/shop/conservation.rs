@@ -11,7 +11,7 @@
 use super::stock::{self, EventStock, StockBook, TicketStock};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation, SequencedRevision};
+use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
 use crate::history::run_info::RunInfo;
 use crate::model::{Keyspace, seconds};
 
@@ -52,6 +52,10 @@ impl Conservation {
 impl Check for Conservation {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Revision
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

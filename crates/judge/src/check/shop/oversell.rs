@@ -7,7 +7,7 @@
 use super::stock::{self, EventStock, Place, StockBook, TicketStock};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation, SequencedRevision};
+use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
 use crate::history::run_info::RunInfo;
 use crate::model::{Keyspace, Nanos, Revision, seconds};
 
@@ -44,6 +44,10 @@ impl Oversell {
 impl Check for Oversell {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Revision
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

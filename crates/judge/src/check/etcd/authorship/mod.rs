@@ -29,7 +29,7 @@ use content::{content_hash, difference, written};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation, SequencedRevision};
+use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
 use crate::history::audit::AuditClosed;
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
 use crate::history::event::{Event, WatchEvent};
@@ -101,6 +101,10 @@ impl Authorship {
 impl Check for Authorship {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind != ObservationKind::Traffic
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

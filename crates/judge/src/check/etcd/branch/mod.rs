@@ -17,7 +17,7 @@ use guards::{Failed, described, first_failed, state};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation};
+use crate::check::{Check, End, Observation, ObservationKind};
 use crate::history::call::{CallOutcome, Return};
 use crate::history::request::{AnswerBody, Request, Txn};
 use crate::history::run_info::RunInfo;
@@ -59,6 +59,10 @@ impl Branch {
 impl Check for Branch {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Call | ObservationKind::Replayed)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

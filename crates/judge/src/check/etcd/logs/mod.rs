@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use crate::check::anomalies::{Anomalies, one_reason};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, FaultWindow, Observation};
+use crate::check::{Check, End, FaultWindow, Observation, ObservationKind};
 use crate::history::event::Event;
 use crate::model::{MemberIndex, Nanos};
 
@@ -75,6 +75,10 @@ pub struct Logs {
 impl Check for Logs {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Event
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

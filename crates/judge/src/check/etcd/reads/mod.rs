@@ -20,7 +20,7 @@ use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::versions::KeyRange;
-use crate::check::{Check, End, Observation};
+use crate::check::{Check, End, Observation, ObservationKind};
 use crate::history::request::{AnswerBody, Delete, Range, RangeAnswer, Request, TxnAnswer, TxnAnswerBody, TxnOp};
 use crate::history::run_info::RunInfo;
 use crate::model::{OrderId, Revision, seconds};
@@ -50,6 +50,10 @@ impl Reads {
 impl Check for Reads {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Replayed
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

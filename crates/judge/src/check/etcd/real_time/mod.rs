@@ -10,29 +10,52 @@
 //! as it was asked to be, and lease and cluster calls promise nothing about revisions. A range within a transaction is
 //! judged at its own sub-header.
 //!
-//! One sweep over operations sorted by time: O(N log N) at the end, at most two marks of 32 bytes an operation until then.
+//! Operations are recorded nearly in the order of time, so each is compared as it ends, in constant time; one that was
+//! recorded late is held against those that were judged before it came. Of all of them only the earliest that showed each
+//! revision is kept, and the latest that was judged at it: 64 bytes a revision. An operation that is wrong for two reasons
+//! counts once.
 
+mod staircase;
 #[cfg(test)]
 mod tests;
 
+use staircase::Staircase;
+
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation};
+use crate::check::{Check, End, Observation, ObservationKind};
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
 use crate::history::request::{Answer, AnswerBody, Request, TxnAnswerBody, TxnOp};
+use crate::history::run_info::RunInfo;
 use crate::model::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
 
 const NAME: &str = "real_time";
 
 /// The check.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RealTime {
-    /// When a revision was known to exist, and from whom.
-    known: Vec<Mark>,
-    /// When an operation that is judged was sent, and what it answered.
-    judged: Vec<Mark>,
-    /// The mark of `known` that completed last of those with the highest revision so far: it makes later ones useless.
-    newest: Option<(Nanos, Revision)>,
+    run_tag: String,
+    /// When a revision was first known to exist, and from whom.
+    known: Staircase,
+    /// When the last operation was sent that is judged by a revision, and what it answered.
+    judged: Staircase,
+    operations: u64,
+    compared: u64,
+    anomalies: Anomalies,
+}
+
+impl RealTime {
+    /// The check of a run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            run_tag: info.run_tag.clone(),
+            known: Staircase::default(),
+            judged: Staircase::default(),
+            operations: 0,
+            compared: 0,
+            anomalies: Anomalies::new(),
+        }
+    }
 }
 
 /// An operation at one of its ends.
@@ -80,6 +103,11 @@ impl Mark {
         KINDS.get((self.packed & 7) as usize).copied().unwrap_or(Kind::Other)
     }
 
+    /// Every revision known before it must be at most this: a write has one of its own.
+    fn bound_max(&self) -> Revision {
+        self.revision() - Revision::from(self.wrote())
+    }
+
     fn wrote(self) -> bool {
         matches!(self.kind(), Kind::WritingPut | Kind::WritingDelete | Kind::WritingTransaction)
     }
@@ -107,6 +135,10 @@ impl Check for RealTime {
         NAME
     }
 
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Call
+    }
+
     fn observe(&mut self, observation: &Observation<'_>) {
         let Observation::Call(invoke, Some(returned)) = observation else { return };
         let CallOutcome::Ok(answer) = &returned.outcome else { return };
@@ -114,44 +146,45 @@ impl Check for RealTime {
         self.judge(invoke, answer);
     }
 
-    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
-        self.known.sort_unstable_by_key(|mark| (mark.at, mark.packed));
-        self.judged.sort_unstable_by_key(|mark| (mark.at, mark.packed));
-        let mut anomalies = Anomalies::new();
-        let mut compared = 0;
-        let mut known = self.known.iter().peekable();
-        let mut bound: Option<Mark> = None;
-        for judged in &self.judged {
-            while let Some(mark) = known.next_if(|mark| mark.at < judged.at) {
-                if bound.is_none_or(|bound| mark.revision() > bound.revision()) {
-                    bound = Some(*mark);
-                }
-            }
-            let Some(bound) = bound else { continue };
-            compared += 1;
-            let in_order = if judged.wrote() { judged.revision() > bound.revision() } else { judged.revision() >= bound.revision() };
-            if !in_order {
-                let kind = if judged.wrote() { "write_went_back" } else { "stale_read" };
-                anomalies.add(kind, judged.at, contradiction(bound, *judged, &end.info.run_tag));
-            }
-        }
-        let unknown = (compared == 0).then(|| "No operation began after another had been answered.".to_owned());
-        let counts = evidence([("operations_judged", self.judged.len() as u64), ("operations_compared", compared)]);
-        anomalies.into_finding(NAME, counts, unknown)
+    fn alarm(&self) -> Option<String> {
+        self.anomalies.alarm()
+    }
+
+    fn finish(self: Box<Self>, _end: &End<'_>) -> Finding {
+        let unknown = (self.compared == 0).then(|| "No operation began after another had been answered.".to_owned());
+        let counts = evidence([("operations_judged", self.operations), ("operations_compared", self.compared)]);
+        self.anomalies.into_finding(NAME, counts, unknown)
     }
 }
 
 impl RealTime {
     /// Whatever was answered, its revision existed then.
     fn learn(&mut self, invoke: &Invoke, returned: &Return, answer: &Answer) {
-        let (done, revision) = (returned.done, answer.revision);
-        match self.newest {
-            // Another said as much, and earlier.
-            Some((at, newest)) if at <= done && newest >= revision => return,
-            Some((_, newest)) if newest >= revision => {}
-            _ => self.newest = Some((done, revision)),
+        // Another said as much, and no later: nearly always.
+        if self.known.last().is_some_and(|last| last.at <= returned.done && last.revision() >= answer.revision) {
+            return;
         }
-        self.known.push(Mark::new(done, revision, kind_of(&invoke.request, answer), invoke));
+        let mark = Mark::new(returned.done, answer.revision, kind_of(&invoke.request, answer), invoke);
+        for late in self.judged.take_lower_after(mark.at, mark.revision(), Mark::bound_max) {
+            self.accuse(mark, late);
+        }
+        self.known.add_earliest(mark, |mark| mark.revision());
+    }
+
+    /// Holds an operation against what was known when it was sent.
+    fn hold(&mut self, judged: Mark) {
+        self.operations += 1;
+        let bound = self.known.highest_before(judged.at);
+        self.compared += u64::from(bound.is_some());
+        match bound {
+            Some(bound) if bound.revision() > judged.bound_max() => self.accuse(bound, judged),
+            _ => self.judged.add_latest(judged, Mark::bound_max),
+        }
+    }
+
+    fn accuse(&mut self, known: Mark, judged: Mark) {
+        let kind = if judged.wrote() { "write_went_back" } else { "stale_read" };
+        self.anomalies.add(kind, judged.at, contradiction(known, judged, &self.run_tag));
     }
 
     fn judge(&mut self, invoke: &Invoke, answer: &Answer) {
@@ -163,16 +196,16 @@ impl RealTime {
         match lowest_range(&invoke.request, answer) {
             // A range before the write in its transaction names the revision before the write's; any less is stale.
             Some(lowest) if wrote && lowest + 1 < answer.revision => {
-                self.judged.push(Mark::new(invoke.sent, lowest, Kind::Transaction, invoke));
+                self.hold(Mark::new(invoke.sent, lowest, Kind::Transaction, invoke));
             }
             Some(lowest) if !wrote => {
-                self.judged.push(Mark::new(invoke.sent, lowest.min(answer.revision), kind, invoke));
+                self.hold(Mark::new(invoke.sent, lowest.min(answer.revision), kind, invoke));
                 return;
             }
             None if !wrote && only_explicit_revisions(&invoke.request, answer) => return,
             _ => {}
         }
-        self.judged.push(Mark::new(invoke.sent, answer.revision, kind, invoke));
+        self.hold(Mark::new(invoke.sent, answer.revision, kind, invoke));
     }
 }
 

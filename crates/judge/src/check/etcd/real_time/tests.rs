@@ -1,3 +1,6 @@
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
 use super::RealTime;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
@@ -52,7 +55,8 @@ impl History {
 }
 
 fn judge(events: &[Event]) -> Finding {
-    let mut judge = Judge::new(&run_info(&Shape::default()), vec![Box::new(RealTime::default())]);
+    let info = run_info(&Shape::default());
+    let mut judge = Judge::new(&info, vec![Box::new(RealTime::new(&info))]);
     events.iter().for_each(|event| judge.observe(event));
     judge.finish(None).findings.into_iter().find(|finding| finding.name == "real_time").unwrap()
 }
@@ -142,4 +146,44 @@ fn a_range_in_a_transaction_is_judged_at_its_own_revision() {
     assert_eq!(verdict(&stale), (Verdict::Violation, vec![("stale_read", 1)]));
     let reading = History::default().put((10, 20), 7).txn((21, 30), (newest(), 6), false, 7).judge();
     assert_eq!(verdict(&reading), (Verdict::Violation, vec![("stale_read", 1)]));
+}
+
+#[test]
+fn what_was_recorded_late_convicts_what_was_judged_before_it_came() {
+    // The put's answer came before the reads were sent, and was recorded after them.
+    let reads = History::default().range((30, 40), newest(), 6).range((50, 60), newest(), 7).range((31, 41), newest(), 6);
+    let finding = reads.put((10, 20), 7).judge();
+    assert_eq!(verdict(&finding).0, Verdict::Violation);
+    let anomaly = &finding.anomalies[0];
+    // Of two that are equally wrong the later is kept.
+    assert_eq!((anomaly.kind.as_str(), anomaly.count, anomaly.first.revision), ("stale_read", 1, Some(6)));
+    assert!(anomaly.first.story[0].contains("the put 4/1") && anomaly.first.story[1].contains("the read 3/1"), "{anomaly:?}");
+    // A write at the revision itself is wrong, a read there is not.
+    let finding = History::default().put((30, 40), 7).range((30, 40), newest(), 7).put((10, 20), 7).judge();
+    assert_eq!(verdict(&finding), (Verdict::Violation, vec![("write_went_back", 1)]));
+}
+
+#[test]
+fn a_quadratic_comparison_says_the_same_of_histories_in_any_order() {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut draw = move |below: u64| random.next_u64() % below;
+    let (mut convicted, mut acquitted) = (0, 0);
+    for _ in 0..3_000 {
+        let mut history = History::default();
+        let mut operations = Vec::new();
+        for _ in 0..2 + draw(7) {
+            let sent = draw(40);
+            let (done, revision, wrote) = (sent + draw(12), 2 + sent as Revision / 6 + draw(3) as Revision, draw(2) == 0);
+            operations.push((sent, done, revision, wrote));
+            let time = (sent, done);
+            history = if wrote { history.put(time, revision) } else { history.range(time, newest(), revision) };
+        }
+        let wrong = operations.iter().any(|(sent, _, revision, wrote)| {
+            operations.iter().any(|(_, done, known, _)| done < sent && *known > revision - Revision::from(*wrote))
+        });
+        let verdict = history.judge().verdict;
+        assert_eq!(verdict == Verdict::Violation, wrong, "{operations:?}");
+        (convicted, acquitted) = (convicted + u32::from(wrong), acquitted + u32::from(!wrong));
+    }
+    assert!(convicted > 200 && acquitted > 200, "{convicted} {acquitted}");
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::etcd::logs::machine_trouble;
 use crate::check::verdict::{Anomaly, Finding, Verdict};
-use crate::check::{Check, End, Observation};
+use crate::check::{Check, End, Observation, ObservationKind};
 use crate::history::call::CallOutcome;
 use crate::history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, Phase};
 use crate::model::{MemberIndex, Nanos, Revision, seconds};
@@ -59,6 +59,10 @@ struct Healed {
 impl Check for Recovery {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

@@ -23,7 +23,7 @@ use self::difference::{Side, compare};
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::audits::{Audits, MemberSet, members_of, set_of, stage_name};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation};
+use crate::check::{Check, End, Observation, ObservationKind};
 use crate::history::audit::{AuditFacts, AuditPage, AuditStage};
 use crate::history::event::Event;
 use crate::history::request::KeyValue;
@@ -68,6 +68,10 @@ struct Position<'audits> {
 impl Check for Replicas {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Revision)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

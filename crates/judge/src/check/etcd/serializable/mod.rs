@@ -19,7 +19,7 @@ use super::incarnations::Incarnations;
 use super::real_time::{lowest_range, only_explicit_revisions};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation};
+use crate::check::{Check, End, Observation, ObservationKind};
 use crate::history::audit::AuditClosed;
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
 use crate::history::event::Event;
@@ -29,7 +29,7 @@ use crate::model::{MemberIndex, Nanos, Revision, seconds};
 const NAME: &str = "serializable";
 
 /// Marks kept of one member; the older half is given up when there are more.
-const MARKS_MAX: usize = 1 << 20;
+const MARKS_MAX: usize = 1 << 16;
 
 /// The check.
 #[derive(Debug, Default)]
@@ -65,6 +65,10 @@ impl Check for Serializable {
         NAME
     }
 
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call)
+    }
+
     fn observe(&mut self, observation: &Observation<'_>) {
         match observation {
             Observation::Event(Event::Member(event)) => self.incarnations.observe(event),
@@ -78,10 +82,6 @@ impl Check for Serializable {
             }
             _ => {}
         }
-    }
-
-    fn replays(&self) -> bool {
-        true
     }
 
     fn applies(&self) -> bool {

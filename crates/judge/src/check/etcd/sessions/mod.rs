@@ -21,7 +21,7 @@ use super::incarnations::Incarnations;
 use super::real_time::{lowest_range, only_explicit_revisions};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation};
+use crate::check::{Check, End, Observation, ObservationKind};
 use crate::history::call::{CallOutcome, Invoke, Return};
 use crate::history::event::Event;
 use crate::history::request::{Answer, Request};
@@ -73,6 +73,10 @@ impl Sessions {
 impl Check for Sessions {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

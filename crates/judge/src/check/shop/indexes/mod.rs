@@ -18,7 +18,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::audits::{Audits, stage_name};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation};
+use crate::check::{Check, End, Observation, ObservationKind};
 use crate::history::audit::{AuditClosed, AuditPage, AuditStage};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
@@ -183,6 +183,10 @@ impl Indexes {
 impl Check for Indexes {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Event
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

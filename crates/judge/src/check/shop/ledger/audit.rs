@@ -51,7 +51,7 @@ impl Ledger {
     fn found(&mut self, stage: AuditStage, member: MemberSet, sighting: &Sighting<'_>, page: &AuditPage) {
         let Some(key) = self.order_key(sighting.purchase) else { return };
         let now = self.now;
-        let order = self.orders.entry(key).or_default();
+        let order = self.orders.entry(key);
         if order.told == Told::Unplaced && order.at == 0 {
             order.at = now;
         }

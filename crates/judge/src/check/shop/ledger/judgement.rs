@@ -63,10 +63,10 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
     let mut counts = Counts::default();
     // Not sorted: the anomalies are put in the order of time where they are collected.
     let orders = std::mem::take(&mut ledger.orders);
-    for (key, order) in &orders {
-        ledger.count(&mut counts, *key, order, &witnesses, everyone, end);
-        for wrong in ledger.wrongs(*key, order, &witnesses, end) {
-            ledger.tell(*key, order, wrong);
+    for (key, order) in orders.iter() {
+        ledger.count(&mut counts, key, order, &witnesses, everyone, end);
+        for wrong in ledger.wrongs(key, order, &witnesses, end) {
+            ledger.tell(key, order, wrong);
         }
     }
     let reasons = ledger.reasons(&counts, &witnesses, end);
@@ -247,7 +247,8 @@ fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Op
     let having = order.held_by(stage) & present;
     let lacking = present & !having;
     let when = stage_name(stage);
-    let bought = match (order.told, order.log_revision) {
+    // Told only of what is wrong: there are millions of orders.
+    let bought = || match (order.told, order.log_revision) {
         (Told::Sold, _) => {
             format!("its buyer was told at {:.3} s that revision {} {} it", seconds(order.at), order.told_revision, order.deed())
         }
@@ -257,12 +258,12 @@ fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Op
     let revision = order.told_revision.max(order.log_revision);
     if having != 0 && lacking != 0 {
         let (have, lack) = (names_of(having).join(", "), names_of(lacking).join(", "));
-        let story = format!("{bought}; {when} it is present on {have} and absent on {lack}");
+        let story = format!("{}; {when} it is present on {have} and absent on {lack}", bought());
         return Some(Wrong { kind: "divergent_order", revision, story, members: lacking });
     }
     let happened = order.told == Told::Sold || order.log_revision != 0;
     (happened && having == 0 && revision <= until).then(|| {
-        let story = format!("{bought}; {when} it is absent on {}", names_of(lacking).join(", "));
+        let story = format!("{}; {when} it is absent on {}", bought(), names_of(lacking).join(", "));
         Wrong { kind: "lost_order", revision, story, members: lacking }
     })
 }

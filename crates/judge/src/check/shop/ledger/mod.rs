@@ -21,6 +21,7 @@ mod cancel;
 mod cancel_tests;
 mod judgement;
 mod order;
+mod orders;
 #[cfg(test)]
 mod tests;
 
@@ -28,10 +29,11 @@ use rustc_hash::FxHashMap;
 
 use self::cancel::Cancellations;
 use self::order::{Names, Order, Told, content, content_of};
+use self::orders::Orders;
 use super::super::anomalies::Anomalies;
 use super::super::audits::Audits;
 use super::super::verdict::{Anomaly, Finding};
-use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
+use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use crate::history::call::{CallOutcome, CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
@@ -45,7 +47,7 @@ const NAME: &str = "ledger";
 pub struct Ledger {
     run_tag: Box<str>,
     keys: Keyspace,
-    orders: FxHashMap<OrderKey, Order>,
+    orders: Orders,
     cancellations: Cancellations,
     /// Of each buyer, the last order that was placed.
     last_placed: FxHashMap<u32, u32>,
@@ -90,7 +92,7 @@ impl Ledger {
         Self {
             run_tag: info.run_tag.as_str().into(),
             keys: Keyspace::new(info.prefix.as_str()),
-            orders: FxHashMap::default(),
+            orders: Orders::default(),
             cancellations: Cancellations::default(),
             last_placed: FxHashMap::default(),
             users: Names::default(),
@@ -113,6 +115,10 @@ impl Ledger {
 impl Check for Ledger {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
@@ -156,7 +162,7 @@ impl Ledger {
         let last = self.last_placed.entry(key.buyer).or_default();
         *last = key.sequence.max(*last);
         self.now = self.now.max(sent);
-        let order = self.orders.entry(key).or_default();
+        let order = self.orders.entry(key);
         if order.told == Told::Unplaced {
             order.told = Told::Open;
         }
@@ -166,7 +172,7 @@ impl Ledger {
     }
 
     fn closed(&mut self, closed: &OrderClosed) {
-        let order = self.orders.entry(closed.order).or_default();
+        let order = self.orders.entry(closed.order);
         (order.told, order.at) = (Told::of(&closed.outcome), closed.done);
         if let OrderOutcome::Sold { revision } = closed.outcome {
             order.told_revision = revision;
@@ -201,7 +207,7 @@ impl Ledger {
             self.other_elements += 1;
             return;
         };
-        let order = self.orders.entry(key).or_default();
+        let order = self.orders.entry(key);
         let twice = std::mem::replace(&mut order.in_log, true);
         if order.log_revision == 0 {
             order.log_revision = revision.revision;
@@ -222,7 +228,7 @@ impl Ledger {
     fn removed(&mut self, revision: &SequencedRevision<'_>, user: &Blob, event: &Blob, added: &[Purchase], removed: &[Purchase]) {
         for purchase in removed {
             let Some(key) = self.order_key(purchase) else { continue };
-            let order = self.orders.entry(key).or_default();
+            let order = self.orders.entry(key);
             // One of two may go.
             order.in_log = false;
             let since = order.log_revision;

@@ -25,7 +25,7 @@ use self::availability::Availability;
 use self::told::Told;
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation, SequencedRevision, ShopChange};
+use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use crate::history::call::{CallOutcome, Invoke, OrderClosed, OrderOutcome, OrderPlaced, Purpose, Return};
 use crate::history::event::Event;
 use crate::history::request::{Range, Request, TxnOp};
@@ -204,6 +204,10 @@ impl Refusal {
 impl Check for Refusal {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {

@@ -23,7 +23,7 @@ use rustc_hash::FxHashMap;
 use self::book::{Book, sold};
 use super::super::anomalies::{Anomalies, evidence, one_reason};
 use super::super::verdict::{Anomaly, Finding, RevenueRow};
-use super::super::{Check, End, Observation, SequencedRevision, ShopChange};
+use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use crate::history::call::{OrderClosed, OrderOutcome};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
@@ -79,6 +79,10 @@ impl Revenue {
 impl Check for Revenue {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Revision)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
