@@ -62,7 +62,8 @@ pub fn check_names() -> Vec<&'static str> {
 
 /// The checks that are cheap enough to be made while the load runs.
 pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    let mut checks: Vec<Box<dyn Check>> = vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info))];
+    let mut checks: Vec<Box<dyn Check>> =
+        vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info)), Box::new(RealTime::new(info))];
     checks.extend(checks_of_strategy(info));
     checks
 }

@@ -1,5 +1,6 @@
 //! What a request writes, held against the events of a revision.
 
+use std::borrow::Cow;
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use rustc_hash::FxBuildHasher;
@@ -9,13 +10,12 @@ use crate::history::event::WatchEvent;
 use crate::history::request::{Answer, AnswerBody, Put, Request, TxnOp, lock_key};
 use crate::model::{Blob, Revision};
 
-/// The writing operations of an answered request: of a transaction those of the branch that was taken.
-pub(super) fn written(request: &Request, answer: &Answer) -> Vec<TxnOp> {
-    let taken = matches!(answer.body, AnswerBody::Txn { succeeded: true, .. });
-    match request {
-        Request::Txn(txn) if taken => writes(&txn.success),
-        Request::Txn(txn) => writes(&txn.failure),
-        _ => branches(request).pop().unwrap_or_default(),
+/// The operations of an answered request that may have written: of a transaction those of the branch that was taken.
+pub(super) fn written<'call>(request: &'call Request, answer: &Answer) -> Cow<'call, [TxnOp]> {
+    match (request, &answer.body) {
+        (Request::Txn(txn), AnswerBody::Txn { succeeded: true, .. }) => Cow::Borrowed(&txn.success),
+        (Request::Txn(txn), _) => Cow::Borrowed(&txn.failure),
+        _ => Cow::Owned(branches(request).pop().unwrap_or_default()),
     }
 }
 
