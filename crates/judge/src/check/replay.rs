@@ -89,9 +89,9 @@ impl ShopReplay {
             },
         };
         match value {
-            Some(value) => self.purchases.insert(key.clone(), value.clone()),
-            None => self.purchases.remove(key),
-        };
+            Some(value) => drop(put(&mut self.purchases, key, value.clone())),
+            None => drop(self.purchases.remove(key)),
+        }
         Ok(difference)
     }
 }
@@ -104,7 +104,15 @@ fn replace<Record: Clone + serde::de::DeserializeOwned>(
 ) -> Result<(Option<Record>, Option<Record>), serde_json::Error> {
     let Some(value) = value else { return Ok((records.remove(key), None)) };
     let after: Record = serde_json::from_slice(value.as_bytes())?;
-    Ok((records.insert(key.clone(), after.clone()), Some(after)))
+    Ok((put(records, key, after.clone()), Some(after)))
+}
+
+/// As `insert`, which would need a key of its own for a key that is there.
+fn put<Record>(records: &mut FxHashMap<Blob, Record>, key: &Blob, record: Record) -> Option<Record> {
+    match records.get_mut(key) {
+        Some(place) => Some(std::mem::replace(place, record)),
+        None => records.insert(key.clone(), record),
+    }
 }
 
 /// The elements that were appended, when an array is the one before with something appended: nearly always, and an array

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
@@ -25,8 +26,8 @@ const FIRST_REVISION: Revision = 2;
 pub struct Versions {
     /// The versions of each key, oldest first and at least one; a version of 0 is a deletion.
     chains: FxHashMap<Blob, Vec<KeyValue>>,
-    /// The keys of `chains`, for ranges: nearly always a single key is asked for.
-    keys: BTreeSet<Blob>,
+    /// The keys of `chains`, in order, once a range of several was asked for: nearly always it is a single key.
+    ordered: OnceLock<BTreeSet<Blob>>,
     /// The last revision that was applied; 0 when the beginning of the key space was not seen, or nothing was.
     newest: Revision,
     /// Whether a revision is missing: what comes after it is not known.
@@ -47,7 +48,9 @@ impl Versions {
         for event in events {
             let Some(chain) = self.chains.get_mut(&event.kv.key) else {
                 let key = event.kv.key.clone();
-                self.keys.insert(key.clone());
+                if let Some(ordered) = self.ordered.get_mut() {
+                    ordered.insert(key.clone());
+                }
                 self.chains.insert(key.clone(), vec![version(event, key)]);
                 continue;
             };
@@ -106,7 +109,8 @@ impl Versions {
     /// What is known of the past of the keys of a range: of each key its versions, oldest first, a version of 0 for a deletion.
     pub fn chains<'versions>(&'versions self, range: KeyRange<'versions>) -> impl Iterator<Item = &'versions [KeyValue]> {
         let single = if range.is_single() { self.chains.get(range.key) } else { None };
-        let several = (!range.is_single()).then(|| self.keys.range::<[u8], _>(range.bounds())).into_iter().flatten();
+        let ordered = || self.ordered.get_or_init(|| self.chains.keys().cloned().collect());
+        let several = (!range.is_single()).then(|| ordered().range::<[u8], _>(range.bounds())).into_iter().flatten();
         single.into_iter().chain(several.filter_map(|key| self.chains.get(key))).map(Vec::as_slice)
     }
 
@@ -123,12 +127,12 @@ impl Versions {
     fn sweep(&mut self) {
         let oldest = self.oldest();
         self.changes_since_sweep = 0;
-        let keys = &mut self.keys;
+        let mut ordered = self.ordered.get_mut();
         self.chains.retain(|key, chain| {
             drop_outdated(chain, oldest);
             let gone = matches!(chain.as_slice(), [only] if only.version == 0 && only.mod_revision <= oldest);
-            if gone {
-                keys.remove(key);
+            if let (true, Some(ordered)) = (gone, &mut ordered) {
+                ordered.remove(key);
             }
             !gone
         });
@@ -251,6 +255,22 @@ mod tests {
         let newest = versions.newest();
         assert!(versions.covers(newest - WINDOW) && !versions.covers(newest - WINDOW - 1));
         assert_eq!(versions.get(b"hot", newest - WINDOW).unwrap().mod_revision, newest - WINDOW);
+    }
+
+    #[test]
+    fn ranges_show_keys_that_came_after_the_first_was_asked_for() {
+        let mut versions = Versions::default();
+        let names = |versions: &Versions, revision| {
+            versions.range(KeyRange::new(&"a".into(), &"\0".into()), revision).map(|kv| kv.key.to_text()).collect::<Vec<_>>()
+        };
+        versions.apply(2, &[put("c", 2, 1)], 0);
+        assert_eq!(names(&versions, 2), ["c"]);
+        versions.apply(3, &[put("a", 3, 1), put("b", 3, 1)], 0);
+        versions.apply(4, &[deleted("c", 4)], 0);
+        assert_eq!((names(&versions, 3), names(&versions, 4)), (vec!["a".into(), "b".into(), "c".into()], vec!["a".into(), "b".into()]));
+        versions.sweep();
+        versions.apply(5, &[put("c", 5, 1)], 0);
+        assert_eq!(names(&versions, 5), ["a", "b", "c"]);
     }
 
     #[test]

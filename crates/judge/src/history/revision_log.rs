@@ -4,16 +4,13 @@
 //! that by a hash. Nothing is merged by majority: a revision about which members disagree is reported, not repaired. Of a
 //! revision only its hash and who delivered it are kept; its events only for a while, to tell what differs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::event::{WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};
 use crate::model::{MemberIndex, Nanos, Revision};
-
-/// The revisions whose events are kept to tell what differs.
-const RECENT_REVISIONS: usize = 8_192;
 
 /// A new key space has revision 1 without any event.
 const FIRST_REVISION: Revision = 2;
@@ -37,7 +34,7 @@ pub struct RevisionLog {
     delivered_by: Vec<u16>,
     held: BTreeMap<Revision, Held>,
     /// The events of the last revisions.
-    recent: BTreeMap<Revision, Vec<WatchEvent>>,
+    recent: Recent,
     compared: u64,
 }
 
@@ -55,6 +52,31 @@ struct Collector {
 struct Held {
     at: Nanos,
     events: Vec<WatchEvent>,
+}
+
+/// The events of the last revisions, to tell what differs. They are kept as bytes, in one piece a revision: hardly any is
+/// ever looked at.
+#[derive(Debug, Default)]
+struct Recent(VecDeque<(Revision, Vec<u8>)>);
+
+impl Recent {
+    /// Revisions that are kept.
+    const COUNT_MAX: usize = 8_192;
+
+    fn remember(&mut self, revision: Revision, events: &[WatchEvent]) {
+        let oldest = if self.0.len() < Self::COUNT_MAX { None } else { self.0.pop_front() };
+        let mut bytes = oldest.map(|(_, bytes)| bytes).unwrap_or_default();
+        bytes.clear();
+        // What cannot be encoded could not have been recorded either.
+        if let Ok(bytes) = postcard::to_extend(events, bytes) {
+            self.0.push_back((revision, bytes));
+        }
+    }
+
+    fn get(&self, revision: Revision) -> Option<Vec<WatchEvent>> {
+        let (_, bytes) = self.0.iter().find(|(of, _)| *of == revision)?;
+        postcard::from_bytes(bytes).ok()
+    }
 }
 
 /// What became of a delivery.
@@ -241,7 +263,7 @@ impl RevisionLog {
                     (Place::Known, None)
                 } else {
                     self.mark(slot, hash, member);
-                    self.remember(revision, events);
+                    self.recent.remember(revision, events);
                     if is_next && self.held.is_empty() {
                         self.pass_on(revision);
                         (Place::Next, None)
@@ -351,18 +373,11 @@ impl RevisionLog {
         }
     }
 
-    fn remember(&mut self, revision: Revision, events: &[WatchEvent]) {
-        self.recent.insert(revision, events.to_vec());
-        if self.recent.len() > RECENT_REVISIONS {
-            self.recent.pop_first();
-        }
-    }
-
     fn disagreement(&self, revision: Revision, at: Nanos, member: MemberIndex, events: &[WatchEvent]) -> Disagreement {
         let slot = revision.checked_sub(self.known_from).and_then(|slot| usize::try_from(slot).ok());
         let delivered_by = slot.and_then(|slot| self.delivered_by.get(slot)).copied().unwrap_or(0);
         let others = (0..16).map(MemberIndex).filter(|other| delivered_by & bit(*other) != 0).collect();
-        let other_events = self.recent.get(&revision).cloned();
+        let other_events = self.recent.get(revision);
         Disagreement { revision, at, member, events: events.to_vec(), others, other_events }
     }
 }

@@ -142,12 +142,12 @@ fn differing(kv: &KeyValue, right: Option<&KeyValue>, versions: &Versions) -> Mi
     Mismatch { kind, key: kv.key.clone(), what, is_real: versions.knows(kv) }
 }
 
+/// Whether a key was answered as it was. That it is the same key is known.
 fn same(answered: &KeyValue, right: &KeyValue, keys_only: bool) -> bool {
-    let KeyValue { key, value, create_revision, mod_revision, version, lease } = answered;
-    let value_agrees = if keys_only { value.is_empty() } else { *value == right.value };
-    value_agrees
-        && (key, *create_revision, *mod_revision, *version, *lease)
-            == (&right.key, right.create_revision, right.mod_revision, right.version, right.lease)
+    let KeyValue { key: _, value, create_revision, mod_revision, version, lease } = answered;
+    let counts = (*create_revision, *mod_revision, *version, *lease);
+    let value_agrees = || if keys_only { value.is_empty() } else { *value == right.value };
+    counts == (right.create_revision, right.mod_revision, right.version, right.lease) && value_agrees()
 }
 
 /// As much of a value as a person wants to read.
