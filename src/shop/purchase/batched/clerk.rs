@@ -28,6 +28,8 @@ pub(super) struct Clerk {
     pub(super) caller: Caller,
     /// What it knows of the event; nothing before its first read, and after an answer was lost.
     known: Option<Known>,
+    /// Somebody else has written since: what is known must be read again.
+    outdated: bool,
     /// Orders that were taken in and are not under way.
     waiting: VecDeque<Job>,
     attempts_max: u32,
@@ -49,7 +51,8 @@ enum Attempt {
 
 impl Clerk {
     pub(super) fn new(desk: Desk, caller: Caller, attempts_max: u32, operations_max: usize) -> Self {
-        Self { desk, caller, known: None, waiting: VecDeque::new(), attempts_max, operations_max, orders_max: operations_max }
+        let (known, waiting) = (None, VecDeque::new());
+        Self { desk, caller, known, outdated: false, waiting, attempts_max, operations_max, orders_max: operations_max }
     }
 
     /// Serves until nobody can place an order any more.
@@ -111,7 +114,7 @@ impl Clerk {
     }
 
     async fn attempt(&mut self, mut jobs: Vec<Job>, fresh: &mut bool) -> Attempt {
-        let Some(known) = &mut self.known else {
+        let Some(known) = self.known.as_mut().filter(|_| !self.outdated) else {
             return match self.fetch(&jobs).await {
                 Ok(()) => {
                     *fresh = true;
@@ -143,24 +146,16 @@ impl Clerk {
                 sold.push(job.order.key);
             }
         }
-        match self.caller.call(Purpose::Purchase, &sold, Request::Txn(batch.transaction(&self.desk))).await {
+        match self.caller.call(Purpose::Purchase, &sold, Request::Txn(batch.transaction())).await {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
                 self.orders_max = (self.orders_max + 1).min(self.operations_max);
                 let fates = batch.fates.clone();
                 batch.settle(known, revision);
                 answer_all(jobs, fates, revision)
             }
-            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
-                match known.learn(&self.desk.keys, &batch.users, &responses) {
-                    Ok(()) => {
-                        *fresh = true;
-                        Attempt::Again(jobs)
-                    }
-                    Err(error) => {
-                        self.known = None;
-                        refuse_all(jobs, &OrderOutcome::Rejected { reason: error.to_string() })
-                    }
-                }
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, .. }, .. }) => {
+                self.outdated = true;
+                Attempt::Again(jobs)
             }
             // An answer to something else than was asked says nothing about whether it was written.
             CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => {
@@ -193,9 +188,10 @@ impl Clerk {
         let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
         match self.caller.read(Purpose::Purchase, request).await {
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
-                let mut known = Known::default();
+                // Of users that are not in this batch it goes on assuming what it knew.
+                let mut known = self.known.take().unwrap_or_default();
                 known.learn(&self.desk.keys, &users, &responses).map_err(|error| error.to_string())?;
-                self.known = Some(known);
+                (self.known, self.outdated) = (Some(known), false);
                 Ok(())
             }
             CallOutcome::Ok(_) => Err(Unreadable::Shape.to_string()),

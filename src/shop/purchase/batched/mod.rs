@@ -15,9 +15,10 @@
 //! forgets what it knew and reads again. A batch that etcd finds too large was not written, and goes in two halves.
 //!
 //! **Cost.** One round trip for the whole batch when only the clerk writes, for it remembers what it wrote. Of a user it
-//! has not met it assumes that there are no purchases; a wrong guess is a conflict. A conflict costs one round trip more:
-//! the failure branch reads what the next attempt starts from. The clerk talks to one member, whichever members its buyers
-//! are pinned to, and moves on to the next when it is refused or not answered.
+//! has not met it assumes that there are no purchases; a wrong guess is a conflict. A conflict costs two round trips more,
+//! to read and to try again: a failure branch that reads, as in `optimistic`, would travel with every batch through the
+//! log of every member, and with one clerk hardly any batch fails. The clerk talks to one member, whichever members its
+//! buyers are pinned to, and moves on to the next when it is refused or not answered.
 
 mod batch;
 mod clerk;
