@@ -19,6 +19,7 @@ pub(super) mod shards;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod waiting_room;
 pub mod write;
 
 pub use batched::Batched;
