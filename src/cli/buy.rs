@@ -14,7 +14,7 @@ use super::{Exit, Failure};
 use crate::run::{base36, purchase_date};
 use crate::scenario::nearest;
 use crate::scenario::streams::stream;
-use crate::scenario::types::Load;
+use crate::scenario::types::{Load, StrategyName};
 use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, event_of};
 use crate::shop::{Bought, BuyerMemory, Order, Shop, Strategy};
@@ -109,7 +109,7 @@ async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> 
         keys: visit.keys.clone(),
         run_tag: run_tag(milliseconds, &order.user).into(),
         date: purchase_date().into(),
-        strategy: Strategy::new(&Load { attempts: ATTEMPTS_MAX, ..Load::default() }),
+        strategy: strategy(&event),
     };
     let mut memory = BuyerMemory::new(stream(milliseconds, "back-off", order.key.buyer));
     let bought = shop.buy(&mut visit.caller, &mut memory, &order).await;
@@ -124,6 +124,14 @@ async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> 
         return Ok((to_json(&answer(&bought, reason, &id, &order, &event))?, exit));
     }
     Ok((sentence(&bought, reason.as_deref(), &id, &order, &event), exit))
+}
+
+/// How to buy: from where the stock is. A sale that splits it into shards sells from them, and so does whoever buys
+/// meanwhile, or after a sale that was cut off and never put them back. What is reserved is out of reach in any layout.
+fn strategy(event: &FoundEvent) -> Strategy {
+    let shards = event.tickets.values().map(|ticket| ticket.shards).max().unwrap_or(0);
+    let name = if shards > 0 { StrategyName::Sharded } else { StrategyName::Optimistic };
+    Strategy::new(&Load { attempts: ATTEMPTS_MAX, strategy: name, shards: u8::try_from(shards).unwrap_or(u8::MAX), ..Load::default() })
 }
 
 fn exit(outcome: &OrderOutcome) -> Exit {
@@ -172,20 +180,19 @@ fn reason(outcome: &OrderOutcome, order: &Order, left: Option<&Found>) -> Option
 
 /// What there is too little of.
 fn shortage(order: &Order, left: Option<&Found>) -> String {
-    let stock = |kind: &str| left.and_then(|found| Some(found.events.first()?.tickets.get(kind)?.left));
+    let stock = |kind: &str| left.and_then(|found| found.events.first()?.tickets.get(kind));
     let missing: Vec<String> = order
         .items
         .iter()
         .filter_map(|(kind, quantity)| {
-            let left = stock(kind)?;
-            (left < i128::from(*quantity)).then(|| format!("{quantity} {kind} were asked for, {left} are left"))
+            let ticket = stock(kind)?;
+            let held = if ticket.held > 0 { format!(" and {} are reserved", ticket.held) } else { String::new() };
+            (ticket.left < i128::from(*quantity)).then(|| format!("{quantity} {kind} were asked for, {} are left{held}", ticket.left))
         })
         .collect();
     if missing.is_empty() {
-        // Shards belong to a sale that is under way; or somebody has just given tickets back.
-        return "the ticket's own count is too low; what is left is in shards, which only the sale that made them sells from, \
-                or has just come back"
-            .to_owned();
+        // Somebody has given tickets back, or a sale has begun or ended and moved the stock.
+        return "it was sold out a moment ago; now there is enough again, so try again".to_owned();
     }
     format!("sold out: {}", missing.join("; "))
 }
@@ -241,6 +248,7 @@ fn sentence(bought: &Bought, reason: Option<&str>, id: &str, order: &Order, even
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shop::queries::TicketStock;
 
     #[test]
     fn quantities_may_be_strings() {
@@ -250,6 +258,19 @@ mod tests {
         for wrong in ["pink", "=2", "pink=", "pink=two", "pink=0", "pink=-1", "pink=1.5"] {
             assert!(item(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_event_is_bought_from_where_its_stock_is() {
+        let ticket = |shards| TicketStock { total: 9, left: 9, held: 0, shards, price: Cents(1) };
+        let event = |shards: [u32; 2]| FoundEvent {
+            id: "e1".into(),
+            record: None,
+            tickets: [("gold".to_owned(), ticket(shards[0])), ("pink".to_owned(), ticket(shards[1]))].into(),
+        };
+        assert_eq!(strategy(&event([0, 0])).name(), "optimistic");
+        let Strategy::Sharded(sharded) = strategy(&event([0, 16])) else { panic!("not from the shards") };
+        assert_eq!(sharded.shards, 16);
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub(super) struct Args {
     /// Become the command, on the leash of this process.
     #[arg(long)]
     parent: Option<u32>,
+    /// Give the command our own standard input and output, and end as it does.
+    #[arg(long, conflicts_with_all = ["parent", "scratch"])]
+    pass_on: bool,
     /// Run no command: remove this directory when the harness is gone.
     #[arg(long, conflicts_with_all = ["parent", "command"])]
     scratch: Option<PathBuf>,
@@ -27,6 +30,11 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let program = args.command.first().map(|program| program.display().to_string()).unwrap_or_default();
     let failed = |error: std::io::Error| Failure::Invalid(format!("cannot run {program}: {error}"));
     match args.parent {
+        None if args.pass_on => {
+            let code = leash::hold_and_pass_on(&["leash".into(), "--parent".into()], &args.command).map_err(failed)?;
+            // Its end is that of the command, not one of our own verdicts.
+            std::process::exit(code.into());
+        }
         Some(parent) => match leash::become_member(parent, &args.command).map_err(failed)? {},
         None => leash::hold(&["leash".into(), "--parent".into()], &args.command).map_err(failed)?,
     }

@@ -71,7 +71,7 @@ enum Command {
     Dataset(dataset::Args),
     /// Ask the shop on a cluster you name: what a user bought, what an event type brought in, what is on
     Query(query::Args),
-    /// Buy tickets of an event, in one guarded transaction
+    /// Buy tickets of an event, in one guarded transaction, from wherever its stock is kept
     #[command(after_help = buy::EXIT_CODES)]
     Buy(buy::Args),
     /// Start a cluster in the foreground, to look at

@@ -6,6 +6,7 @@ use ticketcd_judge::model::{Keyspace, MemberIndex};
 
 use super::Failure;
 use super::connection::Connection;
+use crate::dataset::unfinished;
 use crate::etcd::Caller;
 use crate::record::Recorder;
 use crate::shop::queries::names::{is_empty, names_of, nearest_name};
@@ -27,14 +28,18 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// Comes to the shop: at least one member answers.
+    /// Comes to the shop: at least one member answers. Says so when only a part of the shop is there.
     pub(super) async fn begin(connection: &Connection) -> Result<Self, Failure> {
         let keys = connection.keyspace()?;
         let clients = connection.connect().await?;
         // A record that nobody reads: there is no run.
         let (sink, recorder) = Recorder::start(Vec::new()).map_err(|error| Failure::Internal(error.to_string()))?;
         let members = clients.len();
-        Ok(Self { keys, caller: Caller::new(clients, MemberIndex(0), TIMEOUT, sink), members, recorder })
+        let mut caller = Caller::new(clients, MemberIndex(0), TIMEOUT, sink);
+        if let Some(unfinished) = unfinished(&keys, &mut caller).await {
+            eprintln!("ticketcd: warning: {unfinished}");
+        }
+        Ok(Self { keys, caller, members, recorder })
     }
 
     /// Asks something, of one member after the other until one answers.

@@ -4,18 +4,24 @@
 //! in a process group of its own and says so in lines on its standard output, see [`Report`]. When the pipe closes, however
 //! the harness ended, the leash kills the group. When the leash itself is killed, the kernel kills the member: the member is
 //! executed by a second stage that first asks for a signal at its parent's death, which survives the execution.
+//!
+//! A user's script is held in the same way, see [`hold_and_pass_on`]: its own input is the pipe.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::str::FromStr;
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{self, SigSet, Signal};
-use nix::unistd::{Pid, getppid};
+use nix::unistd::{Pid, dup2_stdout, getppid};
 
 /// A line the leash writes on its standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +88,34 @@ pub fn hold(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
     Ok(())
 }
 
+/// As [`hold`], for a command that the harness talks to: it has this process's own standard input and output, and is killed
+/// when the harness has closed its end of the input, whether the command reads on or not. Returns the command's exit code, as
+/// a shell gives it.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn hold_and_pass_on(second_stage: &[OsString], command: &[OsString]) -> io::Result<u8> {
+    leave_signals_to_the_harness()?;
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(second_stage)
+        .arg(std::process::id().to_string())
+        .arg("--")
+        .args(command)
+        .process_group(0)
+        .spawn()?;
+    let pid = child.id();
+    // Else the harness would not see that the command closed its output.
+    dup2_stdout(File::open("/dev/null")?)?;
+    std::thread::Builder::new().name("pipe".to_owned()).spawn(move || {
+        await_hang_up();
+        kill_group(pid);
+    })?;
+    let status = child.wait()?;
+    // What it started and left behind does not outlive it either.
+    kill_group(pid);
+    Ok(exit_code(status))
+}
+
 /// Only the harness decides when a process of ours ends. Call it on the main thread, before there is another; children
 /// get an empty mask.
 pub(super) fn leave_signals_to_the_harness() -> io::Result<()> {
@@ -122,11 +156,32 @@ pub(super) fn await_end_of_input() {
     }
 }
 
+/// Returns when nobody holds the other end of standard input any more. Reads nothing: what is in it is the command's.
+fn await_hang_up() {
+    let input = io::stdin();
+    loop {
+        let mut polled = [PollFd::new(input.as_fd(), PollFlags::empty())];
+        match poll(&mut polled, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            // Without a way to know, the harness's own death is all that is left to go by: that is not waited for here.
+            Err(_) => return,
+            Ok(_) if polled[0].revents().is_some_and(|events| events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR)) => return,
+            Ok(_) => {}
+        }
+    }
+}
+
 fn kill_group(pid: u32) {
     if let Ok(pid) = i32::try_from(pid) {
         // It fails only when the group is gone.
         let _ = signal::killpg(Pid::from_raw(pid), Signal::SIGKILL);
     }
+}
+
+/// The exit code of a shell for a command that ended so.
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
 fn words(status: ExitStatus) -> String {
@@ -151,6 +206,12 @@ mod tests {
         }
         assert!("started soon".parse::<Report>().is_err());
         assert!("".parse::<Report>().is_err());
+    }
+
+    #[test]
+    fn an_end_is_passed_on_as_a_shell_does() {
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137);
+        assert_eq!(exit_code(ExitStatus::from_raw(3 << 8)), 3);
     }
 
     #[test]

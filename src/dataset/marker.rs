@@ -52,10 +52,26 @@ impl Marker {
         format!("{state} of {} users and {} events, seed {}", self.users, self.events, self.seed)
     }
 
+    /// Whether everything is written.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The options of `ticketcd dataset load` that write the same dataset.
+    pub(super) fn options(&self) -> String {
+        let Self { seed, users, events, ticket_types, stock_min, stock_max, .. } = self;
+        format!("--users {users} --events {events} --ticket-types {ticket_types} --stock {stock_min}..{stock_max} --seed {seed}")
+    }
+
+    /// A marker as it is kept. None when this is none that can be read.
+    pub(super) fn parse(value: &[u8]) -> Option<Self> {
+        serde_json::from_slice(value).ok()
+    }
+
     /// Reads the marker under a prefix. `None` when there is none, or none that can be read.
     pub(super) async fn read(seeder: &mut Seeder, keys: &Keyspace) -> Result<Option<Self>, DatasetError> {
         let (_, found) = seeder.range(Range { key: key(keys), ..Range::default() }).await?;
-        Ok(found.kvs.first().and_then(|kv| serde_json::from_slice(kv.value.as_bytes()).ok()))
+        Ok(found.kvs.first().and_then(|kv| Self::parse(kv.value.as_bytes())))
     }
 
     /// Writes the first marker, unless there is one. Returns the one that is there then: somebody else's, when two load at
@@ -79,6 +95,7 @@ impl Marker {
     }
 }
 
-fn key(keys: &Keyspace) -> Blob {
+/// Where it is kept.
+pub(super) fn key(keys: &Keyspace) -> Blob {
     keys.meta("dataset")
 }

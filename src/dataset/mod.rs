@@ -6,6 +6,7 @@ mod generate;
 mod load;
 mod marker;
 mod seeder;
+mod unfinished;
 mod verify;
 mod vocabulary;
 
@@ -13,6 +14,7 @@ pub use clean::clean;
 pub use error::DatasetError;
 pub use generate::{Catalogue, CatalogueEvent, CatalogueTicket, Dataset, Entry};
 pub use load::{LoadOptions, Loaded, load};
+pub use unfinished::{Unfinished, unfinished};
 pub use verify::{Verified, verify};
 
 use std::time::Duration;

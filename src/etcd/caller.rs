@@ -66,6 +66,11 @@ impl Caller {
         self.member = MemberIndex(u8::try_from(next).unwrap_or(0));
     }
 
+    /// Whether what [`read`](Self::read) answers may be out of date.
+    pub fn reads_may_be_stale(&self) -> bool {
+        self.read_mode == ReadMode::Serializable
+    }
+
     /// Makes a call that only reads, in the worker's read mode, and records it.
     pub async fn read(&mut self, purpose: Purpose, mut request: Request) -> CallOutcome {
         if self.read_mode == ReadMode::Serializable {

@@ -85,6 +85,10 @@ impl Load {
     /// the requests do, which have a timeout. `base_rate` is what shares of a rate refer to, operations a second.
     /// In the warm-up the open model keeps the rate that the load begins with.
     pub async fn drive(&mut self, phase: Phase, duration: Duration, base_rate: f64, cancel: &CancellationToken) -> Counts {
+        if duration.is_zero() {
+            // No time at all is not time for one operation of each buyer.
+            return Counts::default();
+        }
         let housekeeping = if phase == Phase::Steady { self.housekeeping.take() } else { None };
         let Some(housekeeping) = housekeeping else { return self.buy_for(phase, duration, base_rate, cancel).await };
         let over = CancellationToken::new();

@@ -97,6 +97,8 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         statistics: &statistics,
         objectives: &objectives,
         known: &known,
+        // Who has nothing to give back buys.
+        is_to_sell: scenario.as_ref().is_ok_and(|scenario| scenario.load.mix.purchase > 0 || scenario.load.mix.cancel > 0),
         scenario_missing: scenario.as_ref().err().map(String::as_str),
     });
     let resources = statistics.timeline.load().map(|load| statistics.resources.during(&load)).unwrap_or_default();

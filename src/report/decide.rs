@@ -4,7 +4,7 @@ use ticketcd_judge::check::verdict::{Finding, Verdict};
 
 use super::objectives::{ObjectiveOutcome, ObjectiveResult};
 use super::result::RunVerdict;
-use super::statistics::Statistics;
+use super::statistics::{LoadResult, Statistics};
 use super::waivers::{WaiverResult, WaiverState, is_waived};
 use crate::scenario::Expectation;
 
@@ -36,13 +36,15 @@ pub struct Case<'run> {
     pub objectives: &'run [ObjectiveResult],
     /// What is known to be wrong.
     pub known: &'run [WaiverResult],
+    /// Whether the scenario's buyers are to buy: without sales a run of theirs has shown nothing.
+    pub is_to_sell: bool,
     /// Why the scenario in the run directory cannot be read, if it cannot: nobody knows then what had to be reached.
     pub scenario_missing: Option<&'run str>,
 }
 
 /// Decides from what the checks found, from how the run went and from what it had to reach.
 pub fn decide(case: &Case<'_>) -> Decision {
-    let Case { findings, statistics, objectives, known, scenario_missing } = case;
+    let Case { findings, statistics, objectives, known, is_to_sell, scenario_missing } = case;
     let counts = |finding: &&Finding| finding.verdict == Verdict::Violation && !is_waived(known, &finding.name);
     let broken: Vec<String> = findings.iter().filter(counts).map(|finding| describe_violation(finding, known)).collect();
     if !broken.is_empty() {
@@ -61,6 +63,7 @@ pub fn decide(case: &Case<'_>) -> Decision {
     if findings.is_empty() {
         open.push("nothing was checked".to_owned());
     }
+    open.extend(is_to_sell.then(|| nothing_sold(&statistics.load())).flatten());
     if !open.is_empty() {
         return Decision { verdict: RunVerdict::Unknown, reasons: open, exit_code: interrupted(2) };
     }
@@ -102,6 +105,19 @@ fn reasons_invalid(statistics: &Statistics) -> Vec<String> {
     reasons
 }
 
+/// A load that sold nothing says nothing about selling: whatever was acknowledged before it, in the warm-up, was sold while
+/// nothing was broken and nobody counted.
+fn nothing_sold(load: &LoadResult) -> Option<String> {
+    (load.sold == 0).then(|| {
+        let LoadResult { sold_out, conflict, rejected, unknown, .. } = load;
+        format!(
+            "not one order of the counted load was sold ({sold_out} sold out, {conflict} given up after conflicts or in a queue, \
+             {rejected} rejected, {unknown} unknown), so that nothing is known about selling under this load: give it more time \
+             (load.duration), more stock (dataset.stock) or fewer buyers (load.buyers)"
+        )
+    })
+}
+
 fn describe(finding: &Finding) -> String {
     let kinds: Vec<String> = finding
         .anomalies
@@ -134,7 +150,9 @@ pub fn is_met(expectation: &Expectation, verdict: RunVerdict, findings: &[Findin
 mod tests {
     use std::collections::BTreeMap;
 
-    use ticketcd_judge::history::event::{Ended, Event};
+    use ticketcd_judge::history::call::{OrderClosed, OrderOutcome, OrderPlaced};
+    use ticketcd_judge::history::event::{Ended, Event, Phase, PhaseBegan};
+    use ticketcd_judge::model::{Cents, OrderKey};
 
     use super::*;
     use crate::scenario::types::Objective;
@@ -160,7 +178,7 @@ mod tests {
     }
 
     fn decided(findings: &[Finding], statistics: &Statistics) -> Decision {
-        decide(&Case { findings, statistics, objectives: &[], known: &[], scenario_missing: None })
+        decide(&Case { findings, statistics, objectives: &[], known: &[], is_to_sell: false, scenario_missing: None })
     }
 
     #[test]
@@ -169,8 +187,14 @@ mod tests {
         statistics.invalid.push("the disk is full".to_owned());
         let findings = [finding("a", Verdict::Unknown), finding("b", Verdict::Violation)];
         let objectives = [objective(ObjectiveOutcome::Missed)];
-        let decision =
-            decide(&Case { findings: &findings, statistics: &statistics, objectives: &objectives, known: &[], scenario_missing: None });
+        let decision = decide(&Case {
+            findings: &findings,
+            statistics: &statistics,
+            objectives: &objectives,
+            known: &[],
+            is_to_sell: false,
+            scenario_missing: None,
+        });
         assert_eq!((decision.verdict, decision.exit_code), (RunVerdict::Violation, 1));
     }
 
@@ -189,7 +213,14 @@ mod tests {
         let (pass, statistics) = ([finding("a", Verdict::Pass)], Statistics::default());
         let decided = |outcomes: &[ObjectiveOutcome], scenario_missing| {
             let objectives: Vec<_> = outcomes.iter().map(|outcome| objective(*outcome)).collect();
-            decide(&Case { findings: &pass, statistics: &statistics, objectives: &objectives, known: &[], scenario_missing })
+            decide(&Case {
+                findings: &pass,
+                statistics: &statistics,
+                objectives: &objectives,
+                known: &[],
+                is_to_sell: false,
+                scenario_missing,
+            })
         };
         assert_eq!(decided(&[Met, Met], None).exit_code, 0);
         let missed = decided(&[Met, Missed], None);
@@ -199,12 +230,54 @@ mod tests {
         assert_eq!(decided(&[], Some("it is gone")).exit_code, 2, "nobody knows what had to be reached");
     }
 
+    /// A counted load in which an order was placed and ended so.
+    fn load_of(outcome: OrderOutcome) -> Statistics {
+        let mut statistics = Statistics::default();
+        let order = OrderKey { buyer: 1, sequence: 1 };
+        let placed = |due| OrderPlaced { order, user: "ann".into(), event: "e1".into(), items: Vec::new(), due, sent: due };
+        let closed = |done, outcome| OrderClosed { order, done, outcome, paid: Cents(0), attempts: 1 };
+        // What was sold in the warm-up does not count.
+        let sold = OrderOutcome::Sold { revision: 2 };
+        let events = [
+            Event::Phase(PhaseBegan { phase: Phase::WarmUp, at: 0 }),
+            Event::OrderPlaced(placed(1)),
+            Event::OrderClosed(closed(2, sold)),
+            Event::Phase(PhaseBegan { phase: Phase::Steady, at: 10 }),
+            Event::OrderPlaced(placed(11)),
+            Event::OrderClosed(closed(12, outcome)),
+            Event::Ended(Ended { at: 20, interrupted: false }),
+        ];
+        events.iter().for_each(|event| statistics.observe(event));
+        statistics
+    }
+
+    #[test]
+    fn a_load_that_was_to_sell_and_sold_nothing_is_unknown() {
+        let pass = [finding("oversell", Verdict::Pass)];
+        let decided = |outcome: OrderOutcome, is_to_sell| {
+            let statistics = load_of(outcome);
+            decide(&Case { findings: &pass, statistics: &statistics, objectives: &[], known: &[], is_to_sell, scenario_missing: None })
+        };
+        let nothing = decided(OrderOutcome::Conflict, true);
+        assert_eq!((nothing.verdict, nothing.exit_code), (RunVerdict::Unknown, 2));
+        assert!(nothing.reasons[0].contains("not one order of the counted load was sold") && nothing.reasons[0].contains("1 given up"));
+        assert_eq!(decided(OrderOutcome::Sold { revision: 3 }, true).exit_code, 0);
+        assert_eq!(decided(OrderOutcome::Conflict, false).exit_code, 0, "buyers that only look around sell nothing");
+    }
+
     #[test]
     fn what_is_waived_does_not_fail_and_what_was_waived_does() {
         let decided = |state, verdict| {
             let findings = [finding("a", verdict), finding("b", Verdict::Pass)];
             let statistics = Statistics::default();
-            decide(&Case { findings: &findings, statistics: &statistics, objectives: &[], known: &[waiver(state)], scenario_missing: None })
+            decide(&Case {
+                findings: &findings,
+                statistics: &statistics,
+                objectives: &[],
+                known: &[waiver(state)],
+                is_to_sell: false,
+                scenario_missing: None,
+            })
         };
         assert_eq!(decided(WaiverState::Waived, Verdict::Violation).exit_code, 0);
         assert_eq!(decided(WaiverState::Waived, Verdict::Unknown).exit_code, 2, "a lack of evidence is not what is known");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ticketcd_judge::history::event::Phase;
+use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::model::MemberIndex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -46,7 +47,7 @@ pub(super) async fn sell(stage: &Stage<'_>, running: &Running) -> Result<Option<
         keys: setup.keys.clone(),
         run_tag: setup.run_tag.as_str().into(),
         date: setup.purchase_date.as_str().into(),
-        strategy: Strategy::new(&scenario.load),
+        strategy: Strategy::new(&scenario.load).within(&setup.leash, &RunDir::new(&setup.directory).script_log()),
     };
     let opened = Opened { events: dataset.catalogue.events.iter().map(|event| event.id.clone()).collect(), shop: shop.clone() };
     let mut caller = Caller::new(running.direct.clone(), MemberIndex(0), SEED_TIMEOUT, stage.sink.clone());

@@ -42,7 +42,7 @@ pub(super) struct Setup {
     /// The run directory, absolute.
     pub(super) directory: PathBuf,
     pub(super) etcd: EtcdBinary,
-    /// This program, to be re-executed as the members' leash.
+    /// This program, to be re-executed as the leash of members and scripts.
     pub(super) leash: PathBuf,
     /// The tag that begins every order id of this run.
     pub(super) run_tag: String,

@@ -60,6 +60,8 @@ fn what_makes_no_sense_is_refused_at_its_key() {
         ("load.lock.ttl = \"1500ms\"", "load.lock.ttl"),
         ("load.lock.ttl = \"0s\"", "load.lock.ttl"),
         ("load.lock.wait = \"0s\"", "load.lock.wait"),
+        ("load.lock.waiters = 0", "load.lock.waiters"),
+        ("load.strategy = \"fenced-lock\"\nload.read = \"serializable\"", "load.read"),
         ("load.lock.stall = { every = 0, for = \"1s\" }", "load.lock.stall.every"),
         ("load.lock.stall = { every = 1, for = \"0s\" }", "load.lock.stall.for"),
         ("load.strategy = \"fenced-lock\"\nload.mix.cancel = 1", "load.mix.cancel"),

@@ -283,8 +283,13 @@ pub enum ReadMode {
 pub struct Lock {
     /// Time to live of a holder's lease, whole seconds. etcd grants no less than one and a half election timeouts.
     pub ttl: Span,
-    /// How long a buyer waits for the lock before it gives the order up as a conflict.
+    /// How long a buyer waits for the lock before it gives the order up as a conflict. With `waiters` it waits as long for
+    /// its turn to ask for it.
     pub wait: Span,
+    /// Buyers of an event that have or await its lock at the same time, at most; the others queue in this program. Without,
+    /// all of them await it, each with a lease to be kept alive: hundreds keep the cluster busier than what they buy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiters: Option<u32>,
     /// Holders that stall between their check and their write, as a long garbage collection would make them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stall: Option<Stall>,
@@ -292,7 +297,7 @@ pub struct Lock {
 
 impl Default for Lock {
     fn default() -> Self {
-        Self { ttl: Span::seconds(10), wait: Span::seconds(5), stall: None }
+        Self { ttl: Span::seconds(10), wait: Span::seconds(5), waiters: None, stall: None }
     }
 }
 

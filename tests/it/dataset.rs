@@ -162,6 +162,14 @@ async fn a_loader_that_was_killed_is_continued_by_the_next() {
     }
     loader.kill().unwrap();
     assert!(!loader.wait().unwrap().success());
+    let query = || {
+        let mut query = std::process::Command::new(crate::support::ticketcd_binary());
+        let output = query.args(["query", "revenue", "--endpoints", &endpoint]).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let warning = query();
+    let resume = "ticketcd dataset load --users 30000 --events 500 --ticket-types 3 --stock 50..500 --seed 1 --prefix ticketcd/";
+    assert!(warning.contains("a part of a dataset of 30000 users and 500 events") && warning.contains(resume), "{warning}");
     let resumed = program("load").output().unwrap();
     let said = String::from_utf8(resumed.stdout).unwrap();
     let numbers: Vec<i64> = said.split_whitespace().filter_map(|word| word.parse().ok()).collect();
@@ -169,4 +177,5 @@ async fn a_loader_that_was_killed_is_continued_by_the_next() {
     assert!(written > 0 && skipped >= 900, "{said}");
     assert_eq!(written + skipped + 1, count().await, "{said}");
     assert!(program("verify").output().unwrap().status.success());
+    assert_eq!(query(), "", "a whole dataset needs no warning");
 }

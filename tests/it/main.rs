@@ -26,4 +26,5 @@ mod strategies_hold;
 mod strategies_locks;
 mod strategies_retry;
 mod strategies_sharded;
+mod strategies_stale;
 mod support;

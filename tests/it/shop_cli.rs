@@ -112,15 +112,38 @@ async fn what_is_not_sold_says_why_and_writes_nothing() {
     let shop = Shop::of_the_original().await;
     let refused = shop.prints(&["buy", "e1", "--buyer", "ann", "pink=7"], 1);
     assert!(refused.contains("7 pink were asked for, 6 are left"), "{refused}");
-    shop.put("shard:e1:yellow:000", r#"{"current_quantity":5}"#).await;
-    let in_shards = shop.json(&["buy", "e1", "--buyer", "ann", "yellow=4"], 1);
-    assert!(in_shards["reason"].as_str().unwrap().contains("shards"), "{in_shards}");
-    assert_eq!((&in_shards["outcome"], &in_shards["revision"]), (&json!("sold_out"), &Value::Null));
+    let hold = r#"{"user":"bob","tickets":[{"type":"yellow","quantity":1,"price":0.10}]}"#;
+    shop.put("hold:record:e1:r1-1-1", hold).await;
+    shop.put("ticket:e1:yellow", r#"{"total_quantity":3,"current_quantity":2,"price":0.10}"#).await;
+    let reserved = shop.json(&["buy", "e1", "--buyer", "ann", "yellow=3"], 1);
+    assert!(reserved["reason"].as_str().unwrap().contains("2 are left and 1 are reserved"), "{reserved}");
+    assert_eq!((&reserved["outcome"], &reserved["revision"]), (&json!("sold_out"), &Value::Null));
     assert_eq!(shop.get("event:e1").await, EVENT);
     shop.put("purchase:ann:e1", "17").await;
     let broken = shop.json(&["buy", "e1", "--buyer", "ann", "pink=1"], 1);
     assert_eq!(broken["outcome"], "rejected");
     assert_eq!(shop.get("purchase:ann:e1").await, "17");
+}
+
+#[tokio::test]
+async fn an_event_whose_stock_is_split_is_sold_from_its_shards() {
+    let shop = Shop::of_the_original().await;
+    shop.put("shard:e1:yellow:000", r#"{"current_quantity":5}"#).await;
+    shop.put("shard:e1:yellow:001", r#"{"current_quantity":1}"#).await;
+    shop.put("ticket:e1:yellow", r#"{"total_quantity":8,"current_quantity":2,"price":0.10}"#).await;
+    let bought = shop.json(&["buy", "e1", "--buyer", "ann", "yellow=6"], 0);
+    assert_eq!((&bought["outcome"], &bought["paid"].to_string()), (&json!("sold"), &"0.6".to_owned()));
+    let shards = [shop.get("shard:e1:yellow:000").await, shop.get("shard:e1:yellow:001").await];
+    assert_eq!(shards, [r#"{"current_quantity":0}"#, r#"{"current_quantity":0}"#]);
+    // What is in the ticket itself is sold too, in one order with a type that was never split.
+    shop.json(&["buy", "e1", "--buyer", "ann", "yellow=2", "pink=1"], 0);
+    let refused = shop.prints(&["buy", "e1", "--buyer", "ann", "yellow=1"], 1);
+    assert!(refused.contains("1 yellow were asked for, 0 are left"), "{refused}");
+    let found = shop.json(&["query", "search", "--type", "concert"], 0);
+    assert_eq!(found["events"][0]["tickets"][1]["left"], 0);
+    assert_eq!(found["events"][0]["tickets"][0]["left"], 5);
+    // The event's own count is the sale's to settle when it puts the shards back.
+    assert_eq!(shop.get("event:e1").await, EVENT);
 }
 
 #[tokio::test]

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use ticketcd::scenario::types::{Load, StrategyName};
 use ticketcd::scenario::units::Span;
-use ticketcd::shop::Bought;
+use ticketcd::shop::{Bought, Shop, Strategy};
 use ticketcd_judge::history::call::OrderOutcome;
 use tokio::task::JoinSet;
 
 use crate::member::Kept;
 use crate::stand::{EVENT, Stand, is_sold, order};
-use crate::support::{eventually, is_alive};
+use crate::support::{eventually, is_alive, ticketcd_binary};
 
 fn load(command: &[&str]) -> Load {
     let command = command.iter().map(|&word| word.to_owned()).collect();
@@ -104,6 +104,65 @@ async fn nothing_that_a_script_started_is_left() {
     assert_eq!(bought.outcome, OrderOutcome::Conflict);
     let sleeper: u32 = std::fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
     eventually("its child is gone", async || !is_alive(sleeper)).await;
+}
+
+/// As in a run: on a leash, with a log.
+async fn served_in_a_run(script: &str, log: &std::path::Path) -> (Bought, Result<(), String>) {
+    let load = shell(script);
+    let mut stand = Stand::new(&[], &[("pink", 9)], &load).await;
+    let strategy = Strategy::new(&load).within(&ticketcd_binary(), log);
+    stand.shop = Arc::new(Shop { strategy, ..(*stand.shop).clone() });
+    let (_, sink, recorder) = Kept::start();
+    let mut caller = stand.caller(&sink);
+    let opened = stand.shop.open(&mut caller, &[EVENT.to_owned()]).await;
+    caller.close().await;
+    let bought = stand.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await;
+    stand.shop.close().await;
+    drop(sink);
+    recorder.finish().unwrap();
+    (bought, opened)
+}
+
+#[tokio::test]
+async fn in_a_run_what_a_script_complains_about_is_kept_and_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("script.log");
+    let (died, opened) = served_in_a_run("read order; echo 'no such colour' >&2; exit 3", &log).await;
+    opened.unwrap();
+    assert!(reason(&died).contains("exit status: 3") && reason(&died).contains("script.log of the run directory"), "{died:?}");
+    eventually("its complaint is in the log", async || std::fs::read_to_string(&log).unwrap() == "1: no such colour\n").await;
+    let (conflict, opened) = served_in_a_run(r#"while read order; do echo '{"conflict": true}'; done"#, &log).await;
+    assert_eq!((conflict.outcome, opened), (OrderOutcome::Conflict, Ok(())));
+}
+
+#[tokio::test]
+async fn in_a_run_nothing_that_a_script_started_is_left_either() {
+    let directory = tempfile::tempdir().unwrap();
+    let (log, pids) = (directory.path().join("script.log"), directory.path().join("pids"));
+    // It reads no end of input, and neither does what it starts.
+    let script =
+        format!("sleep 600 & echo $! >> {0}; echo $$ >> {0}; read order; echo '{{\"conflict\": true}}'; sleep 600", pids.display());
+    let (bought, _) = served_in_a_run(&script, &log).await;
+    assert_eq!(bought.outcome, OrderOutcome::Conflict);
+    let pids: Vec<u32> = std::fs::read_to_string(&pids).unwrap().lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(pids.len(), 2);
+    eventually("script and child are gone", async || !pids.iter().any(|pid| is_alive(*pid))).await;
+}
+
+#[tokio::test]
+async fn in_a_run_a_script_that_cannot_be_started_is_told_before_it_begins_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let load = load(&["/no/such/program", "x"]);
+    let strategy = Strategy::new(&load).within(&ticketcd_binary(), &directory.path().join("script.log"));
+    let stand = Stand::new(&[], &[("pink", 9)], &load).await;
+    let shop = Shop { strategy, ..(*stand.shop).clone() };
+    let (_, sink, recorder) = Kept::start();
+    let mut caller = stand.caller(&sink);
+    let refused = shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
+    assert!(refused.contains("/no/such/program x") && refused.contains("No such file"), "{refused}");
+    caller.close().await;
+    drop(sink);
+    recorder.finish().unwrap();
 }
 
 #[tokio::test]

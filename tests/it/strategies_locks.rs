@@ -18,7 +18,7 @@ fn load(strategy: StrategyName, buyers: u32, lock: types::Lock) -> types::Load {
 
 /// Holders that stall for longer than their lease can live.
 fn stalling(every: u32) -> types::Lock {
-    types::Lock { ttl: Span::seconds(1), wait: Span::seconds(20), stall: Some(Stall { every, lasts: Span::seconds(4) }) }
+    types::Lock { ttl: Span::seconds(1), wait: Span::seconds(20), waiters: None, stall: Some(Stall { every, lasts: Span::seconds(4) }) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +96,11 @@ async fn a_lease_is_kept_alive_while_its_buyer_waits_for_the_lock() {
     let Answer { body: AnswerBody::Lock { key }, .. } = sale.call(lock).await else { panic!() };
     let (kept, sink, recorder) = Kept::start();
     let (mut caller, mut memory) = (sale.caller(&sink), memory(0));
-    let shop = sale.shop(&load(StrategyName::FencedLock, 1, types::Lock { ttl: Span::seconds(1), wait: Span::seconds(30), stall: None }));
+    let shop = sale.shop(&load(
+        StrategyName::FencedLock,
+        1,
+        types::Lock { ttl: Span::seconds(1), wait: Span::seconds(30), ..types::Lock::default() },
+    ));
     let buying = tokio::spawn(async move { (shop.buy(&mut caller, &mut memory, &order(0, 1, 1)).await.outcome, caller, memory) });
     let renewed = || {
         let alive = |event: &ticketcd_judge::history::event::Event| {

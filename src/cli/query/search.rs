@@ -141,7 +141,7 @@ mod tests {
             date: "01-06-2026 20:00".to_owned(),
             current_quantity: 5,
         };
-        let stock = |left, price| TicketStock { total: 10, left, held: 1, price: Cents(price) };
+        let stock = |left, price| TicketStock { total: 10, left, held: 1, shards: 0, price: Cents(price) };
         let tickets = BTreeMap::from([("pink".to_owned(), stock(3, 4_990)), ("gold".to_owned(), stock(2, 10_000))]);
         let unknown = FoundEvent { id: "e2".to_owned(), record: None, tickets: BTreeMap::new() };
         let events = vec![FoundEvent { id: "e1".to_owned(), record: Some(record), tickets }, unknown];

@@ -1,7 +1,7 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{Arrivals, Boards, Dataset, Hold, Housekeeping, Load, Lock, Mix, Retry, Spike, StrategyName};
+use super::super::types::{Arrivals, Boards, Dataset, Hold, Housekeeping, Load, Lock, Mix, ReadMode, Retry, Spike, StrategyName};
 use super::super::units::{Rate, Span};
 use super::{Checked, Problem, between, span, span_or_none};
 
@@ -60,9 +60,16 @@ fn strategy(load: &Load) -> Checked {
         let message = format!("{} never sends again what was not answered; only optimistic does", load.strategy.name());
         return Err(Problem::new("load.retry", message));
     }
-    if matches!(load.strategy, StrategyName::Lock | StrategyName::FencedLock) && load.mix.cancel > 0 {
-        let strategy = load.strategy.name();
-        return Err(Problem::new("load.mix.cancel", format!("cancellations do not take the lock that {strategy} relies on")));
+    read(load)
+}
+
+/// A fence compares that the lock is still held, not that what was read is newer than the lock: one member's own state may be
+/// what it was before the last holder wrote. Guards on what was read find that out, and who has no guard claims no safety.
+fn read(load: &Load) -> Checked {
+    if load.read == ReadMode::Serializable && load.strategy == StrategyName::FencedLock {
+        let message = "fenced-lock is safe with linearizable reads only: its fence says that the lock is still held, not that what a \
+                       member answered from its own state is as new as the lock; with lock it can be seen what comes of that";
+        return Err(Problem::new("load.read", message));
     }
     Ok(())
 }
@@ -70,6 +77,9 @@ fn strategy(load: &Load) -> Checked {
 fn lock(lock: &Lock) -> Checked {
     time_to_live("load.lock.ttl", lock.ttl)?;
     span("load.lock.wait", lock.wait, limits::TIMEOUT_MAX)?;
+    if let Some(waiters) = lock.waiters {
+        between("load.lock.waiters", waiters, 1, limits::BUYERS_MAX)?;
+    }
     match &lock.stall {
         Some(stall) => {
             between("load.lock.stall.every", stall.every, 1, limits::STALL_EVERY_MAX)?;

@@ -11,7 +11,8 @@
 //! **Why it is safe.** Tickets, event and purchases of an event are written under its lock only. As long as the key is
 //! there nobody else holds the lock, so what was read under it is still true; and once it is not, nothing can be written:
 //! a transaction whose answer was lost is carried out before the next holder reads, or never. It takes reads that go
-//! through consensus: with `read = "serializable"` the stock may be older than the lock, which no fence can know.
+//! through consensus: with `read = "serializable"` the stock may be older than the lock, which no fence can know, so that a
+//! scenario that asks for both is refused.
 //!
 //! **Cost.** As `lock`: four round trips, one buyer of an event at a time. The fence costs nothing. Comparing the
 //! revisions of what is written instead would be as safe without any lock: that is `optimistic`.

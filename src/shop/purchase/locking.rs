@@ -10,6 +10,7 @@ use ticketcd_judge::model::{Blob, Revision};
 
 use super::session::Session;
 use super::state::fetch;
+use super::waiting_room::WaitingRoom;
 use super::write::{Decision, decide};
 use super::{Bought, BuyerMemory};
 use crate::etcd::Caller;
@@ -23,6 +24,8 @@ pub(super) struct Locking {
     ttl: Duration,
     /// How long a buyer waits for a lock.
     wait: Duration,
+    /// Where buyers are while they may not even wait for the lock; none when all of them may.
+    waiting_room: Option<Arc<WaitingRoom>>,
     stalls: Option<Stalls>,
 }
 
@@ -48,7 +51,12 @@ impl Locking {
     pub(super) fn new(settings: &types::Lock) -> Self {
         let stalls =
             |stall: &types::Stall| Stalls { every: u64::from(stall.every.max(1)), lasts: stall.lasts.0, purchases: Arc::default() };
-        Self { ttl: settings.ttl.0, wait: settings.wait.0, stalls: settings.stall.as_ref().map(stalls) }
+        Self {
+            ttl: settings.ttl.0,
+            wait: settings.wait.0,
+            waiting_room: settings.waiters.map(|waiters| Arc::new(WaitingRoom::new(waiters))),
+            stalls: settings.stall.as_ref().map(stalls),
+        }
     }
 
     /// Buys under the lock of the event. `guards` are what the transaction compares.
@@ -60,6 +68,13 @@ impl Locking {
         order: &Order,
         guards: impl Fn(&Held) -> Vec<Guard>,
     ) -> Bought {
+        let _place = match &self.waiting_room {
+            Some(room) => match room.enter(&order.event, self.wait).await {
+                Some(place) => Some(place),
+                None => return Bought::nothing(OrderOutcome::Conflict, 0),
+            },
+            None => None,
+        };
         let mut session = memory.session.take().unwrap_or_else(|| Session::new(caller));
         let bought = match self.acquire(shop, caller, &mut session, &order.event).await {
             Ok(held) => {

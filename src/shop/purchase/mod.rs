@@ -19,6 +19,7 @@ pub(super) mod shards;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod waiting_room;
 pub mod write;
 
 pub use batched::Batched;
@@ -32,6 +33,8 @@ pub use optimistic::Optimistic;
 pub use patience::Patience;
 pub use quoted::Quoted;
 pub use sharded::Sharded;
+
+use std::path::Path;
 
 use ticketcd_judge::history::call::OrderOutcome;
 use ticketcd_judge::model::Cents;
@@ -77,6 +80,14 @@ impl Strategy {
             StrategyName::Hold => Self::Hold(Hold::new(&load.hold, patience)),
             StrategyName::Quoted => Self::Quoted(Quoted(patience)),
             StrategyName::Command(command) => Self::Command(Command::new(command, load.command_timeout.0, load.buyers)),
+        }
+    }
+
+    /// The same strategy in a run: what it starts is held by `leash`, which is this program, and logs to `log`.
+    pub fn within(self, leash: &Path, log: &Path) -> Self {
+        match self {
+            Self::Command(command) => Self::Command(command.within(leash, log)),
+            other => other,
         }
     }
 

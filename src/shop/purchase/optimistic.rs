@@ -22,7 +22,7 @@ use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
 use super::same_guard::{self, Settled};
-use super::state::{Stock, fetch, reads};
+use super::state::{Stock, fetch, fetch_latest, reads};
 use super::write::{Decision, Write, decide};
 use super::{Bought, BuyerMemory, Patience};
 use crate::etcd::Caller;
@@ -41,8 +41,10 @@ pub struct Optimistic {
 impl Optimistic {
     pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
         let mut remembered = memory.recall(&order.event);
-        // Set once this call has read the stock: only then may it refuse.
+        // Set once this call has read the stock as it is now: only then may it refuse.
         let mut fresh: Option<Stock> = None;
+        // Whether the next read must be such a one. What one member has may do for a purchase, whose guards find out.
+        let mut latest = !caller.reads_may_be_stale();
         let mut attempts = 0;
         // Set once an answer was lost and the order was tried again blindly: from then on nobody can say that nothing was
         // written.
@@ -60,19 +62,23 @@ impl Optimistic {
                         memory.remember(&order.event, stock);
                         return nothing(outcome, attempts, blind);
                     }
-                    // What is remembered may be out of date: somebody may have added tickets.
+                    // What is remembered, or was read of one member, may be out of date: somebody may have added tickets.
                     None => {
-                        remembered = None;
+                        (remembered, latest) = (None, true);
                         continue;
                     }
                 },
-                None => match fetch(&shop.keys, caller, &order.event, &order.user).await {
-                    Ok(stock) => {
-                        fresh = Some(stock);
-                        continue;
+                None => {
+                    let read = if latest {
+                        fetch_latest(&shop.keys, caller, &order.event, &order.user).await.map(|stock| fresh = Some(stock))
+                    } else {
+                        fetch(&shop.keys, caller, &order.event, &order.user).await.map(|stock| remembered = Some(stock))
+                    };
+                    match read {
+                        Ok(()) => continue,
+                        Err(reason) => return nothing(OrderOutcome::Rejected { reason }, attempts, blind),
                     }
-                    Err(reason) => return nothing(OrderOutcome::Rejected { reason }, attempts, blind),
-                },
+                }
             };
             if attempts > 0 {
                 tokio::time::sleep(self.patience.pause(attempts, memory.jitter())).await;

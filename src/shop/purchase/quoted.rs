@@ -20,7 +20,7 @@ use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnOp};
 
 use super::optimistic;
-use super::state::{Stock, fetch};
+use super::state::{Stock, fetch, fetch_latest};
 use super::write::{Decision, Write, decide_at};
 use super::{Bought, BuyerMemory, Patience};
 use crate::etcd::Caller;
@@ -33,8 +33,8 @@ pub struct Quoted(pub Patience);
 impl Quoted {
     pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
         let remembered = memory.recall(&order.event);
-        // Only what this call has read may refuse.
-        let mut fresh = remembered.is_none();
+        // Only what this call has read, as it is now, may refuse.
+        let mut fresh = remembered.is_none() && !caller.reads_may_be_stale();
         let mut quote = match remembered {
             Some(stock) => stock,
             None => match fetch(&shop.keys, caller, &order.event, &order.user).await {
@@ -51,7 +51,7 @@ impl Quoted {
                     memory.remember(&order.event, stock);
                     return Bought::nothing(outcome, attempts);
                 }
-                Decision::Refuse(_) => match fetch(&shop.keys, caller, &order.event, &order.user).await {
+                Decision::Refuse(_) => match fetch_latest(&shop.keys, caller, &order.event, &order.user).await {
                     Ok(read) => {
                         (quote, stock, fresh) = (read.clone(), read, true);
                         continue;

@@ -82,8 +82,10 @@ enum Decision {
 impl Sharded {
     pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
         let mut remembered = memory.recall_parts(&order.event);
-        // Set once this call has read all parts: only then may it refuse, or take from parts that are not its own.
+        // Set once this call has read all parts: only then may it take from parts that are not its own.
         let mut fresh: Option<Parts> = None;
+        // Whether they were, or are to be, read as they are now: only then may it refuse.
+        let mut latest = !caller.reads_may_be_stale();
         let mut attempts = 0;
         while attempts < self.patience.attempts_max {
             let decision = match (&fresh, &remembered) {
@@ -93,13 +95,17 @@ impl Sharded {
             };
             let write = match decision {
                 Decision::Buy(write) => write,
+                Decision::Refuse(_) if !latest => {
+                    (fresh, remembered, latest) = (None, None, true);
+                    continue;
+                }
                 Decision::Refuse(outcome) => {
                     if let Some(parts) = fresh {
                         memory.remember_parts(&order.event, parts);
                     }
                     return Bought::nothing(outcome, attempts);
                 }
-                Decision::LookAround => match look_around(shop, caller, order).await {
+                Decision::LookAround => match look_around(shop, caller, order, latest).await {
                     Ok(parts) => {
                         (fresh, remembered) = (Some(parts), None);
                         continue;
@@ -125,7 +131,7 @@ impl Sharded {
                 }
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Parts::parse(&shop.keys, &responses) {
-                        Ok(parts) => fresh = Some(parts),
+                        Ok(parts) => (fresh, latest) = (Some(parts), true),
                         Err(error) => return Bought::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
                     }
                 }
@@ -284,10 +290,11 @@ pub(in crate::shop) fn reads_of(keys: &Keyspace, event: &str, user: &str) -> Vec
     reads
 }
 
-/// Reads all parts, in the caller's read mode: a refusal that rests on a serializable read may be out of date.
-async fn look_around(shop: &Shop, caller: &mut Caller, order: &Order) -> Result<Parts, String> {
+/// Reads all parts: as they are now, or in the caller's read mode.
+async fn look_around(shop: &Shop, caller: &mut Caller, order: &Order, latest: bool) -> Result<Parts, String> {
     let request = Request::Txn(Txn { success: reads_of(&shop.keys, &order.event, &order.user), ..Txn::default() });
-    match caller.read(Purpose::Purchase, request).await {
+    let outcome = if latest { caller.call(Purpose::Purchase, &[], request).await } else { caller.read(Purpose::Purchase, request).await };
+    match outcome {
         CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
             Parts::parse(&shop.keys, &responses).map_err(|error| error.to_string())
         }

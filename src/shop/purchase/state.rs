@@ -58,13 +58,32 @@ pub fn reads(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
     ranges.into_iter().map(TxnOp::Range).collect()
 }
 
-/// Fetches the stock: one round trip, in the caller's read mode.
+/// Fetches the stock: one round trip, in the caller's read mode. A guard finds out when it was out of date; a refusal has
+/// no guard, and must not rest on it when the caller [may read what is stale](Caller::reads_may_be_stale).
 ///
 /// # Errors
 /// The outcome the buyer is told, in words: nothing was written, so even an unanswered read is a plain refusal.
 pub async fn fetch(keys: &Keyspace, caller: &mut Caller, event: &str, user: &str) -> Result<Stock, String> {
-    let request = Request::Txn(Txn { guards: Vec::new(), success: reads(keys, event, user), failure: Vec::new() });
-    match caller.read(Purpose::Purchase, request).await {
+    let outcome = caller.read(Purpose::Purchase, request(keys, event, user)).await;
+    read(keys, outcome)
+}
+
+/// Fetches the stock as it is now, through consensus whatever the caller's read mode: one round trip. A refusal may rest on
+/// it.
+///
+/// # Errors
+/// As for [`fetch`].
+pub async fn fetch_latest(keys: &Keyspace, caller: &mut Caller, event: &str, user: &str) -> Result<Stock, String> {
+    let outcome = caller.call(Purpose::Purchase, &[], request(keys, event, user)).await;
+    read(keys, outcome)
+}
+
+fn request(keys: &Keyspace, event: &str, user: &str) -> Request {
+    Request::Txn(Txn { guards: Vec::new(), success: reads(keys, event, user), failure: Vec::new() })
+}
+
+fn read(keys: &Keyspace, outcome: CallOutcome) -> Result<Stock, String> {
+    match outcome {
         CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
             Stock::parse(keys, &responses).map_err(|error| error.to_string())
         }

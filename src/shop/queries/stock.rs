@@ -18,6 +18,8 @@ pub struct TicketStock {
     pub left: i128,
     /// How many are reserved, neither left nor sold.
     pub held: i128,
+    /// Into how many shards its stock is split; 0 when the ticket keeps it all.
+    pub shards: u32,
     /// The price of one.
     pub price: Cents,
 }
@@ -85,7 +87,7 @@ fn count(keys: &Keyspace, found: &[KeyValue]) -> Result<Stocks, QueryError> {
         if let Some(ShopKey::Ticket { event, kind }) = keys.parse(kv.key.as_bytes()) {
             let ticket: Ticket = parse(kv)?;
             let (total, left) = (i128::from(ticket.total_quantity), i128::from(ticket.current_quantity));
-            let stock = TicketStock { total, left, held: 0, price: ticket.price };
+            let stock = TicketStock { total, left, held: 0, shards: 0, price: ticket.price };
             stocks.entry(event.to_owned()).or_default().insert(kind.to_owned(), stock);
         }
     }
@@ -95,6 +97,7 @@ fn count(keys: &Keyspace, found: &[KeyValue]) -> Result<Stocks, QueryError> {
                 let shard: Shard = parse(kv)?;
                 if let Some(stock) = ticket_of(&mut stocks, event, kind) {
                     stock.left += i128::from(shard.current_quantity);
+                    stock.shards += 1;
                 }
             }
             Some(ShopKey::Hold { event, .. }) => {
@@ -132,6 +135,6 @@ mod tests {
         let stocks = count(&keys, &found).unwrap();
         let pink = stocks["e1"]["pink"];
         assert_eq!((pink.left, pink.held, pink.sold(), pink.revenue()), (18, 2, 80, 800));
-        assert_eq!(stocks["e1"].len(), 1);
+        assert_eq!((pink.shards, stocks["e1"].len()), (2, 1));
     }
 }

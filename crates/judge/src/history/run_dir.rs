@@ -84,6 +84,11 @@ impl RunDir {
         self.path.join("latency.hlog")
     }
 
+    /// What the scripts of the strategy `command` wrote to standard error.
+    pub fn script_log(&self) -> PathBuf {
+        self.path.join("script.log")
+    }
+
     /// The directory of the members' logs.
     pub fn members(&self) -> PathBuf {
         self.path.join("members")

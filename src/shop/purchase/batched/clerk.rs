@@ -39,6 +39,14 @@ pub(super) struct Clerk {
     orders_max: usize,
 }
 
+/// What a clerk may say about the orders of a batch.
+struct Sight {
+    /// Whether the stock was read, as it was, since they were placed: only then may one be refused without proof.
+    fresh: bool,
+    /// Whether the next read must be such a one. What one member has may do for a batch, whose guards find out.
+    latest: bool,
+}
+
 /// How an attempt at a batch ended.
 enum Attempt {
     /// Every order is answered.
@@ -95,10 +103,9 @@ impl Clerk {
     async fn carry_out(&mut self, batch: Vec<Job>) {
         let mut batches = VecDeque::from([batch]);
         while let Some(mut jobs) = batches.pop_front() {
-            // Whether the stock was read since these orders were placed: only then may one be refused without proof.
-            let mut fresh = false;
+            let mut sight = Sight { fresh: false, latest: !self.caller.reads_may_be_stale() };
             loop {
-                match self.attempt(jobs, &mut fresh).await {
+                match self.attempt(jobs, &mut sight).await {
                     Attempt::Done => break,
                     Attempt::Again(again) => jobs = again,
                     Attempt::Split(mut first) => {
@@ -113,11 +120,11 @@ impl Clerk {
         }
     }
 
-    async fn attempt(&mut self, mut jobs: Vec<Job>, fresh: &mut bool) -> Attempt {
+    async fn attempt(&mut self, mut jobs: Vec<Job>, sight: &mut Sight) -> Attempt {
         let Some(known) = self.known.as_mut().filter(|_| !self.outdated) else {
-            return match self.fetch(&jobs).await {
+            return match self.fetch(&jobs, sight.latest).await {
                 Ok(()) => {
-                    *fresh = true;
+                    sight.fresh = sight.latest;
                     Attempt::Again(jobs)
                 }
                 Err(reason) if is_too_large(&reason) && jobs.len() > 1 => Attempt::Split(jobs),
@@ -129,11 +136,11 @@ impl Clerk {
         let orders: Vec<&Order> = orders.iter().collect();
         let batch = Batch::new(&self.desk, known, &orders);
         if !batch.sells() {
-            if *fresh {
+            if sight.fresh {
                 return answer_all(jobs, batch.fates, 0);
             }
-            // What is remembered may be out of date: somebody may have added tickets.
-            self.known = None;
+            // What is remembered, or was read of one member, may be out of date: somebody may have added tickets.
+            (self.known, sight.latest) = (None, true);
             return Attempt::Again(jobs);
         }
         if jobs.iter().any(|job| job.attempts >= self.attempts_max) {
@@ -154,7 +161,8 @@ impl Clerk {
                 answer_all(jobs, fates, revision)
             }
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, .. }, .. }) => {
-                self.outdated = true;
+                // What is read next must show what made it fail.
+                (self.outdated, sight.latest) = (true, true);
                 Attempt::Again(jobs)
             }
             // An answer to something else than was asked says nothing about whether it was written.
@@ -170,7 +178,7 @@ impl Clerk {
                         Err(_) => refused.push(job),
                     }
                 }
-                *fresh = false;
+                sight.fresh = false;
                 if refused.is_empty() { Attempt::Done } else { Attempt::Again(refused) }
             }
             CallOutcome::Refused { message, .. } if is_too_large(&message) && jobs.len() > 1 => Attempt::Split(jobs),
@@ -181,12 +189,17 @@ impl Clerk {
         }
     }
 
-    /// Reads the event, its tickets and the purchases of the orders' users: one round trip.
-    async fn fetch(&mut self, jobs: &[Job]) -> Result<(), String> {
+    /// Reads the event, its tickets and the purchases of the orders' users, as they are now or in the caller's read mode: one
+    /// round trip.
+    async fn fetch(&mut self, jobs: &[Job], latest: bool) -> Result<(), String> {
         let users = users_of(jobs.iter().map(|job| &job.order));
         let success = reads(&self.desk.keys, &self.desk.event, &users);
         let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
-        match self.caller.read(Purpose::Purchase, request).await {
+        let outcome = match latest {
+            true => self.caller.call(Purpose::Purchase, &[], request).await,
+            false => self.caller.read(Purpose::Purchase, request).await,
+        };
+        match outcome {
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
                 // Of users that are not in this batch it goes on assuming what it knew.
                 let mut known = self.known.take().unwrap_or_default();

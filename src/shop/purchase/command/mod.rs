@@ -14,9 +14,12 @@
 //! **Cost.** As many round trips as the script asks for, and two lines for each. A few processes of the script serve all
 //! buyers, each one order at a time.
 
+mod log;
+mod program;
 mod protocol;
 mod script;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +31,8 @@ use ticketcd_judge::model::{Cents, Revision};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use self::log::ScriptLog;
+use self::program::Program;
 use self::protocol::{EXPECTED, Reply, Said, Told};
 use self::script::Script;
 use super::Bought;
@@ -42,7 +47,7 @@ const WARNINGS_MAX: u32 = 5;
 /// The command strategy's settings, and its processes. Cloning shares them.
 #[derive(Clone, Debug)]
 pub struct Command {
-    command: Arc<[String]>,
+    program: Program,
     /// How long a script may take for one order, the requests included.
     timeout: Duration,
     pool: Arc<Pool>,
@@ -70,7 +75,12 @@ impl Command {
     pub fn new(command: &[String], timeout: Duration, buyers: u32) -> Self {
         let places = Semaphore::new(buyers.clamp(1, PROCESSES_MAX) as usize);
         let pool = Pool { idle: Mutex::default(), places, warnings: AtomicU32::new(0) };
-        Self { command: command.into(), timeout, pool: Arc::new(pool) }
+        Self { program: Program::new(command), timeout, pool: Arc::new(pool) }
+    }
+
+    /// The same strategy, the processes of which are held by `leash`, this program, and whose standard error goes to `log`.
+    pub(super) fn within(self, leash: &Path, log: &Path) -> Self {
+        Self { program: self.program.within(leash, Arc::new(ScriptLog::new(log))), ..self }
     }
 
     /// Starts the first process, to find out before the sale whether it can be.
@@ -78,7 +88,8 @@ impl Command {
     /// # Errors
     /// Why it cannot, in words.
     pub(in crate::shop) fn open(&self) -> Result<(), String> {
-        let script = Script::start(&self.command)?;
+        self.program.open_log()?;
+        let script = Script::start(&self.program)?;
         self.idle().push(script);
         Ok(())
     }
@@ -94,7 +105,7 @@ impl Command {
         let deadline = Instant::now() + self.timeout;
         let idle = self.idle().pop();
         let mut sent = Sent::default();
-        let said = match idle.map_or_else(|| Script::start(&self.command), Ok) {
+        let said = match idle.map_or_else(|| Script::start(&self.program), Ok) {
             Ok(mut script) => {
                 let said = converse(&mut script, shop, caller, order, deadline, &mut sent).await;
                 // A script that failed is in the middle of something: it is ended, and another one takes the next order.
@@ -105,6 +116,7 @@ impl Command {
             }
             Err(reason) => Err(reason),
         };
+        let said = said.map_err(|reason| self.program.with_log(reason));
         if let Err(reason) = &said
             && self.pool.warnings.fetch_add(1, Ordering::Relaxed) < WARNINGS_MAX
         {

@@ -1,15 +1,16 @@
 //! A script of the user's: a process that is told and asked in lines.
 
-use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::Instant;
 
+use super::program::Program;
 use super::protocol::{EXPECTED, Said};
 
 /// The longest line a script may say, bytes: etcd itself takes no larger request.
@@ -19,11 +20,12 @@ const SHOWN_LETTERS: usize = 200;
 /// How long a script that has ended gets to have its exit status collected.
 const EXIT_WAIT: Duration = Duration::from_millis(200);
 
-/// A running script. Dropping it kills its process group; and when this program is killed, the script's standard input
-/// ends. What it writes to standard error goes where ours goes.
+/// A running script. Dropping it ends its process group. In a run a leash does that, also when this program is killed, and
+/// what the script writes to standard error is kept; elsewhere its standard error goes where ours goes.
 #[derive(Debug)]
 pub(super) struct Script {
     name: String,
+    is_on_leash: bool,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -34,15 +36,17 @@ impl Script {
     ///
     /// # Errors
     /// Why it cannot be started, in words.
-    pub(super) fn start(command: &[String]) -> Result<Self, String> {
-        let name = command.join(" ");
-        let (program, arguments) = command.split_first().ok_or("load.strategy.command names no program")?;
-        let mut process = Command::new(program);
-        process.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
-        let mut child = process.spawn().map_err(|error| format!("the script `{name}` cannot be started: {error}"))?;
+    pub(super) fn start(program: &Program) -> Result<Self, String> {
+        let name = program.name();
+        let mut child = program.to_start()?.spawn().map_err(|error| format!("the script `{name}` cannot be started: {error}"))?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.ok_or_else(|| format!("the script `{name}` has no pipes"))?;
-        Ok(Self { name, child, input, output: BufReader::new(output) })
+        if let (Some(log), Some(errors)) = (program.log(), child.stderr.take()) {
+            let log = Arc::clone(log);
+            // It ends with the last process that holds the pipe's other end.
+            tokio::spawn(async move { log.keep(errors).await });
+        }
+        Ok(Self { name, is_on_leash: program.is_on_leash(), child, input, output: BufReader::new(output) })
     }
 
     /// Tells it something.
@@ -86,6 +90,10 @@ impl Script {
 
 impl Drop for Script {
     fn drop(&mut self) {
+        // The leash sees that its pipe is closed, and kills more than could be killed from here: it knows the group.
+        if self.is_on_leash {
+            return;
+        }
         // Without an id it has ended and was waited for.
         if let Some(group) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
             // It may be gone already.

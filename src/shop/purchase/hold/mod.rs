@@ -39,7 +39,7 @@ use self::release::{Expiry, give_back};
 use self::reservation::{Reservation, Standing};
 use super::patience::Patience;
 use super::session::Lease;
-use super::state::{Stock, fetch};
+use super::state::{Stock, fetch, fetch_latest};
 use super::write::rejected;
 use super::{Bought, BuyerMemory};
 use crate::etcd::Caller;
@@ -141,13 +141,20 @@ impl Hold {
         attempts: &mut u32,
     ) -> Result<Reserved, OrderOutcome> {
         let mut stock = memory.recall(&order.event);
-        // Set once this call has read the stock: only then may it refuse.
+        // Set once this call has read the stock as it is now: only then may it refuse.
         let mut fresh = false;
+        // Whether the next read must be such a one.
+        let mut latest = !caller.reads_may_be_stale();
         let mut lease: Option<Lease> = None;
         let outcome = loop {
             let Some(seen) = stock.take() else {
-                match fetch(&shop.keys, caller, &order.event, &order.user).await {
-                    Ok(read) => (stock, fresh) = (Some(read), true),
+                let read = if latest {
+                    fetch_latest(&shop.keys, caller, &order.event, &order.user).await
+                } else {
+                    fetch(&shop.keys, caller, &order.event, &order.user).await
+                };
+                match read {
+                    Ok(read) => (stock, fresh) = (Some(read), latest),
                     Err(reason) => break OrderOutcome::Rejected { reason },
                 }
                 continue;
@@ -162,7 +169,10 @@ impl Hold {
                     memory.remember(&order.event, seen);
                     break outcome;
                 }
-                Err(_) => continue,
+                Err(_) => {
+                    latest = true;
+                    continue;
+                }
             };
             if *attempts > 0 {
                 tokio::time::sleep(self.patience.pause(*attempts, memory.jitter())).await;

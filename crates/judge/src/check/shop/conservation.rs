@@ -55,18 +55,26 @@ impl Check for Conservation {
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
-        kind == ObservationKind::Revision
+        matches!(kind, ObservationKind::Event | ObservationKind::Revision)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
-        if let (Observation::Revision(revision), true) = (observation, self.judges) {
-            // What a replay says after a hole is not evidence: a sale may lie in it.
-            self.judges = revision.missing_before == 0;
-            if self.judges {
-                self.book.apply(revision);
-                self.judge(revision);
+        match observation {
+            Observation::Event(event) => self.book.observe(event),
+            Observation::Revision(revision) if self.judges => {
+                // What a replay says after a hole is not evidence: a sale may lie in it.
+                self.judges = revision.missing_before == 0;
+                if self.judges {
+                    self.book.apply(revision);
+                    self.judge(revision);
+                }
             }
+            _ => {}
         }
+    }
+
+    fn applies(&self) -> bool {
+        self.book.is_called_upon() || !self.anomalies.is_empty()
     }
 
     fn alarm(&self) -> Option<String> {

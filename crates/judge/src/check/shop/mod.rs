@@ -1,6 +1,7 @@
 //! The promises of the shop.
 
 pub mod conservation;
+mod demand;
 pub mod holds;
 pub mod indexes;
 pub mod ledger;

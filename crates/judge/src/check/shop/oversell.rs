@@ -47,15 +47,23 @@ impl Check for Oversell {
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
-        kind == ObservationKind::Revision
+        matches!(kind, ObservationKind::Event | ObservationKind::Revision)
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
-        if let Observation::Revision(revision) = observation {
-            self.after_hole |= revision.missing_before > 0;
-            self.book.apply(revision);
-            self.judge(revision);
+        match observation {
+            Observation::Event(event) => self.book.observe(event),
+            Observation::Revision(revision) => {
+                self.after_hole |= revision.missing_before > 0;
+                self.book.apply(revision);
+                self.judge(revision);
+            }
+            Observation::Call(..) | Observation::Replayed(_) => {}
         }
+    }
+
+    fn applies(&self) -> bool {
+        self.book.is_called_upon() || !self.anomalies.is_empty()
     }
 
     fn alarm(&self) -> Option<String> {

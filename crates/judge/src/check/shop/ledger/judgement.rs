@@ -172,9 +172,10 @@ impl Ledger {
 
     fn reasons(&self, counts: &Counts, witnesses: &[Witnesses], end: &End<'_>) -> Vec<String> {
         let mut reasons = Vec::new();
-        let judged = counts.acknowledged + counts.refused + counts.unknown;
-        if judged == 0 {
-            reasons.push("No order was placed.".to_owned());
+        if counts.acknowledged == 0 {
+            let others = counts.refused + counts.unknown;
+            reasons
+                .push(format!("No order was acknowledged, so nothing shows that what is acknowledged is kept; {others} ended otherwise."));
         }
         for stage in [AuditStage::Healed, AuditStage::Restarted] {
             if stage == AuditStage::Healed || self.audits.any(stage) {

@@ -34,6 +34,7 @@ use super::super::anomalies::Anomalies;
 use super::super::audits::Audits;
 use super::super::verdict::{Anomaly, Finding};
 use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use super::demand::Demand;
 use crate::history::call::{CallOutcome, CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
@@ -57,6 +58,7 @@ pub struct Ledger {
     /// The purchases that were read last of each key, when nothing was wrong with them: nearly always every member has the
     /// same, and it need not be taken apart again.
     read: FxHashMap<Blob, ReadValue>,
+    demand: Demand,
     anomalies: Anomalies,
     /// Anomalies reported so far.
     reported: u64,
@@ -99,6 +101,7 @@ impl Ledger {
             events: Names::default(),
             audits: Audits::default(),
             read: FxHashMap::default(),
+            demand: Demand::default(),
             anomalies: Anomalies::new(),
             reported: 0,
             barrier_held: false,
@@ -125,6 +128,7 @@ impl Check for Ledger {
         match observation {
             Observation::Event(event) => {
                 self.audits.observe(event);
+                self.demand.observe(event);
                 match event {
                     Event::OrderPlaced(placed) => self.placed(placed),
                     Event::OrderClosed(closed) => self.closed(closed),
@@ -140,6 +144,11 @@ impl Check for Ledger {
             }
             Observation::Call(..) | Observation::Replayed(_) => {}
         }
+    }
+
+    fn applies(&self) -> bool {
+        // Orders are those that were placed and those that are there although nobody placed them.
+        self.demand.may_be() || !self.orders.is_empty() || !self.anomalies.is_empty()
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {

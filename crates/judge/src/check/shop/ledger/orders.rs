@@ -47,6 +47,11 @@ impl Orders {
         order.get_or_insert_with(|| if self.strays.is_empty() { Order::default() } else { self.strays.remove(&key).unwrap_or_default() })
     }
 
+    /// Whether no order was ever seen.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lists.is_empty() && self.strays.is_empty()
+    }
+
     /// All of them, in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (OrderKey, &Order)> {
         let listed = self.lists.iter().flat_map(|(&buyer, list)| {

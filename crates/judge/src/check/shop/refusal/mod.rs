@@ -8,9 +8,10 @@
 //! question reach from the highest that anybody had been told before the order was placed, which every read since then
 //! must have seen, to the highest that anybody had been told when it was answered, its own reads included.
 //!
-//! What is not judged: orders that were refused while serializable reads were made for purchases, for those may be stale and
-//! do not say for which order they are made; what comes after a hole in the log or lies beyond its end; members that
-//! disagree. Where nobody was refused nothing was claimed, and that passes.
+//! How it was found out is the shop's business: a refusal that rests on what a member had in its own, stale state (a
+//! serializable read) is as false as any other. A strategy that is to be safe confirms it with a linearizable read.
+//!
+//! What is not judged: what comes after a hole in the log or lies beyond its end; members that disagree. Where nobody was refused nothing was claimed, and that passes.
 
 mod availability;
 #[cfg(test)]
@@ -26,9 +27,8 @@ use self::told::Told;
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
-use crate::history::call::{CallOutcome, Invoke, OrderClosed, OrderOutcome, OrderPlaced, Purpose, Return};
+use crate::history::call::{CallOutcome, OrderClosed, OrderOutcome, OrderPlaced, Return};
 use crate::history::event::Event;
-use crate::history::request::{Range, Request, TxnOp};
 use crate::history::run_info::RunInfo;
 use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, seconds};
 
@@ -45,8 +45,6 @@ pub struct Refusal {
     open: FxHashMap<OrderKey, Wish>,
     /// Refusals that the log has not reached, in the order of the revisions they wait for.
     pending: VecDeque<Refused>,
-    /// When the last serializable read for a purchase was sent.
-    serializable: Option<Nanos>,
     position: Revision,
     anomalies: Anomalies,
     counts: Counts,
@@ -58,7 +56,6 @@ pub struct Refusal {
 struct Counts {
     refused: u64,
     judged: u64,
-    stale_reads: u64,
     unlisted: u64,
 }
 
@@ -93,7 +90,6 @@ impl Refusal {
             told: Told::default(),
             open: FxHashMap::default(),
             pending: VecDeque::new(),
-            serializable: None,
             position: 0,
             anomalies: Anomalies::new(),
             counts: Counts::default(),
@@ -114,20 +110,13 @@ impl Refusal {
             return;
         }
         self.counts.refused += 1;
-        if self.serializable.is_some_and(|sent| sent >= wish.sent) {
-            self.counts.stale_reads += 1;
-            return;
-        }
         self.pending.push_back(Refused { order: closed.order, wish, until: self.told.highest(), done: closed.done });
         self.judge_what_is_reached();
     }
 
-    fn call(&mut self, invoke: &Invoke, returned: &Return) {
+    fn call(&mut self, returned: &Return) {
         let CallOutcome::Ok(answer) = &returned.outcome else { return };
         self.told.tell(returned.done, answer.revision);
-        if matches!(invoke.purpose, Purpose::Purchase | Purpose::Cancel) && reads_serializably(&invoke.request) {
-            self.serializable = self.serializable.max(Some(invoke.sent));
-        }
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
@@ -214,7 +203,7 @@ impl Check for Refusal {
         match observation {
             Observation::Event(Event::OrderPlaced(placed)) => self.placed(placed),
             Observation::Event(Event::OrderClosed(closed)) => self.closed(closed),
-            Observation::Call(invoke, Some(returned)) => self.call(invoke, returned),
+            Observation::Call(_, Some(returned)) => self.call(returned),
             Observation::Revision(revision) => self.revision(revision),
             _ => {}
         }
@@ -237,30 +226,12 @@ impl Check for Refusal {
         let counts = evidence([
             ("refused", self.counts.refused),
             ("judged", self.counts.judged),
-            ("after_serializable_reads", self.counts.stale_reads),
             ("of_unknown_tickets", self.counts.unlisted),
             ("beyond_log", beyond),
             ("revisions", self.available.revisions()),
         ]);
-        let stale = self.counts.stale_reads;
-        let remark = match (self.counts.refused, stale) {
-            (0, _) => Some("Nobody was told that anything is sold out.".to_owned()),
-            (_, 0) => None,
-            _ => Some(format!("Of the refusals {stale} may rest on serializable reads, which may be stale.")),
-        };
+        let remark = (self.counts.refused == 0).then(|| "Nobody was told that anything is sold out.".to_owned());
         let finding = self.anomalies.into_finding(NAME, counts, one_reason(&reasons));
         Finding { reason: finding.reason.or(remark), ..finding }
-    }
-}
-
-/// Whether a request reads a member's own state, which may be stale.
-fn reads_serializably(request: &Request) -> bool {
-    let is_so = |range: &Range| range.serializable && range.revision == 0;
-    match request {
-        Request::Range(range) => is_so(range),
-        Request::Txn(txn) if !request.is_linearizable() => {
-            txn.success.iter().chain(&txn.failure).any(|operation| matches!(operation, TxnOp::Range(range) if is_so(range)))
-        }
-        _ => false,
     }
 }

@@ -24,6 +24,7 @@ use self::book::{Book, sold};
 use super::super::anomalies::{Anomalies, evidence, one_reason};
 use super::super::verdict::{Anomaly, Finding, RevenueRow};
 use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use super::demand::Demand;
 use crate::history::call::{OrderClosed, OrderOutcome};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
@@ -44,6 +45,9 @@ pub struct Revenue {
     /// value in cents.
     uncertain: FxHashMap<OrderKey, (Blob, i128)>,
     receipts: u64,
+    demand: Demand,
+    /// Whether purchases were entered.
+    has_purchases: bool,
     /// Receipts of cancellations.
     refunds: u64,
     revisions: u64,
@@ -64,6 +68,8 @@ impl Revenue {
             books: FxHashMap::default(),
             uncertain: FxHashMap::default(),
             receipts: 0,
+            demand: Demand::default(),
+            has_purchases: false,
             refunds: 0,
             revisions: 0,
             last_revision: 0,
@@ -86,6 +92,9 @@ impl Check for Revenue {
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
+        if let Observation::Event(event) = observation {
+            self.demand.observe(event);
+        }
         match observation {
             Observation::Event(Event::OrderPlaced(placed)) => self.placed(placed.order, &placed.event, placed.sent),
             Observation::Event(Event::CancelPlaced(placed)) => self.placed(placed.order, &placed.event, placed.sent),
@@ -93,6 +102,10 @@ impl Check for Revenue {
             Observation::Revision(revision) => self.revision(revision),
             _ => {}
         }
+    }
+
+    fn applies(&self) -> bool {
+        self.demand.may_be() || self.has_purchases
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
@@ -178,6 +191,7 @@ impl Revenue {
                     self.hold(event, after.as_ref(), 1);
                 }
                 ShopChange::Purchases { event, added, removed, .. } => {
+                    self.has_purchases = true;
                     for purchase in added {
                         self.record(event, purchase, 1);
                     }

@@ -79,7 +79,10 @@ fn without_the_whole_record_it_is_unknown() {
     let mut record = shop().finish();
     record.drop_revision(4);
     assert_eq!(judge(&record).verdict, Verdict::Unknown);
-    assert_eq!(judge(&Simulation::new(&Shape::default()).finish()).verdict, Verdict::Unknown);
+    let mut refused = Simulation::new(&Shape::default());
+    let order = refused.place(1, "ann", "e1", &[("pink", 1)]);
+    refused.refuse(order);
+    assert_eq!(judge(&refused.finish()).verdict, Verdict::Unknown, "nobody was told that they bought anything");
 }
 
 #[test]

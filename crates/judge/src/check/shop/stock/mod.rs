@@ -14,8 +14,10 @@ mod ticket;
 use rustc_hash::FxHashMap;
 
 pub(super) use self::ticket::{Place, TicketStock};
+use super::demand::Demand;
 use crate::check::verdict::Anomaly;
 use crate::check::{End, SequencedRevision, ShopChange};
+use crate::history::event::Event;
 use crate::history::run_info::{RunInfo, StockLayout};
 use crate::model::records::{HoldRecord, Purchase};
 use crate::model::{Blob, Keyspace, Revision};
@@ -34,6 +36,7 @@ pub(super) struct StockBook {
     pub(super) holds: u64,
     pub(super) shards: u64,
     pub(super) malformed: u64,
+    demand: Demand,
 }
 
 /// The stock of an event.
@@ -62,7 +65,18 @@ impl StockBook {
             holds: 0,
             shards: 0,
             malformed: 0,
+            demand: Demand::default(),
         }
+    }
+
+    /// Takes note of an event of the run.
+    pub(super) fn observe(&mut self, event: &Event) {
+        self.demand.observe(event);
+    }
+
+    /// Whether the run called upon the promises about stock: somebody wanted to buy, or stock moved all the same.
+    pub(super) fn is_called_upon(&self) -> bool {
+        self.demand.may_be() || self.sales > 0 || self.holds > 0
     }
 
     /// Applies a revision: the events it touched.

@@ -129,11 +129,20 @@ fn a_purchase_that_disappears_leaves_tickets_unaccounted_for() {
 
 #[test]
 fn nothing_sold_is_no_evidence() {
-    let judgement = judge(&shop(5).finish());
+    let mut wanted = shop(5);
+    let order = wanted.place(1, "ann", "e1", &[("pink", 9)]);
+    wanted.refuse(order);
+    let judgement = judge(&wanted.finish());
     for name in ["oversell", "conservation"] {
         let finding = finding(&judgement, name);
         assert_eq!((finding.verdict, finding.reason.as_deref()), (Verdict::Unknown, Some("No purchase was seen.")));
     }
+}
+
+#[test]
+fn where_nobody_wanted_anything_nothing_is_claimed() {
+    let judgement = judge(&shop(5).finish());
+    assert!(judgement.findings.iter().all(|finding| !["oversell", "conservation"].contains(&finding.name.as_str())), "{judgement:#?}");
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! What a script is started from: its command, the leash it is on, and where its standard error goes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use tokio::process::Command;
+
+use super::log::ScriptLog;
+
+/// A script's command and its surroundings. Cloning shares the log.
+#[derive(Clone, Debug)]
+pub(super) struct Program {
+    command: Arc<[String]>,
+    /// What it is within, in a run.
+    run: Option<Run>,
+}
+
+#[derive(Clone, Debug)]
+struct Run {
+    /// This program, which holds the script so that it does not outlive us.
+    leash: Arc<Path>,
+    log: Arc<ScriptLog>,
+}
+
+impl Program {
+    pub(super) fn new(command: &[String]) -> Self {
+        Self { command: command.into(), run: None }
+    }
+
+    pub(super) fn within(self, leash: &Path, log: Arc<ScriptLog>) -> Self {
+        Self { run: Some(Run { leash: leash.into(), log }), ..self }
+    }
+
+    /// As a person would type it.
+    pub(super) fn name(&self) -> String {
+        self.command.join(" ")
+    }
+
+    /// Whether a leash holds its processes.
+    pub(super) fn is_on_leash(&self) -> bool {
+        self.run.is_some()
+    }
+
+    /// Where its standard error is kept, if it is.
+    pub(super) fn log(&self) -> Option<&Arc<ScriptLog>> {
+        self.run.as_ref().map(|run| &run.log)
+    }
+
+    /// Makes the log.
+    ///
+    /// # Errors
+    /// Why it cannot be written, in words.
+    pub(super) fn open_log(&self) -> Result<(), String> {
+        self.log().map_or(Ok(()), |log| log.open())
+    }
+
+    /// What went wrong, and where to read more of it.
+    pub(super) fn with_log(&self, reason: String) -> String {
+        match self.log() {
+            Some(log) => format!("{reason}; what it wrote to standard error is in {} of the run directory", log.name()),
+            None => reason,
+        }
+    }
+
+    /// What to start, in a process group of its own.
+    ///
+    /// # Errors
+    /// When there is no such program, in words. The leash could only say so when the script is needed.
+    pub(super) fn to_start(&self) -> Result<Command, String> {
+        let (program, arguments) = self.command.split_first().ok_or("load.strategy.command names no program")?;
+        let mut command = match &self.run {
+            Some(run) => {
+                find(program, std::env::var_os("PATH").as_deref().map(std::env::split_paths).into_iter().flatten())
+                    .map_err(|reason| format!("the script `{}` cannot be started: {reason}", self.name()))?;
+                let mut command = Command::new(&*run.leash);
+                command.args(["leash", "--pass-on", "--", program]).args(arguments).stderr(Stdio::piped());
+                command
+            }
+            None => {
+                let mut command = Command::new(program);
+                command.args(arguments);
+                command
+            }
+        };
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        Ok(command)
+    }
+}
+
+/// Finds a program as an execution does: a path as it is, a name in the directories of `path`.
+fn find(program: &str, path: impl Iterator<Item = PathBuf>) -> Result<(), &'static str> {
+    let candidates: Vec<PathBuf> =
+        if program.contains('/') { vec![PathBuf::from(program)] } else { path.map(|directory| directory.join(program)).collect() };
+    let files = || candidates.iter().filter_map(|candidate| candidate.metadata().ok()).filter(std::fs::Metadata::is_file);
+    if files().any(|file| file.permissions().mode() & 0o111 != 0) {
+        Ok(())
+    } else if files().next().is_some() {
+        Err("Permission denied: it is no executable file")
+    } else {
+        Err("No such file or directory")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_as_a_shell_finds_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("data"), b"x").unwrap();
+        std::fs::write(path("run"), b"x").unwrap();
+        std::fs::set_permissions(path("run"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let found = |program: &str| find(program, ["/nowhere".into(), directory.path().to_owned()].into_iter());
+        assert_eq!(found("run"), Ok(()));
+        assert_eq!(found(&path("run").display().to_string()), Ok(()));
+        assert!(found("data").unwrap_err().contains("Permission denied"));
+        for missing in ["nothing", "./run", "/no/such/program"] {
+            assert!(found(missing).unwrap_err().contains("No such file"), "{missing}");
+        }
+    }
+}
