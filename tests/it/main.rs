@@ -3,6 +3,7 @@
 mod architecture;
 mod bad_input;
 mod boards;
+mod build_economy;
 mod cancel;
 mod chain;
 mod cluster;
