@@ -11,6 +11,7 @@ use ticketcd_judge::history::reader::{HistoryReader, Tail};
 use ticketcd_judge::history::run_dir::RunDir;
 
 use super::{Exit, Failure};
+use crate::report::guide::GuideError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,6 +25,8 @@ enum Command {
     Cat(Cat),
     /// Make up a run of any size, to try the checks on: valid, or with one planted violation
     Generate(generate::Args),
+    /// Print a guide to every kind of anomaly: what is promised, how it looks when broken, what it means (Markdown)
+    Anomalies,
 }
 
 #[derive(Debug, clap::Args)]
@@ -106,6 +109,11 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Cat(cat) => cat_events(&cat),
         Command::Generate(args) => generate::execute(args),
+        Command::Anomalies => match crate::report::guide::guide() {
+            Ok(guide) => super::output::print(&guide),
+            Err(error @ GuideError::NotConvicted { .. }) => Err(Failure::Internal(error.to_string())),
+            Err(error) => Err(Failure::Invalid(error.to_string())),
+        },
     }
 }
 

@@ -3,13 +3,16 @@
 pub mod build;
 pub mod decide;
 pub mod fairness;
+pub mod guide;
 pub mod latency;
 pub mod limits;
 pub mod matrix;
+mod numbers;
 pub mod objectives;
 pub mod resources;
 pub mod result;
 pub mod statistics;
+mod stories;
 pub mod summary;
 pub mod waivers;
 pub mod windows;

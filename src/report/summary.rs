@@ -2,20 +2,20 @@
 
 use std::fmt::Write;
 
-use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Verdict};
+use ticketcd_judge::check::verdict::Verdict;
 use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::model::Cents;
 
 use super::latency::{Clock, LatencyLine};
 use super::limits::LimitKind;
+use super::numbers::count;
 use super::objectives::ObjectiveOutcome;
 use super::result::{FaultResult, RunResult, RunVerdict};
+use super::stories::{group_title, write_stories, write_story};
 use super::waivers::{WaiverState, is_waived};
 use super::wrap::{wrapped, wrapped_words};
 use crate::scenario::metric::operation_name;
 
-/// Anomalies of one kind tell the same story: the first is told whole.
-const STORY_LINES_MAX: usize = 14;
 /// Faults listed one by one; a crash loop has many more.
 const FAULTS_MAX: usize = 12;
 
@@ -71,7 +71,7 @@ fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
         return Ok(());
     }
     write_load(text, result)?;
-    write_stories(text, result)?;
+    write_stories(text, &result.checks)?;
     write_faults(text, &result.faults)?;
     write_latency(text, result)?;
     write_objectives(text, result)?;
@@ -179,43 +179,6 @@ fn write_limit(text: &mut String, result: &RunResult) -> std::fmt::Result {
     }
     for sentence in &limit.also {
         text.write_str(&wrapped("            - ", sentence))?;
-    }
-    Ok(())
-}
-
-fn write_stories(text: &mut String, result: &RunResult) -> std::fmt::Result {
-    for finding in result.checks.iter().filter(|finding| !finding.anomalies.is_empty()) {
-        for group in &finding.anomalies {
-            writeln!(text, "\n  {} · {}", finding.name, group_title(group))?;
-            write_story(text, &group.first)?;
-            if group.count > 1 && group.worst != group.first {
-                writeln!(text, "    The worst:")?;
-                write_story(text, &group.worst)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn group_title(group: &AnomalyGroup) -> String {
-    let times = if group.count == 1 { "once".to_owned() } else { format!("{} times, first", count(group.count)) };
-    let consequence = group.consequence_of.as_ref().map(|cause| format!(" (a consequence of {cause})")).unwrap_or_default();
-    format!(
-        "{}, {times}{}{consequence}",
-        group.kind.replace('_', " "),
-        group.first.at_seconds.map(|at| format!(" at {at:.3} s")).unwrap_or_default()
-    )
-}
-
-fn write_story(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
-    for sentence in anomaly.story.iter().take(STORY_LINES_MAX) {
-        writeln!(text, "    {sentence}")?;
-    }
-    if anomaly.story.len() > STORY_LINES_MAX {
-        writeln!(text, "    … {} more sentences in result.json", anomaly.story.len() - STORY_LINES_MAX)?;
-    }
-    if !anomaly.faults.is_empty() {
-        writeln!(text, "    In force at the time: {}.", anomaly.faults.join("; "))?;
     }
     Ok(())
 }
@@ -346,19 +309,6 @@ pub fn verdict_word(verdict: RunVerdict) -> &'static str {
     }
 }
 
-/// A count with its thousands apart: `12 345`.
-fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 fn milliseconds(value: f64) -> String {
     if value >= 1000.0 { format!("{:.1} s", value / 1000.0) } else { format!("{value:.0} ms") }
 }
@@ -375,13 +325,6 @@ mod tests {
     use super::super::waivers::WaiverResult;
     use super::super::wrap::COLUMNS;
     use super::*;
-
-    #[test]
-    fn thousands_stand_apart() {
-        for (number, text) in [(7, "7"), (1234, "1 234"), (100_000, "100 000"), (1_234_567, "1 234 567")] {
-            assert_eq!(super::count(number), text);
-        }
-    }
 
     fn finding(name: &str, verdict: Verdict) -> Finding {
         let evidence: BTreeMap<String, u64> = (1..9).map(|number| (format!("things_of_kind_{number}"), 1_000 * number)).collect();

@@ -25,6 +25,15 @@ fn the_published_schemas_are_those_of_the_types() {
 }
 
 #[test]
+fn the_guide_to_anomalies_is_what_the_program_says() {
+    assert_eq!(
+        printed(&["history", "anomalies"]),
+        include_str!("../../docs/anomalies.md"),
+        "docs/anomalies.md is out of date: make anomalies"
+    );
+}
+
+#[test]
 fn every_scenario_that_comes_along_fits_the_published_schema() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/scenario.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

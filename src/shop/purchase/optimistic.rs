@@ -104,7 +104,7 @@ impl Optimistic {
                         Settled::Sold(revision) => {
                             return Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts };
                         }
-                        Settled::NotSold(stock) => fresh = Some(stock),
+                        Settled::NotSold(stock) => fresh = Some(*stock),
                         Settled::Unknown => return Bought::nothing(OrderOutcome::Unknown, attempts),
                     },
                     Retry::Blind => (fresh, remembered, blind) = (None, None, true),

@@ -33,7 +33,7 @@ pub(super) enum Settled {
     /// A copy was written, at this revision.
     Sold(Revision),
     /// None was or will be; the stock as it is now.
-    NotSold(Stock),
+    NotSold(Box<Stock>),
     /// Still nobody knows.
     Unknown,
 }
@@ -51,7 +51,7 @@ pub(super) async fn ask_again(shop: &Shop, caller: &mut Caller, order: &Order, r
                     Some(true) => {
                         written_at(shop, caller, order, stock.purchases.mod_revision).await.map_or(Settled::Unknown, Settled::Sold)
                     }
-                    Some(false) => Settled::NotSold(stock),
+                    Some(false) => Settled::NotSold(Box::new(stock)),
                     None => Settled::Unknown,
                 };
             }

@@ -157,9 +157,11 @@ impl Ledger {
     fn tell(&mut self, key: OrderKey, order: &Order, wrong: Wrong) {
         let id = self.order_id(key);
         let placed = order.content != 0;
-        let key_text = || self.keys.purchase(self.users.name(order.user), self.events.name(order.event)).to_text();
+        let (user, event) = (self.users.name(order.user), self.events.name(order.event));
+        let whose = if placed { format!(" of user {user} for event {event}") } else { String::new() };
+        let key_text = || self.keys.purchase(&user, &event).to_text();
         let anomaly = Anomaly {
-            story: vec![format!("Order {id}: {}.", wrong.story)],
+            story: vec![format!("Order {id}{whose}: {}.", wrong.story)],
             severity: 1,
             revision: (wrong.revision != 0).then_some(wrong.revision),
             keys: placed.then(key_text).into_iter().collect(),

@@ -269,7 +269,7 @@ impl Ledger {
             let (ordered_by, ordered_for) = (self.users.name(user), self.events.name(event));
             let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
             let story = format!(
-                "{ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which is not what was ordered"
+                "user {ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which is not what was ordered"
             );
             self.report("altered_order", key, sighting, revision, story);
         }
@@ -279,7 +279,7 @@ impl Ledger {
         let order = self.order_id(key);
         let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
         let anomaly = Anomaly {
-            story: vec![format!("Order {order}: {story}.")],
+            story: vec![format!("Order {order} of user {user} for event {event}: {story}.")],
             severity: 1,
             revision,
             keys: vec![self.keys.purchase(user, event).to_text()],
