@@ -12,6 +12,10 @@ use ticketcd_judge::check::standard::check_run;
 use ticketcd_judge::check::verdict::Verdict;
 use ticketcd_judge::generate::{Size, run_info, write_run};
 
+/// As in the program: events are allocated on one thread and freed on another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One size, measured.
 struct Measured {
     operations: u64,
