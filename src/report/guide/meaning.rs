@@ -45,6 +45,16 @@ pub(super) fn meaning(plant: Plant) -> &'static str {
             "a guard did not guard: two buyers who saw the same stock both bought. Every safe way of buying rests on this promise."
         }
         Plant::WrongRead => "a buyer saw a stock that never was, and may have been sent away, or charged another price, because of it.",
+        Plant::LostSearchEntry => "an event cannot be found, and so it is not sold, although it is there.",
+        Plant::SessionWentBack => {
+            "a buyer reloads a page and sees an older stock than before: what it bought a moment ago may be gone from it."
+        }
+        Plant::MemberWentBack => {
+            "even who accepts old answers may rely on them getting no older: a display that counts down counts up again."
+        }
+        Plant::MissedEvent => "the board goes on showing a stock that is out of date, and nothing tells it so.",
+        Plant::DuplicateEvent => "a board that counts what it is told counts sales twice.",
+        Plant::EventOutOfOrder => "the board ends with an older stock than it had shown already, and keeps it.",
         Plant::FalseRefusal => "tickets stay unsold while people who want them are sent away.",
     }
 }

@@ -15,6 +15,9 @@ const ORDERS_PERMILLE: u64 = 350;
 /// Reads of one look at the stock.
 const READS: u8 = 4;
 
+/// Of a thousand looks at the stock, those that an old one will do for.
+const SERIALIZABLE_PERMILLE: u64 = 60;
+
 /// A buyer.
 #[derive(Debug, Default)]
 pub(super) struct Buyer {
@@ -22,6 +25,8 @@ pub(super) struct Buyer {
     pub(super) orders: u32,
     pub(super) activity: Activity,
     pub(super) call: Option<Call>,
+    /// The highest revision it has been told.
+    seen: Revision,
 }
 
 /// What a buyer is in the middle of.
@@ -46,6 +51,8 @@ pub(super) struct Call {
     pub(super) done: Nanos,
     /// The highest revision that anybody had been told when it was sent.
     pub(super) told: Revision,
+    /// The highest revision that its member had named when it was sent.
+    pub(super) shown: Revision,
     pub(super) asked: Asked,
     /// Known once it took effect.
     pub(super) outcome: Option<CallOutcome>,
@@ -54,8 +61,8 @@ pub(super) struct Call {
 /// What a call asks for.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// The stock of a ticket.
-    Stock(usize),
+    /// The stock of a ticket; whether an old one will do.
+    Stock(usize, bool),
     /// Everything that the order is decided by.
     Basket,
     /// The purchase.
@@ -85,8 +92,9 @@ impl Sale<'_> {
     }
 
     fn look(&mut self, buyer: u32, ticket: usize) {
-        let range = Range { key: self.shop.tickets[ticket].key.clone(), ..Range::default() };
-        self.call(buyer, Purpose::Search, &[], Request::Range(range), Asked::Stock(ticket));
+        let serializable = self.draw.permille(SERIALIZABLE_PERMILLE);
+        let range = Range { key: self.shop.tickets[ticket].key.clone(), serializable, ..Range::default() };
+        self.call(buyer, Purpose::Search, &[], Request::Range(range), Asked::Stock(ticket, serializable));
     }
 
     /// A buyer has ended what it did, and thinks.
@@ -106,7 +114,8 @@ impl Sale<'_> {
         let effect = sent + self.draw.between(60 * MICROSECOND, 500 * MICROSECOND);
         let done = effect + self.draw.between(40 * MICROSECOND, 400 * MICROSECOND);
         let is_lost = matches!(asked, Asked::Purchase(_, Fate::UnknownLate));
-        self.buyers[buyer as usize].call = Some(Call { id, member, done, told: self.told, asked, outcome: None });
+        let (told, shown) = (self.told, self.cluster.member(member).shown);
+        self.buyers[buyer as usize].call = Some(Call { id, member, done, told, shown, asked, outcome: None });
         self.tell(&Event::Invoke(Invoke { id, member, sent, purpose, orders: orders.to_vec(), request }));
         self.at(if is_lost { done } else { effect }, Task::Apply(buyer));
     }
@@ -117,9 +126,9 @@ impl Sale<'_> {
         let is_cut_off = call.member == KILLED && self.fault == Fault::InForce;
         let outcome = match &mut call.asked {
             _ if is_cut_off => orders::unavailable(),
-            Asked::Stock(ticket) => {
-                let ticket = *ticket;
-                self.read_stock(ticket, &call)
+            Asked::Stock(ticket, serializable) => {
+                let (ticket, serializable) = (*ticket, *serializable);
+                self.read_stock(ticket, serializable, &call)
             }
             Asked::Basket => self.read_basket(buyer, call.member),
             Asked::Purchase(write, fate) => {
@@ -132,13 +141,17 @@ impl Sale<'_> {
         self.buyers[buyer as usize].call = Some(call);
     }
 
-    fn read_stock(&mut self, ticket: usize, call: &Call) -> CallOutcome {
+    fn read_stock(&mut self, ticket: usize, serializable: bool, call: &Call) -> CallOutcome {
+        let seen = self.buyers[call.id.worker as usize].seen;
         let state = &self.shop.tickets[ticket];
         let (mut kv, mut revision) = (state.kv.clone(), self.cluster.revision);
         if let Some((_, before)) = &state.before {
             // It was current until the revision before the one that replaced it.
             let until = state.kv.mod_revision - 1;
-            if self.wants(Plant::StaleRead) && call.told > until {
+            let goes_back = (self.wants(Plant::StaleRead) && !serializable && call.told > until)
+                || (self.wants(Plant::SessionWentBack) && !serializable && seen > until)
+                || (self.wants(Plant::MemberWentBack) && serializable && call.shown > until);
+            if goes_back {
                 (kv, revision, self.planted) = (before.clone(), until, true);
             } else if self.wants(Plant::WrongRead) {
                 (kv, self.planted) = (before.clone(), true);
@@ -158,6 +171,10 @@ impl Sale<'_> {
         let Some(outcome) = call.outcome else { return };
         if let CallOutcome::Ok(answer) = &outcome {
             self.told = self.told.max(answer.revision);
+            let shown = &mut self.cluster.member(call.member).shown;
+            *shown = answer.revision.max(*shown);
+            let seen = &mut self.buyers[buyer as usize].seen;
+            *seen = answer.revision.max(*seen);
         }
         let returned = Event::Return(Return { id: call.id, done: self.now, outcome });
         self.tell(&returned);

@@ -16,6 +16,8 @@ pub(super) struct Member {
     pub(super) delivered: Revision,
     /// Whether its next delivery is in the queue.
     pub(super) delivery_due: bool,
+    /// The highest revision it has named in an answer, since it was started.
+    pub(super) shown: Revision,
 }
 
 /// The cluster: one log of revisions, and what each member has delivered of it.
@@ -30,7 +32,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new() -> Self {
-        let member = Member { is_up: true, incarnation: 1, subscription: 0, delivered: 1, delivery_due: false };
+        let member = Member { is_up: true, incarnation: 1, subscription: 0, delivered: 1, delivery_due: false, shown: 0 };
         Self { revision: 1, members: vec![member; usize::from(MEMBERS)], subscriptions: 0, log: VecDeque::new() }
     }
 

@@ -35,7 +35,12 @@ impl Sale<'_> {
                 entries.push((Place::Ticket(*ticket), state.key.clone(), self.shop.ticket_value(*ticket, state.current)));
             }
         }
-        entries.extend(self.shop.indexes().into_iter().map(|(key, value)| (Place::Other, key, value)));
+        let mut indexes = self.shop.indexes();
+        if let (Some(Plant::LostSearchEntry), Some((_, events))) = (self.plant, indexes.first_mut()) {
+            *events = b"[]"[..].into();
+            self.planted = true;
+        }
+        entries.extend(indexes.into_iter().map(|(key, value)| (Place::Other, key, value)));
         for (sequence, batch) in (1..).zip(entries.chunks(BATCH)) {
             let put = |(_, key, value): &(Place, Blob, Blob)| TxnOp::Put(Put { key: key.clone(), value: value.clone(), lease: 0 });
             let request = Request::Txn(Txn { success: batch.iter().map(put).collect(), ..Txn::default() });
@@ -61,6 +66,7 @@ impl Sale<'_> {
         }
         let last_sequence = u32::try_from(entries.len().div_ceil(BATCH)).unwrap_or(u32::MAX);
         self.tell(&Event::WorkerClosed(WorkerClosed { worker: self.size.buyers, last_sequence }));
+        self.open_board();
     }
 
     fn invoke(&mut self, id: CallId, member: MemberIndex, purpose: Purpose, request: Request) {
@@ -107,6 +113,7 @@ impl Sale<'_> {
             self.tell(&Event::WorkerClosed(WorkerClosed { worker, last_sequence: 1 }));
         }
         self.deliver_all();
+        self.close_board();
         self.now += SECOND;
         self.sample();
         self.phase(Phase::Audit);

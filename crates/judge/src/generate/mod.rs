@@ -8,6 +8,7 @@
 //! What it is for: to test the checks at sizes that no real run reaches in reasonable time, and to show that what is planted
 //! is found.
 
+mod boards;
 mod buyers;
 mod cluster;
 mod directory;

@@ -52,6 +52,18 @@ pub enum Plant {
     WrongRead,
     /// An order is refused as sold out although there is enough.
     FalseRefusal,
+    /// A search key leaves an event out.
+    LostSearchEntry,
+    /// A worker's read is answered with an older state than it saw before.
+    SessionWentBack,
+    /// A serializable read is answered with an older state than its member had shown before.
+    MemberWentBack,
+    /// A stock board is not told of an event.
+    MissedEvent,
+    /// A stock board is told of events twice.
+    DuplicateEvent,
+    /// A stock board is told of a later revision before an earlier one.
+    EventOutOfOrder,
 }
 
 /// What is known of a kind.
@@ -67,7 +79,7 @@ const fn kind(plant: Plant, name: &'static str, check: &'static str, sentence: &
 }
 
 /// All kinds, in the order they are listed.
-const KINDS: [Kind; 23] = [
+const KINDS: [Kind; 29] = [
     kind(Plant::Oversell, "oversell", "oversell", "One ticket is sold that is not there: its stock goes below zero."),
     kind(
         Plant::LostUpdate,
@@ -106,6 +118,22 @@ const KINDS: [Kind; 23] = [
     kind(Plant::WrongBranch, "wrong-branch", "branch", "One transaction is carried out although its guards do not hold."),
     kind(Plant::WrongRead, "wrong-read", "reads", "One read is answered with a value that was not current at the revision it names."),
     kind(Plant::FalseRefusal, "false-refusal", "refusal", "One order is refused as sold out although there is enough."),
+    kind(Plant::LostSearchEntry, "lost-search-entry", "indexes", "One search key leaves out an event that it should name."),
+    kind(
+        Plant::SessionWentBack,
+        "session-went-back",
+        "sessions",
+        "One read is answered with an older state than the same worker had seen before.",
+    ),
+    kind(
+        Plant::MemberWentBack,
+        "member-went-back",
+        "serializable",
+        "One serializable read is answered with an older state than its member had shown before.",
+    ),
+    kind(Plant::MissedEvent, "missed-event", "watch", "One stock board is not told of a change that it asked for."),
+    kind(Plant::DuplicateEvent, "duplicate-event", "watch", "One stock board is told of the same changes twice."),
+    kind(Plant::EventOutOfOrder, "event-out-of-order", "watch", "One stock board is told of a later revision before an earlier one."),
 ];
 
 /// The text names no kind.

@@ -58,6 +58,8 @@ pub(super) struct Sale<'sink> {
     pub(super) planted: bool,
     /// Whether a request that plants it is on its way.
     pub(super) planting: bool,
+    /// The stock board, while it is open.
+    pub(super) board: Option<u32>,
     pub(super) draw: Draw,
     pub(super) shop: Shop,
     pub(super) cluster: Cluster,
@@ -96,6 +98,7 @@ impl<'sink> Sale<'sink> {
             plant,
             planted: false,
             planting: false,
+            board: None,
             draw: Draw::new(size.seed, 2),
             shop,
             cluster: Cluster::new(),
@@ -235,6 +238,7 @@ impl<'sink> Sale<'sink> {
         if revisions.is_empty() {
             return;
         }
+        self.inform_board(member, &revisions);
         let again = self.spoil_delivery(member, &mut revisions);
         self.deliver_events(member, revisions.into_iter().flat_map(|(_, events)| events).collect());
         if let Some(events) = again {
