@@ -382,13 +382,20 @@ impl Sale<'_> {
         self.written(kvs);
     }
 
+    /// Whether the order is among its user's purchases: sent again it is there twice.
+    fn was_carried_out(&self, order: &Order) -> bool {
+        let id = OrderId { run: self.run_tag().into(), key: order.key }.to_string();
+        let purchases = self.shop.purchases.get(&(order.user, order.event as u32)).and_then(|kv| kv.value.as_str());
+        purchases.is_some_and(|purchases| purchases.contains(&format!("\"{id}\"")))
+    }
+
     /// The answer to a call of an order arrived: what its buyer does next.
     pub(super) fn continue_order(&mut self, buyer: u32, mut order: Box<Order>, asked: Asked, outcome: CallOutcome) {
         let (write, answer) = match (asked, outcome) {
             (Asked::Purchase(write, _), CallOutcome::Ok(answer)) => (write, answer),
             (_, CallOutcome::Ok(_)) => return self.decide(buyer, order),
             (Asked::Purchase(..), CallOutcome::Unknown { .. }) => {
-                if self.wants(Plant::DuplicateOrder) && !order.is_repeated && !self.is_over() {
+                if self.wants(Plant::DuplicateOrder) && !order.is_repeated && self.was_carried_out(&order) {
                     order.is_repeated = true;
                     return self.ask_basket(buyer, order);
                 }
