@@ -5,7 +5,7 @@ ETCD_GOOD ?= latest
 ETCD_BAD ?= 3.5.1
 TICKETCD = target/debug/ticketcd
 
-.PHONY: demo test build etcd check format schemas figures clean
+.PHONY: demo test build etcd check format schemas anomalies figures clean
 
 demo: build
 	$(TICKETCD) etcd install $(ETCD_GOOD)
@@ -35,6 +35,11 @@ schemas: build
 	$(TICKETCD) schema scenario > docs/scenario.schema.json
 	$(TICKETCD) schema result > docs/result.schema.json
 	$(TICKETCD) schema matrix > docs/matrix.schema.json
+
+# The page of anomalies, in the words of the checks; a test holds it against them.
+anomalies:
+	$(CARGO) run -p ticketcd-judge --example anomalies > docs/anomalies.md.new
+	mv docs/anomalies.md.new docs/anomalies.md
 
 # The figure of docs/performance.md and its table, measured on this machine: some minutes and 2 GB in /tmp.
 figures:

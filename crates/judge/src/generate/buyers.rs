@@ -146,14 +146,14 @@ impl Sale<'_> {
     pub(super) fn call(&mut self, buyer: u32, purpose: Purpose, orders: &[OrderKey], request: Request, asked: Asked) {
         self.count_operation();
         let member = self.cluster.serving(buyer);
-        let told_here = self.told_by[member.index()];
+        let (told, told_here) = (self.told.until(self.now), self.told_by[member.index()].until(self.now));
         let state = &mut self.buyers[buyer as usize];
         state.calls += 1;
         let (id, sent) = (CallId { worker: buyer, sequence: state.calls }, self.now);
         let effect = sent + self.draw.between(60 * MICROSECOND, 500 * MICROSECOND);
         let done = effect + self.draw.between(40 * MICROSECOND, 400 * MICROSECOND);
         let is_lost = matches!(asked, Asked::Purchase(_, Fate::UnknownLate));
-        self.buyers[buyer as usize].call = Some(Call { id, member, done, told: self.told, told_here, asked, outcome: None });
+        self.buyers[buyer as usize].call = Some(Call { id, member, done, told, told_here, asked, outcome: None });
         self.tell(&Event::Invoke(Invoke { id, member, sent, purpose, orders: orders.to_vec(), request }));
         self.at(if is_lost { done } else { effect }, Task::Apply(buyer));
     }
@@ -212,9 +212,8 @@ impl Sale<'_> {
     /// What an answer says is known from now on: to everybody, of its member, and to its buyer.
     fn learn(&mut self, buyer: u32, member: MemberIndex, answer: &Answer, asked: &Asked) {
         let revision = answer.revision;
-        self.told = self.told.max(revision);
-        let told_here = &mut self.told_by[member.index()];
-        *told_here = revision.max(*told_here);
+        self.told.tell(self.now, revision);
+        self.told_by[member.index()].tell(self.now, revision);
         let state = &mut self.buyers[buyer as usize];
         let before = state.seen.filter(|(of, _)| *of == member).map_or(0, |(_, revision)| revision);
         state.seen = Some((member, before.max(revision)));

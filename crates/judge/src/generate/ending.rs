@@ -81,7 +81,7 @@ impl Sale<'_> {
         self.now += MILLISECOND;
         let done = self.now;
         let outcome = self.answer(member, revision, body);
-        self.told = self.told.max(revision);
+        self.told.tell(self.now, revision);
         self.tell(&Event::Return(Return { id, done, outcome }));
     }
 

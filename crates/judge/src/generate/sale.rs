@@ -16,7 +16,7 @@ use crate::history::event::{
     WatchBody, WatchClosed, WatchEvent, WatchOpened, WatchRole,
 };
 use crate::history::request::KeyValue;
-use crate::model::{Blob, MemberIndex, Nanos};
+use crate::model::{Blob, MemberIndex, Nanos, Revision};
 
 /// How long a board that is told nothing is left open, where that is planted: longer than anybody is patient.
 const STALL: Nanos = 15 * SECOND;
@@ -64,10 +64,9 @@ pub(super) struct Sale<'sink> {
     pub(super) late: Vec<Option<Write>>,
     /// Buyers in the middle of something.
     pub(super) busy: u32,
-    /// The highest revision that somebody has been told.
-    pub(super) told: i64,
-    /// The same, by the member that told it.
-    pub(super) told_by: [i64; MEMBERS as usize],
+    /// The highest revision that somebody has been told, and the same by the member that told it.
+    pub(super) told: Told,
+    pub(super) told_by: [Told; MEMBERS as usize],
     /// Operations at the last sample.
     pub(super) sampled: u64,
     pub(super) fault: Fault,
@@ -75,6 +74,30 @@ pub(super) struct Sale<'sink> {
     queued: u64,
     /// What the collector of the broken member delivered last, where it shall deliver that once more.
     last_delivery: Vec<WatchEvent>,
+}
+
+/// The highest revision that was told, and what that was before the moment at which it rose last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    at: Nanos,
+    before: Revision,
+    revision: Revision,
+}
+
+impl Told {
+    pub(super) fn tell(&mut self, now: Nanos, revision: Revision) {
+        if revision > self.revision {
+            if now > self.at {
+                (self.at, self.before) = (now, self.revision);
+            }
+            self.revision = revision;
+        }
+    }
+
+    /// What had been told before this moment: whoever was told at the same moment was told neither before nor after.
+    pub(super) fn until(&self, now: Nanos) -> Revision {
+        if now > self.at { self.revision } else { self.before }
+    }
 }
 
 /// How far the one fault of the run is.
@@ -100,8 +123,8 @@ impl<'sink> Sale<'sink> {
             made: Generated::default(),
             late: Vec::new(),
             busy: 0,
-            told: 1,
-            told_by: [1; MEMBERS as usize],
+            told: Told::default(),
+            told_by: [Told::default(); MEMBERS as usize],
             sampled: 0,
             fault: if size.operations < OPERATIONS_WITH_FAULT { Fault::None } else { Fault::Planned },
             queue: BinaryHeap::new(),
