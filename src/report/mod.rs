@@ -3,7 +3,6 @@
 pub mod build;
 pub mod decide;
 pub mod fairness;
-pub mod guide;
 pub mod latency;
 pub mod limits;
 pub mod matrix;

@@ -8,9 +8,11 @@
 //! * [`check`]: the promises, one file each, and the verdict.
 //! * [`linearizable`]: the general search, for any history of registers.
 //! * [`generate`]: made-up runs of any size, valid or with one planted violation.
+//! * [`guide`]: the page of anomalies, made of what is planted and how it is told.
 
 pub mod check;
 pub mod generate;
+pub mod guide;
 pub mod history;
 pub mod linearizable;
 pub mod model;

@@ -1,14 +1,16 @@
 //! How good the checks are, as a table: every kind of violation planted into many valid runs, and as many runs without one.
 //!
-//! A kind counts as caught only when the check that it names convicts; an alarm is any anomaly in a valid run. It has no
-//! test harness, so that the table is printed by every test run.
+//! A kind counts as caught only when the check that it names convicts, and finds the kind of anomaly that it names; an alarm
+//! is any anomaly in a valid run. The valid runs are of every strategy in turn, so that every layout of the stock is among
+//! them. It has no test harness, so that the table is printed by every test run.
 
 use std::process::ExitCode;
 
 use ticketcd_judge::check::engine::Judgement;
 use ticketcd_judge::check::standard::check_run;
 use ticketcd_judge::check::verdict::Verdict;
-use ticketcd_judge::generate::{Plant, Size, run_info, write_run};
+use ticketcd_judge::generate::{GenerateError, Plant, Size, Strategy, run_info, run_info_of, write_run};
+use ticketcd_judge::history::run_info::RunInfo;
 
 /// Runs with each kind of violation.
 const RUNS_PER_KIND: u64 = 10;
@@ -22,25 +24,29 @@ fn main() -> ExitCode {
     if !asked.is_empty() && !asked.iter().any(|name| "mutation_score".contains(name.as_str())) {
         return ExitCode::SUCCESS;
     }
-    println!("\n{:<22} {:<14} {:>7} {:>7} {:>7}", "planted", "check", "runs", "caught", "score");
+    println!("\n{:<24} {:<13} {:<14} {:>5} {:>7} {:>6}", "planted", "check", "strategy", "runs", "caught", "score");
     let (mut planted, mut caught) = (0, 0);
     for plant in Plant::all() {
-        let convicted = (1..=RUNS_PER_KIND).filter(|seed| convicts(&judged(&size(*seed), Some(plant)), plant)).count() as u64;
+        let run = |seed: &u64| judged(&run_info(&size(*seed), Some(plant)), &size(*seed), Some(plant));
+        let convicted = (1..=RUNS_PER_KIND).filter(|seed| run(seed).is_ok_and(|judgement| convicts(&judgement, plant))).count() as u64;
         println!(
-            "{:<22} {:<14} {:>7} {:>7} {:>6}%",
+            "{:<24} {:<13} {:<14} {:>5} {:>7} {:>5}%",
             plant.to_string(),
             plant.check(),
+            plant.strategy().to_string(),
             RUNS_PER_KIND,
             convicted,
             convicted * 100 / RUNS_PER_KIND
         );
         (planted, caught) = (planted + RUNS_PER_KIND, caught + convicted);
     }
-    let alarms: Vec<u64> = (1..=VALID_RUNS).filter(|seed| alarmed(&judged(&size(*seed), None))).collect();
-    println!("mutation score: {caught} of {planted}; false alarms: {} of {VALID_RUNS} valid runs\n", alarms.len());
-    if !alarms.is_empty() {
-        println!("false alarms with the seeds {alarms:?}");
+    let mut alarms: Vec<String> = Vec::new();
+    for (seed, strategy) in (1..=VALID_RUNS).zip(Strategy::ALL.into_iter().cycle()) {
+        let judgement = judged(&run_info_of(&size(seed), strategy), &size(seed), None).expect("a run that can be written");
+        alarms.extend(alarmed(&judgement).map(|check| format!("{strategy} with seed {seed}: {check}")));
     }
+    println!("mutation score: {caught} of {planted}; false alarms: {} of {VALID_RUNS} valid runs\n", alarms.len());
+    alarms.iter().for_each(|alarm| println!("false alarm: {alarm}"));
     if caught == planted && alarms.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -51,16 +57,20 @@ fn size(seed: u64) -> Size {
     Size { operations: within(200, 900, 131), tickets: small(within(1, 9, 5)), buyers: small(within(3, 30, 7)), seed }
 }
 
-fn judged(size: &Size, plant: Option<Plant>) -> Judgement {
+fn judged(info: &RunInfo, size: &Size, plant: Option<Plant>) -> Result<Judgement, GenerateError> {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    write_run(directory.path(), &run_info(size, plant), size, plant).expect("a run that can be written");
-    check_run(directory.path()).expect("a run that can be judged")
+    write_run(directory.path(), info, size, plant)?;
+    Ok(check_run(directory.path()).expect("a run that can be judged"))
 }
 
 fn convicts(judgement: &Judgement, plant: Plant) -> bool {
-    judgement.findings.iter().any(|finding| finding.name == plant.check() && finding.verdict == Verdict::Violation)
+    judgement.findings.iter().any(|finding| {
+        let found = finding.anomalies.iter().any(|group| group.kind == plant.anomaly());
+        finding.name == plant.check() && finding.verdict == Verdict::Violation && found
+    })
 }
 
-fn alarmed(judgement: &Judgement) -> bool {
-    judgement.verdict == Verdict::Violation || judgement.findings.iter().any(|finding| !finding.anomalies.is_empty())
+/// The first check that finds anything.
+fn alarmed(judgement: &Judgement) -> Option<&str> {
+    judgement.findings.iter().find(|finding| !finding.anomalies.is_empty()).map(|finding| finding.name.as_str())
 }

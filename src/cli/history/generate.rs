@@ -5,12 +5,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ticketcd_judge::generate::{Plant, Size, run_info, write_run};
+use ticketcd_judge::generate::{Plant, Size, Strategy, run_info, run_info_of, write_run};
 use ticketcd_judge::history::run_dir::RunDir;
+use ticketcd_judge::history::run_info::RunInfo;
 
 use super::super::output::print;
 use super::super::{Exit, Failure};
 use crate::run::directory;
+use crate::scenario::types::StrategyName;
 use crate::scenario::{Scenario, nearest};
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +32,9 @@ pub(super) struct Args {
     /// Plant one violation of this kind; `list` names the kinds
     #[arg(long, value_name = "KIND")]
     plant: Option<String>,
+    /// How tickets are bought: optimistic, sharded, hold, lock or fenced-lock; by default as what is planted needs it
+    #[arg(long, value_name = "NAME")]
+    strategy: Option<String>,
     /// Write to this directory, which must be new or empty
     #[arg(long, value_name = "DIR", required_unless_present_any = ["plant"])]
     out: Option<PathBuf>,
@@ -41,15 +46,16 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
         Some(name) => Some(name.parse::<Plant>().map_err(|_| unknown(name))?),
         None => None,
     };
+    let strategy = strategy(args.strategy.as_deref(), plant)?;
     let Some(out) = &args.out else { return Err(Failure::Usage("name a new or empty directory with --out".to_owned())) };
     let directory = directory::create(out).map_err(|error| Failure::Usage(error.to_string()))?;
     let size = Size { operations: args.operations, tickets: args.tickets, buyers: args.buyers, seed: args.seed };
     let began = Instant::now();
 
-    let scenario = scenario(&size, plant).to_toml();
+    let scenario = scenario(&size, strategy, plant).to_toml();
     let unwritable = |error: std::io::Error| Failure::Usage(format!("cannot write to {}: {error}", directory.display()));
     fs::write(RunDir::new(&directory).scenario(), &scenario).map_err(unwritable)?;
-    let mut info = run_info(&size, plant);
+    let mut info = RunInfo { expect: run_info(&size, plant).expect, ..run_info_of(&size, strategy) };
     info.scenario_sha256 = crate::scenario::fingerprint(&scenario);
     let made = write_run(&directory, &info, &size, plant).map_err(|error| Failure::Usage(error.to_string()))?;
 
@@ -72,9 +78,26 @@ fn list() -> String {
     let mut text = String::new();
     for plant in Plant::all() {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{:<20} {} Convicted by {}.", plant.name(), plant.sentence(), plant.check());
+        let _ = writeln!(text, "{:<24} {} Convicted by {}.", plant.name(), plant.sentence(), plant.check());
     }
     text
+}
+
+/// The strategy that is asked for, or that what is planted needs.
+fn strategy(name: Option<&str>, plant: Option<Plant>) -> Result<Strategy, Failure> {
+    let needed = plant.map(Plant::strategy);
+    let Some(name) = name else { return Ok(needed.unwrap_or_default()) };
+    let strategy = name.parse::<Strategy>().map_err(|_| {
+        let names = Strategy::ALL.map(Strategy::name);
+        let hint = nearest(name, names).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
+        Failure::Usage(format!("--strategy: runs are made up with {}, not with {name:?}.{hint}", names.join(", ")))
+    })?;
+    match plant.zip(needed) {
+        Some((plant, needed)) if needed != strategy => {
+            Err(Failure::Usage(format!("--strategy: {plant} is planted into runs of the strategy {needed} only, not of {strategy}.")))
+        }
+        _ => Ok(strategy),
+    }
 }
 
 fn unknown(name: &str) -> Failure {
@@ -83,12 +106,19 @@ fn unknown(name: &str) -> Failure {
 }
 
 /// The scenario that a run of this size might have been.
-fn scenario(size: &Size, plant: Option<Plant>) -> Scenario {
+fn scenario(size: &Size, strategy: Strategy, plant: Option<Plant>) -> Scenario {
     let mut scenario = Scenario::new("generated");
     let with = plant.map_or_else(String::new, |plant| format!(", with {plant} planted"));
     scenario.description = format!("Made up: {} operations on {} tickets by {} buyers{with}.", size.operations, size.tickets, size.buyers);
     scenario.expect = plant.map(|plant| format!("violation:{}", plant.check()));
     scenario.load.buyers = size.buyers;
+    scenario.load.strategy = match strategy {
+        Strategy::Optimistic => StrategyName::Optimistic,
+        Strategy::Sharded => StrategyName::Sharded,
+        Strategy::Hold => StrategyName::Hold,
+        Strategy::Lock => StrategyName::Lock,
+        Strategy::FencedLock => StrategyName::FencedLock,
+    };
     scenario.dataset.events = size.tickets.div_ceil(2);
     scenario.dataset.ticket_types = if size.tickets == 1 { 1 } else { 2 };
     scenario
@@ -103,5 +133,15 @@ mod tests {
         let Failure::Usage(text) = unknown("over-sell") else { panic!() };
         assert!(text.contains("Did you mean oversell?"), "{text}");
         assert!(list().lines().count() == Plant::all().count());
+    }
+
+    #[test]
+    fn a_strategy_that_cannot_have_what_is_planted_is_refused() {
+        assert!(matches!(strategy(None, Some(Plant::EarlyRelease)), Ok(Strategy::Hold)));
+        assert!(matches!(strategy(Some("sharded"), None), Ok(Strategy::Sharded)));
+        let Err(Failure::Usage(text)) = strategy(Some("lock"), Some(Plant::EarlyRelease)) else { panic!() };
+        assert!(text.contains("early-release is planted into runs of the strategy hold only"), "{text}");
+        let Err(Failure::Usage(text)) = strategy(Some("shard"), None) else { panic!() };
+        assert!(text.contains("Did you mean sharded?"), "{text}");
     }
 }

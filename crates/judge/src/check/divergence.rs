@@ -1,6 +1,7 @@
 //! Divergence: members that deliver different content for one revision. It is the root cause of whatever else is found.
 
 use super::anomalies::{Anomalies, evidence};
+use super::excerpt::{excerpt, first_difference};
 use super::verdict::{Anomaly, Finding};
 use crate::history::event::WatchEvent;
 use crate::history::revision_log::{Disagreement, RevisionLog};
@@ -104,22 +105,22 @@ fn told(events: &[WatchEvent], other: &[WatchEvent]) -> String {
     if different.is_empty() {
         return "has nothing that the other has not".to_owned();
     }
-    let mut words: Vec<String> = different.iter().take(TOLD).map(|event| in_words(event)).collect();
+    let mut words: Vec<String> = different.iter().take(TOLD).map(|event| in_words(event, other)).collect();
     if different.len() > TOLD {
         words.push(format!("{} more", different.len() - TOLD));
     }
     words.join(", ")
 }
 
-fn in_words(event: &WatchEvent) -> String {
-    const SHOWN_CHARACTERS: usize = 120;
+fn in_words(event: &WatchEvent, others: &[WatchEvent]) -> String {
     let kv = &event.kv;
     let key = kv.key.to_text();
     if event.deleted {
         return format!("deletes {key}");
     }
-    let value = kv.value.to_text();
-    let shown: String = value.chars().take(SHOWN_CHARACTERS).collect();
-    let ellipsis = if shown.len() < value.len() { "…" } else { "" };
-    format!("puts {key} = {shown}{ellipsis} (version {}, created at revision {})", kv.version, kv.create_revision)
+    let value = kv.value.as_bytes();
+    let other = others.iter().find(|other| !other.deleted && other.kv.key == kv.key);
+    let around = other.map_or(0, |other| first_difference(value, other.kv.value.as_bytes()));
+    let shown = excerpt(value, around);
+    format!("puts {key} = {shown} (version {}, created at revision {})", kv.version, kv.create_revision)
 }

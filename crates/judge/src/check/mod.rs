@@ -9,6 +9,7 @@ mod collectors;
 mod divergence;
 pub mod engine;
 pub mod etcd;
+mod excerpt;
 mod faults;
 mod guarded;
 mod leases;

@@ -1,22 +1,22 @@
 //! Buyers: what each does next, and the calls it makes.
 
-use super::member_id;
-use super::orders::{Fate, Order, Write};
-use super::sale::{Fault, KILLED, MICROSECOND, Sale, Task};
-use super::{Plant, orders};
+use super::orders::Order;
+use super::sale::{Fault, KILLED, Sale, Task};
+use super::writes::{Fate, Write};
+use super::{MICROSECOND, Plant, member_id};
 use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, QueryClosed, Return};
 use crate::history::event::Event;
-use crate::history::request::{Answer, AnswerBody, KeyValue, Range, RangeAnswer, Request};
+use crate::history::request::{Answer, AnswerBody, KeyValue, Range, RangeAnswer, Request, Txn, TxnOp};
 use crate::model::{MemberIndex, Nanos, OrderKey, Revision};
 
 /// Of a thousand things a buyer begins, so many are orders: then some tenth of all calls sells.
 const ORDERS_PERMILLE: u64 = 350;
 
+/// Of a thousand looks so many are at the page of an event, which may be stale.
+const PAGES_PERMILLE: u64 = 150;
+
 /// Reads of one look at the stock.
 const READS: u8 = 4;
-
-/// Of a thousand looks at the stock, those that an old one will do for.
-const SERIALIZABLE_PERMILLE: u64 = 60;
 
 /// A buyer.
 #[derive(Debug, Default)]
@@ -25,8 +25,13 @@ pub(super) struct Buyer {
     pub(super) orders: u32,
     pub(super) activity: Activity,
     pub(super) call: Option<Call>,
-    /// The highest revision it has been told.
-    seen: Revision,
+    /// An order that it will take back.
+    pub(super) regrets: Option<Bought>,
+    /// The highest revisions that its own linearizable reads, its own writes, and any of its answers have named; and the
+    /// member that gave the last answer.
+    pub(super) read: Revision,
+    pub(super) written: Revision,
+    pub(super) seen: Option<(MemberIndex, Revision)>,
 }
 
 /// What a buyer is in the middle of.
@@ -34,13 +39,33 @@ pub(super) struct Buyer {
 pub(super) enum Activity {
     #[default]
     Nothing,
-    /// A look at the stock of a ticket, read again and again.
+    /// A look at the stock, read again and again.
     Look {
         began: Nanos,
         reads_left: u8,
-        ticket: usize,
+        at: Stock,
     },
     Order(Box<Order>),
+}
+
+/// What a look is at.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stock {
+    /// A ticket.
+    Ticket(usize),
+    /// The page of an event, with all of its tickets: it may be stale.
+    Page(usize),
+}
+
+/// What was bought, or is to be taken back as if it had been.
+#[derive(Clone, Debug)]
+pub(super) struct Bought {
+    pub(super) key: OrderKey,
+    pub(super) user: u32,
+    pub(super) event: usize,
+    pub(super) items: Vec<(usize, i64)>,
+    /// What is planted by taking it back.
+    pub(super) plants: Option<Plant>,
 }
 
 /// A call under way.
@@ -49,10 +74,9 @@ pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) member: MemberIndex,
     pub(super) done: Nanos,
-    /// The highest revision that anybody had been told when it was sent.
+    /// The highest revision that anybody had been told when it was sent; and that its member had told anybody.
     pub(super) told: Revision,
-    /// The highest revision that its member had named when it was sent.
-    pub(super) shown: Revision,
+    pub(super) told_here: Revision,
     pub(super) asked: Asked,
     /// Known once it took effect.
     pub(super) outcome: Option<CallOutcome>,
@@ -61,8 +85,8 @@ pub(super) struct Call {
 /// What a call asks for.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// The stock of a ticket; whether an old one will do.
-    Stock(usize, bool),
+    /// The stock.
+    Stock(Stock),
     /// Everything that the order is decided by.
     Basket,
     /// The purchase.
@@ -79,22 +103,36 @@ impl Sale<'_> {
         }
         self.busy += 1;
         self.break_members();
-        // What is planted late is planted into orders.
-        let pressed = self.made.operations >= self.size.operations;
-        if pressed || self.draw.permille(ORDERS_PERMILLE) {
-            self.place(buyer);
-        } else {
-            let event = self.draw.popular(self.shop.events.len());
-            let ticket = self.shop.events[event].tickets[self.draw.below(self.shop.events[event].tickets.len() as u64) as usize];
-            self.buyers[buyer as usize].activity = Activity::Look { began: self.now, reads_left: READS, ticket };
-            self.look(buyer, ticket);
+        if let Some(bought) = self.buyers[buyer as usize].regrets.take() {
+            return self.cancel(buyer, bought);
         }
+        // What is planted late is planted into orders, unless it is a read that is waited for.
+        let pressed = self.made.operations >= self.size.operations && !self.is_read_wanted();
+        if pressed || self.draw.permille(ORDERS_PERMILLE) {
+            return self.place(buyer);
+        }
+        let event = self.draw.popular(self.shop.events.len());
+        let ticket = self.shop.events[event].tickets[self.draw.below(self.shop.events[event].tickets.len() as u64) as usize];
+        let at = if self.draw.permille(PAGES_PERMILLE) { Stock::Page(event) } else { Stock::Ticket(ticket) };
+        self.buyers[buyer as usize].activity = Activity::Look { began: self.now, reads_left: READS, at };
+        self.look(buyer, at);
     }
 
-    fn look(&mut self, buyer: u32, ticket: usize) {
-        let serializable = self.draw.permille(SERIALIZABLE_PERMILLE);
-        let range = Range { key: self.shop.tickets[ticket].key.clone(), serializable, ..Range::default() };
-        self.call(buyer, Purpose::Search, &[], Request::Range(range), Asked::Stock(ticket, serializable));
+    /// Whether a read is to be planted.
+    fn is_read_wanted(&self) -> bool {
+        self.tape.plan.plant.is_some_and(|plant| matches!(plant.check(), "reads" | "real_time" | "sessions" | "serializable"))
+    }
+
+    fn look(&mut self, buyer: u32, at: Stock) {
+        let range = |ticket: usize, serializable| Range { key: self.shop.tickets[ticket].key.clone(), serializable, ..Range::default() };
+        let request = match at {
+            Stock::Ticket(ticket) => Request::Range(range(ticket, false)),
+            Stock::Page(event) => {
+                let tickets = self.shop.events[event].tickets.iter();
+                Request::Txn(Txn { success: tickets.map(|ticket| TxnOp::Range(range(*ticket, true))).collect(), ..Txn::default() })
+            }
+        };
+        self.call(buyer, Purpose::Search, &[], request, Asked::Stock(at));
     }
 
     /// A buyer has ended what it did, and thinks.
@@ -106,16 +144,16 @@ impl Sale<'_> {
     }
 
     pub(super) fn call(&mut self, buyer: u32, purpose: Purpose, orders: &[OrderKey], request: Request, asked: Asked) {
-        self.made.operations += 1;
+        self.count_operation();
         let member = self.cluster.serving(buyer);
+        let (told, told_here) = (self.told.until(self.now), self.told_by[member.index()].until(self.now));
         let state = &mut self.buyers[buyer as usize];
         state.calls += 1;
         let (id, sent) = (CallId { worker: buyer, sequence: state.calls }, self.now);
         let effect = sent + self.draw.between(60 * MICROSECOND, 500 * MICROSECOND);
         let done = effect + self.draw.between(40 * MICROSECOND, 400 * MICROSECOND);
         let is_lost = matches!(asked, Asked::Purchase(_, Fate::UnknownLate));
-        let (told, shown) = (self.told, self.cluster.member(member).shown);
-        self.buyers[buyer as usize].call = Some(Call { id, member, done, told, shown, asked, outcome: None });
+        self.buyers[buyer as usize].call = Some(Call { id, member, done, told, told_here, asked, outcome: None });
         self.tell(&Event::Invoke(Invoke { id, member, sent, purpose, orders: orders.to_vec(), request }));
         self.at(if is_lost { done } else { effect }, Task::Apply(buyer));
     }
@@ -124,41 +162,20 @@ impl Sale<'_> {
     pub(super) fn apply(&mut self, buyer: u32) {
         let Some(mut call) = self.buyers[buyer as usize].call.take() else { return };
         let is_cut_off = call.member == KILLED && self.fault == Fault::InForce;
-        let outcome = match &mut call.asked {
-            _ if is_cut_off => orders::unavailable(),
-            Asked::Stock(ticket, serializable) => {
-                let (ticket, serializable) = (*ticket, *serializable);
-                self.read_stock(ticket, serializable, &call)
-            }
+        let outcome = match &call.asked {
+            asked if is_cut_off => self.cut_off(asked),
+            Asked::Stock(Stock::Ticket(ticket)) => self.read_ticket(*ticket, &call),
+            Asked::Stock(Stock::Page(event)) => self.read_page(*event, &call),
             Asked::Basket => self.read_basket(buyer, call.member),
-            Asked::Purchase(write, fate) => {
-                let (write, fate) = (write.clone(), *fate);
-                self.purchase(buyer, call.member, write, fate)
-            }
+            Asked::Purchase(write, fate) => self.purchase(buyer, call.member, write.clone(), *fate, call.told),
         };
+        if let CallOutcome::Ok(answer) = &outcome {
+            let member = self.cluster.member(call.member);
+            member.answered = member.answered.max(answer.revision);
+        }
         call.outcome = Some(outcome);
         self.at(call.done, Task::Return(buyer));
         self.buyers[buyer as usize].call = Some(call);
-    }
-
-    fn read_stock(&mut self, ticket: usize, serializable: bool, call: &Call) -> CallOutcome {
-        let seen = self.buyers[call.id.worker as usize].seen;
-        let state = &self.shop.tickets[ticket];
-        let (mut kv, mut revision) = (state.kv.clone(), self.cluster.revision);
-        if let Some((_, before)) = &state.before {
-            // It was current until the revision before the one that replaced it.
-            let until = state.kv.mod_revision - 1;
-            let goes_back = (self.wants(Plant::StaleRead) && !serializable && call.told > until)
-                || (self.wants(Plant::SessionWentBack) && !serializable && seen > until)
-                || (self.wants(Plant::MemberWentBack) && serializable && call.shown > until);
-            if goes_back {
-                (kv, revision, self.planted) = (before.clone(), until, true);
-            } else if self.wants(Plant::WrongRead) {
-                (kv, self.planted) = (before.clone(), true);
-            }
-        }
-        let body = AnswerBody::Range(RangeAnswer { kvs: vec![kv], more: false, count: 1 });
-        self.answer(call.member, revision, body)
     }
 
     pub(super) fn answer(&self, member: MemberIndex, revision: Revision, body: AnswerBody) -> CallOutcome {
@@ -170,22 +187,18 @@ impl Sale<'_> {
         let Some(call) = self.buyers[buyer as usize].call.take() else { return };
         let Some(outcome) = call.outcome else { return };
         if let CallOutcome::Ok(answer) = &outcome {
-            self.told = self.told.max(answer.revision);
-            let shown = &mut self.cluster.member(call.member).shown;
-            *shown = answer.revision.max(*shown);
-            let seen = &mut self.buyers[buyer as usize].seen;
-            *seen = answer.revision.max(*seen);
+            self.learn(buyer, call.member, answer, &call.asked);
         }
         let returned = Event::Return(Return { id: call.id, done: self.now, outcome });
         self.tell(&returned);
         let Event::Return(Return { outcome, .. }) = returned else { return };
         match std::mem::take(&mut self.buyers[buyer as usize].activity) {
             Activity::Nothing => {}
-            Activity::Look { began, reads_left, ticket } => {
+            Activity::Look { began, reads_left, at } => {
                 let answered = matches!(outcome, CallOutcome::Ok(_));
                 if reads_left > 1 && answered && !self.is_over() {
-                    self.buyers[buyer as usize].activity = Activity::Look { began, reads_left: reads_left - 1, ticket };
-                    self.look(buyer, ticket);
+                    self.buyers[buyer as usize].activity = Activity::Look { began, reads_left: reads_left - 1, at };
+                    self.look(buyer, at);
                 } else {
                     let (purpose, done) = (Purpose::Search, self.now);
                     self.tell(&Event::QueryClosed(QueryClosed { worker: buyer, purpose, due: began, sent: began, done, answered }));
@@ -193,6 +206,21 @@ impl Sale<'_> {
                 }
             }
             Activity::Order(order) => self.continue_order(buyer, order, call.asked, outcome),
+        }
+    }
+
+    /// What an answer says is known from now on: to everybody, of its member, and to its buyer.
+    fn learn(&mut self, buyer: u32, member: MemberIndex, answer: &Answer, asked: &Asked) {
+        let revision = answer.revision;
+        self.told.tell(self.now, revision);
+        self.told_by[member.index()].tell(self.now, revision);
+        let state = &mut self.buyers[buyer as usize];
+        let before = state.seen.filter(|(of, _)| *of == member).map_or(0, |(_, revision)| revision);
+        state.seen = Some((member, before.max(revision)));
+        match asked {
+            Asked::Stock(Stock::Page(_)) => {}
+            Asked::Purchase(..) if answer.wrote() => state.written = state.written.max(revision),
+            _ => state.read = state.read.max(revision),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::MEMBERS;
 use crate::history::event::WatchEvent;
 use crate::model::{MemberIndex, Revision};
 
@@ -14,10 +13,10 @@ pub(super) struct Member {
     pub(super) subscription: u32,
     /// The last revision its collector delivered.
     pub(super) delivered: Revision,
+    /// The highest revision that it answered with.
+    pub(super) answered: Revision,
     /// Whether its next delivery is in the queue.
     pub(super) delivery_due: bool,
-    /// The highest revision it has named in an answer, since it was started.
-    pub(super) shown: Revision,
 }
 
 /// The cluster: one log of revisions, and what each member has delivered of it.
@@ -25,20 +24,29 @@ pub(super) struct Member {
 pub(super) struct Cluster {
     pub(super) revision: Revision,
     pub(super) members: Vec<Member>,
-    pub(super) subscriptions: u32,
+    subscriptions: u32,
     /// The revisions that not every collector has delivered yet.
     log: VecDeque<(Revision, Vec<WatchEvent>)>,
 }
 
 impl Cluster {
-    pub(super) fn new() -> Self {
-        let member = Member { is_up: true, incarnation: 1, subscription: 0, delivered: 1, delivery_due: false, shown: 0 };
-        Self { revision: 1, members: vec![member; usize::from(MEMBERS)], subscriptions: 0, log: VecDeque::new() }
+    pub(super) fn new(members: u8) -> Self {
+        let member = Member { is_up: true, incarnation: 1, subscription: 0, delivered: 1, answered: 1, delivery_due: false };
+        Self { revision: 1, members: vec![member; usize::from(members)], subscriptions: 0, log: VecDeque::new() }
+    }
+
+    /// A member's collector begins to watch behind what was delivered: the number of its watch, and where it begins.
+    pub(super) fn subscribe(&mut self, member: MemberIndex) -> (u32, Revision) {
+        let subscription = self.subscriptions;
+        self.subscriptions += 1;
+        let state = self.member(member);
+        state.subscription = subscription;
+        (subscription, state.delivered + i64::from(state.delivered > 1))
     }
 
     /// The members in order.
     pub(super) fn indices(&self) -> impl Iterator<Item = MemberIndex> + use<> {
-        (0..MEMBERS).map(MemberIndex)
+        (0..self.members.len()).map(|index| MemberIndex(index as u8))
     }
 
     pub(super) fn member(&mut self, member: MemberIndex) -> &mut Member {
@@ -47,7 +55,7 @@ impl Cluster {
 
     /// The member that serves a worker: its own, or the leader while that one is down.
     pub(super) fn serving(&self, worker: u32) -> MemberIndex {
-        let home = MemberIndex((worker % u32::from(MEMBERS)) as u8);
+        let home = MemberIndex((worker as usize % self.members.len()) as u8);
         if self.members[home.index()].is_up { home } else { MemberIndex(0) }
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ending::member_log;
-use super::{Generated, MEMBERS, Plant, Size, generate};
+use super::{Generated, MEMBERS, Plant, Size, Strategy, generate_of};
 use crate::history::fault_lines::FaultLines;
 use crate::history::run_dir::{RunDir, RunDirError};
 use crate::history::run_info::RunInfo;
@@ -30,12 +30,14 @@ pub enum GenerateError {
     Generate(std::io::Error),
 }
 
-/// Makes up a run and writes everything a run directory has but its scenario.
+/// Makes up a run of the strategy that its `run.json` is to name, and writes everything a run directory has but its scenario.
 ///
 /// # Errors
-/// When a file exists already or cannot be written, or when the run is too small for what shall be planted.
+/// When a file exists already or cannot be written, when the run is too small for what shall be planted, or when runs of the
+/// strategy are not made up.
 pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, plant: Option<Plant>) -> Result<Generated, GenerateError> {
     let run = RunDir::new(directory);
+    let strategy: Strategy = info.strategy.parse().map_err(|error| GenerateError::Generate(std::io::Error::other(error)))?;
     let io = |path: PathBuf| move |error| GenerateError::Io { path, error };
     run.write_info(info)?;
     fs::create_dir_all(run.members()).map_err(io(run.members()))?;
@@ -46,7 +48,7 @@ pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, plant: Option<Pl
     let mut faults = FaultLines::create(&run.faults()).map_err(io(run.faults()))?;
     // Frames end when they are full and never by the clock, so that the same seed gives the same bytes.
     let mut history = HistoryWriter::create(&run.history()).map_err(io(run.history()))?;
-    let generated = generate(size, plant, &mut |event| {
+    let generated = generate_of(size, strategy, plant, &mut |event| {
         faults.append(event)?;
         history.append(event)
     });

@@ -1,13 +1,13 @@
 //! The beginning and the end of a run: seeding, drain, barrier, audits.
 
-use super::Plant;
-use super::orders::renew;
-use super::sale::{BROKEN, Fault, MILLISECOND, SECOND, Sale};
+use super::sale::{BROKEN, Fault, Sale};
+use super::writes::renew;
+use super::{MILLISECOND, Plant, SECOND};
 use crate::history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
 use crate::history::call::{CallId, Invoke, Purpose, Return};
 use crate::history::event::{Ended, Event, MemberChange, Phase, WorkerClosed};
 use crate::history::request::{AnswerBody, KeyValue, Put, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
-use crate::model::{Blob, MemberIndex};
+use crate::model::{Blob, MemberIndex, Revision};
 
 /// Operations of a transaction of the dataset.
 const BATCH: usize = 120;
@@ -35,10 +35,9 @@ impl Sale<'_> {
                 entries.push((Place::Ticket(*ticket), state.key.clone(), self.shop.ticket_value(*ticket, state.current)));
             }
         }
-        let mut indexes = self.shop.indexes();
-        if let (Some(Plant::LostSearchEntry), Some((_, events))) = (self.plant, indexes.first_mut()) {
-            *events = b"[]"[..].into();
-            self.planted = true;
+        let indexes = self.shop.indexes(self.tape.plan.plant);
+        if self.tape.plan.plant.is_some_and(|plant| plant.check() == "indexes") {
+            self.plant();
         }
         entries.extend(indexes.into_iter().map(|(key, value)| (Place::Other, key, value)));
         for (sequence, batch) in (1..).zip(entries.chunks(BATCH)) {
@@ -66,7 +65,6 @@ impl Sale<'_> {
         }
         let last_sequence = u32::try_from(entries.len().div_ceil(BATCH)).unwrap_or(u32::MAX);
         self.tell(&Event::WorkerClosed(WorkerClosed { worker: self.size.buyers, last_sequence }));
-        self.open_board();
     }
 
     fn invoke(&mut self, id: CallId, member: MemberIndex, purpose: Purpose, request: Request) {
@@ -76,10 +74,14 @@ impl Sale<'_> {
     }
 
     fn done(&mut self, id: CallId, member: MemberIndex, body: AnswerBody) {
+        self.answered(id, member, self.cluster.revision, body);
+    }
+
+    fn answered(&mut self, id: CallId, member: MemberIndex, revision: Revision, body: AnswerBody) {
         self.now += MILLISECOND;
-        let (done, revision) = (self.now, self.cluster.revision);
+        let done = self.now;
         let outcome = self.answer(member, revision, body);
-        self.told = self.told.max(revision);
+        self.told.tell(self.now, revision);
         self.tell(&Event::Return(Return { id, done, outcome }));
     }
 
@@ -108,12 +110,18 @@ impl Sale<'_> {
             let key = self.shop.keys.meta(format_args!("barrier:{}:{}", self.run_tag(), member.name()));
             let (id, value) = (CallId { worker, sequence: 1 }, Blob::from(format!("{worker}-1")));
             self.invoke(id, *member, Purpose::Barrier, Request::Put(Put { key: key.clone(), value: value.clone(), lease: 0 }));
-            self.put_other(key, value);
-            self.done(id, *member, AnswerBody::Put);
+            let is_lost = self.tape.plan.plant == Some(Plant::LostAtTheEnd) && Some(member) == up.last();
+            if is_lost {
+                // It is told the revision that would have been its own.
+                self.plant();
+                self.answered(id, *member, self.cluster.revision + 1, AnswerBody::Put);
+            } else {
+                self.put_other(key, value);
+                self.done(id, *member, AnswerBody::Put);
+            }
             self.tell(&Event::WorkerClosed(WorkerClosed { worker, last_sequence: 1 }));
         }
         self.deliver_all();
-        self.close_board();
         self.now += SECOND;
         self.sample();
         self.phase(Phase::Audit);
@@ -130,6 +138,9 @@ impl Sale<'_> {
             let incarnation = state.incarnation;
             self.member_event(*member, MemberChange::Started { incarnation, pid: 6_000 + u32::from(member.0) });
             self.subscribe(*member);
+            if *member == BROKEN {
+                self.deliver_below_start();
+            }
         }
         self.audit(AuditStage::Restarted, &content);
         self.now += SECOND;
@@ -152,28 +163,34 @@ impl Sale<'_> {
         for member in self.cluster.indices() {
             self.now += 10 * MILLISECOND;
             let is_up = self.cluster.member(member).is_up;
+            let is_behind = member == BROKEN && self.tape.plan.plant == Some(Plant::ReplicaRevision);
+            let revision = self.cluster.revision - i64::from(is_behind);
             if is_up {
-                self.pages(stage, member, content);
+                self.pages(stage, member, revision, content);
             }
             let hash = (self.size.seed ^ self.cluster.revision.unsigned_abs().rotate_left(7)) as u32;
-            let is_spoiled = member == BROKEN && self.plant == Some(Plant::ReplicaHash);
-            self.planted |= is_spoiled;
-            let status = AuditStatus {
-                applied_index: self.applied_index(),
-                revision: self.cluster.revision,
-                hash: hash ^ u32::from(is_spoiled),
-                compact_revision: 0,
-            };
-            let facts = AuditFacts { before: status.clone(), after: status, leases: Vec::new() };
+            let mut status = AuditStatus { applied_index: self.applied_index(), revision, hash, compact_revision: 0 };
+            let mut leases = Vec::new();
+            match self.tape.plan.plant.filter(|_| member == BROKEN) {
+                Some(Plant::ReplicaHash) => status.hash ^= 1,
+                Some(Plant::ReplicaLeases) => leases.push(0x7001),
+                _ => {}
+            }
+            if status.hash != hash || revision != self.cluster.revision || !leases.is_empty() {
+                self.plant();
+            }
+            let facts = AuditFacts { before: status.clone(), after: status, leases };
             let outcome = if is_up { Ok(facts) } else { Err("asked 20 times: connection refused".to_owned()) };
             let at = self.now;
             self.tell(&Event::AuditClosed(AuditClosed { stage, member, at, outcome }));
         }
     }
 
-    fn pages(&mut self, stage: AuditStage, member: MemberIndex, content: &[KeyValue]) {
-        let differs = member == BROKEN && self.plant == Some(Plant::ReplicaContent);
-        let lacks = member == BROKEN && self.plant == Some(Plant::LostAfterRestart) && stage == AuditStage::Restarted;
+    fn pages(&mut self, stage: AuditStage, member: MemberIndex, revision: Revision, content: &[KeyValue]) {
+        let plant = self.tape.plan.plant.filter(|_| member == BROKEN);
+        let differs = plant == Some(Plant::ReplicaContent);
+        let is_restarted = stage == AuditStage::Restarted;
+        let lacks = plant == Some(Plant::DivergentOrder) || plant == Some(Plant::LostAfterRestart) && is_restarted;
         // What is spoiled is the last event's record, or the last purchase when that shall be lost.
         let spoiled = match (differs, lacks) {
             (true, _) => self.shop.events.last().map(|event| event.kv.key.clone()),
@@ -183,14 +200,13 @@ impl Sale<'_> {
         for page in content.chunks(PAGE_KEYS) {
             let mut kvs = page.to_vec();
             if let Some(position) = spoiled.as_ref().and_then(|key| kvs.iter().position(|kv| kv.key == *key)) {
-                self.planted = true;
+                self.plant();
                 if lacks {
                     kvs.remove(position);
                 } else {
                     kvs[position].value = kvs[position].value.to_text().replace("21:00", "22:00").into();
                 }
             }
-            let revision = self.cluster.revision;
             self.tell(&Event::AuditPage(AuditPage { stage, member, revision, kvs }));
         }
     }
@@ -200,8 +216,14 @@ impl Sale<'_> {
 pub(super) fn member_log(plant: Option<Plant>, member: MemberIndex) -> String {
     let line = |level: &str, words: &str| format!("{{\"level\":\"{level}\",\"ts\":\"2026-05-01T20:00:01.000Z\",\"msg\":\"{words}\"}}\n");
     let mut log = line("info", "ready to serve client requests");
-    if plant == Some(Plant::LogPanic) && member == BROKEN {
-        log.push_str(&line("panic", "unexpected error during txn"));
+    let worst = match plant.filter(|_| member == BROKEN) {
+        Some(Plant::LogPanic) => Some(("panic", "unexpected error during txn")),
+        Some(Plant::LogFatal) => Some(("fatal", "failed to find database snapshot file")),
+        Some(Plant::LogCorruption) => Some(("error", "data corruption detected")),
+        _ => None,
+    };
+    if let Some((level, words)) = worst {
+        log.push_str(&line(level, words));
     }
     log
 }

@@ -2,7 +2,8 @@
 //!
 //! The record is as real ones are: buyers on three members race for the same tickets, lose races and read in the failure
 //! branch, get no answer and never learn whether they bought, find everything sold out; a member is killed and comes back;
-//! at the end there are a barrier and two audits. Everything in it is drawn from the seed, byte for byte the same on every
+//! people look at stock boards and at pages that may be stale, and take orders back; at the end there are a barrier and two
+//! audits. Everything in it is drawn from the seed, byte for byte the same on every
 //! machine. It is written as it is made: memory grows with the shop, not with the number of operations.
 //!
 //! What it is for: to test the checks at sizes that no real run reaches in reasonable time, and to show that what is planted
@@ -11,28 +12,41 @@
 mod boards;
 mod buyers;
 mod cluster;
+mod delays;
 mod directory;
 mod draw;
 mod ending;
 mod orders;
+mod plan;
 mod plant;
+mod reads;
 mod sale;
 mod shop;
+pub(crate) mod simulation;
+mod staged;
+mod strategy;
+mod tape;
 #[cfg(test)]
 mod tests;
+mod writes;
 
 use std::io;
 
 pub use directory::{GenerateError, write_run};
 pub use plant::{NotAPlant, Plant};
+pub use strategy::{NotAStrategy, Strategy};
 
 use crate::history::event::Event;
 use crate::history::run_dir::RunDir;
-use crate::history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout};
-use crate::model::MemberIndex;
+use crate::history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo};
+use crate::model::{MemberIndex, Nanos};
 
 /// Members of a made-up cluster.
 const MEMBERS: u8 = 3;
+
+const MICROSECOND: Nanos = 1_000;
+const MILLISECOND: Nanos = 1_000_000;
+const SECOND: Nanos = 1_000_000_000;
 
 /// When a made-up run began.
 pub(crate) const STARTED: &str = "2026-05-01T20:00:00Z";
@@ -63,8 +77,14 @@ pub struct Generated {
     pub revision: i64,
 }
 
-/// What `run.json` says of a made-up run.
+/// What `run.json` says of a made-up run: one of the strategy that the plant needs, by default of the optimistic one.
 pub fn run_info(size: &Size, plant: Option<Plant>) -> RunInfo {
+    let strategy = plant.map(Plant::strategy).unwrap_or_default();
+    RunInfo { expect: plant.map(|plant| format!("violation:{}", plant.check())), ..run_info_of(size, strategy) }
+}
+
+/// What `run.json` says of a made-up run without a plant, of a strategy.
+pub fn run_info_of(size: &Size, strategy: Strategy) -> RunInfo {
     let member = |index: u8| MemberInfo {
         name: MemberIndex(index).name(),
         member_id: member_id(MemberIndex(index)),
@@ -76,29 +96,57 @@ pub fn run_info(size: &Size, plant: Option<Plant>) -> RunInfo {
         scenario: "generated".to_owned(),
         scenario_sha256: String::new(),
         seed: size.seed,
-        run_tag: format!("g{}", size.seed),
+        run_tag: run_tag(size),
         prefix: String::new(),
-        strategy: "optimistic".to_owned(),
-        layout: StockLayout::Plain,
+        strategy: strategy.name().to_owned(),
+        layout: strategy.layout(),
         started: STARTED.to_owned(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         etcd: EtcdInfo { version: "3.5.30".to_owned(), path: "made up".to_owned(), ..EtcdInfo::default() },
         members: (0..MEMBERS).map(member).collect(),
         own_cluster: true,
         host: HostInfo::default(),
-        expect: plant.map(|plant| format!("violation:{}", plant.check())),
+        expect: None,
     }
 }
 
-/// Makes up a run and gives its events to `sink`, one after the other.
+/// Makes up a run of the strategy that the plant needs, by default of the optimistic one, and gives its events to `sink`,
+/// one after the other.
 ///
 /// # Errors
 /// When the sink fails, or when the run is too small for what shall be planted.
 pub fn generate(size: &Size, plant: Option<Plant>, sink: &mut dyn FnMut(&Event) -> io::Result<()>) -> io::Result<Generated> {
-    sale::Sale::new(size, plant, sink).run()
+    generate_of(size, plant.map(Plant::strategy).unwrap_or_default(), plant, sink)
+}
+
+/// Makes up a run of a strategy and gives its events to `sink`, one after the other.
+///
+/// # Errors
+/// When the sink fails, when the run is too small for what shall be planted, or when the strategy has nothing of the kind.
+pub fn generate_of(
+    size: &Size,
+    strategy: Strategy,
+    plant: Option<Plant>,
+    sink: &mut dyn FnMut(&Event) -> io::Result<()>,
+) -> io::Result<Generated> {
+    if let Some(plant) = plant.filter(|plant| plant.strategy() != strategy) {
+        let needed = plant.strategy();
+        return Err(io::Error::other(format!("{plant} is planted into runs of the strategy {needed}, not of {strategy}")));
+    }
+    match strategy {
+        Strategy::Optimistic => sale::Sale::new(size, plant, sink).run(),
+        Strategy::Sharded | Strategy::Hold | Strategy::Lock | Strategy::FencedLock => {
+            staged::Staged::new(size, strategy, plant, sink).run()
+        }
+    }
+}
+
+/// The tag that begins every order id of a made-up run.
+fn run_tag(size: &Size) -> String {
+    format!("g{}", size.seed)
 }
 
 /// etcd's id of a made-up member.
-fn member_id(member: MemberIndex) -> u64 {
+pub(crate) fn member_id(member: MemberIndex) -> u64 {
     0x1000 + u64::from(member.0)
 }

@@ -7,19 +7,19 @@ use std::io;
 use super::buyers::Buyer;
 use super::cluster::Cluster;
 use super::draw::Draw;
-use super::orders::Write;
 use super::shop::Shop;
-use super::{Generated, Plant, Size, member_id, run_info};
+use super::tape::Tape;
+use super::writes::Write;
+use super::{Generated, MEMBERS, MILLISECOND, Plant, SECOND, Size, member_id, run_tag};
 use crate::history::event::{
     Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, MemberSample, MemberStatus, Phase, PhaseBegan, WatchBatch,
     WatchBody, WatchClosed, WatchEvent, WatchOpened, WatchRole,
 };
 use crate::history::request::KeyValue;
-use crate::model::{Blob, MemberIndex, Nanos};
+use crate::model::{Blob, MemberIndex, Nanos, Revision};
 
-pub(super) const MICROSECOND: Nanos = 1_000;
-pub(super) const MILLISECOND: Nanos = 1_000_000;
-pub(super) const SECOND: Nanos = 1_000_000_000;
+/// How long a board that is told nothing is left open, where that is planted: longer than anybody is patient.
+const STALL: Nanos = 15 * SECOND;
 
 /// How long the killed member stays away.
 const OUTAGE: Nanos = 2 * SECOND;
@@ -53,13 +53,7 @@ pub(super) enum Task {
 /// A sale that is being made up.
 pub(super) struct Sale<'sink> {
     pub(super) size: Size,
-    pub(super) plant: Option<Plant>,
-    /// Whether what shall be planted is.
-    pub(super) planted: bool,
-    /// Whether a request that plants it is on its way.
-    pub(super) planting: bool,
-    /// The stock board, while it is open.
-    pub(super) board: Option<u32>,
+    pub(super) tape: Tape<'sink>,
     pub(super) draw: Draw,
     pub(super) shop: Shop,
     pub(super) cluster: Cluster,
@@ -70,15 +64,40 @@ pub(super) struct Sale<'sink> {
     pub(super) late: Vec<Option<Write>>,
     /// Buyers in the middle of something.
     pub(super) busy: u32,
-    /// The highest revision that somebody has been told.
-    pub(super) told: i64,
+    /// The highest revision that somebody has been told, and the same by the member that told it.
+    pub(super) told: Told,
+    pub(super) told_by: [Told; MEMBERS as usize],
     /// Operations at the last sample.
     pub(super) sampled: u64,
     pub(super) fault: Fault,
     queue: BinaryHeap<Reverse<(Nanos, u64, Task)>>,
     queued: u64,
-    sink: &'sink mut dyn FnMut(&Event) -> io::Result<()>,
-    failure: Option<io::Error>,
+    /// What the collector of the broken member delivered last, where it shall deliver that once more.
+    last_delivery: Vec<WatchEvent>,
+}
+
+/// The highest revision that was told, and what that was before the moment at which it rose last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    at: Nanos,
+    before: Revision,
+    revision: Revision,
+}
+
+impl Told {
+    pub(super) fn tell(&mut self, now: Nanos, revision: Revision) {
+        if revision > self.revision {
+            if now > self.at {
+                (self.at, self.before) = (now, self.revision);
+            }
+            self.revision = revision;
+        }
+    }
+
+    /// What had been told before this moment: whoever was told at the same moment was told neither before nor after.
+    pub(super) fn until(&self, now: Nanos) -> Revision {
+        if now > self.at { self.revision } else { self.before }
+    }
 }
 
 /// How far the one fault of the run is.
@@ -95,25 +114,22 @@ impl<'sink> Sale<'sink> {
         let shop = Shop::new(size, &mut Draw::new(size.seed, 1));
         Self {
             size: *size,
-            plant,
-            planted: false,
-            planting: false,
-            board: None,
+            tape: Tape::new(size, plant, sink),
             draw: Draw::new(size.seed, 2),
             shop,
-            cluster: Cluster::new(),
+            cluster: Cluster::new(MEMBERS),
             buyers: (0..size.buyers).map(|_| Buyer::default()).collect(),
             now: 0,
             made: Generated::default(),
             late: Vec::new(),
             busy: 0,
-            told: 1,
+            told: Told::default(),
+            told_by: [Told::default(); MEMBERS as usize],
             sampled: 0,
             fault: if size.operations < OPERATIONS_WITH_FAULT { Fault::None } else { Fault::Planned },
             queue: BinaryHeap::new(),
             queued: 0,
-            sink,
-            failure: None,
+            last_delivery: Vec::new(),
         }
     }
 
@@ -136,38 +152,36 @@ impl<'sink> Sale<'sink> {
                 Task::Sample => self.load_sample(),
                 Task::Heal => self.heal(),
             }
-            if let Some(error) = self.failure.take() {
-                return Err(error);
-            }
+            self.tape.check()?;
+        }
+        if self.tape.plan.plant == Some(Plant::StalledBoard) {
+            self.now += STALL;
         }
         self.close();
-        match (self.failure.take(), self.plant) {
-            (Some(error), _) => Err(error),
-            (None, Some(plant)) if !self.planted && plant != Plant::LogPanic => {
-                Err(io::Error::other(format!("a run of this size offers no occasion for {plant}: ask for more operations")))
-            }
-            _ => {
-                self.made.revision = self.cluster.revision;
-                Ok(self.made)
-            }
-        }
+        self.tape.finish()?;
+        Ok(Generated { revision: self.cluster.revision, events: self.tape.events, ..self.made })
     }
 
-    /// Whether a kind shall be planted at the next occasion: in the second half of the operations.
+    /// Whether a kind shall be planted at the next occasion.
     pub(super) fn wants(&self, plant: Plant) -> bool {
-        self.plant == Some(plant) && !self.planted && !self.planting && self.made.operations >= self.size.operations / 2
+        self.tape.plan.wants(plant)
+    }
+
+    /// Something is planted.
+    pub(super) fn plant(&mut self) {
+        self.tape.plan.done();
+    }
+
+    /// A buyer makes an operation: from the half of them on something is planted at the next occasion.
+    pub(super) fn count_operation(&mut self) {
+        self.made.operations += 1;
+        self.tape.plan.is_due = self.made.operations >= self.size.operations / 2;
     }
 
     /// Whether no more is to be asked of the cluster. What is to be planted may need some operations more.
     pub(super) fn is_over(&self) -> bool {
         let beyond = self.size.operations.saturating_mul(2).saturating_add(100_000);
-        let waits = self.plant.is_some() && !self.planted && !self.planted_at_the_end();
-        self.made.operations >= if waits { beyond } else { self.size.operations }
-    }
-
-    fn planted_at_the_end(&self) -> bool {
-        let at_the_end = [Plant::ReplicaHash, Plant::ReplicaContent, Plant::LostAfterRestart, Plant::LogPanic];
-        self.plant.is_some_and(|plant| at_the_end.contains(&plant))
+        self.made.operations >= if self.tape.plan.waits() { beyond } else { self.size.operations }
     }
 
     /// How long a buyer thinks at the longest: all together make some five thousand operations a second.
@@ -181,12 +195,7 @@ impl<'sink> Sale<'sink> {
     }
 
     pub(super) fn tell(&mut self, event: &Event) {
-        self.made.events += 1;
-        if self.failure.is_none()
-            && let Err(error) = (self.sink)(event)
-        {
-            self.failure = Some(error);
-        }
+        self.tape.tell(event);
     }
 
     pub(super) fn phase(&mut self, phase: Phase) {
@@ -217,11 +226,7 @@ impl<'sink> Sale<'sink> {
     }
 
     pub(super) fn subscribe(&mut self, member: MemberIndex) {
-        let subscription = self.cluster.subscriptions;
-        self.cluster.subscriptions += 1;
-        let state = self.cluster.member(member);
-        state.subscription = subscription;
-        let start_revision = state.delivered + i64::from(state.delivered > 1);
+        let (subscription, start_revision) = self.cluster.subscribe(member);
         let everything = Blob::from(&[0][..]);
         let (at, revision) = (self.now, self.cluster.revision);
         let (key, range_end, role) = (everything.clone(), everything, WatchRole::Collector);
@@ -238,7 +243,6 @@ impl<'sink> Sale<'sink> {
         if revisions.is_empty() {
             return;
         }
-        self.inform_board(member, &revisions);
         let again = self.spoil_delivery(member, &mut revisions);
         self.deliver_events(member, revisions.into_iter().flat_map(|(_, events)| events).collect());
         if let Some(events) = again {
@@ -256,23 +260,46 @@ impl<'sink> Sale<'sink> {
         if member != BROKEN {
             return None;
         }
-        if self.wants(Plant::MissedRevision) && revisions.len() > 1 {
-            // Not the last: what comes after it shows the gap.
-            revisions.remove(revisions.len() - 2);
-            self.planted = true;
-        } else if self.wants(Plant::DuplicateDelivery)
-            && let Some((_, events)) = revisions.last()
-        {
-            self.planted = true;
-            return Some(events.clone());
-        } else if self.wants(Plant::Divergence)
-            && let Some(event) = revisions.last_mut().and_then(|(_, events)| events.last_mut())
-        {
-            event.kv.value = event.kv.value.to_text().replace("20:00", "20:01").into();
-            event.kv.version += 1;
-            self.planted = true;
+        let (count, (_, last)) = (revisions.len(), revisions.last_mut()?);
+        if self.tape.plan.plant == Some(Plant::DeliveryBelowStart) {
+            self.last_delivery.clone_from(last);
         }
-        None
+        let alter = |events: &mut Vec<WatchEvent>| {
+            if let Some(event) = events.last_mut() {
+                event.kv.value = event.kv.value.to_text().replace("20:00", "20:01").into();
+                event.kv.version += 1;
+            }
+        };
+        let plants = [Plant::MissedRevision, Plant::LateDelivery, Plant::SplitDelivery, Plant::DuplicateDelivery, Plant::Divergence];
+        let again = match self.tape.plan.wanted(&plants)? {
+            // Not the last: what comes after it shows the gap.
+            Plant::MissedRevision if count > 1 => {
+                revisions.remove(count - 2);
+                None
+            }
+            Plant::LateDelivery if count > 1 => {
+                revisions.swap(count - 2, count - 1);
+                None
+            }
+            Plant::SplitDelivery if last.len() > 1 => Some(last.split_off(1)),
+            Plant::DuplicateDelivery => Some(last.clone()),
+            Plant::Divergence => {
+                alter(last);
+                None
+            }
+            _ => return None,
+        };
+        self.plant();
+        again
+    }
+
+    /// What the collector delivered before it was subscribed anew, once more.
+    pub(super) fn deliver_below_start(&mut self) {
+        let again = std::mem::take(&mut self.last_delivery);
+        if !again.is_empty() {
+            self.deliver_events(BROKEN, again);
+            self.plant();
+        }
     }
 
     /// A revision is written: the keys as they are now.
@@ -315,7 +342,7 @@ impl<'sink> Sale<'sink> {
             self.at(self.now + OUTAGE, Task::Heal);
         }
         if self.wants(Plant::Crash) {
-            self.planted = true;
+            self.plant();
             self.cluster.member(BROKEN).is_up = false;
             // Nobody keeps the log for a member that never comes back.
             self.cluster.member(BROKEN).delivered = i64::MAX;
@@ -370,6 +397,6 @@ impl<'sink> Sale<'sink> {
 
     /// The tag that begins every order id.
     pub(super) fn run_tag(&self) -> String {
-        run_info(&self.size, self.plant).run_tag
+        run_tag(&self.size)
     }
 }

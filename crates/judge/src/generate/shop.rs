@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::Size;
 use super::draw::Draw;
+use super::{Plant, Size};
 use crate::history::request::KeyValue;
 use crate::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
 use crate::model::{Blob, Cents, Keyspace};
@@ -108,8 +108,12 @@ impl Shop {
 
     /// What is written of a ticket with so many left.
     pub(super) fn ticket_value(&self, ticket: usize, current_quantity: i64) -> Blob {
-        let TicketState { total, price, .. } = self.tickets[ticket];
-        json(&Ticket { total_quantity: total, current_quantity, price })
+        self.ticket_value_of(ticket, self.tickets[ticket].total, current_quantity)
+    }
+
+    /// The same with another total than there is.
+    pub(super) fn ticket_value_of(&self, ticket: usize, total_quantity: i64, current_quantity: i64) -> Blob {
+        json(&Ticket { total_quantity, current_quantity, price: self.tickets[ticket].price })
     }
 
     /// What is written of an event with so many left.
@@ -121,14 +125,23 @@ impl Shop {
         value
     }
 
-    /// The indexes that search finds events by.
-    pub(super) fn indexes(&self) -> Vec<(Blob, Blob)> {
+    /// The indexes that search finds events by. What is planted there is there from the beginning.
+    pub(super) fn indexes(&self, plant: Option<Plant>) -> Vec<(Blob, Blob)> {
         let mut indexes: std::collections::BTreeMap<Blob, Vec<&str>> = std::collections::BTreeMap::new();
         for EventState { id, record, .. } in &self.events {
             let words = words(record);
             let words = words.iter().map(|word| self.keys.search_text(word));
             for key in [self.keys.search_type(&record.kind), self.keys.search_location(&record.location)].into_iter().chain(words) {
                 indexes.entry(key).or_default().push(id);
+            }
+        }
+        if let Some(EventState { id, record, .. }) = self.events.first() {
+            let by_type = indexes.entry(self.keys.search_type(&record.kind)).or_default();
+            match plant {
+                Some(Plant::MissingIndexEntry) => by_type.retain(|listed| listed != id),
+                Some(Plant::DanglingIndexEntry) => by_type.push("e0"),
+                Some(Plant::WrongIndexEntry) => indexes.entry(self.keys.search_location("Rhodes")).or_default().push(id),
+                _ => {}
             }
         }
         indexes.into_iter().map(|(key, events)| (key, json(&events))).collect()
@@ -149,8 +162,8 @@ pub(super) fn user_name(user: u32) -> String {
 }
 
 /// The purchases of before with one element more.
-pub(super) fn append(before: Option<&KeyValue>, id: String, tickets: Vec<PurchasedTicket>) -> Blob {
-    let element = json(&Purchase { id: Some(id), date: DATE.to_owned(), tickets, cancels: None });
+pub(super) fn append(before: Option<&KeyValue>, id: String, tickets: Vec<PurchasedTicket>, cancels: Option<String>) -> Blob {
+    let element = json(&Purchase { id: Some(id), date: DATE.to_owned(), tickets, cancels });
     let mut value = match before.and_then(|kv| kv.value.as_bytes().strip_suffix(b"]")) {
         Some(before) => {
             let mut value = Vec::with_capacity(before.len() + element.len() + 2);

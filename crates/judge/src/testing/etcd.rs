@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::shape::{Shape, member_id, run_info};
-use super::simulation::Record;
 use crate::check::versions::KeyRange;
+use crate::generate::member_id;
+use crate::generate::simulation::{Record, Shape, run_info};
 use crate::history::audit::{AuditClosed, AuditFacts, AuditStage, AuditStatus};
 use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
 use crate::history::event::{Ended, Event, MemberChange, MemberEvent, WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};

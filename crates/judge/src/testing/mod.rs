@@ -6,9 +6,6 @@
 
 mod etcd;
 mod mutate;
-mod shape;
-mod simulation;
 
+pub use crate::generate::simulation::{Basket, Fate, HeldOrder, LockHolder, Record, Shape, Simulation, run_info};
 pub use etcd::Etcd;
-pub use shape::{Shape, run_info};
-pub use simulation::{Basket, Fate, HeldOrder, LockHolder, Record, Simulation};

@@ -128,7 +128,12 @@ fn judge_ticket(
     if accounted > total {
         ticket.explain(&mut anomaly.story, &mut anomaly.orders);
     } else {
-        anomaly.story.push(format!("{} tickets are neither left nor held nor sold.", anomaly.severity));
+        let missing = match anomaly.severity {
+            1 => "1 ticket is".to_owned(),
+            some => format!("{some} tickets are"),
+        };
+        anomaly.story.extend(stock::deeds(ticket, revision.revision));
+        anomaly.story.push(format!("{missing} neither left nor held nor sold."));
     }
     anomaly.orders.sort_unstable();
     anomaly.orders.dedup();
@@ -161,5 +166,7 @@ fn judge_event(keys: &Keyspace, event: &EventStock, revision: &SequencedRevision
         seconds(revision.at),
         event.told(),
     ));
+    let deeds = event.tickets.iter().flat_map(|ticket| stock::deeds(ticket, revision.revision));
+    anomaly.story.extend(deeds.collect::<Vec<_>>());
     Some(anomaly)
 }

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use rustc_hash::FxBuildHasher;
 
+use crate::check::excerpt::{excerpt, first_difference};
 use crate::check::versions::{KeyRange, Versions};
 use crate::history::event::WatchEvent;
 use crate::history::request::{Answer, AnswerBody, Put, Request, TxnOp, lock_key};
@@ -78,7 +79,9 @@ fn put_difference(put: &Put, event: &WatchEvent, before: Option<(&Versions, Revi
         return Some(format!("it deletes {}, which was put", name()));
     }
     if event.kv.value != put.value {
-        return Some(format!("{} was put as {}, and it has {}", name(), shown(&put.value), shown(&event.kv.value)));
+        let (sent, stored) = (put.value.as_bytes(), event.kv.value.as_bytes());
+        let around = first_difference(sent, stored);
+        return Some(format!("{} was put as `{}`, and it has `{}`", name(), excerpt(sent, around), excerpt(stored, around)));
     }
     if event.kv.lease != put.lease {
         return Some(format!("{} was put with lease {:x}, and it has lease {:x}", name(), put.lease, event.kv.lease));
@@ -120,14 +123,4 @@ pub(super) fn event_anchor(events: &[WatchEvent]) -> Option<u64> {
 
 fn anchor(key: &Blob, value: &Blob) -> u64 {
     FxBuildHasher.hash_one((key, value))
-}
-
-/// As much of a value as a person wants to read.
-fn shown(value: &Blob) -> String {
-    const SHOWN_MAX: usize = 120;
-    let text = value.to_text();
-    match text.char_indices().nth(SHOWN_MAX) {
-        Some((end, _)) => format!("`{}…`", text.get(..end).unwrap_or_default()),
-        None => format!("`{text}`"),
-    }
 }

@@ -122,7 +122,7 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
     }
     let more = !range.count_only && usize::try_from(count).is_ok_and(|count| count > limit);
     let what = match (found.count == count, found.more == more) {
-        (false, _) => format!("it counts {} keys where there were {count}", found.count),
+        (false, _) => format!("it counts {} keys, and the right count is {count}", found.count),
         (true, false) if more => "it does not say that there are more keys behind its limit".to_owned(),
         (true, false) => "it says that there are more keys, and there are none".to_owned(),
         (true, true) => return None,

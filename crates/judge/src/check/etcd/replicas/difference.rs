@@ -1,6 +1,7 @@
 //! How one key differs between two readings, in sentences.
 
 use crate::check::audits::stage_name;
+use crate::check::excerpt::{excerpt, first_difference};
 use crate::check::verdict::Anomaly;
 use crate::history::audit::AuditStage;
 use crate::history::request::KeyValue;
@@ -16,9 +17,6 @@ pub(super) struct Side {
     /// At which revision.
     pub(super) revision: Revision,
 }
-
-/// Longer values are shortened to this many characters around the place where they begin to differ.
-const SHOWN_CHARS: usize = 120;
 
 /// The anomaly that the key is not the same in two readings. The more revisions lie between, the worse.
 pub(super) fn compare(key: &[u8], (left, ours): (Side, Option<&KeyValue>), (right, theirs): (Side, Option<&KeyValue>)) -> Anomaly {
@@ -54,7 +52,7 @@ fn has(side: Side, kv: Option<&KeyValue>) -> String {
             kv.version,
             stage_name(side.stage),
             kv.mod_revision,
-            excerpt(kv, 0)
+            excerpt(kv.value.as_bytes(), 0)
         ),
     }
 }
@@ -75,17 +73,8 @@ fn fields(left: Side, ours: &KeyValue, right: Side, theirs: &KeyValue) -> Vec<St
     let mut sentences: Vec<String> = different.map(|(what, here, there)| format!("{what}: {one} {here}, {two} {there}.")).collect();
     if ours.value != theirs.value {
         let (here, there) = (ours.value.as_bytes(), theirs.value.as_bytes());
-        let same = here.iter().zip(there).take_while(|(here, there)| here == there).count();
-        sentences.push(format!("value: {one} {}, {two} {}", excerpt(ours, same), excerpt(theirs, same)));
+        let same = first_difference(here, there);
+        sentences.push(format!("value: {one} {}, {two} {}", excerpt(here, same), excerpt(there, same)));
     }
     sentences
-}
-
-/// The value, or the part of it around a byte.
-fn excerpt(kv: &KeyValue, around: usize) -> String {
-    let bytes = kv.value.as_bytes();
-    let from = if bytes.len() <= SHOWN_CHARS { 0 } else { around.saturating_sub(SHOWN_CHARS / 3).min(bytes.len() - SHOWN_CHARS) };
-    let shown = bytes.get(from..bytes.len().min(from + SHOWN_CHARS)).unwrap_or_default();
-    let (before, after) = (if from > 0 { "…" } else { "" }, if from + SHOWN_CHARS < bytes.len() { "…" } else { "" });
-    format!("{before}{}{after}", String::from_utf8_lossy(shown))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::topics::{Change, Previous, Topic, event_hash, kv_hash};
+use crate::check::excerpt::excerpt;
 use crate::history::board::{BoardEvent, BoardOpened};
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
 
@@ -158,9 +159,9 @@ impl Board {
                 self.give_up_partial(breaches);
                 if let Some(change) = self.owed(owed, topic).first() {
                     let what = format!(
-                        "Its owner closed it at {:.3} s, and it had not been told of revision {}: its member's collector had been, more than {} s before.",
-                        crate::model::seconds(at),
+                        "Its owner closed it, and it had not been told of revision {}, which changed {}: its member's collector had been, more than {} s before.",
                         change.revision,
+                        change.key.to_text(),
                         super::PATIENCE / 1_000_000_000
                     );
                     breaches.push(Breach { kind: "stalled", at, revision: change.revision, key: Some(change.key.clone()), what });
@@ -273,7 +274,11 @@ impl Board {
                 continue;
             };
             if event_hash(event.deleted, &event.kv) != change.content {
-                let what = if event.deleted { "a deletion".to_owned() } else { format!("version {}", event.kv.version) };
+                let what = if event.deleted {
+                    "a deletion".to_owned()
+                } else {
+                    format!("version {} `{}`", event.kv.version, excerpt(event.kv.value.as_bytes(), 0))
+                };
                 breach(
                     "altered_event",
                     format!("It was told of {what} of {name} in revision {revision}: what the collectors delivered is different."),

@@ -33,6 +33,7 @@ use crate::check::versions::Versions;
 use crate::check::{Check, End, FaultWindow, Observation};
 use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardOpened};
 use crate::history::event::{Event, WatchBatch, WatchBody, WatchRole};
+use crate::model::keys::prefix_end;
 use crate::model::{MemberIndex, Nanos, Revision, seconds};
 
 const NAME: &str = "watch";
@@ -230,7 +231,7 @@ impl Watch {
                 board.told = board.told.max(last);
                 if let Some(compacted) = board.compacted.take() {
                     let what = format!(
-                        "It was to begin at revision {}, below the compaction at {compacted}, which its member had carried out; it was told of revision {last} and not refused.",
+                        "It was told of revision {last} and not refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
                         board.asked
                     );
                     let breach = Breach { kind: "compaction_ignored", at: batch.at, revision: board.asked, key: None, what };
@@ -265,9 +266,9 @@ impl Watch {
         let long_open = closed.at.saturating_sub(board.opened) > PATIENCE;
         if let Some(compacted) = board.compacted.filter(|_| closed.intended && long_open && board.created) {
             let what = format!(
-                "It was to begin at revision {}, below the compaction at {compacted}, which its member had carried out; it was open for {:.0} s and never refused.",
-                board.asked,
-                seconds(closed.at - board.opened)
+                "It had been open for {:.0} s and was never refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
+                seconds(closed.at - board.opened),
+                board.asked
             );
             let breach = Breach { kind: "compaction_ignored", at: closed.at, revision: board.asked, key: None, what };
             // A fault may have kept the refusal from us.
@@ -354,10 +355,18 @@ fn add(sum: &mut Counts, counts: Counts) {
     sum.too_old += counts.too_old;
 }
 
+/// What was broken, with when: a sentence that begins in lower case behind that.
+fn at_its_moment(breach: &Breach) -> String {
+    let mut letters = breach.what.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter();
+    format!("At {:.3} s {}", seconds(breach.at), first.chain(letters).collect::<String>())
+}
+
 fn anomaly(board: &Board, breach: &Breach) -> Anomaly {
     let range = match board.end.is_empty() {
         true => board.key.to_text(),
-        false => format!("{} to {}", board.key.to_text(), board.end.to_text()),
+        false if board.end == prefix_end(board.key.as_bytes()) => format!("all keys that begin with {}", board.key.to_text()),
+        false => format!("the keys from {} to {}", board.key.to_text(), board.end.to_text()),
     };
     let start = if board.asked > 0 { format!("revision {}", board.asked) } else { "now".to_owned() };
     let who = format!(
@@ -367,7 +376,7 @@ fn anomaly(board: &Board, breach: &Breach) -> Anomaly {
         board.member.name()
     );
     Anomaly {
-        story: vec![who, breach.what.clone()],
+        story: vec![who, at_its_moment(breach)],
         severity: 1,
         revision: Some(breach.revision),
         keys: breach.key.iter().map(|key| key.to_text()).collect(),

@@ -6,6 +6,7 @@ use crate::model::{Blob, Revision};
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     pub(super) event: Blob,
+    pub(super) user: String,
     /// The revision that reserved it last.
     pub(super) reserved: Revision,
     /// Whether its record is there.
@@ -35,6 +36,7 @@ pub(super) enum Ending {
 #[derive(Debug, Default)]
 pub(super) struct Deeds {
     pub(super) event: Option<Blob>,
+    pub(super) user: Option<String>,
     /// The record: created (true) or deleted.
     pub(super) record: Option<bool>,
     /// The key that keeps it alive: written (true) or deleted.

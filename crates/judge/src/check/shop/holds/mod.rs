@@ -94,6 +94,7 @@ impl Holds {
                 ShopChange::Hold { event, order, before, after } => {
                     let deeds = deeds.entry(order.clone()).or_default();
                     deeds.event = Some(event.clone());
+                    deeds.user = after.as_ref().map(|record| record.user.clone());
                     deeds.record = (before.is_some() != after.is_some()).then_some(after.is_some());
                 }
                 ShopChange::HoldAlive { event, order, alive, .. } => {
@@ -124,6 +125,9 @@ impl Holds {
         if let Some(event) = &deeds.event {
             hold.event.clone_from(event);
         }
+        if let Some(user) = &deeds.user {
+            hold.user.clone_from(user);
+        }
         let wrong = hold.apply(number, deeds);
         match (deeds.record, hold.ending) {
             (Some(true), _) => self.counts.holds += 1,
@@ -133,7 +137,7 @@ impl Holds {
             _ => {}
         }
         if let Some((kind, story)) = wrong {
-            let anomaly = tell(&self.keys, order, &hold.event, number, at, &story);
+            let anomaly = tell(&self.keys, (order, hold), number, at, &story);
             self.anomalies.add(kind, at, anomaly);
         }
     }
@@ -145,8 +149,12 @@ impl Holds {
         let alive = left.iter().filter(|(_, hold)| hold.is_alive()).count() as u64;
         let is_over = end.complete && !self.was_stopped && !self.release_failed && !self.has_hole && end.missing_revisions == 0;
         for (order, hold) in left.iter().filter(|(_, hold)| is_over && !hold.is_alive()) {
-            let story = format!("it had been reserved at revision {} and nobody ever released it", hold.reserved);
-            self.anomalies.add("leaked_hold", self.now, tell(&self.keys, order, &hold.event, hold.gone(), self.now, &story));
+            let story = format!(
+                "it had been reserved at revision {}, expired at revision {}, and by the end nobody had released it",
+                hold.reserved,
+                hold.gone()
+            );
+            self.anomalies.add("leaked_hold", self.now, tell(&self.keys, (order, hold), hold.gone(), self.now, &story));
         }
         (left.len() as u64, alive)
     }
@@ -215,13 +223,13 @@ fn takes_stock(change: &ShopChange) -> bool {
     }
 }
 
-fn tell(keys: &Keyspace, order: &Blob, event: &Blob, revision: Revision, at: Nanos, story: &str) -> Anomaly {
-    let order = order.to_text();
+fn tell(keys: &Keyspace, (order, hold): (&Blob, &Hold), revision: Revision, at: Nanos, story: &str) -> Anomaly {
+    let (order, event, user) = (order.to_text(), hold.event.to_text(), &hold.user);
     Anomaly {
-        story: vec![format!("At revision {revision} ({:.3} s), order {order}: {story}.", seconds(at))],
+        story: vec![format!("At revision {revision} ({:.3} s), order {order} of user {user} for event {event}: {story}.", seconds(at))],
         severity: 1,
         revision: Some(revision),
-        keys: vec![keys.hold(event.to_text(), &order).to_text()],
+        keys: vec![keys.hold(&event, &order).to_text()],
         orders: vec![order],
         ..Anomaly::default()
     }

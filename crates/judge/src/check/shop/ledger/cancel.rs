@@ -44,7 +44,7 @@ impl Ledger {
         let first = *self.cancellations.cancelled_by.entry(cancelled).or_insert(key);
         if first != key {
             let (cancelled, first) = (self.order_id(cancelled), self.order_id(first));
-            let story = format!("it cancels order {cancelled}, which {first} has cancelled already");
+            let story = format!("at revision {revision} it cancels order {cancelled}, which {first} has cancelled already");
             self.report("cancelled_twice", key, sighting, Some(revision), story);
         }
     }
@@ -54,7 +54,7 @@ impl Ledger {
         let Some(cancelled) = self.cancelled_by(sighting.purchase) else { return };
         let is_there = self.orders.get(&cancelled).is_some_and(|order| order.in_log);
         if !is_there {
-            let story = format!("it cancels order {}, which is not there", self.order_id(cancelled));
+            let story = format!("at revision {revision} it cancels order {}, which is not there", self.order_id(cancelled));
             self.report("cancelled_unbought", key, sighting, Some(revision), story);
         }
     }

@@ -113,7 +113,12 @@ impl Ledger {
         let anywhere = order.healed | order.restarted;
         match order.told {
             Told::Unplaced if order.is_present() && !self.may_be_unrecorded(key, end) => {
-                let story = "it is there, but no buyer of this run placed it".to_owned();
+                let written = if order.log_revision != 0 {
+                    format!(", written at revision {} ({:.3} s)", order.log_revision, seconds(order.at))
+                } else {
+                    String::new()
+                };
+                let story = format!("it is there{written}, but no buyer of this run placed it");
                 wrongs.push(Wrong { kind: "phantom_order", revision: order.log_revision, story, members: anywhere });
             }
             Told::Refused if order.is_present() => {
@@ -142,7 +147,7 @@ impl Ledger {
         if told > self.judged_until(end) || found == told {
             return None;
         }
-        let acknowledged = format!("its buyer was told at {:.3} s that revision {told} {} it", seconds(order.at), order.deed());
+        let acknowledged = format!("its buyer was told at {:.3} s that revision {told} {}", seconds(order.at), order.deed());
         Some(match found {
             0 => Wrong { kind: "lost_order", revision: told, story: format!("{acknowledged}; that revision did not write it"), members: 0 },
             found => Wrong {
@@ -156,15 +161,15 @@ impl Ledger {
 
     fn tell(&mut self, key: OrderKey, order: &Order, wrong: Wrong) {
         let id = self.order_id(key);
-        let placed = order.content != 0;
+        // Of an order that nobody placed the log says whose it would be.
+        let is_known = order.content != 0 || order.log_revision != 0;
         let (user, event) = (self.users.name(order.user), self.events.name(order.event));
-        let whose = if placed { format!(" of user {user} for event {event}") } else { String::new() };
-        let key_text = || self.keys.purchase(&user, &event).to_text();
+        let who = if is_known { format!(" of user {user} for event {event}") } else { String::new() };
         let anomaly = Anomaly {
-            story: vec![format!("Order {id}{whose}: {}.", wrong.story)],
+            story: vec![format!("Order {id}{who}: {}.", wrong.story)],
             severity: 1,
             revision: (wrong.revision != 0).then_some(wrong.revision),
-            keys: placed.then(key_text).into_iter().collect(),
+            keys: is_known.then(|| self.keys.purchase(&user, &event).to_text()).into_iter().collect(),
             orders: vec![id],
             members: names_of(wrong.members),
             ..Anomaly::default()
@@ -234,9 +239,9 @@ impl Ledger {
 }
 
 impl Order {
-    /// What the revision that its buyer was told did.
+    /// What the revision that its buyer was told did with it.
     fn deed(&self) -> &'static str {
-        if self.is_cancel { "carried out" } else { "sold" }
+        if self.is_cancel { "carried it out" } else { "sold it" }
     }
 
     /// Whether it was seen anywhere.
@@ -253,7 +258,7 @@ fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Op
     // Told only of what is wrong: there are millions of orders.
     let bought = || match (order.told, order.log_revision) {
         (Told::Sold, _) => {
-            format!("its buyer was told at {:.3} s that revision {} {} it", seconds(order.at), order.told_revision, order.deed())
+            format!("its buyer was told at {:.3} s that revision {} {}", seconds(order.at), order.told_revision, order.deed())
         }
         (_, 0) => "nothing certain was told to its buyer".to_owned(),
         (_, revision) => format!("it was written at revision {revision}"),

@@ -39,7 +39,7 @@ use crate::history::call::{CallOutcome, CancelPlaced, OrderClosed, OrderOutcome,
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
 use crate::model::records::Purchase;
-use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, ShopKey};
+use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, ShopKey, seconds};
 
 const NAME: &str = "ledger";
 
@@ -222,13 +222,15 @@ impl Ledger {
             order.log_revision = revision.revision;
             if order.told == Told::Unplaced {
                 order.at = revision.at;
+                (order.user, order.event) = (self.users.number(sighting.user), self.events.number(sighting.event));
             }
         }
         let first = order.log_revision;
         self.follow_cancel(revision.revision, key, sighting);
         self.expect_cancelled(revision.revision, key, sighting);
         if twice {
-            let story = format!("it was written at revision {first} and again at revision {}", revision.revision);
+            let story =
+                format!("it was written at revision {first} and again at revision {} ({:.3} s)", revision.revision, seconds(revision.at));
             self.report("duplicate_order", key, sighting, Some(revision.revision), story);
         }
         self.compare_content(key, sighting, Some(revision.revision), "in the log");
@@ -245,7 +247,7 @@ impl Ledger {
             if !rewritten {
                 let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase };
                 let now = revision.revision;
-                let story = format!("it was there from revision {since} on, and revision {now} dropped it");
+                let story = format!("it was there from revision {since} on, and revision {now} ({:.3} s) dropped it", seconds(revision.at));
                 self.report("lost_order", key, &sighting, Some(now), story);
             }
         }
@@ -267,6 +269,7 @@ impl Ledger {
                 None => "a purchase of".to_owned(),
             };
             let (ordered_by, ordered_for) = (self.users.name(user), self.events.name(event));
+            let place = revision.map_or_else(|| place.to_owned(), |revision| format!("{place}, at revision {revision},"));
             let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
             let story = format!(
                 "user {ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which is not what was ordered"

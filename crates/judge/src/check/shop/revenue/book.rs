@@ -1,6 +1,6 @@
 //! What one event earned, counted three ways.
 
-use crate::model::records::Ticket;
+use crate::model::records::{PurchasedTicket, Ticket};
 use crate::model::{Blob, Cents};
 
 /// The sums of one event, in cents.
@@ -15,6 +15,10 @@ pub(super) struct Book {
     pub(super) other: i128,
     /// The price of each ticket.
     pub(super) prices: Vec<(Blob, Cents)>,
+    /// The first order whose receipt is not what its entry says, and the first entry at another price than the ticket's:
+    /// the order's id, and in words.
+    pub(super) wrong_receipt: Option<(String, String)>,
+    pub(super) wrong_price: Option<(String, String)>,
 }
 
 impl Book {
@@ -23,6 +27,18 @@ impl Book {
         let listed = || self.prices.iter().find(|(of, _)| of == kind).map(|(_, price)| *price);
         if let Some(price) = price.or_else(listed) {
             self.counters -= price.times(quantity);
+        }
+    }
+
+    /// Holds the price of a line against the ticket's.
+    pub(super) fn compare_price(&mut self, order: &str, line: &PurchasedTicket) {
+        let listed = self.prices.iter().find(|(kind, _)| kind.as_bytes() == line.kind.as_bytes()).map(|(_, price)| *price);
+        if let (Some(paid), Some(listed), None) = (line.price, listed, &self.wrong_price)
+            && paid != listed
+        {
+            let (paid, listed) = (money(i128::from(paid.0)), money(i128::from(listed.0)));
+            let what = format!("is entered with {} {} at {paid}, and the ticket costs {listed}", line.quantity, line.kind);
+            self.wrong_price = Some((order.to_owned(), what));
         }
     }
 
@@ -35,4 +51,10 @@ impl Book {
 /// What the counters of a ticket say was earned, in cents.
 pub(super) fn sold(ticket: Option<&Ticket>) -> i128 {
     ticket.map_or(0, |ticket| i128::from(ticket.price.0) * (i128::from(ticket.total_quantity) - i128::from(ticket.current_quantity)))
+}
+
+/// Cents as an amount.
+pub(super) fn money(cents: i128) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use self::book::{Book, sold};
+use self::book::{Book, money, sold};
 use super::super::anomalies::{Anomalies, evidence, one_reason};
 use super::super::verdict::{Anomaly, Finding, RevenueRow};
 use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
@@ -29,7 +29,7 @@ use crate::history::call::{OrderClosed, OrderOutcome};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
 use crate::model::records::{HoldRecord, Purchase, Ticket};
-use crate::model::{Blob, Cents, Nanos, OrderId, OrderKey, Revision};
+use crate::model::{Blob, Cents, Nanos, OrderId, OrderKey, Revision, seconds};
 
 const NAME: &str = "revenue";
 
@@ -44,6 +44,8 @@ pub struct Revenue {
     /// Orders that are open, or that ended without anything certain, with their event and, when the data have them, their
     /// value in cents.
     uncertain: FxHashMap<OrderKey, (Blob, i128)>,
+    /// Receipts whose entries the log has not shown yet: to name the first that does not fit.
+    awaited: FxHashMap<OrderKey, (Blob, i128)>,
     receipts: u64,
     demand: Demand,
     /// Whether purchases were entered.
@@ -67,6 +69,7 @@ impl Revenue {
             run_tag: info.run_tag.as_str().into(),
             books: FxHashMap::default(),
             uncertain: FxHashMap::default(),
+            awaited: FxHashMap::default(),
             receipts: 0,
             demand: Demand::default(),
             has_purchases: false,
@@ -108,7 +111,8 @@ impl Check for Revenue {
         self.demand.may_be() || self.has_purchases
     }
 
-    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        self.note_missing_entries();
         let mut unknown: FxHashMap<&Blob, i128> = FxHashMap::default();
         for (event, cents) in self.uncertain.values().filter(|(_, cents)| *cents != 0) {
             *unknown.entry(event).or_default() += cents;
@@ -127,11 +131,13 @@ impl Check for Revenue {
                 unexplained += 1;
             } else if counted && !book.counters_agree() {
                 let (left, right) = (("the ticket counters", book.counters), ("the purchase records", book.records));
-                anomalies.add("counters_differ_from_records", self.now, self.mismatch(end, event, left, right));
+                let mismatch = self.mismatch(end, event, (left, right), book.wrong_price.as_ref());
+                anomalies.add("counters_differ_from_records", self.now, mismatch);
             }
             if whole && told != book.records {
                 let (left, right) = (("the receipts and resolved orders", told), ("the purchase records", book.records));
-                anomalies.add("receipts_differ_from_records", self.now, self.mismatch(end, event, left, right));
+                let mismatch = self.mismatch(end, event, (left, right), book.wrong_receipt.as_ref());
+                anomalies.add("receipts_differ_from_records", self.now, mismatch);
             }
         }
         if unexplained > 0 {
@@ -160,12 +166,18 @@ impl Revenue {
         if closed.outcome == OrderOutcome::Unknown {
             return;
         }
-        let Some((event, _)) = self.uncertain.remove(&closed.order) else { return };
+        let Some((event, recorded)) = self.uncertain.remove(&closed.order) else { return };
         if let OrderOutcome::Sold { revision } = closed.outcome {
             self.receipts += 1;
             self.refunds += u64::from(closed.paid < Cents(0));
             self.last_acknowledged = self.last_acknowledged.max(revision);
-            self.books.entry(event).or_default().receipts += i128::from(closed.paid.0);
+            let paid = i128::from(closed.paid.0);
+            self.books.entry(event.clone()).or_default().receipts += paid;
+            if recorded == 0 {
+                self.awaited.insert(closed.order, (event, paid));
+            } else if recorded != paid {
+                self.note_receipt(closed.order, &event, paid, recorded);
+            }
         }
     }
 
@@ -236,6 +248,9 @@ impl Revenue {
             }
         }
         let book = self.books.entry(event.clone()).or_default();
+        if sign > 0 {
+            purchase.tickets.iter().for_each(|line| book.compare_price(purchase.id.as_deref().unwrap_or("without an id"), line));
+        }
         book.records += cents;
         let id = purchase.id.as_deref().and_then(|id| id.parse::<OrderId>().ok());
         match id.filter(|id| id.run == self.run_tag) {
@@ -243,8 +258,28 @@ impl Revenue {
             Some(id) => {
                 if let Some((_, resolved)) = self.uncertain.get_mut(&id.key) {
                     *resolved += cents;
+                } else if let Some(paid) = self.awaited.remove(&id.key).map(|(_, paid)| paid).filter(|paid| *paid != cents) {
+                    self.note_receipt(id.key, event, paid, cents);
                 }
             }
+        }
+    }
+
+    /// The receipt of an order is not what its entry says: the first of an event is told.
+    fn note_receipt(&mut self, key: OrderKey, event: &Blob, paid: i128, recorded: i128) {
+        let id = OrderId { run: self.run_tag.clone(), key }.to_string();
+        let what = format!("was told that it paid {}, and its entry says {}", money(paid), money(recorded));
+        self.books.entry(event.clone()).or_default().wrong_receipt.get_or_insert((id, what));
+    }
+
+    /// Receipts without an entry: the first of each event is told, unless an entry that does not fit was.
+    fn note_missing_entries(&mut self) {
+        let mut missing: Vec<(OrderKey, (Blob, i128))> = self.awaited.drain().collect();
+        missing.sort_unstable_by_key(|(key, _)| *key);
+        for (key, (event, paid)) in missing {
+            let id = OrderId { run: self.run_tag.clone(), key }.to_string();
+            let what = format!("was told that it paid {}, and has no entry", money(paid));
+            self.books.entry(event).or_default().wrong_receipt.get_or_insert((id, what));
         }
     }
 
@@ -265,26 +300,35 @@ impl Revenue {
         reasons
     }
 
-    fn mismatch(&self, end: &End<'_>, event: &Blob, (one, left): (&str, i128), (two, right): (&str, i128)) -> Anomaly {
+    fn mismatch(
+        &self,
+        end: &End<'_>,
+        event: &Blob,
+        ((one, left), (two, right)): ((&str, i128), (&str, i128)),
+        first: Option<&(String, String)>,
+    ) -> Anomaly {
         let key = end.keys.event(event.to_text()).to_text();
         let (more, less, difference) = if left > right { (one, two, left - right) } else { (two, one, right - left) };
+        let mut story = vec![
+            format!(
+                "At revision {} ({:.3} s) of {key}, {one} say {} and {two} say {}.",
+                self.last_revision,
+                seconds(self.now),
+                money(left),
+                money(right)
+            ),
+            format!("By {more} it earned {} more than by {less}.", money(difference)),
+        ];
+        story.extend(first.map(|(order, what)| format!("The first order that does not fit is {order}: it {what}.")));
         Anomaly {
-            story: vec![
-                format!("At revision {} of {key}, {one} say {} and {two} say {}.", self.last_revision, money(left), money(right)),
-                format!("By {more} it earned {} more than by {less}.", money(difference)),
-            ],
+            story,
+            orders: first.map(|(order, _)| order.clone()).into_iter().collect(),
             severity: u64::try_from(difference).unwrap_or(u64::MAX),
             revision: Some(self.last_revision),
             keys: vec![key],
             ..Anomaly::default()
         }
     }
-}
-
-/// Cents as an amount.
-fn money(cents: i128) -> String {
-    let sign = if cents < 0 { "-" } else { "" };
-    format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }
 
 /// The sums by event type. Sums too large for the table are cut to what fits, and that is a reason not to trust it.

@@ -93,18 +93,19 @@ impl TicketStock {
         let place = by.place.map_or_else(String::new, |number| format!(" in shard {number}"));
         let (later, right) = (by.told(), really.saturating_sub(by.taken()));
         let (verb, quantity) = by.deed();
+        let were = if *really == 1 { "was" } else { "were" };
         match erased {
             Some(erased) => {
                 let (first_verb, first_quantity) = erased.deed();
                 story.push(format!(
                     "Order {} and order {later} both saw {seen} left{place}: the first {first_verb} {first_quantity}, the second {verb} {quantity} and \
-                     wrote {left} left. By then {really} were left, so it should have written {right}: the later write erased the earlier one.",
+                     wrote {left} left. By then {really} {were} left, so it should have written {right}: the later write erased the earlier one.",
                     erased.told(),
                 ));
                 orders.push(erased.order.clone());
             }
             None => story.push(format!(
-                "The stock{place} was overwritten: order {later} {verb} {quantity} and wrote {left} left, so it had seen {seen}. By then {really} were left, so it should have written {right}.",
+                "The stock{place} was overwritten: order {later} {verb} {quantity} and wrote {left} left, so it had seen {seen}. By then {really} {were} left, so it should have written {right}.",
             )),
         }
         orders.push(by.order.clone());

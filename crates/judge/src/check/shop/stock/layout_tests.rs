@@ -103,7 +103,7 @@ fn two_orders_that_saw_the_same_shard_are_named_with_it() {
     for words in [
         "6 left (6 of them in shards)",
         "both saw 3 left in shard 1: the first bought 2, the second bought 3 and wrote 0 left",
-        "1 were left",
+        "1 was left",
     ] {
         assert!(story.contains(words), "{words} is not in: {story}");
     }

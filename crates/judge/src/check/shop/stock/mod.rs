@@ -234,6 +234,15 @@ impl EventStock {
     }
 }
 
+/// What each order did to a ticket in a revision, a sentence each.
+pub(super) fn deeds(ticket: &TicketStock, revision: Revision) -> Vec<String> {
+    let told = ticket.sales_of(revision).map(|sale| {
+        let ((verb, quantity), kind) = (sale.deed(), ticket.kind.to_text());
+        format!("That revision is order {} of user {}, which {verb} {quantity} {kind}.", sale.order, sale.user.to_text())
+    });
+    told.collect()
+}
+
 /// Where an anomaly shows.
 pub(super) fn anomaly(keys: &Keyspace, event: &EventStock, kind: Option<&Blob>, revision: Revision) -> Anomaly {
     let key = match kind {

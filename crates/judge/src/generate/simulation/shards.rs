@@ -59,15 +59,9 @@ impl Simulation {
 
     /// The first half of an order out of one shard. `Err` when all shards and tickets together have too few.
     pub fn read_shard(&mut self, buyer: u32, user: &str, event: &str, items: &[(&str, i64)], shard: u32) -> Result<Basket, OrderKey> {
-        let order = self.place(buyer, user, event, items);
-        let wish = self.wishes.get(&order).cloned().expect("the order was placed");
-        let mut basket = Basket::new(order, wish);
-        let purchases = self.keys.purchase(user, event);
-        basket.takes = items.iter().map(|(kind, quantity)| (self.keys.shard(event, kind, shard), *quantity)).collect();
-        let mut wanted: Vec<Blob> = basket.takes.iter().map(|(place, _)| place.clone()).collect();
-        wanted.push(purchases.clone());
-        let caller = (buyer, Purpose::Purchase, vec![order]);
-        let basket = self.fill(basket, caller.clone(), &wanted, false);
+        let basket = self.read_one_shard(buyer, user, event, items, shard);
+        let order = basket.order;
+        let (caller, purchases) = ((buyer, Purpose::Purchase, vec![order]), self.keys.purchase(user, event));
         if basket.takes.iter().all(|(place, quantity)| basket.left(place).is_some_and(|left| left >= *quantity)) {
             return Ok(basket);
         }
@@ -89,6 +83,30 @@ impl Simulation {
             }
         }
         Ok(basket)
+    }
+
+    /// The first half of an order out of one shard, whatever is in it.
+    pub(in crate::generate) fn read_one_shard(&mut self, buyer: u32, user: &str, event: &str, items: &[(&str, i64)], shard: u32) -> Basket {
+        let order = self.place(buyer, user, event, items);
+        let wish = self.wishes.get(&order).cloned().expect("the order was placed");
+        let mut basket = Basket::new(order, wish);
+        basket.takes = items.iter().map(|(kind, quantity)| (self.keys.shard(event, kind, shard), *quantity)).collect();
+        let mut wanted: Vec<Blob> = basket.takes.iter().map(|(place, _)| place.clone()).collect();
+        wanted.push(self.keys.purchase(user, event));
+        self.fill(basket, (buyer, Purpose::Purchase, vec![order]), &wanted, false)
+    }
+
+    /// Moves tickets from one shard to another, and loses one on the way. Says whether there was one to lose.
+    pub(in crate::generate) fn lose_one(&mut self, event: &str, kind: &str) -> bool {
+        let [from, to] = [0, 1].map(|number| self.keys.shard(event, kind, number));
+        let mut basket = self.look_as_settler(vec![from.clone(), to.clone()]);
+        if basket.left(&from).is_none_or(|left| left < 1) || basket.left(&to).is_none() {
+            return false;
+        }
+        basket.takes = vec![(from, 1), (to, 0)];
+        let changes = basket.stock_changes(&self.keys);
+        self.transact((SEEDER, Purpose::Settle, Vec::new()), basket.guards(), changes, Fate::Answered);
+        true
     }
 
     /// Changes a shard by force: a write that no buyer asked for.

@@ -52,7 +52,7 @@ impl Simulation {
     pub fn revoke(&mut self, worker: u32, lease: i64) {
         let id = self.invoke(worker, Purpose::Purchase, Vec::new(), Request::LeaseRevoke { id: lease });
         self.drop_lease(lease);
-        self.answer(id, self.revision, AnswerBody::Lease { id: lease, ttl: 0 });
+        self.answer(id, self.cluster.revision, AnswerBody::Lease { id: lease, ttl: 0 });
     }
 
     /// A lease expires when its time is over, which passes now.
@@ -80,7 +80,7 @@ impl Simulation {
 
     /// The lock is held: its holder is told.
     pub fn grant_lock(&mut self, lock: &LockHolder) {
-        self.answer(lock.call, self.revision, AnswerBody::Lock { key: lock.key.clone() });
+        self.answer(lock.call, self.cluster.revision, AnswerBody::Lock { key: lock.key.clone() });
     }
 
     /// Asks for a lock that is free, and gets it.
@@ -96,7 +96,7 @@ impl Simulation {
         let id = self.invoke(worker, Purpose::Purchase, Vec::new(), request);
         let deleted = i64::from(self.store.contains_key(&lock.key));
         self.apply(vec![delete(lock.key.clone())]);
-        self.answer(id, self.revision, AnswerBody::Delete { deleted });
+        self.answer(id, self.cluster.revision, AnswerBody::Delete { deleted });
     }
 
     /// A key belongs to a lease from now on.
@@ -108,7 +108,7 @@ impl Simulation {
 
     fn lease_call(&mut self, (worker, purpose, orders): Caller, request: Request, (id, ttl): (i64, i64)) {
         let call = self.invoke(worker, purpose, orders, request);
-        self.answer(call, self.revision, AnswerBody::Lease { id, ttl });
+        self.answer(call, self.cluster.revision, AnswerBody::Lease { id, ttl });
     }
 
     fn drop_lease(&mut self, lease: i64) {

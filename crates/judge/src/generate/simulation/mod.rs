@@ -5,25 +5,26 @@ mod holds;
 mod leases;
 mod orders;
 mod seed;
+mod shape;
 mod shards;
 mod transact;
 
 use std::collections::BTreeMap;
 
-use self::cluster::Member;
 pub use self::holds::HeldOrder;
 use self::leases::Lease;
 pub use self::leases::LockHolder;
 pub use self::orders::Basket;
+pub use self::shape::{Shape, run_info};
 use self::transact::Change;
-use super::shape::{Shape, run_info};
+use super::cluster::Cluster;
 use crate::history::audit::AuditStage;
 use crate::history::call::{OrderClosed, OrderOutcome};
-use crate::history::event::{Ended, Event, MemberChange, MemberEvent, Phase, PhaseBegan, WatchEvent, WorkerClosed};
+use crate::history::event::{Ended, Event, MemberChange, MemberEvent, Phase, PhaseBegan, WorkerClosed};
 use crate::history::request::KeyValue;
 use crate::history::run_info::RunInfo;
 use crate::model::records::Ticket;
-use crate::model::{Blob, Cents, Keyspace, MemberIndex, Nanos, OrderKey, Revision};
+use crate::model::{Blob, Cents, Keyspace, Nanos, OrderKey, Revision};
 
 /// The price of every simulated ticket.
 const PRICE: Cents = Cents(4_990);
@@ -69,11 +70,8 @@ pub struct Simulation {
     keys: Keyspace,
     events: Vec<Event>,
     now: Nanos,
-    revision: Revision,
+    cluster: Cluster,
     store: BTreeMap<Blob, KeyValue>,
-    log: Vec<(Revision, Vec<WatchEvent>)>,
-    members: Vec<Member>,
-    next_subscription: u32,
     call_counts: BTreeMap<u32, u32>,
     order_counts: BTreeMap<u32, u32>,
     faults: u32,
@@ -87,17 +85,18 @@ pub struct Simulation {
 impl Simulation {
     /// A seeded shop, with a collector on every member.
     pub fn new(shape: &Shape) -> Self {
-        let info = run_info(shape);
+        Self::of(run_info(shape), shape)
+    }
+
+    /// The same for a run of which `run.json` says something else.
+    pub(super) fn of(info: RunInfo, shape: &Shape) -> Self {
         let mut simulation = Self {
             keys: Keyspace::new(info.prefix.as_str()),
             info,
             events: Vec::new(),
             now: 0,
-            revision: 1,
+            cluster: Cluster::new(shape.members),
             store: BTreeMap::new(),
-            log: Vec::new(),
-            members: Vec::new(),
-            next_subscription: 0,
             call_counts: BTreeMap::new(),
             order_counts: BTreeMap::new(),
             faults: 0,
@@ -106,9 +105,7 @@ impl Simulation {
             next_lease: 1,
             raft_term: 2,
         };
-        for member in 0..shape.members {
-            let member = MemberIndex(member);
-            simulation.members.push(Member { subscription: 0, delivered: 0, reachable: true, incarnation: 1 });
+        for member in simulation.cluster.indices() {
             simulation.record(|at| Event::Member(MemberEvent { member, at, change: MemberChange::Started { incarnation: 1, pid: 100 } }));
             simulation.subscribe(member);
         }
@@ -125,7 +122,7 @@ impl Simulation {
 
     /// The revision of the last write.
     pub fn revision(&self) -> Revision {
-        self.revision
+        self.cluster.revision
     }
 
     /// Now, on the simulated clock.
@@ -153,6 +150,12 @@ impl Simulation {
         self.store.get(key).map(|kv| &kv.value)
     }
 
+    /// How many tickets of a type there are in all.
+    pub(super) fn total(&self, event: &str, kind: &str) -> i64 {
+        let ticket = self.value(&self.keys.ticket(event, kind)).and_then(|value| serde_json::from_slice::<Ticket>(value.as_bytes()).ok());
+        ticket.map_or(0, |ticket| ticket.total_quantity)
+    }
+
     /// Changes the ticket's record by force: a write that no buyer asked for.
     pub fn force_ticket(&mut self, event: &str, kind: &str, change: impl FnOnce(&mut Ticket)) -> Revision {
         let key = self.keys.ticket(event, kind);
@@ -162,8 +165,24 @@ impl Simulation {
         self.write(vec![(key, Some(json(&ticket)))])
     }
 
+    /// What was recorded since the last time, for those who do not want to keep it.
+    pub(super) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Nothing more will be done with an order.
+    pub(super) fn forget(&mut self, order: OrderKey) {
+        self.wishes.remove(&order);
+    }
+
     /// The drain, both audits, and the end of the record.
     pub fn finish(mut self) -> Record {
+        self.end();
+        Record { info: self.info, events: self.events }
+    }
+
+    /// The same, for those who take the events.
+    pub(super) fn end(&mut self) {
         self.phase(Phase::Drain);
         let workers: Vec<(u32, u32)> = self.call_counts.iter().map(|(worker, count)| (*worker, *count)).collect();
         for (worker, last_sequence) in workers {
@@ -175,7 +194,6 @@ impl Simulation {
         self.audit(AuditStage::Restarted);
         self.sample();
         self.record(|at| Event::Ended(Ended { at, interrupted: false }));
-        Record { info: self.info, events: self.events }
     }
 
     /// The record as it is when the harness is killed now.

@@ -73,6 +73,17 @@ impl Simulation {
 
     /// The stock in the tickets is read for an order that was placed. `Err` when it is sold out.
     pub fn decide(&mut self, order: OrderKey, serializable: bool) -> Result<Basket, OrderKey> {
+        let basket = self.look_at_stock(order, serializable);
+        if basket.takes.iter().all(|(place, quantity)| basket.left(place).is_some_and(|left| left >= *quantity)) {
+            Ok(basket)
+        } else {
+            self.refuse(order);
+            Err(order)
+        }
+    }
+
+    /// The same without a decision.
+    pub(super) fn look_at_stock(&mut self, order: OrderKey, serializable: bool) -> Basket {
         let (user, event, items) = self.wishes.get(&order).cloned().expect("the order was placed");
         let mut wanted: Vec<Blob> = items.iter().map(|(kind, _)| self.keys.ticket(&event, kind)).collect();
         wanted.push(self.keys.event(&event));
@@ -80,13 +91,7 @@ impl Simulation {
         let caller = (order.buyer, Purpose::Purchase, vec![order]);
         let takes = items.iter().map(|(kind, quantity)| (self.keys.ticket(&event, kind), *quantity)).collect();
         let basket = Basket { order, user, event, items, takes, cancels: None, seen: BTreeMap::new(), fence: None };
-        let basket = self.fill(basket, caller, &wanted, serializable);
-        if basket.takes.iter().all(|(place, quantity)| basket.left(place).is_some_and(|left| left >= *quantity)) {
-            Ok(basket)
-        } else {
-            self.refuse(order);
-            Err(order)
-        }
+        self.fill(basket, caller, &wanted, serializable)
     }
 
     /// The second half of an order: what was decided is written, guarded by what was seen or, naively, not.
@@ -195,6 +200,16 @@ impl Basket {
     /// The order's entry says that it cancels another one.
     pub fn cancelling(self, order: OrderKey) -> Self {
         Self { cancels: Some(order), ..self }
+    }
+
+    /// What was left where it takes its first tickets from.
+    pub(in crate::generate) fn in_first_place(&self) -> i64 {
+        self.takes.first().and_then(|(place, _)| self.left(place)).unwrap_or(0)
+    }
+
+    /// Whether it takes all its tickets from one place.
+    pub(in crate::generate) fn is_of_one_place(&self) -> bool {
+        self.takes.len() == 1
     }
 
     pub(super) fn record<Value: serde::de::DeserializeOwned>(&self, key: &Blob) -> Option<Value> {

@@ -1,5 +1,6 @@
 //! How large a simulated shop is.
 
+use crate::generate::member_id;
 use crate::history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout};
 use crate::model::MemberIndex;
 
@@ -55,9 +56,4 @@ pub fn run_info(shape: &Shape) -> RunInfo {
         host: HostInfo::default(),
         expect: None,
     }
-}
-
-/// etcd's id of a simulated member.
-pub(super) fn member_id(member: MemberIndex) -> u64 {
-    0x1000 + u64::from(member.0)
 }

@@ -1,6 +1,7 @@
 //! Calls and transactions of the simulated cluster.
 
 use super::{Fate, Simulation};
+use crate::generate::member_id;
 use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
 use crate::history::event::{Event, WatchEvent};
 use crate::history::request::{
@@ -8,7 +9,6 @@ use crate::history::request::{
     TxnOp,
 };
 use crate::model::{Blob, OrderKey, Revision};
-use crate::testing::shape::member_id;
 
 /// A change of one key.
 #[derive(Clone, Debug)]
@@ -85,14 +85,14 @@ impl Simulation {
         let error = |message: &str| ("Unavailable".to_owned(), message.to_owned());
         match fate {
             Fate::Answered | Fate::AnsweredNotApplied if holds => {
-                let revision = if applied { self.revision } else { self.revision + 1 };
+                let revision = if applied { self.cluster.revision } else { self.cluster.revision + 1 };
                 let responses = bodies.into_iter().map(|body| TxnAnswer { revision, body }).collect();
                 self.answer(id, revision, AnswerBody::Txn { succeeded: true, responses });
                 Done::Written(revision)
             }
             Fate::Answered | Fate::AnsweredNotApplied => {
                 let responses = looked.iter().map(|key| self.range_answer(key)).collect();
-                self.answer(id, self.revision, AnswerBody::Txn { succeeded: false, responses });
+                self.answer(id, self.cluster.revision, AnswerBody::Txn { succeeded: false, responses });
                 Done::Failed
             }
             Fate::UnknownApplied | Fate::UnknownNotApplied => {
@@ -116,13 +116,13 @@ impl Simulation {
         let (worker, purpose, orders) = caller;
         let id = self.invoke(worker, purpose, orders, request);
         let responses = wanted.iter().map(|key| self.range_answer(key)).collect();
-        self.answer(id, self.revision, AnswerBody::Txn { succeeded: true, responses });
+        self.answer(id, self.cluster.revision, AnswerBody::Txn { succeeded: true, responses });
         wanted.iter().map(|key| self.store.get(key).cloned()).collect()
     }
 
     /// The changes of one revision, delivered by every member that can. Without any there is none.
     pub(super) fn apply(&mut self, changes: Vec<Change>) -> Revision {
-        let revision = self.revision + 1;
+        let revision = self.cluster.revision + 1;
         let mut events = Vec::new();
         for Change { key, value, lease } in changes {
             let before = self.store.remove(&key);
@@ -140,11 +140,11 @@ impl Simulation {
             events.push(WatchEvent { deleted: false, kv });
         }
         if events.is_empty() {
-            return self.revision;
+            return self.cluster.revision;
         }
-        self.revision = revision;
-        self.log.push((revision, events));
-        for member in 0..self.members.len() {
+        self.cluster.revision = revision;
+        self.cluster.log(events);
+        for member in self.cluster.indices() {
             self.deliver(member);
         }
         revision
@@ -173,7 +173,7 @@ impl Simulation {
     fn range_answer(&self, key: &Blob) -> TxnAnswer {
         let kvs: Vec<KeyValue> = self.store.get(key).cloned().into_iter().collect();
         let count = kvs.len() as i64;
-        TxnAnswer { revision: self.revision, body: TxnAnswerBody::Range(RangeAnswer { kvs, more: false, count }) }
+        TxnAnswer { revision: self.cluster.revision, body: TxnAnswerBody::Range(RangeAnswer { kvs, more: false, count }) }
     }
 
     fn answer_body(&self, change: &Change) -> TxnAnswerBody {

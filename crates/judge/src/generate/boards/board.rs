@@ -1,0 +1,183 @@
+//! One board: what it is on, and how far it was told.
+
+use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardEvent, BoardOpened};
+use crate::history::event::Event;
+use crate::history::request::KeyValue;
+use crate::model::keys::prefix_end;
+use crate::model::{Blob, MemberIndex, Nanos, Revision};
+
+/// Boards are counted from here, so that none has the number of a collector.
+const FIRST_SUBSCRIPTION: u32 = 1_000;
+
+/// What a board is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// One ticket.
+    Ticket,
+    /// The tickets of one event.
+    Event,
+    /// All tickets.
+    Tickets,
+    /// Events, purchases, search indexes and tickets.
+    Shop,
+}
+
+/// A board that somebody looks at.
+#[derive(Debug)]
+pub(super) struct Board {
+    opened: BoardOpened,
+    pub(super) stream: u32,
+    /// The first revision that it is to be told of.
+    first: Revision,
+    /// Up to where it was told everything, as its owner counts.
+    pub(super) told: Revision,
+    /// A key of its range as it was before it began.
+    pub(super) before: Option<KeyValue>,
+    /// Deliveries of its collector so far, and until nobody looks any more.
+    pub(super) deliveries: u64,
+    pub(super) span: u64,
+    /// Planted: what it should have been told and was not, yet.
+    pub(super) withheld: Vec<BoardEvent>,
+    /// Planted: nothing more comes.
+    pub(super) is_stalled: bool,
+    is_broken: bool,
+}
+
+impl Board {
+    #[expect(clippy::too_many_arguments, reason = "what a board is, and what it is opened with")]
+    pub(super) fn open(
+        number: u32,
+        member: MemberIndex,
+        (ticket, watched): (&Blob, Watched),
+        (start_revision, newest): (Revision, Revision),
+        before: Option<KeyValue>,
+        span: u64,
+        at: Nanos,
+        told: &mut Vec<Event>,
+    ) -> Self {
+        let (key, range_end) = range(ticket, watched);
+        let (subscription, previous) = (FIRST_SUBSCRIPTION + number, watched != Watched::Shop);
+        let opened = BoardOpened {
+            subscription,
+            stream: number,
+            member,
+            key,
+            range_end,
+            start_revision,
+            resumes: None,
+            previous,
+            progress: true,
+            at,
+        };
+        let first = if start_revision > 0 { start_revision } else { newest + 1 };
+        let board = Self {
+            opened,
+            stream: number,
+            first,
+            told: first - 1,
+            before,
+            deliveries: 0,
+            span,
+            withheld: Vec::new(),
+            is_stalled: false,
+            is_broken: false,
+        };
+        board.announce(newest, told);
+        board
+    }
+
+    /// Whether it is to be told of a change of this key.
+    pub(super) fn is_told_of(&self, kv: &KeyValue) -> bool {
+        let BoardOpened { key, range_end, .. } = &self.opened;
+        let in_range = if range_end.is_empty() { kv.key == *key } else { kv.key >= *key && kv.key < *range_end };
+        in_range && kv.mod_revision >= self.first && !self.is_broken
+    }
+
+    pub(super) fn wants_previous(&self) -> bool {
+        self.opened.previous
+    }
+
+    /// Whether it was told everything so far.
+    pub(super) fn owes_nothing(&self) -> bool {
+        self.withheld.is_empty() && !self.is_stalled && !self.is_broken
+    }
+
+    /// The revision behind what it was told.
+    pub(super) fn next(&self) -> Revision {
+        self.told + 1
+    }
+
+    /// It is told something. `revision` is the header's.
+    pub(super) fn tell(&mut self, at: Nanos, revision: Revision, body: BoardBody, told: &mut Vec<Event>) {
+        let last = match &body {
+            BoardBody::Events(events) => events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0),
+            BoardBody::Progress => revision,
+            BoardBody::Created | BoardBody::Cancelled { .. } => 0,
+        };
+        self.told = self.told.max(last);
+        told.push(Event::BoardBatch(BoardBatch { subscription: self.opened.subscription, at, revision, body }));
+    }
+
+    /// Its owner has seen enough.
+    pub(super) fn close(mut self, at: Nanos, told: &mut Vec<Event>) {
+        self.end(at, true, "seen enough", told);
+    }
+
+    /// Its stream breaks.
+    pub(super) fn break_off(&mut self, at: Nanos, told: &mut Vec<Event>) {
+        self.end(at, false, "the stream broke", told);
+        self.is_broken = true;
+    }
+
+    /// It is resumed at a revision, on a stream of its own.
+    pub(super) fn resume(&mut self, number: u32, start_revision: Revision, at: Nanos, told: &mut Vec<Event>) {
+        let resumes = Some(self.opened.subscription);
+        self.reopened(number, start_revision, resumes, at, told);
+    }
+
+    /// Its owner closes it and opens another one on the same range.
+    pub(super) fn reopen(&mut self, number: u32, start_revision: Revision, at: Nanos, told: &mut Vec<Event>) {
+        self.end(at, true, "seen enough", told);
+        self.reopened(number, start_revision, None, at, told);
+    }
+
+    fn reopened(&mut self, number: u32, start_revision: Revision, resumes: Option<u32>, at: Nanos, told: &mut Vec<Event>) {
+        let newest = self.told;
+        self.opened =
+            BoardOpened { subscription: FIRST_SUBSCRIPTION + number, stream: number, start_revision, resumes, at, ..self.opened.clone() };
+        (self.stream, self.first, self.told, self.is_broken) = (number, start_revision, start_revision - 1, false);
+        self.announce(newest, told);
+    }
+
+    fn announce(&self, newest: Revision, told: &mut Vec<Event>) {
+        let (subscription, at) = (self.opened.subscription, self.opened.at);
+        told.push(Event::BoardOpened(self.opened.clone()));
+        told.push(Event::BoardBatch(BoardBatch { subscription, at, revision: newest, body: BoardBody::Created }));
+    }
+
+    fn end(&mut self, at: Nanos, intended: bool, reason: &str, told: &mut Vec<Event>) {
+        if self.is_broken {
+            return;
+        }
+        if !self.withheld.is_empty() {
+            let late = BoardBody::Events(std::mem::take(&mut self.withheld));
+            self.tell(at, self.told, late, told);
+        }
+        let (subscription, reason) = (self.opened.subscription, reason.to_owned());
+        told.push(Event::BoardClosed(BoardClosed { subscription, at, intended, reason }));
+    }
+}
+
+fn range(ticket: &Blob, watched: Watched) -> (Blob, Blob) {
+    match watched {
+        Watched::Ticket => (ticket.clone(), Blob::default()),
+        Watched::Event => {
+            let end = ticket.as_bytes().iter().rposition(|byte| *byte == b':').map_or(ticket.len(), |colon| colon + 1);
+            let prefix = Blob::from(ticket.as_bytes().get(..end).unwrap_or_default());
+            let end = prefix_end(prefix.as_bytes());
+            (prefix, end)
+        }
+        Watched::Tickets => ("ticket:".into(), prefix_end(b"ticket:")),
+        Watched::Shop => ("event:".into(), prefix_end(b"ticket:")),
+    }
+}
