@@ -196,8 +196,10 @@ impl Judge {
             Audience::Here(bench) => bench.finish(&end).into_iter().flatten().collect(),
             Audience::Apart(groups) => groups.end().finish(&end),
         };
-        if let Some(from) = diverged_from {
-            others.iter_mut().for_each(|finding| blame(finding, from));
+        // A divergence is the deeper cause: it is named first, and what has a cause keeps it.
+        let causes = [(diverged_from, "divergence"), (log.partial_from(), "a collector that was told a revision in parts,")];
+        for (from, what) in causes.into_iter().filter_map(|(from, what)| Some((from?, what))) {
+            others.iter_mut().for_each(|finding| blame(finding, from, what));
         }
         let mut findings = vec![divergence.finish(&log), collectors.finish(&log)];
         findings.append(&mut others);
@@ -219,11 +221,11 @@ impl Judge {
     }
 }
 
-/// Marks what was found as a consequence of a divergence, unless it showed before that.
-fn blame(finding: &mut Finding, from: Revision) {
+/// Marks what was found as a consequence of a cause, unless it showed before that.
+fn blame(finding: &mut Finding, from: Revision, what: &str) {
     let later = |group: &&mut AnomalyGroup| group.first.revision.is_none_or(|revision| revision >= from);
     for group in finding.anomalies.iter_mut().filter(later) {
-        group.consequence_of.get_or_insert_with(|| format!("divergence at revision {from}"));
+        group.consequence_of.get_or_insert_with(|| format!("{what} at revision {from}"));
     }
 }
 

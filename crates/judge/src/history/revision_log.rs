@@ -36,6 +36,8 @@ pub struct RevisionLog {
     /// The events of the last revisions.
     recent: Recent,
     compared: u64,
+    /// The first revision that was passed on before the rest of it came.
+    partial_from: Option<Revision>,
 }
 
 /// A subscription that collects.
@@ -43,8 +45,11 @@ pub struct RevisionLog {
 struct Collector {
     member: MemberIndex,
     start: Revision,
+    /// The last revision, and the hash of what was delivered of it last.
     last: Option<(Revision, u64)>,
     whole_key_space: bool,
+    /// What its last revision has that others have not: told when that revision is whole, for the rest may be still to come.
+    disagreement: Option<Disagreement>,
 }
 
 /// A revision that waits for the ones before it.
@@ -73,6 +78,11 @@ impl Recent {
         }
     }
 
+    fn replace(&mut self, revision: Revision, events: &[WatchEvent]) {
+        self.0.retain(|(of, _)| *of != revision);
+        self.remember(revision, events);
+    }
+
     fn get(&self, revision: Revision) -> Option<Vec<WatchEvent>> {
         let (_, bytes) = self.0.iter().find(|(of, _)| *of == revision)?;
         postcard::from_bytes(bytes).ok()
@@ -86,7 +96,7 @@ pub struct Offer {
     pub place: Place,
     /// What is wrong with its place in the collector's own stream.
     pub irregularity: Option<Irregularity>,
-    /// What another member had delivered instead.
+    /// What others had delivered instead of the revision that came before this one on the same watch.
     pub disagreement: Option<Disagreement>,
 }
 
@@ -171,7 +181,7 @@ impl RevisionLog {
         }
         // Key 0 to range end 0 is everything: only there every revision must show.
         let whole_key_space = opened.key.as_bytes() == [0] && opened.range_end.as_bytes() == [0];
-        let collector = Collector { member: opened.member, start: opened.start_revision, last: None, whole_key_space };
+        let collector = Collector { member: opened.member, start: opened.start_revision, last: None, whole_key_space, disagreement: None };
         self.collectors.insert(opened.subscription, collector);
         self.reached.entry(opened.member).or_default();
         if opened.start_revision > 0 {
@@ -240,9 +250,16 @@ impl RevisionLog {
         let slot = self.slot(revision);
         let known = slot.filter(|slot| self.delivered_by.get(*slot).is_some_and(|members| *members != 0));
         let (place, disagreement) = match (known, slot) {
+            (Some(slot), _) if irregularity.as_ref().is_some_and(|irregularity| irregularity.kind == IrregularityKind::Split) => {
+                if self.delivered_by.get(slot) == Some(&bit(member)) {
+                    self.complete(slot, revision, events);
+                } else {
+                    self.reconcile(subscription, slot, events);
+                }
+                return Some(Offer { place: Place::Known, irregularity, disagreement: None });
+            }
             (Some(slot), _) => {
-                let split = irregularity.as_ref().is_some_and(|irregularity| irregularity.kind == IrregularityKind::Split);
-                let agrees = self.hashes.get(slot) == Some(&hash) || split;
+                let agrees = self.hashes.get(slot) == Some(&hash);
                 let disagreement = (!agrees).then(|| self.disagreement(revision, at, member, events));
                 if agrees {
                     self.compared += 1;
@@ -274,7 +291,18 @@ impl RevisionLog {
                 }
             }
         };
-        Some(Offer { place, irregularity, disagreement })
+        // What it delivered before is whole now.
+        let collector = self.collectors.get_mut(&subscription)?;
+        let whole = std::mem::replace(&mut collector.disagreement, disagreement);
+        Some(Offer { place, irregularity, disagreement: whole })
+    }
+
+    /// The record ends: what disagrees in the revisions that were delivered last.
+    pub fn last_disagreements(&mut self) -> Vec<Disagreement> {
+        let mut last: Vec<_> =
+            self.collectors.iter_mut().filter_map(|(id, collector)| Some((*id, collector.disagreement.take()?))).collect();
+        last.sort_unstable_by_key(|(id, _)| *id);
+        last.into_iter().map(|(_, disagreement)| disagreement).collect()
     }
 
     /// The next revision that was held back and whose turn has come: the ones before it were delivered, or every member
@@ -331,6 +359,12 @@ impl RevisionLog {
         self.first_missing
     }
 
+    /// The first revision of which only a part was passed on, because its collector had split it and was the first: what is
+    /// found from there on may come of that.
+    pub fn partial_from(&self) -> Option<Revision> {
+        self.partial_from
+    }
+
     /// Deliveries that were compared with another of the same revision, and agreed.
     pub fn compared(&self) -> u64 {
         self.compared
@@ -360,6 +394,35 @@ impl RevisionLog {
         }
         let slot = usize::try_from(revision.checked_sub(self.known_from)?).ok()?;
         (slot <= self.hashes.len().saturating_add(FARTHEST_AHEAD)).then_some(slot)
+    }
+
+    /// The rest of a revision that others delivered whole: with it, they may agree.
+    fn reconcile(&mut self, subscription: u32, slot: usize, rest: &[WatchEvent]) {
+        let Some(collector) = self.collectors.get_mut(&subscription) else { return };
+        let Some(disagreement) = &mut collector.disagreement else { return };
+        disagreement.events.extend_from_slice(rest);
+        let hash = content_hash(&disagreement.events);
+        if self.hashes.get(slot) == Some(&hash) {
+            let member = collector.member;
+            collector.disagreement = None;
+            self.compared += 1;
+            self.mark(slot, hash, member);
+        }
+    }
+
+    /// The rest of a revision, of which nobody else has delivered anything: what others deliver is compared with the whole.
+    fn complete(&mut self, slot: usize, revision: Revision, rest: &[WatchEvent]) {
+        if let Some(held) = self.held.get_mut(&revision) {
+            held.events.extend_from_slice(rest);
+        } else {
+            self.partial_from = Some(self.partial_from.map_or(revision, |from| from.min(revision)));
+        }
+        let mut events = self.recent.get(revision).unwrap_or_default();
+        events.extend_from_slice(rest);
+        self.recent.replace(revision, &events);
+        if let Some(kept) = self.hashes.get_mut(slot) {
+            *kept = kept.wrapping_add(content_hash(rest));
+        }
     }
 
     fn mark(&mut self, slot: usize, hash: u64, member: MemberIndex) {
@@ -410,7 +473,8 @@ fn bit(member: MemberIndex) -> u16 {
     1 << member.0.min(15)
 }
 
-/// A hash of what a revision did, whatever the order of its events. Of a deletion only key and revision count.
+/// A hash of what a revision did, whatever the order of its events: that of a whole is the sum of those of its parts. Of a
+/// deletion only key and revision count.
 fn content_hash(events: &[WatchEvent]) -> u64 {
     let hash_of = |event: &WatchEvent| {
         let mut hasher = FxBuildHasher.build_hasher();

@@ -1,7 +1,7 @@
 //! Ways to make a valid record invalid, by editing its events.
 
 use super::Record;
-use crate::history::event::{Event, WatchBatch, WatchBody, WatchEvent, WatchOpened};
+use crate::history::event::{Event, WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};
 use crate::model::{Blob, MemberIndex, Revision};
 
 impl Record {
@@ -56,6 +56,27 @@ impl Record {
     /// One member's collector leaves the revision out.
     pub fn drop_delivery(&mut self, member: MemberIndex, revision: Revision) {
         self.each_delivery(|deliverer, events| events.retain(|event| deliverer != member || event.kv.mod_revision != revision));
+    }
+
+    /// One member's collector is told the last revision of several events in two messages.
+    pub fn split_delivery(&mut self, member: MemberIndex) {
+        let subscription = |event: &Event| match event {
+            Event::WatchOpened(opened) if opened.member == member && opened.role == WatchRole::Collector => Some(opened.subscription),
+            _ => None,
+        };
+        let subscriptions: Vec<u32> = self.events.iter().filter_map(subscription).collect();
+        for position in (0..self.events.len()).rev() {
+            let Event::WatchBatch(batch) = &mut self.events[position] else { continue };
+            let WatchBody::Events(events) = &mut batch.body else { continue };
+            let within = |pair: &[WatchEvent]| pair[0].kv.mod_revision == pair[1].kv.mod_revision;
+            if let (true, Some(last)) =
+                (subscriptions.contains(&batch.subscription), events.windows(2).collect::<Vec<_>>().iter().rposition(|pair| within(pair)))
+            {
+                let rest = WatchBatch { body: WatchBody::Events(events.split_off(last + 1)), ..batch.clone() };
+                self.events.insert(position + 1, Event::WatchBatch(rest));
+                return;
+            }
+        }
     }
 
     /// Applies an edit to each list of events a collector delivered, with the member that did.

@@ -117,6 +117,7 @@ impl Core {
     /// The record ends: the revisions that were still waiting.
     pub(super) fn end(&mut self) -> Vec<Turn> {
         let mut turns = Vec::new();
+        self.log.last_disagreements().iter().for_each(|disagreement| self.divergence.add(disagreement));
         self.pass_on_held(true, &mut turns);
         // A cluster of ours has no other writers: whatever it is known to have reached must have been delivered.
         self.log.end_at(self.reached);

@@ -144,6 +144,38 @@ fn a_delivery_that_comes_twice_or_late_does_not_confuse_the_log() {
     }
 }
 
+/// A revision that a member told in two messages breaks a promise of watches. The members have the same all the same, and
+/// what the replay sees of one half is a consequence.
+#[test]
+fn a_delivery_in_parts_is_no_divergence() {
+    for (splitting, is_first) in [(MemberIndex(0), true), (MemberIndex(2), false)] {
+        let mut record = valid();
+        record.split_delivery(splitting);
+        let judgement = judge(&record);
+        assert_eq!(kinds(finding(&judgement, "collectors")), ["split_revision"]);
+        assert_eq!(finding(&judgement, "divergence").verdict, Verdict::Pass, "{:#?}", finding(&judgement, "divergence"));
+        let others = || judgement.findings.iter().filter(|finding| finding.name != "collectors").flat_map(|finding| &finding.anomalies);
+        assert_eq!(others().count() > 0, is_first);
+        for group in others() {
+            assert!(group.consequence_of.as_ref().is_some_and(|cause| cause.contains("in parts")), "{group:#?}");
+        }
+    }
+}
+
+/// A half that stays one is another content.
+#[test]
+fn a_delivery_whose_rest_never_comes_is_a_divergence() {
+    for member in [MemberIndex(0), MemberIndex(2)] {
+        let mut record = valid();
+        let revision = judge(&record).last_revision;
+        let mut seen = false;
+        record.each_delivery(|deliverer, events| {
+            events.retain(|event| deliverer != member || event.kv.mod_revision != revision || !std::mem::replace(&mut seen, true));
+        });
+        assert_eq!(kinds(finding(&judge(&record), "divergence")), ["members_disagree"], "{member:?}");
+    }
+}
+
 #[test]
 fn a_record_that_is_cut_off_is_no_pass_and_no_violation() {
     let record = valid();
