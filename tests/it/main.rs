@@ -10,6 +10,7 @@ mod cluster;
 mod dataset;
 mod etcd;
 mod fault;
+mod hostile_scenarios;
 mod housekeeping;
 mod known_bad;
 mod load;
