@@ -28,7 +28,7 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
     }
     if builder.calls() == 0 {
         let what = "no operation was found; one looks like `INFO  jepsen.util - 4 :invoke :write 3`".to_owned();
-        return Err(LineError { line: number, what });
+        return Err(LineError { line: number.max(1), what });
     }
     Ok(builder.finish())
 }

@@ -61,7 +61,7 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
     }
     if builder.calls() == 0 {
         let what = r#"no operation was found; one looks like {"process":0,"type":"invoke","f":"write","value":3}"#.to_owned();
-        return Err(LineError { line: number, what });
+        return Err(LineError { line: number.max(1), what });
     }
     Ok(builder.finish())
 }

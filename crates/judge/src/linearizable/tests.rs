@@ -96,7 +96,7 @@ fn other_lines_of_a_log_are_passed_over() {
 #[test]
 fn what_is_wrong_with_a_log_names_the_line() {
     let cases = [
-        ("", "no operation was found"),
+        ("", "line 1: no operation was found"),
         ("0 :invoke :read nil\n0 :invoke :read nil", "line 2: process 0 calls again, although its call of line 1"),
         ("0 :ok :read 1", "line 1: process 0 has not called"),
         ("0 :invoke :write x", "line 1: \"x\" is no value"),
@@ -138,7 +138,7 @@ fn lines_of_json_have_keys_that_are_judged_apart() {
 fn what_is_wrong_with_a_line_of_json_names_the_line() {
     let call = r#"{"process":0,"type":"invoke","f":"read","key":"x","time":5}"#;
     let cases = [
-        ("", "no operation was found"),
+        ("", "line 1: no operation was found"),
         ("{", "line 1: EOF"),
         (r#"{"process":0,"type":"begin","f":"read"}"#, "line 1: unknown variant `begin`"),
         (r#"{"process":0,"type":"invoke","f":"add"}"#, "line 1: f is \"add\""),
