@@ -1,12 +1,15 @@
 //! Whatever bytes stand in the files of a run or in imported histories, reading them ends with a result or an error, never
 //! with a panic.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use ticketcd_judge::check::standard::check_run;
+use ticketcd_judge::check::verdict::Verdict;
 use ticketcd_judge::generate::{Size, run_info, write_run};
 use ticketcd_judge::history::read_ahead::ReadAhead;
 use ticketcd_judge::history::reader::HistoryReader;
@@ -111,6 +114,25 @@ fn a_damaged_description_of_a_run_is_an_error() {
         fs::write(run.run_info(), mutated(&bytes, mutations)).unwrap();
         let _ = run.read_info();
     });
+}
+
+/// Damage is no violation: a valid run whose file was damaged is judged as far as it goes, or refused.
+#[test]
+fn a_valid_run_with_a_damaged_record_is_never_convicted() {
+    let directory = tempfile::tempdir().unwrap();
+    let size = Size { operations: 6_000, tickets: 3, buyers: 20, seed: 9 };
+    write_run(directory.path(), &run_info(&size, None), &size, None).unwrap();
+    let run = RunDir::new(directory.path());
+    let bytes = fs::read(run.history()).unwrap();
+    let judged = Cell::new(0);
+    on_mutations(300, |mutations| {
+        fs::write(run.history(), mutated(&bytes, mutations)).unwrap();
+        if let Ok(judgement) = check_run(directory.path()) {
+            assert_ne!(judgement.verdict, Verdict::Violation, "{mutations:?}: {:#?}", judgement.findings);
+            judged.set(judged.get() + u32::from(judgement.events > 0));
+        }
+    });
+    assert!(judged.get() > 100, "{} of 300 were judged beyond their beginning", judged.get());
 }
 
 #[test]

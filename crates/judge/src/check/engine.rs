@@ -152,9 +152,9 @@ impl Judge {
         }
     }
 
-    /// The first violation so far, told in a sentence with the name of its check: asked while the load runs.
+    /// The first violation so far, told in a sentence after the name of its check: asked while the load runs.
     pub fn violation(&self) -> Option<String> {
-        let own = self.core.divergence.alarm();
+        let own = self.core.divergence.alarm().map(|alarm| format!("divergence: {alarm}"));
         own.or_else(|| match &self.audience {
             Audience::Here(bench) => bench.alarm(),
             Audience::Apart(_) => None,

@@ -32,11 +32,11 @@ impl Guarded {
         }
     }
 
+    /// What is wrong so far, after the name of the check.
     pub(super) fn alarm(&self) -> Option<String> {
-        match &self.state {
-            State::Working(check) => catch_unwind(AssertUnwindSafe(|| check.alarm())).ok().flatten(),
-            State::Panicked(_) => None,
-        }
+        let State::Working(check) = &self.state else { return None };
+        let alarm = catch_unwind(AssertUnwindSafe(|| check.alarm())).ok().flatten();
+        alarm.map(|alarm| format!("{}: {alarm}", self.name))
     }
 
     /// Whether the run did anything that the promise is about. A check that failed is not left out.
