@@ -7,6 +7,7 @@ mod build_economy;
 mod cancel;
 mod chain;
 mod cluster;
+mod damaged_runs;
 mod dataset;
 mod etcd;
 mod fault;

@@ -1,0 +1,94 @@
+//! `ticketcd check` on run directories that somebody lost or damaged a part of: a verdict that they still bear out, or an error
+//! that names the file; never a violation of a valid run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const FILES: [&str; 4] = ["run.json", "history.zst", "faults.jsonl", "scenario.toml"];
+
+fn ticketcd(arguments: &[&str], run: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ticketcd")).args(arguments).arg(run).output().unwrap()
+}
+
+/// Judges a damaged run and gives the exit code.
+fn judged(run: &Path, what: &str) -> i32 {
+    let output = ticketcd(&["check"], run);
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let code = output.status.code().unwrap_or_else(|| panic!("{what}: ended by a signal: {said}"));
+    assert!([0, 2, 64].contains(&code), "{what}: {code}: {said}");
+    assert!(!said.contains("panicked") && !said.trim().is_empty(), "{what}: {said}");
+    if code == 64 {
+        assert!(said.contains(run.to_str().unwrap()), "{what}: the error does not say which run: {said}");
+    }
+    code
+}
+
+struct Runs {
+    directory: tempfile::TempDir,
+    copies: u32,
+}
+
+impl Runs {
+    /// A valid run of several frames.
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let arguments = ["history", "generate", "--operations", "4000", "--tickets", "3", "--buyers", "20", "--seed", "4", "--out"];
+        assert!(ticketcd(&arguments, &directory.path().join("whole")).status.success());
+        Self { directory, copies: 0 }
+    }
+
+    /// A copy to damage.
+    fn copy(&mut self) -> PathBuf {
+        self.copies += 1;
+        let copy = self.directory.path().join(format!("copy-{}", self.copies));
+        fs::create_dir(&copy).unwrap();
+        for file in FILES {
+            fs::copy(self.directory.path().join("whole").join(file), copy.join(file)).unwrap();
+        }
+        copy
+    }
+}
+
+#[test]
+fn a_file_that_is_lost_empty_or_something_else_is_named_or_done_without() {
+    let mut runs = Runs::new();
+    assert_eq!(judged(&runs.copy(), "an undamaged copy without the members' logs"), 2);
+    for file in FILES {
+        let is_needed = ["run.json", "history.zst"].contains(&file);
+        for what in ["removed", "emptied", "a directory", "other bytes"] {
+            let run = runs.copy();
+            let path = run.join(file);
+            fs::remove_file(&path).unwrap();
+            match what {
+                "emptied" => fs::write(&path, "").unwrap(),
+                "a directory" => fs::create_dir(&path).unwrap(),
+                "other bytes" => fs::write(&path, [0xff, 0xfe, 0x00, 0x0a, 0x7b, 0x22]).unwrap(),
+                _ => {}
+            }
+            let code = judged(&run, &format!("{file} {what}"));
+            // A history without anything is that of a run which was killed at once: nothing is known.
+            assert!(code == 2 || is_needed, "{file} {what}: {code}");
+        }
+    }
+}
+
+#[test]
+fn a_history_that_is_cut_or_damaged_anywhere_is_judged_as_far_as_it_goes() {
+    let mut runs = Runs::new();
+    let run = runs.copy();
+    let history = run.join("history.zst");
+    let whole = fs::read(&history).unwrap();
+    for step in 0..24 {
+        let place = whole.len() * step / 24;
+        fs::write(&history, &whole[..place]).unwrap();
+        judged(&run, &format!("cut at {place}"));
+        let mut damaged = whole.clone();
+        damaged[place] ^= 0x55;
+        fs::write(&history, &damaged).unwrap();
+        assert_ne!(judged(&run, &format!("byte {place} changed")), 0);
+        damaged.remove(place);
+        fs::write(&history, &damaged).unwrap();
+        assert_ne!(judged(&run, &format!("byte {place} missing")), 0);
+    }
+}
