@@ -34,6 +34,29 @@ fn the_guide_to_anomalies_is_what_the_program_says() {
 }
 
 #[test]
+fn a_history_without_an_answer_shows_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("log");
+    std::fs::write(&file, "INFO  jepsen.util - 0 :invoke :write 1\nINFO  jepsen.util - 0 :info :write :timed-out\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ticketcd")).args(["check", "--format", "jepsen-etcd"]).arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+/// What people copy first.
+#[test]
+fn the_examples_of_the_formats_are_histories_that_pass() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = include_str!("../../docs/formats.md");
+    for (format, begin) in [("jepsen-etcd", "```\nINFO"), ("jsonl", "```json\n")] {
+        let (_, example) = page.split_once(begin).unwrap();
+        let (example, _) = example.split_once("```").unwrap();
+        let file = directory.path().join(format);
+        std::fs::write(&file, format!("{}{example}", begin.trim_start_matches("```json").trim_start_matches("```").trim_start())).unwrap();
+        assert!(printed(&["check", "--format", format, file.to_str().unwrap()]).contains("linearizable: "), "{format}");
+    }
+}
+
+#[test]
 fn every_scenario_that_comes_along_fits_the_published_schema() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/scenario.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();

@@ -25,7 +25,12 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     };
     let parsed = parsed.map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
     let began = Instant::now();
-    let judgement = judge(&parsed, args.timeout.0);
+    let mut judgement = judge(&parsed, args.timeout.0);
+    if judgement.operations == judgement.unknown {
+        // Any order will do: that is no evidence.
+        judgement.answer = Answer::Undecided;
+        judgement.story.push("No operation was answered, so there is nothing to judge.".to_owned());
+    }
     let seconds = began.elapsed().as_secs_f64();
     let (word, verdict, exit) = match judgement.answer {
         Answer::Linearizable => ("linearizable", RunVerdict::Pass, Exit::Pass),

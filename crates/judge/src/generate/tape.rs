@@ -51,9 +51,9 @@ impl<'sink> Tape<'sink> {
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.check()?;
         match self.plan.plant {
-            Some(plant) if !self.plan.is_planted && !plant.is_planted_in_a_log() => {
-                Err(io::Error::other(format!("a run of this size offers no occasion for {plant}: ask for more operations")))
-            }
+            Some(plant) if !self.plan.is_planted && !plant.is_planted_in_a_log() => Err(io::Error::other(format!(
+                "this run offers no occasion for {plant}: try another seed, more operations, or more buyers and tickets"
+            ))),
             _ => Ok(()),
         }
     }

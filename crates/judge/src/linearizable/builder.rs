@@ -28,6 +28,8 @@ pub(super) enum Function {
 pub(super) enum End {
     /// It was answered, a read with this value.
     Ok(Value),
+    /// It was answered, and the line repeats what was called.
+    OkOf([Value; 2]),
     /// A compare-and-set found another value, and wrote nothing.
     Different,
     /// It did not happen.
@@ -95,12 +97,22 @@ impl Builder {
         self.clock += 1;
         let slot = &mut operations[place];
         let Some(operation) = slot else { return Ok(()) };
+        let end = match (operation.action, end) {
+            (Action::Write(value), End::OkOf([said, _])) if said != value => {
+                return wrong(format!("process {process} called write with another value in line {}", operation.line));
+            }
+            (Action::CompareAndSet { from, to, .. }, End::OkOf(said)) if said != [from, to] => {
+                return wrong(format!("process {process} called cas with other values in line {}", operation.line));
+            }
+            (_, End::OkOf(_)) => End::Ok(NOTHING),
+            (_, end) => end,
+        };
         let action = match (operation.action, end) {
             (Action::Read(_), End::Ok(value)) => Some(Action::Read(value)),
             (Action::CompareAndSet { from, to, .. }, End::Ok(_) | End::Different) => {
                 Some(Action::CompareAndSet { from, to, succeeded: Some(end != End::Different) })
             }
-            (action, End::Ok(_)) => Some(action),
+            (action, End::Ok(_) | End::OkOf(_)) => Some(action),
             (_, End::Different | End::NotDone) => None,
             (action, End::Unknown) => {
                 *slot = Register.unanswered(&action).map(|action| Operation { action, ..operation.clone() });

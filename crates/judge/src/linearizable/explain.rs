@@ -28,7 +28,7 @@ pub struct Judgement {
     pub story: Vec<String>,
 }
 
-/// Judges a history within a time.
+/// Judges a history within a time. One in which nothing was answered is linearizable, and shows nothing.
 pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
     let deadline = Instant::now().checked_add(timeout);
     let all = || parsed.histories.iter().flat_map(|history| &history.operations);

@@ -64,11 +64,12 @@ fn take(builder: &mut Builder, line: u64, text: &str) -> Result<(), LineError> {
             builder.call(line, process, "", function, values)
         }
         ":ok" => {
-            let read = match function {
-                Function::Read => scalar(builder, &value).ok_or_else(|| wrong(format!("{value:?} is no value that was read")))?,
-                Function::Write | Function::CompareAndSet => NOTHING,
+            let end = match function {
+                Function::Read => End::Ok(scalar(builder, &value).ok_or_else(|| wrong(format!("{value:?} is no value that was read")))?),
+                Function::Write => scalar(builder, &value).map_or(End::Ok(NOTHING), |value| End::OkOf([value, NOTHING])),
+                Function::CompareAndSet => pair(builder, &value).map_or(End::Ok(NOTHING), End::OkOf),
             };
-            builder.end(line, process, function, None, End::Ok(read))
+            builder.end(line, process, function, None, end)
         }
         ":fail" => {
             let differs = function == Function::CompareAndSet && value.starts_with('[');

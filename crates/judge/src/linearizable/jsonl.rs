@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 use super::LineError;
@@ -19,8 +19,9 @@ struct Line {
     f: String,
     #[serde(default)]
     key: Option<Json>,
-    #[serde(default)]
-    value: Json,
+    /// `null` is a value; a value that is left out is none.
+    #[serde(default, deserialize_with = "present")]
+    value: Option<Json>,
     #[serde(default)]
     time: Option<u64>,
     #[serde(default)]
@@ -51,6 +52,10 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
         if line.trim_ascii().is_empty() {
             continue;
         }
+        // A list could be read as the fields in their order.
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return Err(wrong(r#"a line is an object: {"process":0,"type":"invoke","f":"write","value":3}"#.to_owned()));
+        }
         let line: Line = serde_json::from_slice(&line).map_err(|error| wrong(without_line(&error)))?;
         let time = line.time.unwrap_or(now);
         if time < now {
@@ -75,6 +80,7 @@ fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError
         None => None,
         Some(key) => Some(name(key).ok_or_else(|| wrong("key must be a number or a string".to_owned()))?),
     };
+    let missing = |what: &str| wrong(format!("value is missing: {what}"));
     let mut value = |json: &Json| {
         let name = if json.is_null() { Some("nil".to_owned()) } else { name(json) };
         name.map(|name| builder.values.number(&name))
@@ -83,8 +89,9 @@ fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError
         Stage::Invoke => {
             let values: Option<[Value; 2]> = match (function, &line.value) {
                 (Function::Read, _) => Some([NOTHING; 2]),
-                (Function::Write, written) => value(written).map(|written| [written, NOTHING]),
-                (Function::CompareAndSet, Json::Array(pair)) => match pair.as_slice() {
+                (Function::Write, None) => return Err(missing("what is written, which may be null")),
+                (Function::Write, Some(written)) => value(written).map(|written| [written, NOTHING]),
+                (Function::CompareAndSet, Some(Json::Array(pair))) => match pair.as_slice() {
                     [from, to] => value(from).zip(value(to)).map(|(from, to)| [from, to]),
                     _ => None,
                 },
@@ -100,7 +107,7 @@ fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError
         }
         Stage::Ok => {
             let read = match function {
-                Function::Read => value(&line.value)
+                Function::Read => value(line.value.as_ref().ok_or_else(|| missing("what was read, null where there was nothing"))?)
                     .ok_or_else(|| wrong("the value that was read must be a number, a string, true, false or null".to_owned()))?,
                 Function::Write | Function::CompareAndSet => NOTHING,
             };
@@ -112,6 +119,10 @@ fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError
         }
         Stage::Info => builder.end(number, &process, function, key.as_deref(), End::Unknown),
     }
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
 }
 
 /// The name of a scalar: the text of a string, everything else as it is written. `"1"` and `1` are the same.

@@ -104,6 +104,8 @@ fn what_is_wrong_with_a_log_names_the_line() {
         ("0 :invoke :append 1", "line 1: :append is no function"),
         ("0 :invoke :write 1\n0 :ok :read 1", "line 2: process 0 called write, and here ends read"),
         ("0 :maybe :write 1", "line 1: :maybe is no stage"),
+        ("0 :invoke :write 1\n0 :ok :write 2", "line 2: process 0 called write with another value in line 1"),
+        ("0 :invoke :cas [1 2]\n0 :ok :cas [1 3]", "line 2: process 0 called cas with other values in line 1"),
     ];
     for (lines, wanted) in cases {
         let text: String = lines.lines().map(|line| format!("INFO  jepsen.util - {line}\n")).collect();
@@ -144,6 +146,9 @@ fn what_is_wrong_with_a_line_of_json_names_the_line() {
         (r#"{"process":0,"type":"invoke","f":"add"}"#, "line 1: f is \"add\""),
         (r#"{"process":0,"type":"invoke","f":"cas","value":1}"#, "line 1: the value of a cas"),
         (r#"{"process":[],"type":"invoke","f":"read"}"#, "line 1: process must be"),
+        (r#"{"process":0,"type":"invoke","f":"write"}"#, "line 1: value is missing: what is written"),
+        (r#"[0,"invoke","write","x",1]"#, "line 1: a line is an object"),
+        (&format!("{call}\n{}", r#"{"process":0,"type":"ok","f":"read"}"#), "line 2: value is missing: what was read"),
         (r#"{"process":0,"type":"invoke","f":"read","when":1}"#, "line 1: unknown field `when`"),
         (&format!("{call}\n{}", r#"{"process":0,"type":"ok","f":"read","time":4}"#), "line 2: time 4 is before 5"),
         (&format!("{call}\n\n{}", r#"{"process":0,"type":"ok","f":"read","key":"z","value":1}"#), "line 3: process 0 called key \"x\""),
