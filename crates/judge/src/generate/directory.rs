@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::ending::member_log;
+use super::sale::BROKEN;
 use super::{Generated, MEMBERS, Plant, Size, Strategy, generate_of};
 use crate::history::fault_lines::FaultLines;
 use crate::history::run_dir::{RunDir, RunDirError};
@@ -55,4 +55,20 @@ pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, plant: Option<Pl
     let generated = generated.map_err(GenerateError::Generate)?;
     history.finish().map_err(io(run.history()))?;
     Ok(generated)
+}
+
+/// A log that tells of nothing unusual; and of a panic, when that is planted.
+fn member_log(plant: Option<Plant>, member: MemberIndex) -> String {
+    let line = |level: &str, words: &str| format!("{{\"level\":\"{level}\",\"ts\":\"2026-05-01T20:00:01.000Z\",\"msg\":\"{words}\"}}\n");
+    let mut log = line("info", "ready to serve client requests");
+    let worst = match plant.filter(|_| member == BROKEN) {
+        Some(Plant::LogPanic) => Some(("panic", "unexpected error during txn")),
+        Some(Plant::LogFatal) => Some(("fatal", "failed to find database snapshot file")),
+        Some(Plant::LogCorruption) => Some(("error", "data corruption detected")),
+        _ => None,
+    };
+    if let Some((level, words)) = worst {
+        log.push_str(&line(level, words));
+    }
+    log
 }

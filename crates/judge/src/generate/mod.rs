@@ -10,16 +10,12 @@
 //! is found.
 
 mod boards;
-mod buyers;
 mod cluster;
 mod delays;
 mod directory;
 mod draw;
-mod ending;
-mod orders;
 mod plan;
 mod plant;
-mod reads;
 mod sale;
 mod shop;
 pub(crate) mod simulation;
@@ -28,7 +24,6 @@ mod strategy;
 mod tape;
 #[cfg(test)]
 mod tests;
-mod writes;
 
 use std::io;
 

@@ -1,9 +1,10 @@
 //! What an order writes, and what becomes of that.
 
-use super::orders::{Order, Seen};
-use super::sale::{Sale, Task};
-use super::shop::append;
-use super::{MILLISECOND, Plant};
+use super::super::shop::append;
+use super::super::{MILLISECOND, Plant};
+use super::answers::{refused, renew, unavailable};
+use super::state::{Fate, Order, Seen, Write};
+use super::{Sale, Task};
 use crate::history::call::CallOutcome;
 use crate::history::request::{AnswerBody, Guard, GuardTarget, KeyValue, Put, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use crate::model::records::PurchasedTicket;
@@ -11,52 +12,6 @@ use crate::model::{Blob, Cents, MemberIndex, OrderId, OrderKey, Revision};
 
 /// What the id of a purchase that nobody placed counts from.
 const PHANTOM: u32 = 1_000_000;
-
-/// What becomes of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It is answered.
-    Answered,
-    /// It is carried out, but the answer is lost.
-    UnknownApplied,
-    /// It is lost on its way.
-    UnknownNotApplied,
-    /// It is carried out after its sender gave up.
-    UnknownLate,
-    /// It is refused for good.
-    Refused,
-    /// Planted: refused for good, and carried out all the same.
-    RefusedButApplied,
-    /// Planted: answered, and not written.
-    AnsweredNotApplied,
-    /// Planted: carried out although its guards do not hold.
-    WrongBranch,
-}
-
-/// What a transaction writes.
-#[derive(Clone, Debug)]
-pub(super) struct Write {
-    user: u32,
-    event: usize,
-    /// By ticket: what is left, how that is written, and the revision it was computed from.
-    tickets: Vec<(usize, i64, Blob, Revision)>,
-    event_after: (i64, Blob, Revision),
-    purchase: (Blob, Revision),
-    /// The state it was decided by.
-    seen: Revision,
-    pub(super) paid: Cents,
-    is_guarded: bool,
-    pub(super) plants: Option<Plant>,
-}
-
-/// No member took it on, or nobody can tell whether one did.
-pub(super) fn unavailable() -> CallOutcome {
-    CallOutcome::Unknown { code: "Unavailable".to_owned(), message: "error reading from server: EOF".to_owned() }
-}
-
-fn refused() -> CallOutcome {
-    CallOutcome::Refused { code: "Unavailable".to_owned(), message: "tcp connect error".to_owned() }
-}
 
 impl Sale<'_> {
     /// What an order writes, computed from what its buyer has seen; or something wrong, when that is to be planted.
@@ -313,13 +268,4 @@ impl Sale<'_> {
 /// A key that is about to be written for the first time.
 fn created(key: Blob, revision: Revision) -> KeyValue {
     KeyValue { key, create_revision: revision, ..KeyValue::default() }
-}
-
-/// A key is written.
-pub(super) fn renew(kv: &mut KeyValue, value: Blob, revision: Revision) {
-    (kv.value, kv.mod_revision) = (value, revision);
-    kv.version += 1;
-    if kv.create_revision == 0 {
-        kv.create_revision = revision;
-    }
 }

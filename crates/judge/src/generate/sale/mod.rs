@@ -1,22 +1,33 @@
-//! The sale: a queue of what happens when, on one made-up clock.
+//! A sale by guarded transactions, in which buyers race: a queue of what happens when, on one made-up clock.
+//!
+//! What a buyer is in the middle of is in `state`; what it does next is in the files beside it, one for each part of a sale.
+
+mod answers;
+mod buyers;
+mod ending;
+mod orders;
+mod reads;
+mod state;
+mod told;
+mod writes;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
 
-use super::buyers::Buyer;
+use self::state::{Buyer, Write};
+use self::told::Told;
 use super::cluster::Cluster;
 use super::draw::Draw;
 use super::shop::Shop;
 use super::tape::Tape;
-use super::writes::Write;
 use super::{Generated, MEMBERS, MILLISECOND, Plant, SECOND, Size, member_id, run_tag};
 use crate::history::event::{
     Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, MemberSample, MemberStatus, Phase, PhaseBegan, WatchBatch,
     WatchBody, WatchClosed, WatchEvent, WatchOpened, WatchRole,
 };
 use crate::history::request::KeyValue;
-use crate::model::{Blob, MemberIndex, Nanos, Revision};
+use crate::model::{Blob, MemberIndex, Nanos};
 
 /// How long a board that is told nothing is left open, where that is planted: longer than anybody is patient.
 const STALL: Nanos = 15 * SECOND;
@@ -28,12 +39,12 @@ const OUTAGE: Nanos = 2 * SECOND;
 const OPERATIONS_WITH_FAULT: u64 = 5_000;
 
 /// The member that is killed, and the one at which everything is planted that is wrong with a member.
-pub(super) const KILLED: MemberIndex = MemberIndex(1);
+const KILLED: MemberIndex = MemberIndex(1);
 pub(super) const BROKEN: MemberIndex = MemberIndex(2);
 
 /// The tasks of the queue. Of two at the same time the one queued first comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Task {
+enum Task {
     /// A buyer begins something.
     Wake(u32),
     /// A buyer's request takes effect.
@@ -52,57 +63,33 @@ pub(super) enum Task {
 
 /// A sale that is being made up.
 pub(super) struct Sale<'sink> {
-    pub(super) size: Size,
-    pub(super) tape: Tape<'sink>,
-    pub(super) draw: Draw,
-    pub(super) shop: Shop,
-    pub(super) cluster: Cluster,
-    pub(super) buyers: Vec<Buyer>,
-    pub(super) now: Nanos,
-    pub(super) made: Generated,
+    size: Size,
+    tape: Tape<'sink>,
+    draw: Draw,
+    shop: Shop,
+    cluster: Cluster,
+    buyers: Vec<Buyer>,
+    now: Nanos,
+    made: Generated,
     /// Writes on their way whose senders have given up.
-    pub(super) late: Vec<Option<Write>>,
+    late: Vec<Option<Write>>,
     /// Buyers in the middle of something.
-    pub(super) busy: u32,
+    busy: u32,
     /// The highest revision that somebody has been told, and the same by the member that told it.
-    pub(super) told: Told,
-    pub(super) told_by: [Told; MEMBERS as usize],
-    /// Operations at the last sample.
-    pub(super) sampled: u64,
-    pub(super) fault: Fault,
+    told: Told,
+    told_by: [Told; MEMBERS as usize],
+    /// Orders and looks that buyers began since the last sample of the load.
+    begun: u64,
+    fault: Fault,
     queue: BinaryHeap<Reverse<(Nanos, u64, Task)>>,
     queued: u64,
     /// What the collector of the broken member delivered last, where it shall deliver that once more.
     last_delivery: Vec<WatchEvent>,
 }
 
-/// The highest revision that was told, and what that was before the moment at which it rose last.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told {
-    at: Nanos,
-    before: Revision,
-    revision: Revision,
-}
-
-impl Told {
-    pub(super) fn tell(&mut self, now: Nanos, revision: Revision) {
-        if revision > self.revision {
-            if now > self.at {
-                (self.at, self.before) = (now, self.revision);
-            }
-            self.revision = revision;
-        }
-    }
-
-    /// What had been told before this moment: whoever was told at the same moment was told neither before nor after.
-    pub(super) fn until(&self, now: Nanos) -> Revision {
-        if now > self.at { self.revision } else { self.before }
-    }
-}
-
 /// How far the one fault of the run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+enum Fault {
     None,
     Planned,
     InForce,
@@ -125,7 +112,7 @@ impl<'sink> Sale<'sink> {
             busy: 0,
             told: Told::default(),
             told_by: [Told::default(); MEMBERS as usize],
-            sampled: 0,
+            begun: 0,
             fault: if size.operations < OPERATIONS_WITH_FAULT { Fault::None } else { Fault::Planned },
             queue: BinaryHeap::new(),
             queued: 0,
@@ -163,42 +150,42 @@ impl<'sink> Sale<'sink> {
     }
 
     /// Whether a kind shall be planted at the next occasion.
-    pub(super) fn wants(&self, plant: Plant) -> bool {
+    fn wants(&self, plant: Plant) -> bool {
         self.tape.plan.wants(plant)
     }
 
     /// Something is planted.
-    pub(super) fn plant(&mut self) {
+    fn plant(&mut self) {
         self.tape.plan.done();
     }
 
     /// A buyer makes an operation: from the half of them on something is planted at the next occasion.
-    pub(super) fn count_operation(&mut self) {
+    fn count_operation(&mut self) {
         self.made.operations += 1;
         self.tape.plan.is_due = self.made.operations >= self.size.operations / 2;
     }
 
     /// Whether no more is to be asked of the cluster. What is to be planted may need some operations more.
-    pub(super) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         let beyond = self.size.operations.saturating_mul(2).saturating_add(100_000);
         self.made.operations >= if self.tape.plan.waits() { beyond } else { self.size.operations }
     }
 
     /// How long a buyer thinks at the longest: all together make some five thousand operations a second.
-    pub(super) fn think(&self) -> Nanos {
+    fn think(&self) -> Nanos {
         (u64::from(self.size.buyers) * SECOND * 2 / 1_500).max(MILLISECOND)
     }
 
-    pub(super) fn at(&mut self, at: Nanos, task: Task) {
+    fn at(&mut self, at: Nanos, task: Task) {
         self.queued += 1;
         self.queue.push(Reverse((at, self.queued, task)));
     }
 
-    pub(super) fn tell(&mut self, event: &Event) {
+    fn tell(&mut self, event: &Event) {
         self.tape.tell(event);
     }
 
-    pub(super) fn phase(&mut self, phase: Phase) {
+    fn phase(&mut self, phase: Phase) {
         let at = self.now;
         self.tell(&Event::Phase(PhaseBegan { at, phase }));
     }
@@ -218,14 +205,14 @@ impl<'sink> Sale<'sink> {
     }
 
     /// What every collector has still to deliver, delivered.
-    pub(super) fn deliver_all(&mut self) {
+    fn deliver_all(&mut self) {
         for member in self.cluster.indices() {
             self.now += MILLISECOND;
             self.deliver(member);
         }
     }
 
-    pub(super) fn subscribe(&mut self, member: MemberIndex) {
+    fn subscribe(&mut self, member: MemberIndex) {
         let (subscription, start_revision) = self.cluster.subscribe(member);
         let everything = Blob::from(&[0][..]);
         let (at, revision) = (self.now, self.cluster.revision);
@@ -294,7 +281,7 @@ impl<'sink> Sale<'sink> {
     }
 
     /// What the collector delivered before it was subscribed anew, once more.
-    pub(super) fn deliver_below_start(&mut self) {
+    fn deliver_below_start(&mut self) {
         let again = std::mem::take(&mut self.last_delivery);
         if !again.is_empty() {
             self.deliver_events(BROKEN, again);
@@ -303,7 +290,7 @@ impl<'sink> Sale<'sink> {
     }
 
     /// A revision is written: the keys as they are now.
-    pub(super) fn written(&mut self, kvs: Vec<KeyValue>) {
+    fn written(&mut self, kvs: Vec<KeyValue>) {
         self.cluster.log(kvs.into_iter().map(|kv| WatchEvent { deleted: false, kv }).collect());
         for member in self.cluster.indices() {
             if !self.cluster.member(member).delivery_due {
@@ -314,7 +301,7 @@ impl<'sink> Sale<'sink> {
         }
     }
 
-    pub(super) fn member_event(&mut self, member: MemberIndex, change: MemberChange) {
+    fn member_event(&mut self, member: MemberIndex, change: MemberChange) {
         let at = self.now;
         self.tell(&Event::Member(MemberEvent { member, at, change }));
     }
@@ -325,13 +312,13 @@ impl<'sink> Sale<'sink> {
     }
 
     /// A member's collector breaks off.
-    pub(super) fn break_off(&mut self, member: MemberIndex) {
+    fn break_off(&mut self, member: MemberIndex) {
         let (subscription, at) = (self.cluster.member(member).subscription, self.now);
         self.tell(&Event::WatchClosed(WatchClosed { subscription, at, reason: "the stream broke".to_owned() }));
     }
 
     /// What is due at a share of the operations: the kill, and a crash that is planted.
-    pub(super) fn break_members(&mut self) {
+    fn break_members(&mut self) {
         if self.fault == Fault::Planned && self.made.operations >= self.size.operations * 2 / 5 {
             self.fault = Fault::InForce;
             let what = format!("SIGKILL to {} (pid {}), a follower in term 2", KILLED.name(), 4_000 + u32::from(KILLED.0));
@@ -351,7 +338,7 @@ impl<'sink> Sale<'sink> {
         }
     }
 
-    pub(super) fn heal(&mut self) {
+    fn heal(&mut self) {
         self.fault = Fault::Healed;
         let state = self.cluster.member(KILLED);
         state.is_up = true;
@@ -365,8 +352,7 @@ impl<'sink> Sale<'sink> {
 
     fn load_sample(&mut self) {
         self.sample();
-        let started = self.made.operations - self.sampled;
-        self.sampled = self.made.operations;
+        let started = std::mem::take(&mut self.begun);
         let (at, in_flight) = (self.now, self.busy);
         self.tell(&Event::Load(LoadSample { at, offered: started, started, in_flight, ..LoadSample::default() }));
         if !(self.is_over() && self.busy == 0) {
@@ -375,7 +361,7 @@ impl<'sink> Sale<'sink> {
     }
 
     /// Every member is asked how it is.
-    pub(super) fn sample(&mut self) {
+    fn sample(&mut self) {
         for member in self.cluster.indices() {
             let status = self.cluster.member(member).is_up.then(|| MemberStatus {
                 member_id: member_id(member),
@@ -391,12 +377,12 @@ impl<'sink> Sale<'sink> {
         }
     }
 
-    pub(super) fn applied_index(&self) -> u64 {
+    fn applied_index(&self) -> u64 {
         self.cluster.revision.unsigned_abs() + 10
     }
 
     /// The tag that begins every order id.
-    pub(super) fn run_tag(&self) -> String {
+    fn run_tag(&self) -> String {
         run_tag(&self.size)
     }
 }

@@ -1,13 +1,12 @@
 //! Buyers: what each does next, and the calls it makes.
 
-use super::orders::Order;
-use super::sale::{Fault, KILLED, Sale, Task};
-use super::writes::{Fate, Write};
-use super::{MICROSECOND, Plant, member_id};
+use super::super::{MICROSECOND, member_id};
+use super::state::{Activity, Asked, Call, Fate, Stock};
+use super::{Fault, KILLED, Sale, Task};
 use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, QueryClosed, Return};
 use crate::history::event::Event;
-use crate::history::request::{Answer, AnswerBody, KeyValue, Range, RangeAnswer, Request, Txn, TxnOp};
-use crate::model::{MemberIndex, Nanos, OrderKey, Revision};
+use crate::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnOp};
+use crate::model::{MemberIndex, OrderKey, Revision};
 
 /// Of a thousand things a buyer begins, so many are orders: then some tenth of all calls sells.
 const ORDERS_PERMILLE: u64 = 350;
@@ -18,81 +17,6 @@ const PAGES_PERMILLE: u64 = 150;
 /// Reads of one look at the stock.
 const READS: u8 = 4;
 
-/// A buyer.
-#[derive(Debug, Default)]
-pub(super) struct Buyer {
-    pub(super) calls: u32,
-    pub(super) orders: u32,
-    pub(super) activity: Activity,
-    pub(super) call: Option<Call>,
-    /// An order that it will take back.
-    pub(super) regrets: Option<Bought>,
-    /// The highest revisions that its own linearizable reads, its own writes, and any of its answers have named; and the
-    /// member that gave the last answer.
-    pub(super) read: Revision,
-    pub(super) written: Revision,
-    pub(super) seen: Option<(MemberIndex, Revision)>,
-}
-
-/// What a buyer is in the middle of.
-#[derive(Debug, Default)]
-pub(super) enum Activity {
-    #[default]
-    Nothing,
-    /// A look at the stock, read again and again.
-    Look {
-        began: Nanos,
-        reads_left: u8,
-        at: Stock,
-    },
-    Order(Box<Order>),
-}
-
-/// What a look is at.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Stock {
-    /// A ticket.
-    Ticket(usize),
-    /// The page of an event, with all of its tickets: it may be stale.
-    Page(usize),
-}
-
-/// What was bought, or is to be taken back as if it had been.
-#[derive(Clone, Debug)]
-pub(super) struct Bought {
-    pub(super) key: OrderKey,
-    pub(super) user: u32,
-    pub(super) event: usize,
-    pub(super) items: Vec<(usize, i64)>,
-    /// What is planted by taking it back.
-    pub(super) plants: Option<Plant>,
-}
-
-/// A call under way.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) id: CallId,
-    pub(super) member: MemberIndex,
-    pub(super) done: Nanos,
-    /// The highest revision that anybody had been told when it was sent; and that its member had told anybody.
-    pub(super) told: Revision,
-    pub(super) told_here: Revision,
-    pub(super) asked: Asked,
-    /// Known once it took effect.
-    pub(super) outcome: Option<CallOutcome>,
-}
-
-/// What a call asks for.
-#[derive(Debug)]
-pub(super) enum Asked {
-    /// The stock.
-    Stock(Stock),
-    /// Everything that the order is decided by.
-    Basket,
-    /// The purchase.
-    Purchase(Write, Fate),
-}
-
 impl Sale<'_> {
     pub(super) fn wake(&mut self, buyer: u32) {
         if let Activity::Order(order) = std::mem::take(&mut self.buyers[buyer as usize].activity) {
@@ -102,6 +26,7 @@ impl Sale<'_> {
             return;
         }
         self.busy += 1;
+        self.begun += 1;
         self.break_members();
         if let Some(bought) = self.buyers[buyer as usize].regrets.take() {
             return self.cancel(buyer, bought);
@@ -223,10 +148,4 @@ impl Sale<'_> {
             _ => state.read = state.read.max(revision),
         }
     }
-}
-
-/// A range that found at most one key.
-pub(super) fn found(kv: Option<&KeyValue>) -> RangeAnswer {
-    let kvs: Vec<KeyValue> = kv.cloned().into_iter().collect();
-    RangeAnswer { count: kvs.len() as i64, kvs, more: false }
 }

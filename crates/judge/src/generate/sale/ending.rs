@@ -1,8 +1,8 @@
 //! The beginning and the end of a run: seeding, drain, barrier, audits.
 
-use super::sale::{BROKEN, Fault, Sale};
-use super::writes::renew;
-use super::{MILLISECOND, Plant, SECOND};
+use super::super::{MILLISECOND, Plant, SECOND};
+use super::answers::renew;
+use super::{BROKEN, Fault, Sale};
 use crate::history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
 use crate::history::call::{CallId, Invoke, Purpose, Return};
 use crate::history::event::{Ended, Event, MemberChange, Phase, WorkerClosed};
@@ -210,20 +210,4 @@ impl Sale<'_> {
             self.tell(&Event::AuditPage(AuditPage { stage, member, revision, kvs }));
         }
     }
-}
-
-/// A log that tells of nothing unusual; and of a panic, when that is planted.
-pub(super) fn member_log(plant: Option<Plant>, member: MemberIndex) -> String {
-    let line = |level: &str, words: &str| format!("{{\"level\":\"{level}\",\"ts\":\"2026-05-01T20:00:01.000Z\",\"msg\":\"{words}\"}}\n");
-    let mut log = line("info", "ready to serve client requests");
-    let worst = match plant.filter(|_| member == BROKEN) {
-        Some(Plant::LogPanic) => Some(("panic", "unexpected error during txn")),
-        Some(Plant::LogFatal) => Some(("fatal", "failed to find database snapshot file")),
-        Some(Plant::LogCorruption) => Some(("error", "data corruption detected")),
-        _ => None,
-    };
-    if let Some((level, words)) = worst {
-        log.push_str(&line(level, words));
-    }
-    log
 }

@@ -1,46 +1,20 @@
 //! Orders and cancellations: read, decide, one guarded transaction; again when the race was lost.
 
-use super::buyers::{Activity, Asked, Bought, found};
-use super::sale::{Sale, Task};
-use super::shop::user_name;
-use super::writes::{Fate, unavailable};
-use super::{MILLISECOND, Plant};
+use super::super::shop::user_name;
+use super::super::{MILLISECOND, Plant};
+use super::answers::{found, unavailable};
+use super::state::{Activity, Asked, Bought, Fate, Order, Seen};
+use super::{Sale, Task};
 use crate::history::call::{CallOutcome, CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
 use crate::history::request::{AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
-use crate::model::{Blob, Cents, MemberIndex, Nanos, OrderId, OrderKey, Revision};
+use crate::model::{Blob, Cents, MemberIndex, Nanos, OrderId, OrderKey};
 
 /// Transactions to try before giving up.
 const ATTEMPTS_MAX: u32 = 10;
 
 /// Of a thousand orders, so many are cancelled by their buyers.
 const CANCELLED_PERMILLE: u64 = 60;
-
-/// An order under way.
-#[derive(Debug)]
-pub(super) struct Order {
-    pub(super) key: OrderKey,
-    pub(super) user: u32,
-    pub(super) event: usize,
-    /// Tickets by index, with quantities; negative ones go back.
-    pub(super) items: Vec<(usize, i64)>,
-    /// The order that this one takes back.
-    pub(super) cancels: Option<OrderKey>,
-    attempts: u32,
-    seen: Option<Seen>,
-    /// What is planted by its being placed, or sent, at all.
-    pub(super) plants: Option<Plant>,
-}
-
-/// What a buyer knows of what it wants to write.
-#[derive(Clone, Debug)]
-pub(super) struct Seen {
-    pub(super) tickets: Vec<(i64, Revision)>,
-    pub(super) event: (i64, Revision),
-    pub(super) purchase: Option<KeyValue>,
-    /// When.
-    pub(super) revision: Revision,
-}
 
 impl Sale<'_> {
     /// A buyer places an order and reads what it needs to know.

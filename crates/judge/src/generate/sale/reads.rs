@@ -1,8 +1,9 @@
 //! What looks at the stock are answered: a ticket as it is, an event's page perhaps as it was.
 
-use super::Plant;
-use super::buyers::{Call, found};
-use super::sale::Sale;
+use super::super::Plant;
+use super::Sale;
+use super::answers::found;
+use super::state::Call;
 use crate::history::call::CallOutcome;
 use crate::history::request::{AnswerBody, KeyValue, TxnAnswer, TxnAnswerBody};
 use crate::model::Revision;
