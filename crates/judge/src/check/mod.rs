@@ -12,6 +12,7 @@ pub mod etcd;
 mod excerpt;
 mod faults;
 mod guarded;
+mod guards;
 mod leases;
 mod replay;
 pub mod replayed;

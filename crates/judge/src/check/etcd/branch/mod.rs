@@ -6,15 +6,13 @@
 //!
 //! The guards are evaluated on the replayed key space: of a transaction that wrote, as it was at the revision before its
 //! own; of one that wrote nothing, at the revision its header names. How etcd compares keys that do not exist is at
-//! the file `guards`.
+//! the file `check/guards`.
 
-mod guards;
 #[cfg(test)]
 mod tests;
 
-use guards::{Failed, described, first_failed, state};
-
 use crate::check::anomalies::{Anomalies, evidence};
+use crate::check::guards::{Failed, described, first_failed, state};
 use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind};
@@ -142,8 +140,8 @@ impl Branch {
             call.answer.revision,
         )];
         match failed {
-            Some(Failed { guard, key }) => {
-                story.push(format!("It demanded {}; at revision {at} {}.", described(guard), state(key.as_ref())));
+            Some(failed) => {
+                story.push(format!("It demanded {}; at revision {at} {}.", described(failed.guard), state(failed)));
             }
             None => {
                 let guards: Vec<String> = txn.guards.iter().take(4).map(described).collect();

@@ -2,11 +2,12 @@
 
 use std::cmp::Ordering;
 
-use crate::check::versions::{KeyRange, Versions};
+use super::versions::{KeyRange, Versions};
 use crate::history::request::{Guard, GuardTarget, KeyValue, Relation};
-use crate::model::Revision;
+use crate::model::{Blob, Revision};
 
-/// A guard that decides: the first that does not hold.
+/// A guard that does not hold.
+#[derive(Debug)]
 pub(super) struct Failed<'call> {
     pub(super) guard: &'call Guard,
     /// The key it fails for, as it was; `None` when the range had none.
@@ -14,18 +15,21 @@ pub(super) struct Failed<'call> {
 }
 
 /// The first guard that did not hold at a revision; `None` when all did.
+pub(super) fn first_failed<'call>(guards: &'call [Guard], versions: &Versions, revision: Revision) -> Option<Failed<'call>> {
+    guards.iter().find_map(|guard| failed(guard, versions.range(KeyRange::new(&guard.key, &guard.range_end), revision)))
+}
+
+/// A guard, held against the keys of its range; `None` when it holds.
 ///
 /// A guard on a range must hold for every key of it. One on keys that do not exist compares with zeros; only a value that
 /// does not exist compares as false whatever the relation, for no message could tell it from an empty one.
-pub(super) fn first_failed<'call>(guards: &'call [Guard], versions: &Versions, revision: Revision) -> Option<Failed<'call>> {
-    guards.iter().find_map(|guard| {
-        let mut keys = versions.range(KeyRange::new(&guard.key, &guard.range_end), revision).peekable();
-        if keys.peek().is_none() {
-            let holds = !matches!(guard.target, GuardTarget::Value(_)) && holds(guard, &KeyValue::default());
-            return (!holds).then_some(Failed { guard, key: None });
-        }
-        keys.find(|kv| !holds(guard, kv)).map(|kv| Failed { guard, key: Some(kv.clone()) })
-    })
+pub(super) fn failed<'call, 'key>(guard: &'call Guard, keys: impl Iterator<Item = &'key KeyValue>) -> Option<Failed<'call>> {
+    let mut keys = keys.peekable();
+    if keys.peek().is_none() {
+        let holds = !matches!(guard.target, GuardTarget::Value(_)) && holds(guard, &KeyValue::default());
+        return (!holds).then_some(Failed { guard, key: None });
+    }
+    keys.find(|kv| !holds(guard, kv)).map(|kv| Failed { guard, key: Some(kv.clone()) })
 }
 
 fn holds(guard: &Guard, kv: &KeyValue) -> bool {
@@ -50,7 +54,7 @@ pub(super) fn described(guard: &Guard) -> String {
         GuardTarget::Version(version) => ("version", version.to_string()),
         GuardTarget::CreateRevision(revision) => ("create_revision", revision.to_string()),
         GuardTarget::ModRevision(revision) => ("mod_revision", revision.to_string()),
-        GuardTarget::Value(value) => ("value", format!("`{}`", value.to_text().chars().take(80).collect::<String>())),
+        GuardTarget::Value(value) => ("value", shown(value)),
         GuardTarget::Lease(lease) => ("lease", format!("{lease:x}")),
     };
     let relation = match guard.relation {
@@ -66,17 +70,23 @@ pub(super) fn described(guard: &Guard) -> String {
     format!("the {what} of {keys} {relation} {value}")
 }
 
-/// A key in words, as far as guards can speak of it.
-pub(super) fn state(key: Option<&KeyValue>) -> String {
-    match key {
-        None => "there was no such key".to_owned(),
-        Some(kv) => format!(
-            "{} was version {}, created at revision {}, last written at revision {}, with lease {:x}",
-            kv.key.to_text(),
-            kv.version,
-            kv.create_revision,
-            kv.mod_revision,
-            kv.lease
-        ),
-    }
+/// What a guard failed for, in words: the key as it was, as far as guards can speak of it.
+pub(super) fn state(failed: &Failed<'_>) -> String {
+    let Some(kv) = &failed.key else { return "there was no such key".to_owned() };
+    let value = match failed.guard.target {
+        GuardTarget::Value(_) => format!(", and held {}", shown(&kv.value)),
+        _ => String::new(),
+    };
+    format!(
+        "{} was version {}, created at revision {}, last written at revision {}, with lease {:x}{value}",
+        kv.key.to_text(),
+        kv.version,
+        kv.create_revision,
+        kv.mod_revision,
+        kv.lease
+    )
+}
+
+fn shown(value: &Blob) -> String {
+    format!("`{}`", value.to_text().chars().take(80).collect::<String>())
 }
