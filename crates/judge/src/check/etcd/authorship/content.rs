@@ -16,12 +16,21 @@ pub(super) fn written<'call>(request: &'call Request, answer: &Answer) -> Cow<'c
     match (request, &answer.body) {
         (Request::Txn(txn), AnswerBody::Txn { succeeded: true, .. }) => Cow::Borrowed(&txn.success),
         (Request::Txn(txn), _) => Cow::Borrowed(&txn.failure),
-        _ => Cow::Owned(branches(request).pop().unwrap_or_default()),
+        _ => Cow::Owned(ways(request).pop().map(|way| way.operations).unwrap_or_default()),
     }
 }
 
-/// What a request may write, for each way it can be carried out; ways that write nothing are left out.
-pub(super) fn branches(request: &Request) -> Vec<Vec<TxnOp>> {
+/// A way a request can be carried out.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// Whether it is the way when all guards hold. A request without guards has only that one.
+    pub(super) guards_held: bool,
+    /// What it writes.
+    pub(super) operations: Vec<TxnOp>,
+}
+
+/// The ways a request can be carried out that write.
+pub(super) fn ways(request: &Request) -> Vec<Way> {
     let branches = match request {
         Request::Put(put) => vec![vec![TxnOp::Put(put.clone())]],
         Request::Delete(delete) => vec![vec![TxnOp::Delete(delete.clone())]],
@@ -29,7 +38,8 @@ pub(super) fn branches(request: &Request) -> Vec<Vec<TxnOp>> {
         Request::Lock { name, lease } => vec![vec![TxnOp::Put(Put { key: lock_key(name, *lease), value: Blob::default(), lease: *lease })]],
         _ => Vec::new(),
     };
-    branches.into_iter().filter(|branch| !branch.is_empty()).collect()
+    let ways = branches.into_iter().zip([true, false]).map(|(operations, guards_held)| Way { guards_held, operations });
+    ways.filter(|way| !way.operations.is_empty()).collect()
 }
 
 fn writes(operations: &[TxnOp]) -> Vec<TxnOp> {

@@ -6,16 +6,20 @@
 //! breach a phantom or an aborted read.
 //!
 //! The author of a revision is an acknowledged write whose keys, values and leases equal its events in order; or one
-//! attempt without a certain answer, recognised by what it put; or the end of one lease, which deletes keys attached to
+//! attempt without a certain answer, recognised by what it put, whose guards held before it (or did not, when it sent that
+//! for this case); or the end of one lease, which deletes keys attached to
 //! it (a lock that is given up deletes its key, which is attached to its lease too). Each call is an attempt of its own, so
 //! that what a client sends twice may be written twice.
 //!
 //! Only on a cluster of our own is every write recorded: elsewhere there is nothing to judge. And only the unbroken log is judged, from the first revision on.
 //! What is kept: revisions and acknowledgements until they meet, attempts of unknown effect, and 24 bytes a revision to
-//! recognise an author that shows a second time.
+//! recognise an author that shows a second time. Of a revision without an author also the keys that it changed as they were
+//! before, and those that the guards of attempts speak of by then; a guard on anything else is not judged any more when
+//! the key space before the revision is forgotten, and its attempt may be the author.
 
 mod attempts;
 mod content;
+mod delivered;
 #[cfg(test)]
 mod tests;
 
@@ -23,16 +27,18 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use attempts::{Attempt, Attempts, Claim};
+use attempts::{Attempt, Attempts, Claim, Unclaimed};
 use content::{content_hash, difference, written};
+use delivered::Delivered;
 
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
+use crate::check::versions::WINDOW;
 use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
 use crate::history::audit::AuditClosed;
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
-use crate::history::event::{Event, WatchEvent};
+use crate::history::event::Event;
 use crate::history::request::{AnswerBody, Request};
 use crate::history::run_info::RunInfo;
 use crate::model::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
@@ -56,14 +62,6 @@ pub struct Authorship {
     revisions: u64,
     acknowledged: u64,
     anomalies: Anomalies,
-}
-
-#[derive(Debug)]
-struct Delivered {
-    at: Nanos,
-    events: Vec<WatchEvent>,
-    /// The lease that all the deleted keys were attached to, when the revision deletes keys of one lease and does no more.
-    lease: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,31 +132,34 @@ impl Check for Authorship {
         let absent = self.absent();
         let mut attempts = std::mem::take(&mut self.attempts);
         let (mut by_attempt, mut by_lease, mut unexplained) = (0, 0, 0);
-        for (revision, delivered) in std::mem::take(&mut self.unclaimed) {
+        let revisions = std::mem::take(&mut self.unclaimed);
+        let unclaimed = Unclaimed { revisions: &revisions, versions: end.versions };
+        for (&revision, delivered) in &revisions {
             if delivered.lease.is_some() {
                 by_lease += 1;
                 continue;
             }
-            let (kind, anomaly) = match attempts.claim(revision, delivered.at, &delivered.events) {
-                Claim::Author(attempt) if attempt.refused => ("refused_but_written", self.refused(revision, &delivered, attempt)),
-                Claim::Author(_) => {
+            let (kind, anomaly) = match attempts.claim(revision, unclaimed) {
+                Claim::Author => {
                     by_attempt += 1;
                     continue;
                 }
+                Claim::Refused(attempt) => ("refused_but_written", self.refused(revision, delivered, attempt)),
                 Claim::Again(attempt, earlier) => {
                     let story = format!("{}, which nobody knows the end of, had written revision {earlier}.", self.attempt(attempt));
-                    ("twice_applied", self.anomaly(revision, &delivered, attempt.order, story))
+                    ("twice_applied", self.anomaly(revision, delivered, attempt.order, story))
                 }
                 Claim::Altered(attempt, difference) => {
                     let story = format!("It is {}'s, which nobody knows the end of; but {difference}.", self.attempt(attempt));
-                    ("altered", self.anomaly(revision, &delivered, attempt.order, story))
+                    ("altered", self.anomaly(revision, delivered, attempt.order, story))
                 }
                 // The record was cut off: what its last requests were is not known.
-                Claim::Nobody if !end.complete => {
+                Claim::Nobody(_) if !end.complete => {
                     unexplained += 1;
                     continue;
                 }
-                Claim::Nobody => self.nobody(revision, &delivered),
+                Claim::Nobody(Some((attempt, reason))) => ("unauthored", self.forbidden(revision, delivered, attempt, &reason)),
+                Claim::Nobody(None) => self.nobody(revision, delivered),
             };
             self.anomalies.add(kind, delivered.at, anomaly);
         }
@@ -191,12 +192,12 @@ impl Authorship {
             return;
         }
         self.revisions += 1;
-        let lease_of = |event: &WatchEvent| {
-            let kv = event.deleted.then(|| versions.get(event.kv.key.as_bytes(), revision - 1)).flatten();
-            kv.map(|kv| kv.lease).filter(|lease| *lease != 0)
-        };
-        let lease = events.first().and_then(lease_of).filter(|lease| events.iter().all(|event| lease_of(event) == Some(*lease)));
-        self.unclaimed.insert(revision, Delivered { at, events: events.to_vec(), lease });
+        self.unclaimed.insert(revision, Delivered::new(revision, at, events, versions));
+        // The last moment at which the key space before this one is known.
+        let leaving = revision - WINDOW + 1;
+        if let Some(delivered) = self.unclaimed.get_mut(&leaving).filter(|delivered| delivered.lease.is_none()) {
+            delivered.keep(self.attempts.guarded_keys(delivered), versions, leaving - 1);
+        }
     }
 
     /// A call ended: it is an acknowledged write, or an attempt that may have written.
@@ -271,6 +272,13 @@ impl Authorship {
 
     fn refused(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt) -> Anomaly {
         let story = format!("It is {}'s, which was told by an error that nothing was written.", self.attempt(attempt));
+        self.anomaly(revision, delivered, attempt.order, story)
+    }
+
+    /// A revision that only attempts account for whose guards say otherwise.
+    fn forbidden(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt, reason: &str) -> Anomaly {
+        let end = if attempt.refused { "was told by an error that nothing was written" } else { "nobody knows the end of" };
+        let story = format!("No request of the run can have written that: {}, which {end}, {reason}.", self.attempt(attempt));
         self.anomaly(revision, delivered, attempt.order, story)
     }
 

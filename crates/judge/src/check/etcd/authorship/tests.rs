@@ -1,8 +1,9 @@
 use super::Authorship;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
+use crate::check::versions::WINDOW;
 use crate::history::event::{Event, WatchBatch, WatchBody};
-use crate::history::request::{Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
+use crate::history::request::{AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
 use crate::model::{Blob, MemberIndex};
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
 
@@ -187,7 +188,7 @@ fn a_write_that_is_told_but_nowhere_is_absent() {
     }
     etcd.edit_answer(|answer| {
         answer.revision = reached + 1;
-        answer.body = crate::history::request::AnswerBody::Put;
+        answer.body = AnswerBody::Put;
     });
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("acknowledged_but_absent", 1)]));
@@ -219,4 +220,152 @@ fn without_the_record_of_every_write_nothing_is_said() {
     let mut record = etcd.finish();
     record.drop_revision(missing);
     assert_eq!(kinds(&judge(&record)), (Verdict::Unknown, vec![]));
+}
+
+fn holds(key: &str, value: &str) -> Guard {
+    Guard { key: key.into(), range_end: Blob::default(), target: GuardTarget::Value(value.into()), relation: Relation::Equal }
+}
+
+fn compare_and_set(key: &str, from: &str, to: &str) -> Request {
+    Request::Txn(Txn { guards: vec![holds(key, from)], success: vec![TxnOp::Put(put(key, to))], failure: Vec::new() })
+}
+
+/// The last answer says that the guards did not hold and nothing was written.
+fn deny(etcd: &mut Etcd) {
+    etcd.edit_answer(|answer| answer.body = AnswerBody::Txn { succeeded: false, responses: Vec::new() });
+}
+
+#[test]
+fn guards_that_did_not_hold_rule_an_attempt_out() {
+    // A comparison was carried out, and its answer says that it was not. The lost one wrote the same, from another value.
+    let denied = |lost: Request, refused: bool| {
+        let mut etcd = everybody();
+        etcd.call(1, Request::Put(put("k", "3")));
+        if refused {
+            etcd.refused(2, lost, false);
+        } else {
+            etcd.unanswered(2, lost, false);
+        }
+        etcd.call(1, compare_and_set("k", "3", "1"));
+        deny(&mut etcd);
+        judge(&etcd.finish())
+    };
+    for (refused, end) in [(false, "nobody knows the end of"), (true, "was told by an error that nothing was written")] {
+        let finding = denied(compare_and_set("k", "1", "1"), refused);
+        assert_eq!(kinds(&finding), (Verdict::Violation, vec![("unauthored", 1)]));
+        let story = told(&finding);
+        for words in ["call 2/3 (worker/call) at m3", end, "demanded the value of k = `1`; at revision", "k was version 1", "held `3`."] {
+            assert!(story.contains(words), "{words}: {story}");
+        }
+    }
+    // This one can have written it: nobody can tell.
+    assert_eq!(kinds(&denied(compare_and_set("k", "3", "1"), false)), (Verdict::Pass, vec![]));
+    assert_eq!(kinds(&denied(Request::Put(put("k", "1")), false)), (Verdict::Pass, vec![]));
+    assert_eq!(kinds(&denied(compare_and_set("k", "3", "1"), true)), (Verdict::Violation, vec![("refused_but_written", 1)]));
+    // All of its guards must have held, also those on ranges and on keys that are not there.
+    let guarded = |guard: Guard| {
+        let success = vec![TxnOp::Put(put("k", "1"))];
+        denied(Request::Txn(Txn { guards: vec![holds("k", "3"), guard], success, failure: Vec::new() }), false).verdict
+    };
+    let every = |version| Guard { range_end: "l".into(), target: GuardTarget::Version(version), ..holds("k", "") };
+    let absent = |relation| Guard { target: GuardTarget::CreateRevision(0), relation, ..holds("nothing", "") };
+    assert_eq!((guarded(every(1)), guarded(every(2))), (Verdict::Pass, Verdict::Violation));
+    assert_eq!((guarded(absent(Relation::Equal)), guarded(absent(Relation::Greater))), (Verdict::Pass, Verdict::Violation));
+}
+
+#[test]
+fn a_transaction_writes_the_branch_that_its_guards_say() {
+    for (there, written) in [("1", "yes"), ("1", "no"), ("2", "yes"), ("2", "no")] {
+        let mut etcd = everybody();
+        etcd.call(1, Request::Put(put("k", there)));
+        let (success, failure) = (vec![TxnOp::Put(put("k", "yes"))], vec![TxnOp::Put(put("k", "no"))]);
+        etcd.unanswered(2, Request::Txn(Txn { guards: vec![holds("k", "1")], success, failure }), false);
+        etcd.write(vec![("k".into(), Some(put("k", written)))]);
+        let finding = judge(&etcd.finish());
+        if (there == "1") == (written == "yes") {
+            assert_eq!(kinds(&finding), (Verdict::Pass, vec![]));
+            continue;
+        }
+        assert_eq!(kinds(&finding), (Verdict::Violation, vec![("unauthored", 1)]));
+        let words = if there == "1" { "all of them held: the value of k = `1`." } else { "demanded the value of k = `1`" };
+        assert!(told(&finding).contains(words), "{}", told(&finding));
+    }
+}
+
+/// Who can have written only one of two revisions must not be robbed of it by who can have written both.
+#[test]
+fn attempts_share_revisions_as_their_guards_allow() {
+    let shared = |lost: &[Request]| {
+        let mut etcd = everybody();
+        etcd.call(1, txn(&[("k", "2"), ("l", "2"), ("m", "2")]));
+        lost.iter().for_each(|request| etcd.unanswered(2, request.clone(), false));
+        for from in ["3", "4", "5"] {
+            etcd.call(1, Request::Put(put("k", from)));
+            etcd.write(vec![("k".into(), Some(put("k", "1")))]);
+        }
+        judge(&etcd.finish())
+    };
+    let from = |key: &str, relation, value: &str| {
+        let guard = Guard { relation, ..holds(key, value) };
+        Request::Txn(Txn { guards: vec![guard], success: vec![TxnOp::Put(put("k", "1"))], failure: Vec::new() })
+    };
+    let (any, low, lowest) = (Request::Put(put("k", "1")), from("k", Relation::Less, "5"), from("k", Relation::Equal, "3"));
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let lost = order.map(|number: usize| [&any, &low, &lowest][number].clone());
+        let finding = shared(&lost);
+        assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{order:?}: {finding:#?}");
+        assert_eq!(finding.evidence["resolved_attempts"], 8 + 3);
+    }
+    // Three for three revisions, and none of them for the last one; then only two for three.
+    assert_eq!(kinds(&shared(&[low.clone(), low.clone(), lowest.clone()])), (Verdict::Violation, vec![("unauthored", 1)]));
+    assert_eq!(kinds(&shared(&[any.clone(), low.clone()])), (Verdict::Violation, vec![("twice_applied", 1)]));
+    // One for the last, two for the first: the second has nobody.
+    let finding = shared(&[any, lowest.clone(), lowest]);
+    assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]), "{finding:#?}");
+}
+
+/// When a call is given up, the key space at the revision that it may have written can be forgotten.
+#[test]
+fn what_guards_say_of_the_distant_past() {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Ends {
+        AtOnce,
+        Late,
+        Never,
+    }
+    let judged = |guards: &[Guard], ends: Ends| {
+        let mut etcd = Etcd::default();
+        etcd.call(1, txn(&[("k", "3"), ("l", "3")]));
+        etcd.unanswered(
+            2,
+            Request::Txn(Txn { guards: guards.to_vec(), success: vec![TxnOp::Put(put("k", "1"))], failure: Vec::new() }),
+            false,
+        );
+        let place = etcd.events.len() - 1;
+        etcd.write(vec![("k".into(), Some(put("k", "1")))]);
+        etcd.call(1, txn(&[("k", "4"), ("l", "4")]));
+        for _ in 0..WINDOW + 10 {
+            etcd.call(1, Request::Put(put("m", "0")));
+        }
+        if ends != Ends::AtOnce {
+            let end = etcd.events.remove(place);
+            if ends == Ends::Late {
+                etcd.events.push(end);
+            }
+        }
+        judge(&etcd.finish()).verdict
+    };
+    let there = |key: &str| holds(key, "3");
+    let gone = |key: &str| Guard { target: GuardTarget::Version(0), ..holds(key, "") };
+    for ends in [Ends::AtOnce, Ends::Late, Ends::Never] {
+        // What the revision changed is remembered.
+        assert_eq!(judged(&[there("k")], ends), Verdict::Pass);
+        assert_eq!(judged(&[there("l"), gone("k")], ends), Verdict::Violation);
+        // Other keys are when somebody was known to ask for them: else nobody can tell any more.
+        assert_eq!(judged(&[there("l"), gone("nothing")], ends), Verdict::Pass);
+        let expected = if ends == Ends::AtOnce { Verdict::Violation } else { Verdict::Pass };
+        assert_eq!(judged(&[gone("l")], ends), expected);
+        // Ranges are not.
+        assert_eq!(judged(&[Guard { range_end: "m".into(), ..gone("l") }], ends), Verdict::Pass);
+    }
 }
