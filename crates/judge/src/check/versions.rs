@@ -19,7 +19,7 @@ use crate::model::{Blob, Revision};
 pub const WINDOW: Revision = 32_768;
 
 /// A key space without any event has revision 1: the first that has one is the next.
-const FIRST_REVISION: Revision = 2;
+pub const FIRST_REVISION: Revision = 2;
 
 /// The key space, at any of the last revisions.
 #[derive(Debug, Default)]

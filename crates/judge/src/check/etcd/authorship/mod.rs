@@ -34,7 +34,7 @@ use delivered::Delivered;
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::versions::WINDOW;
+use crate::check::versions::{FIRST_REVISION, WINDOW};
 use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
 use crate::history::audit::AuditClosed;
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
@@ -218,6 +218,16 @@ impl Authorship {
 
     fn acknowledge(&mut self, invoke: &Invoke, revision: Revision, done: Nanos) {
         let order = invoke.orders.first().copied();
+        if revision < FIRST_REVISION {
+            let who = self.call(invoke.id, invoke.member, order);
+            let story = vec![
+                format!("At {:.3} s {who} was told that it wrote revision {revision}.", seconds(done)),
+                "That is the revision of a key space that nobody has written to: the write is lost.".to_owned(),
+            ];
+            let anomaly = self.described(revision, story, order, vec![invoke.member.name()], Vec::new());
+            self.anomalies.add("acknowledged_but_absent", done, anomaly);
+            return;
+        }
         if let Some(told) = self.told.get(&revision) {
             let first = call_name(told.call);
             let second = self.call(invoke.id, invoke.member, order);

@@ -3,7 +3,9 @@ use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
 use crate::check::versions::WINDOW;
 use crate::history::event::{Event, WatchBatch, WatchBody};
-use crate::history::request::{AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
+use crate::history::request::{
+    AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
+};
 use crate::model::{Blob, MemberIndex};
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
 
@@ -192,6 +194,23 @@ fn a_write_that_is_told_but_nowhere_is_absent() {
     });
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("acknowledged_but_absent", 1)]));
+}
+
+/// Before the first write nobody can have written anything, and no later revision shows that it is missing.
+#[test]
+fn a_write_of_the_revision_before_the_first_is_absent() {
+    for writes_later in [false, true] {
+        let mut etcd = Etcd::default();
+        etcd.call(1, compare_and_set("k", "1", "2"));
+        let put = |revision| TxnAnswer { revision, body: TxnAnswerBody::Put };
+        etcd.edit_answer(|answer| answer.body = AnswerBody::Txn { succeeded: true, responses: vec![put(answer.revision)] });
+        if writes_later {
+            etcd.call(2, Request::Put(self::put("k", "3")));
+        }
+        let finding = judge(&etcd.finish());
+        assert_eq!(kinds(&finding), (Verdict::Violation, vec![("acknowledged_but_absent", 1)]));
+        assert!(told(&finding).contains("was told that it wrote revision 1."), "{}", told(&finding));
+    }
 }
 
 #[test]
