@@ -304,11 +304,12 @@ impl Authorship {
         match twin {
             Some((first, told)) => {
                 let call = call_name(told.call);
-                let story = format!("It repeats revision {first}, which call {call} was told that it wrote; nobody sent it a second time.");
+                let story = format!("It holds the same as revision {first}, which call {call} was told that it wrote; nobody sent that a second time.");
                 ("twice_applied", self.anomaly(revision, delivered, None, story))
             }
             None => {
-                ("unauthored", self.anomaly(revision, delivered, None, "No request of the run sent that, and it ends no lease.".to_owned()))
+                let story = "Nobody was told of having written it, no request of unknown end sent that, and it ends no lease.".to_owned();
+                ("unauthored", self.anomaly(revision, delivered, None, story))
             }
         }
     }

@@ -161,7 +161,7 @@ fn one_attempt_writes_once() {
     etcd.write(vec![("k".into(), Some(put("k", "once")))]);
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]));
-    assert!(told(&finding).contains("nobody sent it a second time"), "{}", told(&finding));
+    assert!(told(&finding).contains("nobody sent that a second time"), "{}", told(&finding));
 }
 
 #[test]
