@@ -6,7 +6,7 @@ pub mod fairness;
 pub mod latency;
 pub mod limits;
 pub mod matrix;
-mod numbers;
+pub mod numbers;
 pub mod objectives;
 pub mod resources;
 pub mod result;

@@ -8,7 +8,7 @@ use ticketcd_judge::model::Cents;
 
 use super::latency::{Clock, LatencyLine};
 use super::limits::LimitKind;
-use super::numbers::count;
+use super::numbers::{count, counted, counted_of};
 use super::objectives::ObjectiveOutcome;
 use super::result::{FaultResult, RunResult, RunVerdict};
 use super::stories::{group_title, write_stories, write_story};
@@ -54,10 +54,9 @@ pub fn last_line(result: &RunResult, directory: &std::path::Path) -> String {
 }
 
 fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
-    let members = match result.members.len() {
+    let members = match result.members.len() as u64 {
         0 => "no member".to_owned(),
-        1 => "1 member".to_owned(),
-        number => format!("{number} members"),
+        number => counted(number, "member"),
     };
     writeln!(text, "{} · {} · etcd {} · {members} · seed {}\n", result.scenario, result.strategy, result.etcd_version, result.seed)?;
     if let Some(defect) = &result.etcd.known_bad {
@@ -113,7 +112,7 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
     let load = &result.load;
     let steady =
         |clock| result.latency.iter().find(|line| line.operation == Purpose::Purchase && line.phase == "steady" && line.clock == clock);
-    write!(text, "\n  Sold      {} orders in {:.1} s: {:.0} a second", count(load.sold), load.seconds, load.purchases_per_second)?;
+    write!(text, "\n  Sold      {} in {:.1} s: {:.0} a second", counted(load.sold, "order"), load.seconds, load.purchases_per_second)?;
     if let Some(line) = steady(Clock::Response) {
         write!(
             text,
@@ -142,8 +141,8 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
     }
     write!(
         text,
-        "  Load      {} operations offered, {} made ({:.0} a second)",
-        count(load.offered),
+        "  Load      {} offered, {} made ({:.0} a second)",
+        counted(load.offered, "operation"),
         count(load.achieved),
         load.operations_per_second
     )?;
@@ -273,7 +272,7 @@ fn write_checks(text: &mut String, result: &RunResult) -> std::fmt::Result {
             .evidence
             .iter()
             .filter(|(_, number)| **number > 0)
-            .map(|(name, number)| format!("{} {}", count(*number), name.replace('_', " ")))
+            .map(|(name, number)| counted_of(*number, &name.replace('_', " ")))
             .collect();
         let evidence: Vec<&str> = evidence.iter().map(String::as_str).collect();
         text.write_str(&wrapped_words(&format!("    {word:<9} {:<13} ", finding.name.replace('_', " ")), &evidence, " · "))?;

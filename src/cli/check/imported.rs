@@ -14,6 +14,7 @@ use super::super::{Exit, Failure};
 use super::{Args, Format};
 use crate::report::RunVerdict;
 use crate::report::decide::is_met;
+use crate::report::numbers::counted;
 
 pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let path = args.path.display();
@@ -52,7 +53,8 @@ fn as_text(judgement: &Judgement, word: &str, path: &dyn std::fmt::Display, seco
     let mut text: String = judgement.story.iter().map(|sentence| format!("{sentence}\n")).collect();
     let Judgement { operations, unknown, keys, steps, .. } = judgement;
     let of = if *keys > 1 { format!(" of {keys} keys") } else { String::new() };
-    text.push_str(&format!("{word}: {operations} operations{of}, {unknown} of unknown end, {steps} steps in {seconds:.3} s: {path}\n"));
+    let (operations, steps) = (counted(*operations, "operation"), counted(*steps, "step"));
+    text.push_str(&format!("{word}: {operations}{of}, {unknown} of unknown end, {steps} in {seconds:.3} s: {path}\n"));
     text
 }
 

@@ -11,6 +11,7 @@ use ticketcd_judge::history::run_info::RunInfo;
 
 use super::super::output::print;
 use super::super::{Exit, Failure};
+use crate::report::numbers::counted;
 use crate::run::directory;
 use crate::scenario::types::StrategyName;
 use crate::scenario::{Scenario, nearest};
@@ -61,11 +62,11 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
 
     let planted = plant.map_or_else(String::new, |plant| format!(" with {plant} planted, which {} must convict", plant.check()));
     print(&format!(
-        "{} operations in {} events and {} revisions, {} orders sold{planted}: {} (seed {}, {:.1} s)\nJudge it with: ticketcd check {}\n",
-        made.operations,
-        made.events,
-        made.revision,
-        made.sold,
+        "{} in {} and {}, {} sold{planted}: {} (seed {}, {:.1} s)\nJudge it with: ticketcd check {}\n",
+        counted(made.operations, "operation"),
+        counted(made.events, "event"),
+        counted(made.revision.unsigned_abs(), "revision"),
+        counted(made.sold, "order"),
         out.display(),
         size.seed,
         began.elapsed().as_secs_f64(),
@@ -109,7 +110,8 @@ fn unknown(name: &str) -> Failure {
 fn scenario(size: &Size, strategy: Strategy, plant: Option<Plant>) -> Scenario {
     let mut scenario = Scenario::new("generated");
     let with = plant.map_or_else(String::new, |plant| format!(", with {plant} planted"));
-    scenario.description = format!("Made up: {} operations on {} tickets by {} buyers{with}.", size.operations, size.tickets, size.buyers);
+    let (operations, tickets) = (counted(size.operations, "operation"), counted(size.tickets.into(), "ticket"));
+    scenario.description = format!("Made up: {operations} on {tickets} by {}{with}.", counted(size.buyers.into(), "buyer"));
     scenario.expect = plant.map(|plant| format!("violation:{}", plant.check()));
     scenario.load.buyers = size.buyers;
     scenario.load.strategy = match strategy {
