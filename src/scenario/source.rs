@@ -7,6 +7,9 @@ use std::path::Path;
 use super::limits::FILE_BYTES_MAX;
 use super::{ScenarioError, library, nearest};
 
+/// What a run keeps its scenario as.
+const RUN_SCENARIO: &str = "scenario.toml";
+
 /// A scenario's text and what to call it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
@@ -26,7 +29,7 @@ impl Source {
             return Ok(Self { name_or_path: format!("scenarios/{}.toml", embedded.name), text: embedded.text.to_owned() });
         }
         let looks_like_path = name_or_path.contains('/') || name_or_path.ends_with(".toml");
-        if !looks_like_path && !Path::new(name_or_path).is_file() {
+        if !looks_like_path && !Path::new(name_or_path).is_file() && !is_run(name_or_path) {
             return Err(unknown_name(name_or_path));
         }
         Ok(Self { name_or_path: name_or_path.to_owned(), text: read(name_or_path)? })
@@ -44,12 +47,21 @@ fn unknown_name(name: &str) -> ScenarioError {
         .help(Some(format!("{hint}there are {list}; a scenario of your own is named by its path, such as ./mine.toml")))
 }
 
+/// Whether this is the directory of a run, by the scenario it keeps.
+fn is_run(path: &str) -> bool {
+    Path::new(path).join(RUN_SCENARIO).is_file()
+}
+
 fn read(path: &str) -> Result<String, ScenarioError> {
     let failed = |reason: String| ScenarioError::new(format!("cannot read the scenario {path}: {reason}"));
     let kind = std::fs::metadata(path).map_err(|error| failed(plain(&error)))?;
     // A pipe is fine (`/dev/stdin`); a directory would only fail later and with less to say.
     if kind.is_dir() {
-        return Err(failed("it is a directory".to_owned()));
+        let help = is_run(path).then(|| {
+            let path = path.trim_end_matches('/');
+            format!("it is a run's: `ticketcd rerun {path}` runs it again, and its scenario is {path}/{RUN_SCENARIO}")
+        });
+        return Err(failed("it is a directory".to_owned()).help(help));
     }
     let file = File::open(path).map_err(|error| failed(plain(&error)))?;
     let mut bytes = Vec::new();
