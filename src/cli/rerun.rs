@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use ticketcd_judge::history::run_dir::RunDir;
 
+use crate::report::made_up;
+
 use super::outcome::Judged;
 use super::run::sell;
 use super::run_flags::RunFlags;
@@ -27,6 +29,11 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let directory = &args.run_dir;
     let info =
         RunDir::new(directory).read_info().map_err(|error| Failure::Usage(format!("cannot rerun {}: {error}", directory.display())))?;
+    if made_up::is_made_up(&info.etcd) {
+        let again =
+            made_up::command(&info.etcd).map_or_else(String::new, |command| format!("; make it again with: {command} --out NEW_DIR"));
+        return Err(Failure::Usage(format!("cannot rerun {}: it was made up, not run{again}", directory.display())));
+    }
     let scenario = RunDir::new(directory).scenario();
     // The version that ran then, not the one that would be chosen today.
     let flags =

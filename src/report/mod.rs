@@ -5,6 +5,7 @@ pub mod decide;
 pub mod fairness;
 pub mod latency;
 pub mod limits;
+pub mod made_up;
 pub mod matrix;
 pub mod numbers;
 pub mod objectives;

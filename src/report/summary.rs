@@ -8,6 +8,7 @@ use ticketcd_judge::model::Cents;
 
 use super::latency::{Clock, LatencyLine};
 use super::limits::LimitKind;
+use super::made_up;
 use super::numbers::{count, counted, counted_of};
 use super::objectives::ObjectiveOutcome;
 use super::result::{FaultResult, RunResult, RunVerdict};
@@ -47,10 +48,15 @@ fn write_brief(text: &mut String, result: &RunResult) -> std::fmt::Result {
     write_faults(text, &result.faults)
 }
 
-/// The last line of every run: verdict, seed, run directory, and how to run it again.
+/// The last line of every run: verdict, seed, run directory, and how to run it again, or make it up again.
 pub fn last_line(result: &RunResult, directory: &std::path::Path) -> String {
     let directory = directory.display();
-    format!("{} · seed {} · {directory} · again: ticketcd rerun {directory}", verdict_word(result.verdict), result.seed)
+    let again = match made_up::command(&result.etcd) {
+        Some(command) => format!(" · again: {command} --out NEW_DIR"),
+        None if made_up::is_made_up(&result.etcd) => String::new(),
+        None => format!(" · again: ticketcd rerun {directory}"),
+    };
+    format!("{} · seed {} · {directory}{again}", verdict_word(result.verdict), result.seed)
 }
 
 fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
@@ -341,6 +347,18 @@ mod tests {
         }
         assert!(text.contains("1 000 things of kind 1") && text.contains("8 000 things of kind 8"), "{text}");
         assert!(text.contains("  Limit     the disk is slow"), "{text}");
+    }
+
+    #[test]
+    fn what_was_made_up_is_made_up_again() {
+        let line = |path: &str| {
+            let mut result = describe(RunInfo::default());
+            result.etcd.path = path.to_owned();
+            last_line(&result, std::path::Path::new("g"))
+        };
+        assert!(line("/bin/etcd").ends_with("g · again: ticketcd rerun g"));
+        assert!(line(&made_up::origin("make it")).ends_with("g · again: make it --out NEW_DIR"));
+        assert!(line("made up").ends_with(" · g"), "nobody knows how");
     }
 
     #[test]

@@ -100,3 +100,33 @@ fn a_command_line_that_is_wrong_exits_with_64() {
         assert!(!output.stderr.is_empty() && output.stdout.is_empty());
     }
 }
+
+/// A run that needs no cluster, in `name` of the directory.
+fn made_up(directory: &Path, name: &str) {
+    let arguments = ["history", "generate", "--operations", "300", "--plant", "oversell", "--out", name];
+    let output = ticketcd(directory, &arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_run_is_no_scenario_and_a_made_up_one_is_made_up_again() {
+    let directory = tempfile::tempdir().unwrap();
+    made_up(directory.path(), "g");
+    for named in ["g", "./g/"] {
+        let output = ticketcd(directory.path(), &["run", named]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{error}");
+        assert!(error.contains("ticketcd rerun ") && error.contains("g/scenario.toml"), "{error}");
+    }
+    let again = "ticketcd history generate --operations 300 --tickets 1 --buyers 100 --seed 1 --plant oversell --out NEW_DIR";
+    let output = ticketcd(directory.path(), &["rerun", "g"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(64) && error.contains(again), "{error}");
+    let output = ticketcd(directory.path(), &["check", "g"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.code() == Some(1) && said.ends_with(&format!("again: {again}\n")), "{said}");
+    let arguments: Vec<&str> = again.split(' ').skip(1).map(|word| if word == "NEW_DIR" { "h" } else { word }).collect();
+    assert!(ticketcd(directory.path(), &arguments).status.success());
+    let history = |name: &str| fs::read(directory.path().join(name).join("history.zst")).unwrap();
+    assert_eq!(history("g"), history("h"), "it is the same run");
+}

@@ -11,6 +11,7 @@ use ticketcd_judge::history::run_info::RunInfo;
 
 use super::super::output::print;
 use super::super::{Exit, Failure};
+use crate::report::made_up;
 use crate::report::numbers::counted;
 use crate::run::directory;
 use crate::scenario::types::StrategyName;
@@ -58,6 +59,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     fs::write(RunDir::new(&directory).scenario(), &scenario).map_err(unwritable)?;
     let mut info = RunInfo { expect: run_info(&size, plant).expect, ..run_info_of(&size, strategy) };
     info.scenario_sha256 = crate::scenario::fingerprint(&scenario);
+    info.etcd.path = made_up::origin(&command(&size, strategy, plant));
     let made = write_run(&directory, &info, &size, plant).map_err(|error| Failure::Usage(error.to_string()))?;
 
     let planted = plant.map_or_else(String::new, |plant| format!(" with {plant} planted, which {} must convict", plant.check()));
@@ -72,6 +74,15 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
         began.elapsed().as_secs_f64(),
         out.display(),
     ))
+}
+
+/// The command that makes the same run again, but for where it is written to.
+fn command(size: &Size, strategy: Strategy, plant: Option<Plant>) -> String {
+    let Size { operations, tickets, buyers, seed } = size;
+    let planted = plant.map_or_else(String::new, |plant| format!(" --plant {plant}"));
+    // What is planted names its strategy.
+    let bought = if plant.is_none() && strategy != Strategy::default() { format!(" --strategy {strategy}") } else { String::new() };
+    format!("ticketcd history generate --operations {operations} --tickets {tickets} --buyers {buyers} --seed {seed}{planted}{bought}")
 }
 
 /// The kinds, a line each.
