@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ticketcd_judge::check::standard::check_names;
+
 /// What `expect` and `--expect` may say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
@@ -34,8 +36,8 @@ impl FromStr for Expectation {
             "objective_missed" => Self::ObjectiveMissed,
             "invalid" => Self::Invalid,
             _ => match text.strip_prefix("violation:") {
-                Some(check) if is_check_name(check) => Self::Violation(Some(check.to_owned())),
-                _ => {
+                Some(check) => Self::Violation(Some(named_check(check)?)),
+                None => {
                     let words = ["pass", "violation", "unknown", "objective_missed", "invalid"];
                     let word = text.split(':').next().unwrap_or(text);
                     let hint = match super::nearest(word, words) {
@@ -49,8 +51,19 @@ impl FromStr for Expectation {
     }
 }
 
-fn is_check_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte == b'-')
+/// The check that is meant: a misspelt one convicts nothing, which only the end of a run would show.
+fn named_check(text: &str) -> Result<String, String> {
+    let names = check_names();
+    // As they are written in tables and on command lines.
+    let name = text.replace([' ', '-'], "_");
+    if names.contains(&name.as_str()) {
+        return Ok(name);
+    }
+    let hint = match super::nearest(&name, names.iter().copied()) {
+        Some(near) => format!("did you mean `violation:{near}`?"),
+        None => format!("the checks are {}", names.join(", ")),
+    };
+    Err(format!("there is no check {text:?}; {hint}"))
 }
 
 impl fmt::Display for Expectation {
@@ -82,6 +95,13 @@ mod tests {
         for text in ["", "green", "violation:", "violation:Over Sell", "pass:oversell", "PASS "] {
             assert!(text.parse::<Expectation>().is_err(), "{text}");
         }
+        for text in ["violation:real time", "violation:real-time"] {
+            assert_eq!(text.parse::<Expectation>().unwrap().to_string(), "violation:real_time");
+        }
+        let error = "violation:reel-time".parse::<Expectation>().unwrap_err();
+        assert!(error.contains("did you mean `violation:real_time`?"), "{error}");
+        let error = "violation:nonsense".parse::<Expectation>().unwrap_err();
+        assert!(error.contains("the checks are divergence, "), "{error}");
         let error = "violations:oversell".parse::<Expectation>().unwrap_err();
         assert!(error.contains("did you mean `violation`?"), "{error}");
     }
