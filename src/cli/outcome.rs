@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::report::decide::is_met;
+use crate::report::decide::unmet;
 use crate::report::{RunResult, summary};
 use crate::scenario::Expectation;
 
@@ -22,23 +22,26 @@ pub(super) struct Judged {
 
 /// Shows a result and turns it into an exit code.
 pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) -> Result<Exit, Failure> {
+    let surprise = judged.expect.as_ref().and_then(|expected| unmet(expected, result.verdict, &result.checks));
+    let last_line = summary::last_line(result, directory);
+    let last_lines = surprise.iter().cloned().chain([last_line]).collect::<Vec<_>>().join("\n");
     let text = if judged.json {
         serde_json::to_string_pretty(result).map_err(|error| Failure::Internal(format!("cannot write the result as JSON: {error}")))?
     } else {
-        format!("{}\n{}\n", summary::render(result), summary::last_line(result, directory))
+        format!("{}\n{last_lines}\n", summary::render(result))
     };
     print(&text)?;
     if judged.json {
-        eprintln!("{}", summary::last_line(result, directory));
+        eprintln!("{last_lines}");
     }
     if result.interrupted && result.exit_code == Exit::Interrupted.code() {
         return Ok(Exit::Interrupted);
     }
-    if let Some(expectation) = &judged.expect {
-        let met = is_met(expectation, result.verdict, &result.checks);
-        return Ok(if met { Exit::Pass } else { Exit::Unexpected });
-    }
-    Ok(exit_of(result.exit_code))
+    Ok(match (&judged.expect, surprise) {
+        (None, _) => exit_of(result.exit_code),
+        (Some(_), None) => Exit::Pass,
+        (Some(_), Some(_)) => Exit::Unexpected,
+    })
 }
 
 /// The exit of a result's exit code.

@@ -5,6 +5,7 @@ use ticketcd_judge::check::verdict::{Finding, Verdict};
 use super::objectives::{ObjectiveOutcome, ObjectiveResult};
 use super::result::RunVerdict;
 use super::statistics::{LoadResult, Statistics};
+use super::summary::verdict_word;
 use super::waivers::{WaiverResult, WaiverState, is_waived};
 use crate::scenario::Expectation;
 
@@ -144,6 +145,17 @@ pub fn is_met(expectation: &Expectation, verdict: RunVerdict, findings: &[Findin
         Expectation::ObjectiveMissed => verdict == RunVerdict::ObjectiveMissed,
         Expectation::Invalid => verdict == RunVerdict::Invalid,
     }
+}
+
+/// What was expected and what came instead, if anything else did.
+pub fn unmet(expectation: &Expectation, verdict: RunVerdict, findings: &[Finding]) -> Option<String> {
+    if is_met(expectation, verdict, findings) {
+        return None;
+    }
+    let found = findings.iter().filter(|finding| finding.verdict == Verdict::Violation).map(|finding| finding.name.as_str());
+    let found: Vec<&str> = found.filter(|_| verdict == RunVerdict::Violation).collect();
+    let found = if found.is_empty() { String::new() } else { format!(" ({})", found.join(", ")) };
+    Some(format!("expected {expectation}, got {}{found}", verdict_word(verdict).replace(' ', "_")))
 }
 
 #[cfg(test)]
@@ -292,5 +304,11 @@ mod tests {
         let met = |text: &str| is_met(&text.parse().unwrap(), RunVerdict::Violation, &findings);
         assert!(met("violation") && met("violation:oversell"));
         assert!(!met("violation:ledger") && !met("pass"));
+        let told = |text: &str, verdict| unmet(&text.parse().unwrap(), verdict, &findings);
+        assert_eq!(told("violation:oversell", RunVerdict::Violation), None);
+        let other = told("violation:ledger", RunVerdict::Violation);
+        assert_eq!(other.as_deref(), Some("expected violation:ledger, got violation (oversell)"));
+        let other = told("violation:real time", RunVerdict::ObjectiveMissed);
+        assert_eq!(other.as_deref(), Some("expected violation:real_time, got objective_missed"));
     }
 }

@@ -130,3 +130,17 @@ fn a_run_is_no_scenario_and_a_made_up_one_is_made_up_again() {
     let history = |name: &str| fs::read(directory.path().join(name).join("history.zst")).unwrap();
     assert_eq!(history("g"), history("h"), "it is the same run");
 }
+
+#[test]
+fn a_verdict_that_was_not_expected_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    made_up(directory.path(), "g");
+    let told = "expected violation:logs, got violation (";
+    let output = ticketcd(directory.path(), &["check", "g", "--expect", "violation:logs"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.lines().rev().nth(1).is_some_and(|line| line.starts_with(told)), "{said}");
+    let output = ticketcd(directory.path(), &["check", "g", "--expect", "violation:logs", "--json"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with(told), "{said}");
+}

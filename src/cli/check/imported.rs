@@ -13,11 +13,17 @@ use super::super::output::print;
 use super::super::{Exit, Failure};
 use super::{Args, Format};
 use crate::report::RunVerdict;
-use crate::report::decide::is_met;
+use crate::report::decide::unmet;
 use crate::report::numbers::counted;
+use crate::scenario::Expectation;
 
 pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let path = args.path.display();
+    if let Some(Expectation::Violation(Some(check))) = &args.judged.expect {
+        let reason =
+            format!("--expect violation:{check} is about a check of runs; of another format only `--expect violation` can be said");
+        return Err(Failure::Usage(reason));
+    }
     let file = File::open(&args.path).map_err(|error| Failure::Usage(format!("cannot read {path}: {error}")))?;
     let input = BufReader::new(file);
     let parsed = match args.format {
@@ -43,10 +49,10 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     } else {
         print(&as_text(&judgement, word, &path, seconds))?;
     }
-    if let Some(expectation) = &args.judged.expect {
-        return Ok(if is_met(expectation, verdict, &[]) { Exit::Pass } else { Exit::Unexpected });
-    }
-    Ok(exit)
+    let Some(expectation) = &args.judged.expect else { return Ok(exit) };
+    let Some(surprise) = unmet(expectation, verdict, &[]) else { return Ok(Exit::Pass) };
+    eprintln!("{surprise}");
+    Ok(Exit::Unexpected)
 }
 
 fn as_text(judgement: &Judgement, word: &str, path: &dyn std::fmt::Display, seconds: f64) -> String {
