@@ -8,7 +8,7 @@ use super::validate::validate;
 use super::{Scenario, ScenarioError, Source};
 
 /// Keys whose value is one choice of several: setting another choice replaces the one that is there.
-const CHOICES: [&str; 4] = ["arrivals", "popularity", "inject", "on"];
+const CHOICES: [&str; 5] = ["arrivals", "strategy", "popularity", "inject", "on"];
 
 const STEPS_MAX: usize = 16;
 

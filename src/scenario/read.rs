@@ -76,6 +76,9 @@ fn translate(message: &str, path: &str) -> (String, Option<String>) {
         let (key, _) = split(&quoted);
         return (format!("the key `{key}` is missing in {}", of(path)), None);
     }
+    if message.starts_with("invalid type: unit variant") {
+        return bare_choice(path);
+    }
     let named = |text: String| if path.is_empty() { text } else { format!("`{path}`: {text}") };
     for (prefix, verb) in [("invalid type: ", "is not"), ("invalid value: ", "is not")] {
         if let Some((found, expected)) = message.strip_prefix(prefix).and_then(|rest| rest.rsplit_once(", expected ")) {
@@ -86,6 +89,17 @@ fn translate(message: &str, path: &str) -> (String, Option<String>) {
         return (named("exactly one choice is wanted here".to_owned()), None);
     }
     (named(message.to_owned()), None)
+}
+
+/// A choice that was named and not said more about.
+fn bare_choice(path: &str) -> (String, Option<String>) {
+    if path == "load.strategy" {
+        let help = "give it a command: `strategy.command = [\"python3\", \"buy.py\"]` in [load], or on the command line \
+                    --set 'load.strategy.command=[\"python3\", \"buy.py\"]'; see docs/command.md";
+        return ("`load.strategy`: the strategy `command` is nothing without a command".to_owned(), Some(help.to_owned()));
+    }
+    let help = "`ticketcd scenario show quickstart --resolved` shows how such keys are written, and docs/scenarios.md says them all";
+    (format!("`{path}`: this choice is nothing without what belongs to it"), Some(help.to_owned()))
 }
 
 /// What stands between backticks.
