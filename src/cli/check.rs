@@ -1,5 +1,6 @@
 //! `ticketcd check`: judge a run directory again, or a history of another tool, without a cluster.
 
+mod advice;
 mod imported;
 
 use std::path::PathBuf;
@@ -11,10 +12,7 @@ use crate::scenario::units::Span;
 
 use super::outcome::{Judged, conclude};
 use super::{Exit, Failure};
-
-/// What to do when it cannot be judged.
-const NEXT: &str =
-    "\nName the directory of a run, such as reports/NAME-TIME: one that was ended before it recorded anything holds nothing to judge.";
+use advice::advice;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -46,7 +44,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     if args.format != Format::Run {
         return imported::execute(&args);
     }
-    let report =
-        report::build(&args.path).map_err(|error| Failure::Usage(format!("cannot judge {}: {error}{NEXT}", args.path.display())))?;
+    let refused = |error| Failure::Usage(format!("cannot judge {}: {error}\n{}", args.path.display(), advice(&args.path, &error)));
+    let report = report::build(&args.path).map_err(refused)?;
     conclude(&report.result, &args.path, &args.judged)
 }

@@ -111,6 +111,34 @@ fn made_up(directory: &Path, name: &str) {
 }
 
 #[test]
+fn what_cannot_be_judged_is_told_with_its_own_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["runs/whole", "runs/torn", "runs/newer", "runs/broken"] {
+        made_up(directory.path(), name);
+    }
+    let path = |name: &str| directory.path().join("runs").join(name);
+    fs::remove_file(path("torn/history.zst")).unwrap();
+    fs::write(path("newer/run.json"), r#"{"format_version": 99}"#).unwrap();
+    fs::write(path("broken/run.json"), "{").unwrap();
+    fs::write(directory.path().join("etcd.log"), "").unwrap();
+    let cases = [
+        ("nowhere", "Name the directory of a run"),
+        ("etcd.log", "--format jepsen-etcd or --format jsonl"),
+        ("runs/whole/history.zst", "ticketcd check runs/whole"),
+        ("runs", "name one of them: runs/broken, runs/newer, runs/torn, runs/whole."),
+        ("runs/torn", "without its history.zst"),
+        ("runs/newer", "A newer ticketcd made it"),
+        ("runs/broken", "run.json is damaged"),
+    ];
+    for (run, remedy) in cases {
+        let output = ticketcd(directory.path(), &["check", run]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{run}: {error}");
+        assert!(error.contains(remedy), "{run}: {error}");
+    }
+}
+
+#[test]
 fn a_run_is_no_scenario_and_a_made_up_one_is_made_up_again() {
     let directory = tempfile::tempdir().unwrap();
     made_up(directory.path(), "g");
