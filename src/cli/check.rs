@@ -22,9 +22,9 @@ pub(super) struct Args {
     /// What the path names
     #[arg(long, value_enum, default_value_t = Format::Run)]
     format: Format,
-    /// Give a search for linearizability up after this time; only with another format than run
-    #[arg(long, value_name = "TIME", default_value = "60s")]
-    timeout: Span,
+    /// Give a search for linearizability up after this time; only with another format than run [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<Span>,
     #[command(flatten)]
     judged: Judged,
 }
@@ -43,6 +43,11 @@ enum Format {
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     if args.format != Format::Run {
         return imported::execute(&args);
+    }
+    if args.timeout.is_some() {
+        let reason =
+            "--timeout bounds the search of another format (--format jepsen-etcd or jsonl); a run is judged to its end, leave it out";
+        return Err(Failure::Usage(reason.to_owned()));
     }
     let refused = |error| Failure::Usage(format!("cannot judge {}: {error}\n{}", args.path.display(), advice(&args.path, &error)));
     let report = report::build(&args.path).map_err(refused)?;

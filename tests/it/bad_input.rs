@@ -88,7 +88,10 @@ fn a_directory_that_cannot_be_used_is_left_alone() {
 #[test]
 fn a_command_line_that_is_wrong_exits_with_64() {
     let directory = tempfile::tempdir().unwrap();
-    let cases: [&[&str]; 6] = [
+    let cases: [&[&str]; 9] = [
+        &["run", "quickstart", "--expect", "violation:nonsense"],
+        &["run", "quickstart", "--strategy", "command"],
+        &["check", ".", "--timeout", "5s"],
         &["rum"],
         &["run"],
         &["run", "quickstart", "--seed", "x"],

@@ -16,6 +16,10 @@ use crate::report::RunVerdict;
 use crate::report::decide::unmet;
 use crate::report::numbers::counted;
 use crate::scenario::Expectation;
+use crate::scenario::units::Span;
+
+/// How long to search when nobody says it.
+const TIMEOUT: Span = Span::seconds(60);
 
 pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let path = args.path.display();
@@ -32,7 +36,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     };
     let parsed = parsed.map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
     let began = Instant::now();
-    let mut judgement = judge(&parsed, args.timeout.0);
+    let mut judgement = judge(&parsed, args.timeout.unwrap_or(TIMEOUT).0);
     if judgement.operations == judgement.unknown {
         // Any order will do: that is no evidence.
         judgement.answer = Answer::Undecided;
