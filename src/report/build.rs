@@ -16,6 +16,7 @@ use ticketcd_judge::model::Nanos;
 use super::decide::{AFTERMATH_NANOS, Case, decide};
 use super::latency::{self, Clock, LatencyLine};
 use super::limits::{self, LimitResult, Pressure};
+use super::numbers::counted;
 use super::objectives;
 use super::resources::ResourcesResult;
 use super::result::{FaultResult, MemberResult, RunResult, SCHEMA_VERSION};
@@ -67,12 +68,7 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         judge.take(&events);
     }
     let mut notes = Vec::new();
-    if let Tail::CutOff { bytes } = reader.tail() {
-        notes.push(format!("The last {bytes} bytes of the history are no whole frame and were left out."));
-    }
-    if !statistics.ended {
-        notes.push("The record has no end: the run was killed. It is judged as far as it goes.".to_owned());
-    }
+    let record_lacks = record_lacks(reader.tail(), statistics.ended);
     let mut judgement = judge.finish(Some(directory));
     let revenue = judgement.findings.iter_mut().flat_map(|finding| std::mem::take(&mut finding.revenue)).collect();
     let scenario = read_scenario(&run);
@@ -99,8 +95,11 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         known: &known,
         // Who has nothing to give back buys.
         is_to_sell: scenario.as_ref().is_ok_and(|scenario| scenario.load.mix.purchase > 0 || scenario.load.mix.cancel > 0),
+        record_lacks: record_lacks.as_deref(),
         scenario_missing: scenario.as_ref().err().map(String::as_str),
     });
+    // Said once: where it is no reason, in a note.
+    notes.splice(0..0, record_lacks.filter(|lack| decision.reasons.first() != Some(lack)));
     let resources = statistics.timeline.load().map(|load| statistics.resources.during(&load)).unwrap_or_default();
     let pressure = pressure(&statistics, scenario.as_ref().ok(), &latency, info.own_cluster);
     let result = RunResult {
@@ -122,6 +121,17 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         ..describe(info)
     };
     Ok(Report { result, statistics })
+}
+
+/// What a record that is not whole lacks.
+fn record_lacks(tail: Tail, ended: bool) -> Option<String> {
+    match tail {
+        Tail::CutOff { bytes } => {
+            Some(format!("{} of the history are damaged or cut off: it is judged as far as it goes", counted(bytes, "byte")))
+        }
+        Tail::Clean if !ended => Some("the history has no end, because the run was killed: it is judged as far as it goes".to_owned()),
+        Tail::Clean => None,
+    }
 }
 
 /// Writes `result.json` and `latency.hlog` into the directory.

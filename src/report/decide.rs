@@ -39,13 +39,15 @@ pub struct Case<'run> {
     pub known: &'run [WaiverResult],
     /// Whether the scenario's buyers are to buy: without sales a run of theirs has shown nothing.
     pub is_to_sell: bool,
+    /// What the record lacks, if it is not whole: no wonder then that the checks lack evidence.
+    pub record_lacks: Option<&'run str>,
     /// Why the scenario in the run directory cannot be read, if it cannot: nobody knows then what had to be reached.
     pub scenario_missing: Option<&'run str>,
 }
 
 /// Decides from what the checks found, from how the run went and from what it had to reach.
 pub fn decide(case: &Case<'_>) -> Decision {
-    let Case { findings, statistics, objectives, known, is_to_sell, scenario_missing } = case;
+    let Case { findings, statistics, objectives, known, is_to_sell, record_lacks, scenario_missing } = case;
     let counts = |finding: &&Finding| finding.verdict == Verdict::Violation && !is_waived(known, &finding.name);
     let broken: Vec<String> = findings.iter().filter(counts).map(|finding| describe_violation(finding, known)).collect();
     if !broken.is_empty() {
@@ -66,6 +68,8 @@ pub fn decide(case: &Case<'_>) -> Decision {
     }
     open.extend(is_to_sell.then(|| nothing_sold(&statistics.load())).flatten());
     if !open.is_empty() {
+        // The cause before what follows from it.
+        let open = record_lacks.map(str::to_owned).into_iter().chain(open).collect();
         return Decision { verdict: RunVerdict::Unknown, reasons: open, exit_code: interrupted(2) };
     }
     let missed: Vec<String> = sentences(ObjectiveOutcome::Missed).collect();
@@ -190,7 +194,7 @@ mod tests {
     }
 
     fn decided(findings: &[Finding], statistics: &Statistics) -> Decision {
-        decide(&Case { findings, statistics, objectives: &[], known: &[], is_to_sell: false, scenario_missing: None })
+        decide(&Case { findings, statistics, objectives: &[], known: &[], is_to_sell: false, record_lacks: None, scenario_missing: None })
     }
 
     #[test]
@@ -205,6 +209,7 @@ mod tests {
             objectives: &objectives,
             known: &[],
             is_to_sell: false,
+            record_lacks: None,
             scenario_missing: None,
         });
         assert_eq!((decision.verdict, decision.exit_code), (RunVerdict::Violation, 1));
@@ -231,6 +236,7 @@ mod tests {
                 objectives: &objectives,
                 known: &[],
                 is_to_sell: false,
+                record_lacks: None,
                 scenario_missing,
             })
         };
@@ -240,6 +246,27 @@ mod tests {
         let unknown = decided(&[Missed, Unknown], None);
         assert_eq!((unknown.verdict, unknown.exit_code), (RunVerdict::Unknown, 2));
         assert_eq!(decided(&[], Some("it is gone")).exit_code, 2, "nobody knows what had to be reached");
+    }
+
+    #[test]
+    fn what_the_record_lacks_is_said_before_what_follows_from_it() {
+        let statistics = Statistics::default();
+        let decided = |verdict| {
+            let findings = [finding("a", verdict)];
+            let record_lacks = Some("7 bytes are gone");
+            decide(&Case {
+                findings: &findings,
+                statistics: &statistics,
+                objectives: &[],
+                known: &[],
+                is_to_sell: false,
+                record_lacks,
+                scenario_missing: None,
+            })
+        };
+        assert_eq!(decided(Verdict::Unknown).reasons, ["7 bytes are gone", "a"]);
+        assert_eq!(decided(Verdict::Violation).reasons, ["a"]);
+        assert_eq!(decided(Verdict::Pass).exit_code, 0, "there is all that the checks need");
     }
 
     /// A counted load in which an order was placed and ended so.
@@ -268,7 +295,15 @@ mod tests {
         let pass = [finding("oversell", Verdict::Pass)];
         let decided = |outcome: OrderOutcome, is_to_sell| {
             let statistics = load_of(outcome);
-            decide(&Case { findings: &pass, statistics: &statistics, objectives: &[], known: &[], is_to_sell, scenario_missing: None })
+            decide(&Case {
+                findings: &pass,
+                statistics: &statistics,
+                objectives: &[],
+                known: &[],
+                is_to_sell,
+                record_lacks: None,
+                scenario_missing: None,
+            })
         };
         let nothing = decided(OrderOutcome::Conflict, true);
         assert_eq!((nothing.verdict, nothing.exit_code), (RunVerdict::Unknown, 2));
@@ -288,6 +323,7 @@ mod tests {
                 objectives: &[],
                 known: &[waiver(state)],
                 is_to_sell: false,
+                record_lacks: None,
                 scenario_missing: None,
             })
         };

@@ -74,6 +74,22 @@ fn a_file_that_is_lost_empty_or_something_else_is_named_or_done_without() {
 }
 
 #[test]
+fn damage_is_said_first_and_once() {
+    let mut runs = Runs::new();
+    let run = runs.copy();
+    let history = run.join("history.zst");
+    let mut bytes = fs::read(&history).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    fs::write(&history, &bytes).unwrap();
+    let said = String::from_utf8(ticketcd(&["check"], &run).stdout).unwrap();
+    let reason = said.lines().skip_while(|line| !line.starts_with("  UNKNOWN")).nth(1).unwrap_or_default();
+    assert!(reason.contains(" bytes of the history are damaged or cut off"), "{said}");
+    assert_eq!(said.matches("damaged or cut off").count(), 1, "{said}");
+    assert!(!said.contains("killed"), "nobody knows that: {said}");
+}
+
+#[test]
 fn a_history_that_is_cut_or_damaged_anywhere_is_judged_as_far_as_it_goes() {
     let mut runs = Runs::new();
     let run = runs.copy();
