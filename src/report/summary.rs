@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use ticketcd_judge::check::verdict::Verdict;
+use ticketcd_judge::check::verdict::{Finding, Verdict};
 use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::model::Cents;
 
@@ -136,14 +136,7 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
         writeln!(text, "  Refused   {}", refused.join(" · "))?;
     }
     if load.unknown > 0 {
-        let ledger = result.checks.iter().find(|finding| finding.name == "ledger");
-        let evidence = |key: &str| ledger.and_then(|finding| finding.evidence.get(key)).copied();
-        let mut unknown = format!("{} orders never got an answer", count(load.unknown));
-        if let (Some(applied), Some(absent)) = (evidence("unknown_applied"), evidence("unknown_absent")) {
-            let (applied, absent) = (count(applied), count(absent));
-            unknown.push_str(&format!("; by their ids, of the whole run's {applied} had been bought and {absent} had not"));
-        }
-        text.write_str(&wrapped("  Unknown   ", &unknown))?;
+        text.write_str(&wrapped("  Unknown   ", &unanswered(load.unknown, &result.checks)))?;
     }
     write!(
         text,
@@ -170,6 +163,27 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
         writeln!(text, "            buyers waited {:.1} s for our recorder, all together", load.recorder_wait_seconds)?;
     }
     Ok(())
+}
+
+/// What became of the orders without an answer. The ledger knows it of all that were placed, in the warm-up too, and of those
+/// given back.
+fn unanswered(counted_unknown: u64, checks: &[Finding]) -> String {
+    let ledger = checks.iter().find(|finding| finding.name == "ledger");
+    let evidence = |key: &str| ledger.and_then(|finding| finding.evidence.get(key)).copied();
+    let sentence = format!("{} never got an answer", counted(counted_unknown, "order"));
+    let (Some(all), Some(applied), Some(absent)) = (evidence("unknown"), evidence("unknown_applied"), evidence("unknown_absent")) else {
+        return sentence;
+    };
+    let untold = all.saturating_sub(applied + absent);
+    let fates = [(applied, "carried out"), (absent, "not carried out"), (untold, "cannot be told")];
+    let fates: Vec<String> =
+        fates.iter().filter(|(number, _)| *number > 0).map(|(number, fate)| format!("{} {fate}", count(*number))).collect();
+    let fates = fates.join(", ");
+    if all == counted_unknown {
+        format!("{sentence}; by id: {fates}")
+    } else {
+        format!("{sentence}; in the whole run, with warm-up and cancellations, {} did not; by id: {fates}", count(all))
+    }
 }
 
 /// What limited the run. Not known is said in the result alone: of an old record nobody expects more.
@@ -322,7 +336,6 @@ fn milliseconds(value: f64) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ticketcd_judge::check::verdict::Finding;
     use ticketcd_judge::history::run_info::RunInfo;
 
     use super::super::build::describe;
@@ -347,6 +360,23 @@ mod tests {
         }
         assert!(text.contains("1 000 things of kind 1") && text.contains("8 000 things of kind 8"), "{text}");
         assert!(text.contains("  Limit     the disk is slow"), "{text}");
+    }
+
+    fn ledger(evidence: &[(&str, u64)]) -> Vec<Finding> {
+        let evidence = evidence.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect();
+        vec![Finding { evidence, reason: None, ..finding("ledger", Verdict::Violation) }]
+    }
+
+    #[test]
+    fn what_became_of_unanswered_orders_is_said_of_what_was_counted_or_of_the_whole_run() {
+        let told = |counted, all, applied, absent| {
+            unanswered(counted, &ledger(&[("unknown", all), ("unknown_applied", applied), ("unknown_absent", absent)]))
+        };
+        assert_eq!(told(1, 1, 0, 1), "1 order never got an answer; by id: 1 not carried out");
+        assert_eq!(told(3, 3, 1, 1), "3 orders never got an answer; by id: 1 carried out, 1 not carried out, 1 cannot be told");
+        let whole = told(2, 1_004, 1_000, 4);
+        assert!(whole.ends_with("with warm-up and cancellations, 1 004 did not; by id: 1 000 carried out, 4 not carried out"), "{whole}");
+        assert_eq!(unanswered(2, &[]), "2 orders never got an answer");
     }
 
     #[test]
