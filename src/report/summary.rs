@@ -116,6 +116,9 @@ fn headline(result: &RunResult) -> &'static str {
 
 fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
     let load = &result.load;
+    if load.offered == 0 && load.achieved == 0 {
+        return write_uncounted(text, result);
+    }
     let steady =
         |clock| result.latency.iter().find(|line| line.operation == Purpose::Purchase && line.phase == "steady" && line.clock == clock);
     write!(text, "\n  Sold      {} in {:.1} s: {:.0} a second", counted(load.sold, "order"), load.seconds, load.purchases_per_second)?;
@@ -163,6 +166,16 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
         writeln!(text, "            buyers waited {:.1} s for our recorder, all together", load.recorder_wait_seconds)?;
     }
     Ok(())
+}
+
+/// The load was stopped before the part of it that counts, by `--fail-fast` or Ctrl-C or because the run could not go on.
+fn write_uncounted(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    let ledger = result.checks.iter().find(|finding| finding.name == "ledger");
+    let sold = ledger.and_then(|finding| finding.evidence.get("acknowledged")).copied().unwrap_or(0);
+    let until_then = if sold > 0 { format!("; {} had been acknowledged until then", counted(sold, "order")) } else { String::new() };
+    let sentence = format!("the run was stopped before its load was counted, which begins after the warm-up{until_then}");
+    writeln!(text)?;
+    text.write_str(&wrapped("  Load      ", &sentence))
 }
 
 /// What became of the orders without an answer. The ledger knows it of all that were placed, in the warm-up too, and of those
@@ -340,6 +353,7 @@ mod tests {
 
     use super::super::build::describe;
     use super::super::limits::LimitResult;
+    use super::super::statistics::LoadResult;
     use super::super::waivers::WaiverResult;
     use super::super::wrap::COLUMNS;
     use super::*;
@@ -354,7 +368,8 @@ mod tests {
     fn no_line_of_the_checks_and_limits_is_wider_than_the_terminal() {
         let limited_by = LimitResult { by: LimitKind::Disk, sentence: "the disk is slow ".repeat(9), also: vec!["the quota ".repeat(12)] };
         let checks = vec![finding("conservation", Verdict::Pass), finding("real_time", Verdict::Unknown)];
-        let text = render(&RunResult { checks, limited_by, ..describe(RunInfo::default()) });
+        let load = LoadResult { achieved: 1, ..LoadResult::default() };
+        let text = render(&RunResult { checks, limited_by, load, ..describe(RunInfo::default()) });
         for line in text.lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
         }
@@ -377,6 +392,17 @@ mod tests {
         let whole = told(2, 1_004, 1_000, 4);
         assert!(whole.ends_with("with warm-up and cancellations, 1 004 did not; by id: 1 000 carried out, 4 not carried out"), "{whole}");
         assert_eq!(unanswered(2, &[]), "2 orders never got an answer");
+    }
+
+    #[test]
+    fn a_load_that_was_stopped_in_the_warm_up_is_not_told_as_one_that_sold_nothing() {
+        let checks = ledger(&[("acknowledged", 57)]);
+        let result = RunResult { verdict: RunVerdict::Violation, checks, ..describe(RunInfo::default()) };
+        for text in [render(&result), brief(&result)] {
+            assert!(text.contains("before its load was counted") && text.contains("; 57"), "{text}");
+            assert!(!text.contains("  Sold  "), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        }
     }
 
     #[test]
