@@ -52,7 +52,7 @@ pub enum Failure {
     /// 64: the command line or a file the user wrote is wrong.
     #[error("{0}")]
     Usage(String),
-    /// 4: nothing was run, because what a run needs is not there.
+    /// 4: what was asked for could not be done: something that it needs is not there, or cannot be written.
     #[error("{0}")]
     Invalid(String),
     /// 70: our own defect.

@@ -156,7 +156,7 @@ fn print(output: &mut impl Write, event: &Event) -> io::Result<()> {
 fn ended(error: &io::Error) -> Result<Exit, Failure> {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(Exit::Pass),
-        _ => Err(Failure::Usage(format!("cannot write the events: {error}"))),
+        _ => Err(Failure::Invalid(format!("cannot write the events: {error}"))),
     }
 }
 

@@ -35,8 +35,9 @@ Exit codes:
   1    violation     a promise was broken
   2    unknown       nothing speaks against it, but there is not evidence enough
   3    objective     correct, but an objective was missed
-  4    invalid       the run says nothing: never healthy, load not offered, fault not applied
-  5    unexpected    not what --expect said
+  4    invalid       the run says nothing: never healthy, load not offered, fault not applied; or what was asked for
+                     could not be done: no etcd to be had, the record or the output cannot be written
+  5    unexpected    not what --expect said; what came instead stands before the last line
   64   usage         the command line or the scenario is wrong; nothing was changed
   70   internal      a defect of ours
   130  interrupted   what was recorded is judged all the same";

@@ -38,12 +38,13 @@ impl EtcdBinary {
     /// When it is not there, does not run, or is no etcd.
     pub fn at(path: &Path) -> Result<Self, ReleaseError> {
         let not_etcd = |reason: String| ReleaseError::NotEtcd { path: path.to_owned(), reason };
+        let no_file = |reason: &str| ReleaseError::NoFile { path: path.to_owned(), reason: reason.to_owned() };
         let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => not_etcd("there is no such file".to_owned()),
+            std::io::ErrorKind::NotFound => no_file("nothing has that name"),
             _ => not_etcd(error.to_string()),
         })?;
         if !metadata.is_file() {
-            return Err(not_etcd("it is not a file".to_owned()));
+            return Err(no_file("it is not a file"));
         }
         let path = std::path::absolute(path).map_err(|error| not_etcd(error.to_string()))?;
         let mut command = Command::new(&path);

@@ -10,6 +10,14 @@ pub enum ReleaseError {
     /// What was asked for is neither a version nor the path of a file.
     #[error("{0:?} is neither a version of etcd, such as 3.5.30, nor the path of a binary")]
     Malformed(String),
+    /// A path was asked for at which there is no file.
+    #[error("there is no etcd at {path}: {reason}", path = .path.display())]
+    NoFile {
+        /// The path.
+        path: PathBuf,
+        /// What is there instead.
+        reason: String,
+    },
     /// The file is there but is no etcd that runs here.
     #[error("{path} is not an etcd that runs here: {reason}", path = .path.display())]
     NotEtcd {
@@ -55,6 +63,6 @@ pub enum ReleaseError {
 impl ReleaseError {
     /// Whether the request itself was wrong, rather than that it could not be met.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Malformed(_))
+        matches!(self, Self::Malformed(_) | Self::NoFile { .. })
     }
 }

@@ -59,7 +59,7 @@ fn what_is_not_there_is_told() {
     let root = tempfile::tempdir().unwrap();
     let environment = environment(root.path());
     assert!(matches!(resolve_in(&environment, Some("banana")), Err(ReleaseError::Malformed(_))));
-    assert!(matches!(resolve_in(&environment, Some("/no/such/etcd")), Err(ReleaseError::NotEtcd { .. })));
+    assert!(matches!(resolve_in(&environment, Some("/no/such/etcd")), Err(ReleaseError::NoFile { .. })));
     assert!(matches!(resolve_in(&environment, Some("/bin/true")), Err(ReleaseError::NotEtcd { .. })));
     let error = resolve_in(&environment, Some("9.9.9")).unwrap_err().to_string();
     assert!(error.contains("cache/etcd/9.9.9/etcd") && error.contains("http://127.0.0.1:1"), "{error}");
