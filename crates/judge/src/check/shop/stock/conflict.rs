@@ -15,20 +15,20 @@ pub(in crate::check::shop) struct Sale {
     pub(in crate::check::shop) held: i64,
     /// Where it took them from, when that is one key: the number of the shard, or none for the ticket's own record.
     pub(super) place: Option<u32>,
-    /// What that key said was left after it.
+    /// What that key said was left before it and after it.
+    pub(super) before: Option<i64>,
     pub(super) left: Option<i64>,
 }
 
-/// A sale that was computed from a stock which another had changed since.
+/// A sale that wrote something else than what was left less what it took.
 #[derive(Clone, Debug)]
 pub(super) struct Conflict {
-    /// The one whose effect was erased, when it is still known.
+    /// The one whose effect it erased: before that one as many were left as this one computed from. None when as many never
+    /// were, or when that is forgotten.
     erased: Option<Sale>,
-    /// The one that erased it.
+    /// The one that wrote it.
     by: Sale,
-    /// What that one had seen: the stock it started from.
-    seen: i64,
-    /// What was really left then.
+    /// What was really left before it.
     really: i64,
 }
 
@@ -36,6 +36,11 @@ impl Sale {
     /// How many it took out of what can be bought.
     fn taken(&self) -> i64 {
         self.bought.saturating_add(self.held)
+    }
+
+    /// What must have been left for it to write what it wrote. Whether as many ever were is another question.
+    fn computed_from(&self) -> i64 {
+        self.left.unwrap_or(0).saturating_add(self.taken())
     }
 
     /// What it did, and to how many tickets.
@@ -60,57 +65,76 @@ impl TicketStock {
     pub(super) fn find_conflict(&mut self) {
         let mut written = self.written();
         let (Some(place), None) = (written.next(), written.next()) else { return };
-        let (number, before, first, Some(left)) = (place.number, place.before, place.first, place.current) else { return };
+        let (number, before, Some(left)) = (place.number, place.before, place.current) else { return };
         drop(written);
         let revision = self.revision;
         let of_revision = |sale: &&mut Sale| sale.revision == revision && sale.taken() != 0;
         let mut sales = self.sales.iter_mut().rev().filter(of_revision);
         let Some(sale) = sales.next() else { return };
-        (sale.place, sale.left) = (number, Some(left));
+        (sale.place, sale.before, sale.left) = (number, before, Some(left));
         let (by, single) = (sale.clone(), sales.next().is_none());
-        let (seen, Some(really)) = (left.saturating_add(by.taken()), before) else { return };
+        let Some(really) = before else { return };
         // Orders sold together by one transaction cannot conflict with each other.
-        if single && seen != really {
+        if single && by.computed_from() != really {
             self.conflicts += 1;
-            let erased = self.erased_by(&by, seen, first);
-            self.conflict = Some(Conflict { erased, by, seen, really });
+            let erased = self.erased_by(&by);
+            self.conflict = Some(Conflict { erased, by, really });
         }
     }
 
-    /// The sale that came right after the stock was what `by` had seen.
-    fn erased_by(&self, by: &Sale, seen: i64, first: Option<i64>) -> Option<Sale> {
-        let is_earlier = |sale: &&Sale| sale.revision < by.revision && sale.left.is_some() && sale.place == by.place;
-        let earlier: Vec<&Sale> = self.sales.iter().filter(is_earlier).collect();
-        let from = earlier.iter().rposition(|sale| sale.left == Some(seen)).map(|position| position + 1);
-        let from = from.or_else(|| (first == Some(seen)).then_some(0))?;
-        earlier.get(from).map(|sale| (*sale).clone())
+    /// The sale that came when as many were left as `by` computed from.
+    fn erased_by(&self, by: &Sale) -> Option<Sale> {
+        let seen = Some(by.computed_from());
+        let is_it = |sale: &&Sale| sale.revision < by.revision && sale.place == by.place && sale.before == seen;
+        self.sales.iter().rev().find(is_it).cloned()
+    }
+
+    /// Whether a revision wrote a stock that does not fit what was left before it.
+    pub(in crate::check::shop) fn conflicts_in(&self, revision: Revision) -> bool {
+        self.conflict.as_ref().is_some_and(|conflict| conflict.by.revision == revision)
+    }
+
+    /// Whether a revision erased what an order did that can be named.
+    pub(in crate::check::shop) fn erases_in(&self, revision: Revision) -> bool {
+        self.conflict.as_ref().is_some_and(|conflict| conflict.by.revision == revision && conflict.erased.is_some())
     }
 
     /// The smallest set of orders that shows how it came about: two that started from the same stock.
     pub(in crate::check::shop) fn explain(&self, story: &mut Vec<String>, orders: &mut Vec<String>) {
-        let Some(Conflict { erased, by, seen, really }) = &self.conflict else { return };
-        let left = by.left.unwrap_or(0);
+        let Some(Conflict { erased, by, really }) = &self.conflict else { return };
+        let (left, seen, right) = (by.left.unwrap_or(0), by.computed_from(), really.saturating_sub(by.taken()));
         let place = by.place.map_or_else(String::new, |number| format!(" in shard {number}"));
-        let (later, right) = (by.told(), really.saturating_sub(by.taken()));
+        let later = by.told();
         let (verb, quantity) = by.deed();
         let were = if *really == 1 { "was" } else { "were" };
-        match erased {
-            Some(erased) => {
-                let (first_verb, first_quantity) = erased.deed();
-                story.push(format!(
-                    "Order {} and order {later} both saw {seen} left{place}: the first {first_verb} {first_quantity}, the second {verb} {quantity} and \
-                     wrote {left} left. By then {really} {were} left, so it should have written {right}: the later write erased the earlier one.",
-                    erased.told(),
-                ));
-                orders.push(erased.order.clone());
-            }
-            None => story.push(format!(
-                "The stock{place} was overwritten: order {later} {verb} {quantity} and wrote {left} left, so it had seen {seen}. By then {really} {were} left, so it should have written {right}.",
-            )),
-        }
-        orders.push(by.order.clone());
+        let Some(erased) = erased else {
+            story.push(format!(
+                "Order {later} {verb} {quantity} and wrote {left} left{place}, where {really} {were} left before it: it should have written {right}.",
+            ));
+            orders.push(by.order.clone());
+            self.count_conflicts(story);
+            return;
+        };
+        let (first_verb, first_quantity) = erased.deed();
+        let earlier = erased.told();
+        let then = format!("By then {really} {were} left, so it should have written {right}: the later write erased the earlier one.");
+        story.push(match erased.left.map(|_| erased.computed_from()) == Some(seen) {
+            true => format!(
+                "Order {earlier} and order {later} both saw {seen} left{place}: the first {first_verb} {first_quantity}, the second {verb} {quantity} and \
+                 wrote {left} left. {then}"
+            ),
+            false => format!(
+                "Order {later} {verb} {quantity} and wrote {left} left{place}, as if {seen} were left; so many were left before order {earlier}, which \
+                 {first_verb} {first_quantity}. {then}"
+            ),
+        });
+        orders.extend([erased.order.clone(), by.order.clone()]);
+        self.count_conflicts(story);
+    }
+
+    fn count_conflicts(&self, story: &mut Vec<String>) {
         if self.conflicts > 1 {
-            story.push(format!("This happened {} times to this ticket so far; the last is told here.", self.conflicts));
+            story.push(format!("So far {} sales of this ticket wrote something else than they should have; the last is told here.", self.conflicts));
         }
     }
 }

@@ -211,3 +211,49 @@ fn tickets_that_were_sold_before_cannot_be_sold_again() {
         assert_eq!(kinds(finding(&judgement, "conservation")), ["lost_update"]);
     }
 }
+
+/// A sale of pink tickets out of the record, of which the stock it leaves is as given.
+fn force_sale(shop: &mut Simulation, order: &str, quantity: i64, left: i64) {
+    let (ticket, event) = (shop.keys().ticket("e1", "pink"), shop.keys().event("e1"));
+    let record = format!(r#"{{"total_quantity":10,"current_quantity":{left},"price":49.90}}"#);
+    let purchase = format!(r#"[{{"id":"{order}","date":"01-05-2026 20:00","tickets":[{{"type":"pink","quantity":{quantity}}}]}}]"#);
+    let user = format!("user-{order}");
+    let mut counter: serde_json::Value = serde_json::from_slice(shop.value(&event).unwrap().as_bytes()).unwrap();
+    let before: serde_json::Value = serde_json::from_slice(shop.value(&ticket).unwrap().as_bytes()).unwrap();
+    let change = left - before["current_quantity"].as_i64().unwrap();
+    counter["current_quantity"] = (counter["current_quantity"].as_i64().unwrap() + change).into();
+    let purchases = shop.keys().purchase(user, "e1");
+    let writes = [(event, counter.to_string()), (ticket, record), (purchases, purchase)];
+    shop.write(writes.into_iter().map(|(key, value)| (key, Some(value.into_bytes().into()))).collect());
+}
+
+#[test]
+fn a_stock_that_never_was_is_not_said_to_have_been_seen() {
+    let mut shop = shop(10);
+    shop.buy(1, "ann", "e1", &[("pink", 4)], Fate::Answered);
+    force_sale(&mut shop, "r1-7-1", 1, 26);
+    let judgement = judge(&shop.finish());
+    let conservation = finding(&judgement, "conservation");
+    assert_eq!(conservation.anomalies.iter().filter(|group| group.kind != "event_counter").count(), 1, "{conservation:#?}");
+    let story = conservation.anomalies[0].first.story.join(" ");
+    assert!(story.contains("bought 1 and wrote 26 left, where 6 were left before it: it should have written 5."), "{story}");
+    assert!(!story.contains("27") && !story.contains("overwr") && !story.contains("saw") && !story.contains("seen"), "{story}");
+}
+
+#[test]
+fn of_three_that_erase_each_other_each_is_told_with_the_one_it_erased() {
+    let mut shop = shop(10);
+    let first = shop.read(1, "ann", "e1", &[("pink", 2)]).unwrap();
+    let second = shop.read(2, "bob", "e1", &[("pink", 3)]).unwrap();
+    shop.commit(first, false, Fate::Answered);
+    let third = shop.read(3, "cid", "e1", &[("pink", 1)]).unwrap();
+    shop.commit(second, false, Fate::Answered);
+    shop.commit(third, false, Fate::Answered);
+    let judgement = judge(&shop.finish());
+    let last = group(finding(&judgement, "conservation"), "lost_update").last.clone();
+    assert_eq!(last.orders, ["r1-2-1", "r1-3-1"]);
+    let story = last.story.join(" ");
+    let told = "wrote 7 left, as if 8 were left; so many were left before order r1-2-1 of user bob";
+    assert!(story.contains(told) && story.contains("which bought 3. By then 7 were left, so it should have written 6"), "{story}");
+    assert!(story.contains("So far 2 sales of this ticket wrote something else"), "{story}");
+}

@@ -44,8 +44,6 @@ pub(in crate::check::shop) struct TicketStock {
 pub(in crate::check::shop) struct Place {
     /// The shard's number; none for the ticket's own record.
     pub(in crate::check::shop) number: Option<u32>,
-    /// What it held when it was first seen.
-    pub(super) first: Option<i64>,
     /// What it holds; none while it does not exist.
     pub(in crate::check::shop) current: Option<i64>,
     /// What it held before the revision that wrote it last.
@@ -60,7 +58,6 @@ impl Place {
             (self.written, self.before) = (revision, self.current);
         }
         self.current = current;
-        self.first = self.first.or(current);
     }
 }
 
@@ -117,7 +114,7 @@ impl TicketStock {
             return;
         }
         let order = order.unwrap_or("without an id").to_owned();
-        self.sales.push_back(Sale { revision, order, user: user.clone(), bought, held, place: None, left: None });
+        self.sales.push_back(Sale { revision, order, user: user.clone(), bought, held, place: None, before: None, left: None });
     }
 
     /// After all changes of a revision.
