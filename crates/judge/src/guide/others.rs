@@ -11,12 +11,18 @@ pub(super) struct Beside {
 }
 
 /// Kinds that are found beside others.
-pub(super) const BESIDE: [Beside; 3] = [
+pub(super) const BESIDE: [Beside; 4] = [
     Beside {
         check: "oversell",
         kind: "oversold",
         plant: Plant::Oversell,
         meaning: "More were bought than there are, by the purchases: the same mistake, seen from the other side of the books.",
+    },
+    Beside {
+        check: "conservation",
+        kind: "surplus_tickets",
+        plant: Plant::DoubleRelease,
+        meaning: "There are more tickets by the books than there ever were, and nobody wrote over anybody: the shop will sell them.",
     },
     Beside {
         check: "authorship",

@@ -6,9 +6,9 @@
 //! when the last shard is gone.
 //!
 //! Evaluated after all events of a revision, and of an event only once its record and its tickets have agreed: until then
-//! it is being seeded.
+//! it is being seeded. What is out of balance stays so: it is counted when it gets so, and when it gets so by another number.
 
-use super::stock::{self, EventStock, StockBook, TicketStock};
+use super::stock::{self, Balance, EventStock, StockBook, TicketStock};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
@@ -107,16 +107,17 @@ fn judge_ticket(
     ticket: &TicketStock,
     revision: &SequencedRevision<'_>,
 ) -> Option<(&'static str, Anomaly)> {
-    let (total, available) = (ticket.total?, ticket.available()?);
-    let accounted = available.saturating_add(ticket.held()).saturating_add(ticket.sold());
-    if accounted == total {
+    let (total, available, accounted) = (ticket.total?, ticket.available()?, ticket.accounted()?);
+    if !ticket.balance.is_newly_wrong() {
         return None;
     }
+    let Balance { before, now } = ticket.balance;
     let mut anomaly = stock::anomaly(keys, event, Some(&ticket.kind), revision.revision);
-    anomaly.severity = accounted.abs_diff(total);
+    anomaly.severity = now.abs_diff(before);
     anomaly.orders = ticket.sales_of(revision.revision).map(|sale| sale.order.clone()).collect();
+    let was = if before == 0 { String::new() } else { format!("; before it that made {}", total.saturating_add(before)) };
     anomaly.story.push(format!(
-        "At revision {} ({:.3} s) the {} ticket of {} has {} and {} sold, which makes {accounted}, of {total}.",
+        "At revision {} ({:.3} s) the {} ticket of {} has {} and {} sold, which makes {accounted}, of {total}{was}.",
         revision.revision,
         seconds(revision.at),
         ticket.kind.to_text(),
@@ -124,17 +125,26 @@ fn judge_ticket(
         unsold(ticket, available),
         ticket.sold(),
     ));
-    let kind = if accounted > total { "lost_update" } else { "vanished_tickets" };
-    if accounted > total {
+    // Two buyers got the same tickets only where one of them is known to have written over the other.
+    let kind = match now > before {
+        true if ticket.erases_in(revision.revision) => "lost_update",
+        true => "surplus_tickets",
+        false => "vanished_tickets",
+    };
+    if ticket.conflicts_in(revision.revision) {
         ticket.explain(&mut anomaly.story, &mut anomaly.orders);
     } else {
-        let missing = match anomaly.severity {
-            1 => "1 ticket is".to_owned(),
-            some => format!("{some} tickets are"),
-        };
         anomaly.story.extend(stock::deeds(ticket, revision.revision));
-        anomaly.story.push(format!("{missing} neither left nor held nor sold."));
     }
+    let changed = match anomaly.severity {
+        1 => "1 ticket is".to_owned(),
+        some => format!("{some} tickets are"),
+    };
+    anomaly.story.extend(match kind {
+        "vanished_tickets" => Some(format!("{changed} neither left nor held nor sold{}.", if before > 0 { " any more" } else { "" })),
+        "surplus_tickets" => Some(format!("{changed} accounted for that {} not there before.", if anomaly.severity == 1 { "was" } else { "were" })),
+        _ => None,
+    });
     anomaly.orders.sort_unstable();
     anomaly.orders.dedup();
     Some((kind, anomaly))
@@ -150,9 +160,8 @@ fn unsold(ticket: &TicketStock, available: i64) -> String {
 }
 
 fn judge_event(keys: &Keyspace, event: &EventStock, revision: &SequencedRevision<'_>) -> Option<Anomaly> {
-    let current = event.current?;
-    let left = event.owed()?;
-    if left == current {
+    let (current, left) = (event.current?, event.owed()?);
+    if !event.balance.is_newly_wrong() {
         return None;
     }
     let mut anomaly = stock::anomaly(keys, event, None, revision.revision);

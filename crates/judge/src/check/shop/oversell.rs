@@ -97,7 +97,8 @@ struct Case<'book> {
 }
 
 impl Case<'_> {
-    /// What is wrong with it. After a hole in the log only what the ticket's own record says counts: purchases may have
+    /// What is wrong with it, as far as the revision made it worse: a stock that is wrong stays so, and a sale that finds it
+    /// wrong is no other violation. After a hole in the log only what the ticket's own record says counts: purchases may have
     /// been removed in the hole.
     fn anomalies(&self, after_hole: bool) -> Vec<(&'static str, Anomaly)> {
         let ticket = self.ticket;
@@ -112,19 +113,18 @@ impl Case<'_> {
             found.push(("over_reserved", self.tell(reserved.saturating_sub(total), &what, true)));
         }
         for place in ticket.changed_places() {
-            if let Some(current) = place.current.filter(|current| *current < 0) {
+            let before = place.before.unwrap_or(0).min(0);
+            if let Some(current) = place.current.filter(|current| *current < before) {
                 found.push(("negative_stock", self.tell_place(place, current)));
             }
         }
-        if let (Some(available), true) = (ticket.available(), ticket.stock_changed()) {
-            if available > total {
-                let what = format!("with that {available} are left, although there were only {total}");
-                found.push(("stock_above_total", self.tell(available.saturating_sub(total), &what, false)));
-            }
-            if let Some((from, to)) = ticket.changed_total {
-                let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
-                found.push(("total_changed", self.tell(to.saturating_sub(from).saturating_abs(), &what, false)));
-            }
+        if let Some(available) = ticket.available().filter(|available| *available > total.max(ticket.available_before())) {
+            let what = format!("with that {available} are left, although there were only {total}");
+            found.push(("stock_above_total", self.tell(available.saturating_sub(total), &what, false)));
+        }
+        if let Some((from, to)) = ticket.changed_total() {
+            let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
+            found.push(("total_changed", self.tell(to.saturating_sub(from).saturating_abs(), &what, false)));
         }
         found
     }

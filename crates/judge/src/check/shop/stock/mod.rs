@@ -13,7 +13,7 @@ mod ticket;
 
 use rustc_hash::FxHashMap;
 
-pub(super) use self::ticket::{Place, TicketStock};
+pub(super) use self::ticket::{Balance, Place, TicketStock};
 use super::demand::Demand;
 use crate::check::verdict::Anomaly;
 use crate::check::{End, SequencedRevision, ShopChange};
@@ -49,6 +49,8 @@ pub(super) struct EventStock {
     pub(super) tickets: Vec<TicketStock>,
     /// Whether its record and its tickets have ever agreed: then its seeding is over.
     pub(super) settled: bool,
+    /// How many more it says are left than its tickets.
+    pub(super) balance: Balance,
 }
 
 impl StockBook {
@@ -210,12 +212,23 @@ impl EventStock {
         }
     }
 
-    /// After all changes of a revision: what each sale left, and whether it was computed from what was there.
+    /// After all changes of a revision: what each sale left, whether it was computed from what was there, and whether what is
+    /// there adds up.
     fn close(&mut self, revision: Revision) {
         for ticket in self.tickets.iter_mut().filter(|ticket| ticket.revision == revision) {
             ticket.close();
         }
-        self.settled |= !self.tickets.is_empty() && self.current.is_some() && self.owed() == self.current;
+        let owed = self.owed();
+        self.settled |= !self.tickets.is_empty() && self.current.is_some() && owed == self.current;
+        if !self.settled {
+            return;
+        }
+        for ticket in self.tickets.iter_mut().filter(|ticket| ticket.revision == revision) {
+            ticket.weigh();
+        }
+        if let (Some(owed), Some(current)) = (owed, self.current) {
+            self.balance.weigh(current.saturating_sub(owed));
+        }
     }
 
     /// What the event's own record must say is left. None while a part of its stock is in shards: then its record is left

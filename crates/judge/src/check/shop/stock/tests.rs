@@ -257,3 +257,41 @@ fn of_three_that_erase_each_other_each_is_told_with_the_one_it_erased() {
     assert!(story.contains(told) && story.contains("which bought 3. By then 7 were left, so it should have written 6"), "{story}");
     assert!(story.contains("So far 2 sales of this ticket wrote something else"), "{story}");
 }
+
+#[test]
+fn what_stays_wrong_is_counted_once() {
+    let mut shop = shop(10);
+    race(&mut shop, (2, 3), false);
+    force_sale(&mut shop, "r1-7-1", 1, 16);
+    // Each of these finds the stock as wrong as it leaves it.
+    for buyer in 8..10 {
+        shop.buy(buyer, &format!("user-{buyer}"), "e1", &[("pink", 1)], Fate::Answered);
+    }
+    let key = shop.keys().event("e1");
+    let value = shop.value(&key).unwrap().to_text().replace("\"current_quantity\":", "\"current_quantity\":1");
+    shop.write(vec![(key, Some(value.into()))]);
+    shop.buy(13, "last", "e1", &[("pink", 1)], Fate::Answered);
+    let judgement = judge(&shop.finish());
+    let counts = |name: &str| {
+        let counted = finding(&judgement, name).anomalies.iter().map(|group| (group.kind.as_str(), group.count));
+        counted.collect::<Vec<_>>()
+    };
+    assert_eq!(counts("conservation"), [("lost_update", 1), ("surplus_tickets", 1), ("event_counter", 1)]);
+    assert_eq!(counts("oversell"), [("stock_above_total", 1)]);
+    let surplus = &group(finding(&judgement, "conservation"), "surplus_tickets").first;
+    assert!(surplus.story[0].contains("before it that made 12"), "{surplus:#?}");
+}
+
+#[test]
+fn a_negative_stock_is_counted_when_it_falls_further_and_a_changed_total_when_it_changes() {
+    let mut shop = shop(3);
+    shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -2);
+    shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -1);
+    shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -4);
+    shop.force_ticket("e1", "yellow", |ticket| ticket.total_quantity = 7);
+    shop.buy(1, "ann", "e1", &[("yellow", 1)], Fate::Answered);
+    shop.buy(2, "bob", "e1", &[("yellow", 1)], Fate::Answered);
+    let judgement = judge(&shop.finish());
+    let oversell = finding(&judgement, "oversell");
+    assert_eq!((group(oversell, "negative_stock").count, group(oversell, "total_changed").count), (2, 1));
+}

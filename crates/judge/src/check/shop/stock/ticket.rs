@@ -15,8 +15,10 @@ pub(in crate::check::shop) struct TicketStock {
     pub(in crate::check::shop) kind: Blob,
     /// How many there were when the ticket was created.
     pub(in crate::check::shop) total: Option<i64>,
-    /// How many there are by the record as it is now, when that is another number than before.
-    pub(in crate::check::shop) changed_total: Option<(i64, i64)>,
+    /// How many there are by the record as it is now.
+    total_on_record: i64,
+    /// Whether the last revision changed that.
+    total_changed: bool,
     /// The ticket's own record.
     pub(in crate::check::shop) own: Place,
     /// Its shards, in the order in which they were first seen. One that was removed stays, empty.
@@ -37,6 +39,26 @@ pub(in crate::check::shop) struct TicketStock {
     pub(super) sales: VecDeque<Sale>,
     pub(super) conflicts: u64,
     pub(super) conflict: Option<Conflict>,
+    pub(in crate::check::shop) balance: Balance,
+}
+
+/// How many more are accounted for than there are; negative when there are fewer. Weighed once its event is settled.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::check::shop) struct Balance {
+    pub(in crate::check::shop) before: i64,
+    pub(in crate::check::shop) now: i64,
+}
+
+impl Balance {
+    pub(super) fn weigh(&mut self, now: i64) {
+        *self = Self { before: self.now, now };
+    }
+
+    /// Whether the last revision brought it out of balance, or further out of it or less: one that finds it as it leaves it
+    /// has done nothing to it.
+    pub(in crate::check::shop) fn is_newly_wrong(self) -> bool {
+        self.now != 0 && self.now != self.before
+    }
 }
 
 /// One key in which a part of a ticket's stock is kept.
@@ -47,7 +69,7 @@ pub(in crate::check::shop) struct Place {
     /// What it holds; none while it does not exist.
     pub(in crate::check::shop) current: Option<i64>,
     /// What it held before the revision that wrote it last.
-    pub(super) before: Option<i64>,
+    pub(in crate::check::shop) before: Option<i64>,
     /// The revision that wrote it last.
     written: Revision,
 }
@@ -70,15 +92,16 @@ impl TicketStock {
     pub(super) fn begin(&mut self, revision: Revision) {
         if self.revision != revision {
             self.revision = revision;
-            (self.sold_in_revision, self.held_in_revision, self.others_in_revision) = (0, 0, 0);
+            (self.sold_in_revision, self.held_in_revision, self.others_in_revision, self.total_changed) = (0, 0, 0, false);
         }
     }
 
     pub(super) fn write_record(&mut self, revision: Revision, after: Option<&Ticket>) {
         self.own.write(revision, after.map(|after| after.current_quantity));
         if let Some(after) = after {
-            let total = *self.total.get_or_insert(after.total_quantity);
-            self.changed_total = (total != after.total_quantity).then_some((total, after.total_quantity));
+            self.total_changed |= self.total.is_some() && self.total_on_record != after.total_quantity;
+            self.total_on_record = after.total_quantity;
+            self.total.get_or_insert(after.total_quantity);
         }
     }
 
@@ -139,6 +162,19 @@ impl TicketStock {
         }
     }
 
+    /// Once its event is settled, after all changes of a revision.
+    pub(super) fn weigh(&mut self) {
+        if let (Some(total), Some(accounted)) = (self.total, self.accounted()) {
+            self.balance.weigh(accounted.saturating_sub(total));
+        }
+    }
+
+    /// How many there are by its record, beside how many were put on sale, when the last revision made that another number.
+    pub(in crate::check::shop) fn changed_total(&self) -> Option<(i64, i64)> {
+        let (total, on_record) = (self.total?, self.total_on_record);
+        (self.total_changed && total != on_record).then_some((total, on_record))
+    }
+
     /// Every key its stock is kept in.
     pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
         std::iter::once(&self.own).chain(&self.shards)
@@ -192,6 +228,18 @@ impl TicketStock {
     /// How many the record shows being sold.
     pub(in crate::check::shop) fn sold_on_record(&self) -> i64 {
         self.sold
+    }
+
+    /// What could be bought before the last revision.
+    pub(in crate::check::shop) fn available_before(&self) -> i64 {
+        let of = |number: Option<i64>| number.unwrap_or(0);
+        let before = |place: &Place| if place.written == self.revision { of(place.before) } else { of(place.current) };
+        self.places().map(before).fold(0, i64::saturating_add)
+    }
+
+    /// What is left, held and sold.
+    pub(in crate::check::shop) fn accounted(&self) -> Option<i64> {
+        Some(self.available()?.saturating_add(self.held).saturating_add(self.sold()))
     }
 
     fn accounted_on_record(&self) -> Option<i64> {
