@@ -60,6 +60,11 @@ impl Anomalies {
         self.groups.iter().map(|(_, group)| &group.first).min_by_key(|(at, _)| *at).map(|(_, anomaly)| anomaly)
     }
 
+    /// Those that will be told, with their kinds: what was learnt of them later can be added.
+    pub fn told_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Anomaly)> {
+        self.groups.iter_mut().flat_map(|(kind, Group { first, worst, last, .. })| [first, worst, last].map(|(_, anomaly)| (*kind, anomaly)))
+    }
+
     /// What is wrong so far, in a sentence or a few: the story of the first anomaly.
     pub fn alarm(&self) -> Option<String> {
         self.first().map(|anomaly| anomaly.story.join(" "))

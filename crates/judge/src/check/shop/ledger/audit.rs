@@ -22,7 +22,8 @@ impl Ledger {
             };
             let reported = self.reported;
             for purchase in &purchases {
-                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase };
+                let audit = Some((page.stage, set_of(page.member)));
+                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit };
                 self.found(page.stage, set_of(page.member), &sighting, page);
             }
             if self.reported == reported {

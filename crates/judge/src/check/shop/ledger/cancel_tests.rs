@@ -88,6 +88,7 @@ fn an_order_that_is_cancelled_twice_is_convicted() {
     shop.commit(again, true, Fate::Answered);
     let finding = judge(&shop.finish());
     assert_eq!(found(&finding), [("cancelled_twice", vec!["r1-1-2"])], "{finding:#?}");
+    assert_eq!((finding.anomalies[0].count, finding.anomalies[0].first.members.len()), (1, 3));
     assert!(finding.anomalies[0].first.story[0].contains("it cancels order r1-1-1, which r1-1-3 has cancelled already"));
 }
 

@@ -9,7 +9,7 @@ use crate::check::anomalies::one_reason;
 use crate::check::audits::{MemberSet, names_of, stage_name};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::history::audit::AuditStage;
-use crate::model::{OrderKey, Revision, seconds};
+use crate::model::{OrderId, OrderKey, Revision, seconds};
 
 /// The members whose content tells something, in one audit.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +66,12 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
     for (key, order) in orders.iter() {
         ledger.count(&mut counts, key, order, &witnesses, everyone, end);
         for wrong in ledger.wrongs(key, order, &witnesses, end) {
-            ledger.tell(key, order, wrong);
+            if !ledger.places.has(key, wrong.kind) {
+                ledger.tell(key, order, wrong);
+            }
         }
     }
+    ledger.tell_places();
     let reasons = ledger.reasons(&counts, &witnesses, end);
     let evidence = ledger.evidence(&counts, &witnesses);
     ledger.anomalies.into_finding(NAME, evidence, one_reason(&reasons))
@@ -175,6 +178,16 @@ impl Ledger {
             ..Anomaly::default()
         };
         self.anomalies.add(wrong.kind, order.at, anomaly);
+    }
+
+    /// Adds where else it shows to what was told when it showed first.
+    fn tell_places(&mut self) {
+        for (kind, anomaly) in self.anomalies.told_mut() {
+            let order = anomaly.orders.first().and_then(|order| order.parse::<OrderId>().ok());
+            if let Some(id) = order {
+                self.places.tell(id.key, kind, anomaly);
+            }
+        }
     }
 
     fn reasons(&self, counts: &Counts, witnesses: &[Witnesses], end: &End<'_>) -> Vec<String> {

@@ -22,6 +22,7 @@ mod cancel_tests;
 mod judgement;
 mod order;
 mod orders;
+mod places;
 #[cfg(test)]
 mod tests;
 
@@ -30,11 +31,13 @@ use rustc_hash::FxHashMap;
 use self::cancel::Cancellations;
 use self::order::{Names, Order, Told, content, content_of};
 use self::orders::Orders;
+use self::places::Places;
 use super::super::anomalies::Anomalies;
-use super::super::audits::Audits;
+use super::super::audits::{Audits, MemberSet};
 use super::super::verdict::{Anomaly, Finding};
 use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use super::demand::Demand;
+use crate::history::audit::AuditStage;
 use crate::history::call::{CallOutcome, CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
@@ -60,7 +63,9 @@ pub struct Ledger {
     read: FxHashMap<Blob, ReadValue>,
     demand: Demand,
     anomalies: Anomalies,
-    /// Anomalies reported so far.
+    /// Of each order that something is wrong with, where that shows: it is one anomaly, however many have it.
+    places: Places,
+    /// How often anything wrong was seen so far.
     reported: u64,
     /// Whether a write of the barrier that ends the drain was acknowledged.
     barrier_held: bool,
@@ -86,6 +91,8 @@ struct Sighting<'run> {
     user: &'run [u8],
     event: &'run [u8],
     purchase: &'run Purchase,
+    /// In which audit, and at which member; none in the log.
+    audit: Option<(AuditStage, MemberSet)>,
 }
 
 impl Ledger {
@@ -103,6 +110,7 @@ impl Ledger {
             read: FxHashMap::default(),
             demand: Demand::default(),
             anomalies: Anomalies::new(),
+            places: Places::default(),
             reported: 0,
             barrier_held: false,
             now: 0,
@@ -201,7 +209,7 @@ impl Ledger {
             if let ShopChange::Purchases { user, event, added, removed } = change {
                 self.removed(revision, user, event, added, removed);
                 for purchase in added {
-                    self.added(revision, &Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase });
+                    self.added(revision, &Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None });
                 }
             }
         }
@@ -245,7 +253,7 @@ impl Ledger {
             let since = order.log_revision;
             let rewritten = added.iter().any(|other| other.id == purchase.id);
             if !rewritten {
-                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase };
+                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None };
                 let now = revision.revision;
                 let story = format!("it was there from revision {since} on, and revision {now} ({:.3} s) dropped it", seconds(revision.at));
                 self.report("lost_order", key, &sighting, Some(now), story);
@@ -279,6 +287,10 @@ impl Ledger {
     }
 
     fn report(&mut self, kind: &'static str, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, story: String) {
+        self.reported += 1;
+        if !self.places.is_first(key, kind, sighting.audit) {
+            return;
+        }
         let order = self.order_id(key);
         let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
         let anomaly = Anomaly {
@@ -289,7 +301,6 @@ impl Ledger {
             orders: vec![order],
             ..Anomaly::default()
         };
-        self.reported += 1;
         self.anomalies.add(kind, self.now, anomaly);
     }
 

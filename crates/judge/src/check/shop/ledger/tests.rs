@@ -263,3 +263,31 @@ fn a_member_that_is_behind_and_the_only_one_read_proves_no_loss() {
     let finding = judge(&record);
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Unknown, vec![]), "{finding:#?}");
 }
+
+#[test]
+fn an_order_is_counted_once_however_many_members_have_it_wrong() {
+    let edits: [(&str, fn(String) -> String); 2] = [
+        ("duplicate_order", |value| format!("[{element},{element}]", element = value.trim_matches(['[', ']']))),
+        ("altered_order", |value| value.replace("yellow", "pink")),
+    ];
+    for (kind, edit) in edits {
+        let mut shop = shop();
+        rewrite(&mut shop, "bob", edit);
+        let finding = judge(&shop.finish());
+        assert_eq!(kinds(&finding), [(kind, 1)], "{finding:#?}");
+        let AnomalyGroup { first, last, .. } = group(&finding, kind);
+        assert_eq!((&first.members, first), (&vec!["m1".to_owned(), "m2".to_owned(), "m3".to_owned()], last));
+        let told = "It shows on m1, m2, m3 after healing, and on m1, m2, m3 after the restart of all members.";
+        assert_eq!(first.story.iter().filter(|sentence| *sentence == told).count(), 1, "{first:#?}");
+    }
+    // One member alone, in one audit: the story says so already.
+    let mut record = shop().finish();
+    edit_audit(&mut record, AuditStage::Restarted, &[1], |mut kv| {
+        kv.value = kv.value.to_text().replace("yellow", "pink").into();
+        Some(kv)
+    });
+    let finding = judge(&record);
+    let altered = group(&finding, "altered_order");
+    assert_eq!((altered.count, altered.first.members.as_slice()), (2, ["m2".to_owned()].as_slice()));
+    assert!(!altered.first.story.join(" ").contains("It shows"), "{altered:#?}");
+}
