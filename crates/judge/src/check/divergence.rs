@@ -1,5 +1,7 @@
 //! Divergence: members that deliver different content for one revision. It is the root cause of whatever else is found.
 
+use std::collections::BTreeMap;
+
 use super::anomalies::{Anomalies, evidence};
 use super::excerpt::{excerpt, first_difference};
 use super::verdict::{Anomaly, Finding};
@@ -10,24 +12,69 @@ use crate::model::{MemberIndex, Revision, seconds};
 /// Name of the finding.
 const NAME: &str = "divergence";
 
+/// Disagreements that wait for other members to say the same.
+const PENDING_MAX: usize = 1_024;
+
 /// The disagreements so far.
 #[derive(Debug, Default)]
 pub(super) struct Divergence {
     anomalies: Anomalies,
+    /// Those of the highest revisions: another member may still deliver what one has delivered, and that is the same one.
+    pending: BTreeMap<Revision, Vec<Pending>>,
+    pending_count: usize,
     /// The lowest revision about which members disagree.
     from: Option<Revision>,
 }
 
+/// A disagreement, with everybody who delivered its second content.
+#[derive(Debug)]
+struct Pending {
+    disagreement: Disagreement,
+    members: Vec<MemberIndex>,
+}
+
+impl Pending {
+    fn new(disagreement: &Disagreement) -> Self {
+        Self { members: vec![disagreement.member], disagreement: disagreement.clone() }
+    }
+}
+
 impl Divergence {
     pub(super) fn add(&mut self, disagreement: &Disagreement) {
-        let same_member = disagreement.others == [disagreement.member];
-        let kind = if same_member { "revision_rewritten" } else { "members_disagree" };
-        self.from = Some(self.from.map_or(disagreement.revision, |from| from.min(disagreement.revision)));
-        self.anomalies.add(kind, disagreement.at, tell(disagreement, same_member));
+        let Disagreement { revision, member, .. } = *disagreement;
+        self.from = Some(self.from.map_or(revision, |from| from.min(revision)));
+        if disagreement.others == [member] {
+            self.anomalies.add("revision_rewritten", disagreement.at, tell(&Pending::new(disagreement), true));
+            return;
+        }
+        let pending = self.pending.entry(revision).or_default();
+        match pending.iter_mut().find(|pending| pending.disagreement.events == disagreement.events) {
+            Some(same) if same.members.contains(&member) => {}
+            Some(same) => same.members.push(member),
+            None => {
+                pending.push(Pending::new(disagreement));
+                self.pending_count += 1;
+            }
+        }
+        while self.pending_count > PENDING_MAX {
+            self.decide_first();
+        }
+    }
+
+    /// Nobody else is waited for in the lowest revision. False when there is none.
+    fn decide_first(&mut self) -> bool {
+        let Some((_, decided)) = self.pending.pop_first() else { return false };
+        self.pending_count -= decided.len();
+        for mut pending in decided {
+            pending.members.sort_unstable();
+            self.anomalies.add("members_disagree", pending.disagreement.at, tell(&pending, false));
+        }
+        true
     }
 
     pub(super) fn alarm(&self) -> Option<String> {
-        self.anomalies.alarm()
+        let pending = || self.pending.values().flatten().next().map(|pending| tell(pending, false).story.join(" "));
+        self.anomalies.alarm().or_else(pending)
     }
 
     /// The revision from which on the members do not have the same any more: the cause of whatever is found there or later.
@@ -35,7 +82,8 @@ impl Divergence {
         self.from
     }
 
-    pub(super) fn finish(self, log: &RevisionLog) -> Finding {
+    pub(super) fn finish(mut self, log: &RevisionLog) -> Finding {
+        while self.decide_first() {}
         let counts = evidence([("revisions", log.revisions()), ("deliveries_compared", log.compared())]);
         let lacking = match (log.revisions(), log.members(), log.compared()) {
             (0, ..) => Some("No collector delivered a revision."),
@@ -49,20 +97,18 @@ impl Divergence {
 }
 
 /// Tells who delivered what, and what differs.
-fn tell(disagreement: &Disagreement, same_member: bool) -> Anomaly {
-    let Disagreement { revision, at, member, events, others, other_events } = disagreement;
-    let moment = seconds(*at);
+fn tell(pending: &Pending, same_member: bool) -> Anomaly {
+    let Disagreement { revision, at, events, others, other_events, .. } = &pending.disagreement;
+    let (moment, who) = (seconds(*at), names(&pending.members));
     let mut story = Vec::new();
     if same_member {
         story.push(format!(
-            "{} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",
-            member.name()
+            "{who} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",
         ));
     } else {
         story.push(format!(
-            "Members disagree about revision {revision}: {} delivered one content, {} another ({moment:.3} s).",
+            "Members disagree about revision {revision}: {} delivered one content, {who} another ({moment:.3} s).",
             names(others),
-            member.name()
         ));
     }
     let mut keys: Vec<String> = events.iter().map(|event| event.kv.key.to_text()).collect();
@@ -71,16 +117,16 @@ fn tell(disagreement: &Disagreement, same_member: bool) -> Anomaly {
             let only_here = told(events, other_events);
             let only_there = told(other_events, events);
             let there = if same_member { "The first time".to_owned() } else { format!("On {}", names(others)) };
-            let here = if same_member { "The second time".to_owned() } else { format!("On {}", member.name()) };
+            let here = if same_member { "The second time".to_owned() } else { format!("On {who}") };
             story.push(format!("{there} it {only_there}."));
             story.push(format!("{here} it {only_here}."));
             keys.extend(other_events.iter().map(|event| event.kv.key.to_text()));
         }
-        None => story.push(format!("On {} it {}.", member.name(), told(events, &[]))),
+        None => story.push(format!("On {who} it {}.", told(events, &[]))),
     }
     keys.sort_unstable();
     keys.dedup();
-    let mut members: Vec<MemberIndex> = others.iter().copied().chain([*member]).collect();
+    let mut members: Vec<MemberIndex> = others.iter().chain(&pending.members).copied().collect();
     members.sort_unstable();
     members.dedup();
     Anomaly {

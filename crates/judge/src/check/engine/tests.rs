@@ -75,6 +75,31 @@ fn a_member_that_delivers_another_content_is_named() {
 }
 
 #[test]
+fn members_that_say_the_same_against_the_first_are_one_disagreement() {
+    for wrong in [0, 1, 2].map(MemberIndex) {
+        let mut record = valid();
+        // Not the last: a disagreement is told when the revision is known to be whole.
+        let revision = judge(&record).last_revision - 1;
+        record.edit_delivery(wrong, revision, |event| event.kv.version += 7);
+        let mut judge = Judge::new(&record.info, Vec::new());
+        let alarmed = record.events.iter().any(|event| {
+            judge.observe(event);
+            judge.violation().is_some()
+        });
+        assert!(alarmed, "{wrong:?}");
+        let judgement = judge.finish(None);
+        let divergence = finding(&judgement, "divergence");
+        let group = &divergence.anomalies[0];
+        assert_eq!((group.kind.as_str(), group.count, divergence.anomalies.len()), ("members_disagree", 1, 1));
+        if wrong == MemberIndex(0) {
+            assert_eq!(group.first.members, ["m1", "m2", "m3"]);
+            let story = group.first.story.join(" ");
+            assert!(story.contains("m1 delivered one content, m2 and m3 another") && story.contains("On m2 and m3 it"), "{story}");
+        }
+    }
+}
+
+#[test]
 fn what_is_found_after_a_divergence_is_its_consequence() {
     let mut record = valid();
     let revision = judge(&record).last_revision;
