@@ -4,6 +4,7 @@ mod bench;
 mod core;
 mod groups;
 
+use std::cmp::Ordering;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,11 +16,14 @@ use super::guarded::Guarded;
 use super::shared::SharedEvent;
 use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use super::versions::Versions;
-use super::{Check, End, FaultWindow};
+use super::{BEYOND_WHAT_EXISTS, Check, End, FaultWindow};
 use crate::history::event::Event;
 use crate::history::reader::Tail;
 use crate::history::run_info::RunInfo;
 use crate::model::{Keyspace, Nanos, Revision};
+
+/// The checks that hold answers against what earlier answers named.
+const HELD_AGAINST_ANSWERS: [&str; 3] = ["real_time", "sessions", "serializable"];
 
 /// Judges one run.
 #[derive(Debug)]
@@ -176,7 +180,7 @@ impl Judge {
             }
         }
 
-        let Core { log, divergence, collectors, faults, complete, .. } = self.core;
+        let Core { log, divergence, collectors, faults, complete, audited, .. } = self.core;
         let faults = faults.into_windows();
         let diverged_from = divergence.from();
         let versions = Versions::default();
@@ -187,6 +191,7 @@ impl Judge {
             faults: &faults,
             last_revision: log.unbroken_until(),
             missing_revisions: log.missing(),
+            audited,
             diverged: diverged_from.is_some(),
             complete,
             // Each bench has its own.
@@ -201,6 +206,7 @@ impl Judge {
         for (from, what) in causes.into_iter().filter_map(|(from, what)| Some((from?, what))) {
             others.iter_mut().for_each(|finding| blame(finding, from, what));
         }
+        blame_invention(&mut others);
         let mut findings = vec![divergence.finish(&log), collectors.finish(&log)];
         findings.append(&mut others);
         for finding in &mut findings {
@@ -227,6 +233,23 @@ fn blame(finding: &mut Finding, from: Revision, what: &str) {
     for group in finding.anomalies.iter_mut().filter(later) {
         group.consequence_of.get_or_insert_with(|| format!("{what} at revision {from}"));
     }
+}
+
+/// An answer that names a revision that never existed makes every later one look old: what was held against it is marked as
+/// its consequence, and it is told first.
+fn blame_invention(findings: &mut [Finding]) {
+    let is_invention = |group: &&AnomalyGroup| group.kind == BEYOND_WHAT_EXISTS;
+    let inventions = findings.iter().flat_map(|finding| &finding.anomalies).filter(is_invention);
+    let first = inventions.map(|group| &group.first).min_by(|one, other| one.at_seconds.partial_cmp(&other.at_seconds).unwrap_or(Ordering::Equal));
+    let Some((Some(since), Some(revision))) = first.map(|first| (first.at_seconds, first.revision)) else { return };
+    for finding in findings.iter_mut().filter(|finding| HELD_AGAINST_ANSWERS.contains(&finding.name.as_str())) {
+        let later = |group: &&mut AnomalyGroup| group.kind != BEYOND_WHAT_EXISTS && group.first.at_seconds.is_some_and(|at| at >= since);
+        for group in finding.anomalies.iter_mut().filter(later) {
+            group.consequence_of.get_or_insert_with(|| format!("an answer that named revision {revision}, which never existed"));
+        }
+        finding.anomalies.sort_by_key(|group| group.kind != BEYOND_WHAT_EXISTS);
+    }
+    findings.sort_by_key(|finding| !finding.anomalies.iter().any(|group| group.kind == BEYOND_WHAT_EXISTS));
 }
 
 /// Names the faults that were in force at each anomaly.

@@ -240,6 +240,9 @@ pub enum ShopChange {
     Other,
 }
 
+/// The kind of an answer that names a revision that never existed. Whatever is answered later looks old beside it.
+pub(crate) const BEYOND_WHAT_EXISTS: &str = "beyond_what_exists";
+
 /// What is known when the record ends.
 #[derive(Clone, Copy, Debug)]
 pub struct End<'run> {
@@ -255,6 +258,8 @@ pub struct End<'run> {
     pub last_revision: Revision,
     /// Revisions that no collector delivered.
     pub missing_revisions: u64,
+    /// The highest revision that a member had when it was audited; 0 when none was.
+    pub audited: Revision,
     /// Whether members delivered different content for one revision: the root cause of whatever else is found.
     pub diverged: bool,
     /// Whether the record has its last event: neither the harness nor its files were cut off.
@@ -283,6 +288,13 @@ pub struct FaultWindow {
 }
 
 impl End<'_> {
+    /// The last revision that can have existed. None where the record does not show that there were no others.
+    pub fn last_that_existed(&self) -> Option<Revision> {
+        let is_whole = self.complete && self.missing_revisions == 0 && self.audited > 0;
+        let is_shown = is_whole && self.info.own_cluster && self.faults.iter().all(|fault| fault.survivable);
+        is_shown.then(|| self.last_revision.max(self.audited))
+    }
+
     /// The faults that were in force at a moment, in words.
     pub fn faults_at(&self, at: Nanos) -> Vec<String> {
         let in_force = |window: &&FaultWindow| window.from <= at && window.until.is_none_or(|until| at <= until);

@@ -39,7 +39,12 @@ pub(super) const BESIDE: [Beside; 4] = [
 ];
 
 /// Kinds that cannot be planted: check, kind, and what it is.
-pub(super) const UNPLANTED: [(&str, &str, &str); 2] = [
+pub(super) const UNPLANTED: [(&str, &str, &str); 3] = [
+    (
+        "real_time",
+        "beyond_what_exists",
+        "an answer that must be the newest names a revision that no member has at the end: whatever is answered later looks old beside it, and is told as its consequence",
+    ),
     (
         "divergence",
         "revision_rewritten",

@@ -25,6 +25,8 @@ pub(super) struct Core {
     replay: ShopReplay,
     /// The highest revision that the cluster is known to have reached.
     reached: Revision,
+    /// The highest revision that a member had when it was audited.
+    pub(super) audited: Revision,
 }
 
 /// A revision whose turn has come.
@@ -85,6 +87,7 @@ impl Core {
             complete: false,
             replay: ShopReplay::new(keys),
             reached: 0,
+            audited: 0,
         }
     }
 
@@ -99,7 +102,10 @@ impl Core {
             }
             Event::WatchBatch(batch) if self.log.is_collector(batch) => self.collect(batch, turns),
             Event::Fault(fault) => self.faults.observe(fault),
-            Event::AuditClosed(AuditClosed { outcome: Ok(facts), .. }) => self.reached = self.reached.max(facts.after.revision),
+            Event::AuditClosed(AuditClosed { outcome: Ok(facts), .. }) => {
+                self.audited = self.audited.max(facts.after.revision);
+                self.reached = self.reached.max(self.audited);
+            }
             Event::Ended(_) => self.complete = true,
             _ => {}
         }

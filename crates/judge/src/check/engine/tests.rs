@@ -116,6 +116,26 @@ fn what_is_found_after_a_divergence_is_its_consequence() {
 }
 
 #[test]
+fn what_is_held_against_a_revision_that_never_existed_is_its_consequence_and_told_behind_it() {
+    let size = Size { operations: 600, tickets: 3, buyers: 12, seed: 3 };
+    let info = generate::run_info(&size, Some(Plant::BeyondWhatExists));
+    let mut judge = Judge::new(&info, standard_checks(&info));
+    generate::generate(&size, Some(Plant::BeyondWhatExists), &mut |event| {
+        judge.observe(event);
+        Ok(())
+    })
+    .unwrap();
+    let findings = judge.finish(None).findings;
+    let mut groups = findings.iter().flat_map(|finding| finding.anomalies.iter().map(move |group| (finding.name.as_str(), group)));
+    let (name, root) = groups.next().unwrap();
+    assert_eq!((name, root.kind.as_str(), &root.consequence_of), ("serializable", "beyond_what_exists", &None));
+    let others = groups.collect::<Vec<_>>();
+    assert!(others.iter().any(|(name, _)| *name == "real_time"), "{others:#?}");
+    let cause = format!("an answer that named revision {}, which never existed", root.first.revision.unwrap());
+    assert!(others.iter().all(|(_, group)| group.consequence_of.as_ref() == Some(&cause)), "{others:#?}");
+}
+
+#[test]
 fn a_revision_that_nobody_delivered_makes_the_replay_unknown() {
     let mut record = valid();
     let revision = judge(&record).last_revision - 2;

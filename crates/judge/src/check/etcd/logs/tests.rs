@@ -47,6 +47,7 @@ fn finish(info: &crate::history::run_info::RunInfo, directory: Option<&Path>, fa
         faults,
         last_revision: 0,
         missing_revisions: 0,
+        audited: 0,
         diverged: false,
         complete: true,
         versions: &versions,

@@ -23,7 +23,7 @@ use staircase::Staircase;
 
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation, ObservationKind};
+use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind};
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
 use crate::history::request::{Answer, AnswerBody, Request, TxnAnswerBody, TxnOp};
 use crate::history::run_info::RunInfo;
@@ -39,6 +39,8 @@ pub struct RealTime {
     known: Staircase,
     /// When the last operation was sent that is judged by a revision, and what it answered.
     judged: Staircase,
+    /// The one that named the highest revision of all.
+    highest: Option<Mark>,
     operations: u64,
     compared: u64,
     anomalies: Anomalies,
@@ -51,6 +53,7 @@ impl RealTime {
             run_tag: info.run_tag.clone(),
             known: Staircase::default(),
             judged: Staircase::default(),
+            highest: None,
             operations: 0,
             compared: 0,
             anomalies: Anomalies::new(),
@@ -150,7 +153,12 @@ impl Check for RealTime {
         self.anomalies.alarm()
     }
 
-    fn finish(self: Box<Self>, _end: &End<'_>) -> Finding {
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        if let (Some(highest), Some(exists)) = (self.highest, end.last_that_existed())
+            && highest.revision() > exists
+        {
+            self.anomalies.add(BEYOND_WHAT_EXISTS, highest.at, invention(highest, exists, &self.run_tag));
+        }
         let unknown = (self.compared == 0).then(|| "No operation began after another had been answered.".to_owned());
         let counts = evidence([("operations_judged", self.operations), ("operations_compared", self.compared)]);
         self.anomalies.into_finding(NAME, counts, unknown)
@@ -174,6 +182,9 @@ impl RealTime {
     /// Holds an operation against what was known when it was sent.
     fn hold(&mut self, judged: Mark) {
         self.operations += 1;
+        if self.highest.is_none_or(|highest| judged.revision() > highest.revision()) {
+            self.highest = Some(judged);
+        }
         let bound = self.known.highest_before(judged.at);
         self.compared += u64::from(bound.is_some());
         match bound {
@@ -242,6 +253,21 @@ pub(super) fn lowest_range(request: &Request, answer: &Answer) -> Option<Revisio
 pub(super) fn only_explicit_revisions(request: &Request, answer: &Answer) -> bool {
     let branch = taken_branch(request, answer);
     !branch.is_empty() && branch.iter().all(|operation| matches!(operation, TxnOp::Range(range) if range.revision != 0))
+}
+
+fn invention(mark: Mark, exists: Revision, run_tag: &str) -> Anomaly {
+    let (what, revision) = (mark.describe(run_tag), mark.revision());
+    Anomaly {
+        story: vec![
+            format!("At {:.6} s {what} was sent, and it was answered with revision {revision}.", seconds(mark.at)),
+            format!("The last revision of the log and of every audited member is {exists}: no such state ever existed."),
+        ],
+        severity: revision.abs_diff(exists),
+        revision: Some(revision),
+        orders: (mark.order != NO_ORDER).then(|| OrderId { run: run_tag.into(), key: mark.order }.to_string()).into_iter().collect(),
+        members: vec![mark.member().name()],
+        ..Anomaly::default()
+    }
 }
 
 fn contradiction(known: Mark, judged: Mark, run_tag: &str) -> Anomaly {

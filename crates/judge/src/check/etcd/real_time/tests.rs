@@ -8,7 +8,7 @@ use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
 use crate::history::event::Event;
 use crate::history::request::{Answer, AnswerBody, Put, Range, RangeAnswer, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use crate::model::{MemberIndex, Nanos, OrderKey, Revision};
-use crate::testing::{Fate, Shape, Simulation, run_info};
+use crate::testing::{Etcd, Fate, Shape, Simulation, run_info};
 
 /// Operations, each by a worker of its own.
 #[derive(Default)]
@@ -186,4 +186,28 @@ fn a_quadratic_comparison_says_the_same_of_histories_in_any_order() {
         (convicted, acquitted) = (convicted + u32::from(wrong), acquitted + u32::from(!wrong));
     }
     assert!(convicted > 200 && acquitted > 200, "{convicted} {acquitted}");
+}
+
+#[test]
+fn an_answer_of_what_never_existed_is_the_cause_of_what_looks_old_beside_it() {
+    let mut etcd = Etcd::default();
+    let put = || Request::Put(Put { key: "a".into(), value: "1".into(), lease: 0 });
+    etcd.call(1, put());
+    etcd.call(2, Request::Range(Range { key: "a".into(), ..Range::default() }));
+    etcd.edit_answer(|answer| answer.revision = 90);
+    (1..4).for_each(|worker| drop(etcd.call(worker, put())));
+    let record = etcd.finish();
+    let judge = |events: &[Event]| {
+        let mut judge = Judge::new(&record.info, vec![Box::new(RealTime::new(&record.info))]);
+        events.iter().for_each(|event| judge.observe(event));
+        judge.finish(None).findings.into_iter().find(|finding| finding.name == "real_time").unwrap()
+    };
+    let finding = judge(&record.events);
+    let told = finding.anomalies.iter().map(|group| (group.kind.as_str(), group.count, group.consequence_of.as_deref()));
+    let cause = "an answer that named revision 90, which never existed";
+    assert_eq!(told.collect::<Vec<_>>(), [("beyond_what_exists", 1, None), ("write_went_back", 3, Some(cause))]);
+    assert_eq!(finding.verdict, Verdict::Violation);
+    // Where the record is cut off, what it does not have may have existed.
+    let finding = judge(&record.events[..record.events.len() - 1]);
+    assert_eq!(finding.anomalies.iter().map(|group| group.kind.as_str()).collect::<Vec<_>>(), ["write_went_back"]);
 }

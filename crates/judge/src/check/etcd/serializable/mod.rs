@@ -19,8 +19,7 @@ use super::incarnations::Incarnations;
 use super::real_time::{lowest_range, only_explicit_revisions};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation, ObservationKind};
-use crate::history::audit::AuditClosed;
+use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind};
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
 use crate::history::event::Event;
 use crate::history::request::{Answer, AnswerBody, Request};
@@ -38,7 +37,6 @@ pub struct Serializable {
     reached: FxHashMap<MemberIndex, Reached>,
     /// The highest revision that a serializable read named.
     highest: Option<Named>,
-    audited: Revision,
     judged: u64,
     compared: u64,
     anomalies: Anomalies,
@@ -72,9 +70,6 @@ impl Check for Serializable {
     fn observe(&mut self, observation: &Observation<'_>) {
         match observation {
             Observation::Event(Event::Member(event)) => self.incarnations.observe(event),
-            Observation::Event(Event::AuditClosed(AuditClosed { outcome: Ok(facts), .. })) => {
-                self.audited = self.audited.max(facts.after.revision);
-            }
             Observation::Call(invoke, Some(returned)) => {
                 if let CallOutcome::Ok(answer) = &returned.outcome {
                     self.answered(invoke, returned, answer);
@@ -89,15 +84,14 @@ impl Check for Serializable {
     }
 
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
-        let exists = end.last_revision.max(self.audited);
-        if let Some(named) =
-            self.highest.filter(|named| end.info.own_cluster && end.missing_revisions == 0 && self.audited > 0 && named.revision > exists)
+        if let (Some(named), Some(exists)) = (self.highest, end.last_that_existed())
+            && named.revision > exists
         {
             let story = vec![
                 format!("At {:.3} s {} was answered with revision {}.", seconds(named.done), describe(named), named.revision),
                 format!("The last revision of the log and of every audited member is {exists}: no such state ever existed."),
             ];
-            self.anomalies.add("beyond_what_exists", named.done, anomaly(story, named, named.revision - exists));
+            self.anomalies.add(BEYOND_WHAT_EXISTS, named.done, anomaly(story, named, named.revision - exists));
         }
         let lacking = (self.judged == 0).then(|| "No serializable read was answered.".to_owned());
         let counts = evidence([("reads_judged", self.judged), ("reads_compared", self.compared)]);
