@@ -36,7 +36,7 @@ impl Collectors {
                 ("before_start", format!("which was asked to begin at revision {against}"), against.saturating_sub(*revision))
             }
             IrregularityKind::Gap => {
-                ("gap", format!("right after revision {against}: what lies between was left out"), revision.saturating_sub(*against) - 1)
+                ("gap", format!("right after revision {against}: what lies between had not come"), revision.saturating_sub(*against) - 1)
             }
         };
         self.anomalies.add(
@@ -62,7 +62,11 @@ impl Collectors {
         let lacking = match (self.subscriptions, log.revisions(), log.first_missing()) {
             (0, ..) => Some("No collector was opened.".to_owned()),
             (_, 0, _) => Some("No collector delivered a revision.".to_owned()),
-            (.., Some(missing)) => Some(format!("No collector delivered {} revisions, the first of them {missing}.", log.missing())),
+            // Whether no collector delivered them, or the file lost them, it does not say.
+            (.., Some(missing)) => {
+                let revisions = if log.missing() == 1 { "revision" } else { "revisions" };
+                Some(format!("The record holds no delivery of {} {revisions}, the first of them {missing}.", log.missing()))
+            }
             _ => None,
         };
         self.anomalies.into_finding(NAME, counts, lacking)

@@ -146,7 +146,12 @@ fn a_revision_that_nobody_delivered_makes_the_replay_unknown() {
         assert_eq!(finding(&judgement, name).verdict, Verdict::Unknown, "{name}");
     }
     // That the collectors passed over it is a broken promise of etcd all the same.
-    assert_eq!(kinds(finding(&judgement, "collectors")), ["gap"]);
+    let collectors = finding(&judgement, "collectors");
+    assert_eq!(kinds(collectors), ["gap"]);
+    let story = &collectors.anomalies[0].first.story[0];
+    assert!(story.ends_with(&format!("right after revision {}: what lies between had not come.", revision - 1)), "{story}");
+    let reason = format!("The record holds no delivery of 1 revision, the first of them {revision}.");
+    assert_eq!(collectors.reason, Some(reason));
 }
 
 #[test]

@@ -149,7 +149,8 @@ impl Indexes {
         };
         if !is_right {
             let EventRecord { name, kind, location, .. } = record;
-            self.add("wrong_entry", place, key, format!("lists event {id}, which is ‘{name}’, a {kind} in {location}"));
+            let article = if kind.to_lowercase().starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+            self.add("wrong_entry", place, key, format!("lists event {id}, which is ‘{name}’, {article} {kind} in {location}"));
         }
     }
 

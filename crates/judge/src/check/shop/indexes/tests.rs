@@ -45,6 +45,16 @@ fn indexes_that_agree_with_the_events_are_acquitted_and_equal_contents_judged_on
 }
 
 #[test]
+fn an_event_is_told_with_the_article_of_its_kind() {
+    let finding = judge(&edited(&[0, 1, 2], |kv| {
+        let value = kv.value.to_text().replace("\"type\":\"theatre\"", "\"type\":\"opera\"");
+        Some(if kv.key.to_text() == "shop/event:e2" { KeyValue { value: value.into(), ..kv } } else { kv })
+    }));
+    let wrong = finding.anomalies.iter().find(|group| group.kind == "wrong_entry").unwrap();
+    assert!(wrong.first.story[0].contains("which is ‘Concert 2’, an opera in Athens"), "{wrong:#?}");
+}
+
+#[test]
 fn what_an_index_lists_wrongly_or_not_is_convicted() {
     let cases = [
         ("shop/search:type:theatre", r#"["e2","e9"]"#, "dangling_entry", "lists event e9, which does not exist"),

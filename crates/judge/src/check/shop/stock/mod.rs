@@ -273,7 +273,8 @@ pub(super) fn lacking(book: &StockBook, end: &End<'_>) -> Option<String> {
         _ if end.info.layout == StockLayout::Sharded && book.shards == 0 => "No shard was seen.".to_owned(),
         _ if end.diverged => "The members disagree about what was written, so there is no one log to replay.".to_owned(),
         _ if end.missing_revisions > 0 => {
-            format!("The log lacks {} revisions; it is unbroken until revision {} only.", end.missing_revisions, end.last_revision)
+            let revisions = if end.missing_revisions == 1 { "revision" } else { "revisions" };
+            format!("The log lacks {} {revisions}; it is unbroken until revision {} only.", end.missing_revisions, end.last_revision)
         }
         _ if book.malformed > 0 => format!("Of the shop's values {} could not be read.", book.malformed),
         _ if !end.complete => "The record was cut off; what came after is not known.".to_owned(),
