@@ -46,6 +46,9 @@ pub struct Revenue {
     uncertain: FxHashMap<OrderKey, (Blob, i128)>,
     /// Receipts whose entries the log has not shown yet: to name the first that does not fit.
     awaited: FxHashMap<OrderKey, (Blob, i128)>,
+    /// Entries that no receipt and no uncertain order has: of orders that nobody placed, or that were refused, or that have
+    /// more entries than one. For the explanation alone.
+    without_receipt: FxHashMap<OrderKey, WithoutReceipt>,
     receipts: u64,
     demand: Demand,
     /// Whether purchases were entered.
@@ -62,6 +65,16 @@ pub struct Revenue {
     now: Nanos,
 }
 
+/// What the entries of an order say beyond its receipt.
+#[derive(Debug)]
+struct WithoutReceipt {
+    event: Blob,
+    cents: i128,
+    /// When that showed first, and whether by an entry that went.
+    revision: Revision,
+    has_gone: bool,
+}
+
 impl Revenue {
     /// The check for this run.
     pub fn new(info: &RunInfo) -> Self {
@@ -70,6 +83,7 @@ impl Revenue {
             books: FxHashMap::default(),
             uncertain: FxHashMap::default(),
             awaited: FxHashMap::default(),
+            without_receipt: FxHashMap::default(),
             receipts: 0,
             demand: Demand::default(),
             has_purchases: false,
@@ -113,6 +127,7 @@ impl Check for Revenue {
 
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         self.note_missing_entries();
+        self.note_entries_without_receipt();
         let mut unknown: FxHashMap<&Blob, i128> = FxHashMap::default();
         for (event, cents) in self.uncertain.values().filter(|(_, cents)| *cents != 0) {
             *unknown.entry(event).or_default() += cents;
@@ -178,6 +193,8 @@ impl Revenue {
             } else if recorded != paid {
                 self.note_receipt(closed.order, &event, paid, recorded);
             }
+        } else if recorded != 0 {
+            self.without_receipt(closed.order, &event, recorded, false);
         }
     }
 
@@ -258,8 +275,12 @@ impl Revenue {
             Some(id) => {
                 if let Some((_, resolved)) = self.uncertain.get_mut(&id.key) {
                     *resolved += cents;
-                } else if let Some(paid) = self.awaited.remove(&id.key).map(|(_, paid)| paid).filter(|paid| *paid != cents) {
-                    self.note_receipt(id.key, event, paid, cents);
+                } else if let Some((_, paid)) = self.awaited.remove(&id.key) {
+                    if paid != cents {
+                        self.note_receipt(id.key, event, paid, cents);
+                    }
+                } else {
+                    self.without_receipt(id.key, event, cents, sign < 0);
                 }
             }
         }
@@ -279,6 +300,26 @@ impl Revenue {
         for (key, (event, paid)) in missing {
             let id = OrderId { run: self.run_tag.clone(), key }.to_string();
             let what = format!("was told that it paid {}, and has no entry", money(paid));
+            self.books.entry(event).or_default().wrong_receipt.get_or_insert((id, what));
+        }
+    }
+
+    fn without_receipt(&mut self, key: OrderKey, event: &Blob, cents: i128, has_gone: bool) {
+        let revision = self.last_revision;
+        let new = || WithoutReceipt { event: event.clone(), cents: 0, revision, has_gone };
+        self.without_receipt.entry(key).or_insert_with(new).cents += cents;
+    }
+
+    /// Entries without a receipt: the first of each event is told, unless a receipt that does not fit was.
+    fn note_entries_without_receipt(&mut self) {
+        let mut entries: Vec<_> = self.without_receipt.drain().filter(|(_, entry)| entry.cents != 0).collect();
+        entries.sort_unstable_by_key(|(key, entry)| (entry.revision, *key));
+        for (key, WithoutReceipt { event, cents, revision, has_gone }) in entries {
+            let id = OrderId { run: self.run_tag.clone(), key }.to_string();
+            let what = match has_gone {
+                true => format!("lost an entry of {} at revision {revision}", money(-cents)),
+                false => format!("has {} in its entries that no receipt has, since revision {revision}", money(cents)),
+            };
             self.books.entry(event).or_default().wrong_receipt.get_or_insert((id, what));
         }
     }

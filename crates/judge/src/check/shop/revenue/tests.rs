@@ -69,7 +69,27 @@ fn a_receipt_that_is_a_cent_off_is_caught() {
 fn a_refused_order_that_was_carried_out_leaves_a_difference() {
     let mut shop = shop();
     shop.buy(6, "fay", "e1", &[("pink", 1)], Fate::RefusedButApplied);
-    assert_eq!(kinds(&judge(&shop.finish())), ["receipts_differ_from_records"]);
+    let finding = judge(&shop.finish());
+    assert_eq!(kinds(&finding), ["receipts_differ_from_records"]);
+    assert_eq!(finding.anomalies[0].first.orders, ["r1-6-1"]);
+}
+
+#[test]
+fn the_first_entry_that_no_receipt_has_is_named() {
+    let mut shop = shop();
+    let key = shop.keys().purchase("ann", "e1");
+    let value = shop.value(&key).unwrap().to_text();
+    let entry = |order: &str| value.replace("r1-1-1", order).trim_matches(['[', ']']).to_owned();
+    // The date of an entry that has its receipt changes, and two are there that nobody placed.
+    let own = value.trim_matches(['[', ']']).replace("01-05-2026", "02-05-2026");
+    shop.write(vec![(key.clone(), Some(format!("[{own},{}]", entry("r1-1-9")).into()))]);
+    shop.write(vec![(key, Some(format!("[{own},{},{}]", entry("r1-1-9"), entry("r1-1-8")).into()))]);
+    let revision = shop.revision() - 1;
+    let finding = judge(&shop.finish());
+    let told = finding.anomalies.iter().find(|group| group.kind == "receipts_differ_from_records").unwrap();
+    assert_eq!(told.first.orders, ["r1-1-9"]);
+    let words = format!("The first order that does not fit is r1-1-9: it has 99.80 in its entries that no receipt has, since revision {revision}.");
+    assert_eq!(told.first.story.last(), Some(&words));
 }
 
 #[test]
