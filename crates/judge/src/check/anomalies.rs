@@ -62,7 +62,9 @@ impl Anomalies {
 
     /// Those that will be told, with their kinds: what was learnt of them later can be added.
     pub fn told_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Anomaly)> {
-        self.groups.iter_mut().flat_map(|(kind, Group { first, worst, last, .. })| [first, worst, last].map(|(_, anomaly)| (*kind, anomaly)))
+        self.groups
+            .iter_mut()
+            .flat_map(|(kind, Group { first, worst, last, .. })| [first, worst, last].map(|(_, anomaly)| (*kind, anomaly)))
     }
 
     /// What is wrong so far, in a sentence or a few: the story of the first anomaly.

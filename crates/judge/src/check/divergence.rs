@@ -102,9 +102,7 @@ fn tell(pending: &Pending, same_member: bool) -> Anomaly {
     let (moment, who) = (seconds(*at), names(&pending.members));
     let mut story = Vec::new();
     if same_member {
-        story.push(format!(
-            "{who} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",
-        ));
+        story.push(format!("{who} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",));
     } else {
         story.push(format!(
             "Members disagree about revision {revision}: {} delivered one content, {who} another ({moment:.3} s).",

@@ -240,7 +240,8 @@ fn blame(finding: &mut Finding, from: Revision, what: &str) {
 fn blame_invention(findings: &mut [Finding]) {
     let is_invention = |group: &&AnomalyGroup| group.kind == BEYOND_WHAT_EXISTS;
     let inventions = findings.iter().flat_map(|finding| &finding.anomalies).filter(is_invention);
-    let first = inventions.map(|group| &group.first).min_by(|one, other| one.at_seconds.partial_cmp(&other.at_seconds).unwrap_or(Ordering::Equal));
+    let first =
+        inventions.map(|group| &group.first).min_by(|one, other| one.at_seconds.partial_cmp(&other.at_seconds).unwrap_or(Ordering::Equal));
     let Some((Some(since), Some(revision))) = first.map(|first| (first.at_seconds, first.revision)) else { return };
     for finding in findings.iter_mut().filter(|finding| HELD_AGAINST_ANSWERS.contains(&finding.name.as_str())) {
         let later = |group: &&mut AnomalyGroup| group.kind != BEYOND_WHAT_EXISTS && group.first.at_seconds.is_some_and(|at| at >= since);

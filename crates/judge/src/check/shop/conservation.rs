@@ -142,7 +142,9 @@ fn judge_ticket(
     };
     anomaly.story.extend(match kind {
         "vanished_tickets" => Some(format!("{changed} neither left nor held nor sold{}.", if before > 0 { " any more" } else { "" })),
-        "surplus_tickets" => Some(format!("{changed} accounted for that {} not there before.", if anomaly.severity == 1 { "was" } else { "were" })),
+        "surplus_tickets" => {
+            Some(format!("{changed} accounted for that {} not there before.", if anomaly.severity == 1 { "was" } else { "were" }))
+        }
         _ => None,
     });
     anomaly.orders.sort_unstable();

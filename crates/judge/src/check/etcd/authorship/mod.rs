@@ -304,7 +304,9 @@ impl Authorship {
         match twin {
             Some((first, told)) => {
                 let call = call_name(told.call);
-                let story = format!("It holds the same as revision {first}, which call {call} was told that it wrote; nobody sent that a second time.");
+                let story = format!(
+                    "It holds the same as revision {first}, which call {call} was told that it wrote; nobody sent that a second time."
+                );
                 ("twice_applied", self.anomaly(revision, delivered, None, story))
             }
             None => {

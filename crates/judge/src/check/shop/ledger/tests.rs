@@ -266,7 +266,8 @@ fn a_member_that_is_behind_and_the_only_one_read_proves_no_loss() {
 
 #[test]
 fn an_order_is_counted_once_however_many_members_have_it_wrong() {
-    let edits: [(&str, fn(String) -> String); 2] = [
+    type Edit = fn(String) -> String;
+    let edits: [(&str, Edit); 2] = [
         ("duplicate_order", |value| format!("[{element},{element}]", element = value.trim_matches(['[', ']']))),
         ("altered_order", |value| value.replace("yellow", "pink")),
     ];

@@ -88,7 +88,8 @@ fn the_first_entry_that_no_receipt_has_is_named() {
     let finding = judge(&shop.finish());
     let told = finding.anomalies.iter().find(|group| group.kind == "receipts_differ_from_records").unwrap();
     assert_eq!(told.first.orders, ["r1-1-9"]);
-    let words = format!("The first order that does not fit is r1-1-9: it has 99.80 in its entries that no receipt has, since revision {revision}.");
+    let words =
+        format!("The first order that does not fit is r1-1-9: it has 99.80 in its entries that no receipt has, since revision {revision}.");
     assert_eq!(told.first.story.last(), Some(&words));
 }
 

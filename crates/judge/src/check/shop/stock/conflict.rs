@@ -134,7 +134,10 @@ impl TicketStock {
 
     fn count_conflicts(&self, story: &mut Vec<String>) {
         if self.conflicts > 1 {
-            story.push(format!("So far {} sales of this ticket wrote something else than they should have; the last is told here.", self.conflicts));
+            story.push(format!(
+                "So far {} sales of this ticket wrote something else than they should have; the last is told here.",
+                self.conflicts
+            ));
         }
     }
 }
