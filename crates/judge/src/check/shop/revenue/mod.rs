@@ -318,7 +318,7 @@ impl Revenue {
             let id = OrderId { run: self.run_tag.clone(), key }.to_string();
             let what = match has_gone {
                 true => format!("lost an entry of {} at revision {revision}", money(-cents)),
-                false => format!("has {} in its entries that no receipt has, since revision {revision}", money(cents)),
+                false => format!("has {} in its entries that no receipt has", money(cents)),
             };
             self.books.entry(event).or_default().wrong_receipt.get_or_insert((id, what));
         }

@@ -84,13 +84,11 @@ fn the_first_entry_that_no_receipt_has_is_named() {
     let own = value.trim_matches(['[', ']']).replace("01-05-2026", "02-05-2026");
     shop.write(vec![(key.clone(), Some(format!("[{own},{}]", entry("r1-1-9")).into()))]);
     shop.write(vec![(key, Some(format!("[{own},{},{}]", entry("r1-1-9"), entry("r1-1-8")).into()))]);
-    let revision = shop.revision() - 1;
     let finding = judge(&shop.finish());
     let told = finding.anomalies.iter().find(|group| group.kind == "receipts_differ_from_records").unwrap();
     assert_eq!(told.first.orders, ["r1-1-9"]);
-    let words =
-        format!("The first order that does not fit is r1-1-9: it has 99.80 in its entries that no receipt has, since revision {revision}.");
-    assert_eq!(told.first.story.last(), Some(&words));
+    let words = "The first order that does not fit is r1-1-9: it has 99.80 in its entries that no receipt has.";
+    assert_eq!(told.first.story.last().map(String::as_str), Some(words));
 }
 
 #[test]
