@@ -11,7 +11,7 @@ use super::reader::{HistoryError, HistoryReader, Tail};
 use super::spares::Spares;
 
 /// Batches that are decoded ahead. More would only take memory: one side is always the slower one.
-const BATCHES_AHEAD: usize = 8;
+const BATCHES_AHEAD: usize = 24;
 
 /// The events of a history file, in the order they were recorded, in batches: each the events of a frame.
 #[derive(Debug)]

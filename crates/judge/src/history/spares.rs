@@ -15,7 +15,7 @@ impl<Held: ?Sized> Default for Spares<Held> {
 
 impl<Held: ?Sized> Spares<Held> {
     /// More than are under way between the reader and the last check. Some are held for longer, by calls that do not end.
-    const COUNT_MAX: usize = 64;
+    const COUNT_MAX: usize = 128;
 
     /// One that nobody else holds.
     pub(super) fn take(&mut self) -> Option<Arc<Held>> {

@@ -17,7 +17,7 @@ use super::core::Turn;
 use crate::history::event::Event;
 
 /// Batches a group may be behind.
-const BATCHES_BEHIND: usize = 8;
+const BATCHES_BEHIND: usize = 24;
 
 /// Events, and what follows from each of them.
 #[derive(Debug)]

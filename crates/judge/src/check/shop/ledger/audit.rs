@@ -1,20 +1,24 @@
 //! What each member has at the end, element by element.
 
 use super::order::Told;
-use super::{Ledger, ReadValue, Sighting};
-use crate::check::audits::{MemberSet, set_of, stage_name};
+use super::reread::Untold;
+use super::{Ledger, Sighting};
+use crate::check::audits::{MemberSet, members_of, set_of, stage_name};
 use crate::history::audit::{AuditPage, AuditStage};
-use crate::history::request::KeyValue;
-use crate::model::ShopKey;
 use crate::model::records::parse_purchases;
+use crate::model::{MemberIndex, OrderKey, ShopKey};
 
 impl Ledger {
     pub(super) fn page(&mut self, page: &AuditPage) {
         let keys = self.keys.clone();
         for kv in &page.kvs {
             let Some(ShopKey::Purchase { user, event }) = keys.parse(kv.key.as_bytes()) else { continue };
-            if self.found_again(kv, page) {
+            let (stage, member) = (page.stage, set_of(page.member));
+            if self.read.note(&kv.key, &kv.value, stage, member) {
                 continue;
+            }
+            if let Some(untold) = self.read.take_untold(&kv.key) {
+                self.tell_orders(&untold);
             }
             let Ok(purchases) = parse_purchases(kv.value.as_bytes()) else {
                 self.unreadable_values += 1;
@@ -22,31 +26,44 @@ impl Ledger {
             };
             let reported = self.reported;
             for purchase in &purchases {
-                let audit = Some((page.stage, set_of(page.member)));
-                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit };
-                self.found(page.stage, set_of(page.member), &sighting, page);
+                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: Some((stage, member)) };
+                self.found(stage, member, &sighting, page);
             }
             if self.reported == reported {
                 let orders = purchases.iter().filter_map(|purchase| self.order_key(purchase)).collect();
-                self.read.insert(kv.key.clone(), ReadValue { value: kv.value.clone(), orders });
+                self.read.keep(&kv.key, &kv.value, orders, stage, member);
             }
         }
     }
 
-    /// Whether the value is the one that was read last of its key, and its orders are noted as found at this member too.
-    fn found_again(&mut self, kv: &KeyValue, page: &AuditPage) -> bool {
-        let (stage, member) = (page.stage, set_of(page.member));
-        let Some(read) = self.read.get(&kv.key).filter(|read| read.value == kv.value) else { return false };
-        // What a member has more than once is told in full.
-        if read.orders.iter().any(|key| self.orders.get(key).is_none_or(|order| order.held_by(stage) & member != 0)) {
-            return false;
-        }
-        for key in &read.orders {
-            if let Some(order) = self.orders.get_mut(key) {
-                *order.holders(stage) |= member;
+    /// The orders of values that members had alike are told so. To be done before they are judged.
+    pub(super) fn tell_all_orders(&mut self) {
+        self.read.drain().for_each(|untold| self.tell_orders(&untold));
+    }
+
+    fn tell_orders(&mut self, untold: &Untold) {
+        for key in &untold.orders {
+            for (stage, members) in untold.members {
+                let Some(order) = self.orders.get_mut(key) else { continue };
+                let before = order.held_by(stage);
+                *order.holders(stage) |= members;
+                members_of(before & members).for_each(|member| self.found_elsewhere(*key, stage, member, untold));
             }
         }
-        true
+    }
+
+    /// A member has an order in this value and in that of another key.
+    fn found_elsewhere(&mut self, key: OrderKey, stage: AuditStage, member: MemberIndex, untold: &Untold) {
+        let keys = self.keys.clone();
+        let Some(ShopKey::Purchase { user, event }) = keys.parse(untold.key.as_bytes()) else { return };
+        let purchases = parse_purchases(untold.value.as_bytes()).unwrap_or_default();
+        let Some(purchase) = purchases.iter().find(|purchase| self.order_key(purchase) == Some(key)) else { return };
+        if !self.audits.repeated(stage, member) {
+            let audit = Some((stage, set_of(member)));
+            let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit };
+            let story = format!("{} has it more than once, {}", member.name(), stage_name(stage));
+            self.report("duplicate_order", key, &sighting, None, story);
+        }
     }
 
     fn found(&mut self, stage: AuditStage, member: MemberSet, sighting: &Sighting<'_>, page: &AuditPage) {

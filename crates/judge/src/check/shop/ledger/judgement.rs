@@ -44,6 +44,7 @@ struct Wrong {
 }
 
 pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
+    ledger.tell_all_orders();
     let stages = [AuditStage::Healed, AuditStage::Restarted];
     let witnesses: Vec<Witnesses> = stages
         .into_iter()

@@ -23,6 +23,7 @@ mod judgement;
 mod order;
 mod orders;
 mod places;
+mod reread;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use self::cancel::Cancellations;
 use self::order::{Names, Order, Told, content, content_of};
 use self::orders::Orders;
 use self::places::Places;
+use self::reread::Reread;
 use super::super::anomalies::Anomalies;
 use super::super::audits::{Audits, MemberSet};
 use super::super::verdict::{Anomaly, Finding};
@@ -58,9 +60,8 @@ pub struct Ledger {
     users: Names,
     events: Names,
     audits: Audits,
-    /// The purchases that were read last of each key, when nothing was wrong with them: nearly always every member has the
-    /// same, and it need not be taken apart again.
-    read: FxHashMap<Blob, ReadValue>,
+    /// The purchases that were read last of each key.
+    read: Reread,
     demand: Demand,
     anomalies: Anomalies,
     /// Of each order that something is wrong with, where that shows: it is one anomaly, however many have it.
@@ -77,13 +78,6 @@ pub struct Ledger {
     /// Elements without an id of this run: of earlier runs or of the original TickETCD.
     other_elements: u64,
     unreadable_values: u64,
-}
-
-/// A value, and the orders of this run in it.
-#[derive(Debug)]
-struct ReadValue {
-    value: Blob,
-    orders: Box<[OrderKey]>,
 }
 
 /// Where an element was seen.
@@ -107,7 +101,7 @@ impl Ledger {
             users: Names::default(),
             events: Names::default(),
             audits: Audits::default(),
-            read: FxHashMap::default(),
+            read: Reread::default(),
             demand: Demand::default(),
             anomalies: Anomalies::new(),
             places: Places::default(),

@@ -292,3 +292,26 @@ fn an_order_is_counted_once_however_many_members_have_it_wrong() {
     assert_eq!((altered.count, altered.first.members.as_slice()), (2, ["m2".to_owned()].as_slice()));
     assert!(!altered.first.story.join(" ").contains("It shows"), "{altered:#?}");
 }
+
+/// The value that others have, too, is not taken apart again; what is in it is not forgotten.
+#[test]
+fn an_order_that_one_member_has_under_two_keys_is_a_duplicate() {
+    for copy in ["aaa", "zed"] {
+        for members in [&[1][..], &[2], &[1, 2], &[0]] {
+            let mut record = shop().finish();
+            for event in &mut record.events {
+                let Event::AuditPage(page) = event else { continue };
+                if members.contains(&page.member.0) && page.stage == AuditStage::Restarted {
+                    let of_bob = page.kvs.iter().find(|kv| kv.key.to_text().ends_with("purchase:bob:e1")).cloned();
+                    page.kvs.extend(of_bob.map(|kv| KeyValue { key: kv.key.to_text().replace("bob", copy).into(), ..kv }));
+                    page.kvs.sort_by(|one, other| one.key.cmp(&other.key));
+                }
+            }
+            let finding = judge(&record);
+            let duplicates = group(&finding, "duplicate_order");
+            assert_eq!((duplicates.count, duplicates.first.orders.as_slice()), (1, &["r1-2-1".to_owned()][..]), "{copy} {members:?}");
+            let named: Vec<String> = members.iter().map(|member| MemberIndex(*member).name()).collect();
+            assert_eq!(duplicates.first.members, named, "{copy}: {finding:#?}");
+        }
+    }
+}
