@@ -18,6 +18,7 @@ use super::latency::{self, Clock, LatencyLine};
 use super::limits::{self, LimitResult, Pressure};
 use super::numbers::counted;
 use super::objectives;
+use super::provenance::Provenance;
 use super::resources::ResourcesResult;
 use super::result::{FaultResult, MemberResult, RunResult, SCHEMA_VERSION};
 use super::statistics::Statistics;
@@ -43,6 +44,9 @@ pub enum ReportError {
     /// Its history cannot be read.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// Its files are of two runs.
+    #[error("run.json and history.zst are of two runs: none of the members that run.json names gave any answer in the history")]
+    TwoRuns,
 }
 
 /// A result with what belongs beside it in the directory.
@@ -61,11 +65,18 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     let info = run.read_info()?;
     let mut judge = Judge::in_parallel(&info, standard_checks(&info));
     let mut statistics = Statistics::default();
+    let mut provenance = Provenance::new(&info);
     let mut reader = ReadAhead::new(HistoryReader::open(&run.history())?);
     for events in reader.by_ref() {
         let events = events?;
-        events.iter().for_each(|event| statistics.observe(event));
+        for event in events.iter() {
+            statistics.observe(event);
+            provenance.observe(event);
+        }
         judge.take(&events);
+    }
+    if provenance.is_another_run() {
+        return Err(ReportError::TwoRuns);
     }
     let mut notes = Vec::new();
     let record_lacks = record_lacks(reader.tail(), statistics.ended);

@@ -9,6 +9,7 @@ pub mod made_up;
 pub mod matrix;
 pub mod numbers;
 pub mod objectives;
+mod provenance;
 pub mod resources;
 pub mod result;
 pub mod statistics;

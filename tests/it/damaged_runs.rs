@@ -108,3 +108,22 @@ fn a_history_that_is_cut_or_damaged_anywhere_is_judged_as_far_as_it_goes() {
         assert_ne!(judged(&run, &format!("byte {place} missing")), 0);
     }
 }
+
+/// The orders of one run are all lost by the description of another.
+#[test]
+fn a_description_of_another_run_is_refused() {
+    let mut runs = Runs::new();
+    let run = runs.copy();
+    let path = run.join("run.json");
+    let mut info: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let write = |info: &serde_json::Value| fs::write(&path, serde_json::to_vec(info).unwrap()).unwrap();
+    for member in info["members"].as_array_mut().unwrap().iter_mut().skip(1) {
+        member["member_id"] = 77.into();
+    }
+    write(&info);
+    assert_eq!(judged(&run, "members that were replaced"), 2);
+    info["members"][0]["member_id"] = 77.into();
+    info["run_tag"] = "other".into();
+    write(&info);
+    assert_eq!(judged(&run, "members of another run"), 64);
+}

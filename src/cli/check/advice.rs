@@ -24,6 +24,7 @@ pub(super) fn advice(path: &Path, error: &ReportError) -> String {
         ReportError::RunDir(RunDirError::Malformed { .. }) => {
             "Its run.json is damaged, and only run.json says what was run: copy the run anew from where it was made.".to_owned()
         }
+        ReportError::TwoRuns => "Copy each run whole, into a directory of its own, from where it was made.".to_owned(),
         ReportError::History(HistoryError::NotAHistory { .. } | HistoryError::Malformed { .. }) => {
             "Its history.zst is damaged or something else: copy the run anew from where it was made.".to_owned()
         }
