@@ -22,7 +22,7 @@ use crate::model::{Blob, MemberIndex, Nanos, Revision};
 /// The members that have boards. What is planted into the collector of the third concerns no board.
 const MEMBERS_WITH_BOARDS: usize = 2;
 
-/// Every so manieth delivery is followed by a bookmark of the board, or by one of its stream.
+/// One in so many deliveries is followed by a bookmark of the board, or by one of its stream.
 const BOOKMARK_EVERY: u64 = 16;
 const STREAM_BOOKMARK_EVERY: u64 = 64;
 
