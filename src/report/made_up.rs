@@ -1,23 +1,21 @@
 //! Runs that were made up instead of run. No cluster makes one again, but the command that made it does.
 
+use ticketcd_judge::generate::MADE_UP;
 use ticketcd_judge::history::run_info::EtcdInfo;
-
-/// What stands in place of the binary's path.
-const MARK: &str = "made up";
 
 /// What `run.json` says in place of the binary's path, for a run that `command` made up.
 pub fn origin(command: &str) -> String {
-    format!("{MARK}: {command}")
+    format!("{MADE_UP}: {command}")
 }
 
 /// Whether a run was made up.
 pub fn is_made_up(etcd: &EtcdInfo) -> bool {
-    etcd.path == MARK || command(etcd).is_some()
+    etcd.path == MADE_UP || command(etcd).is_some()
 }
 
 /// The command that made a run up, without where it wrote to. Not known of those that the judge made for itself.
 pub fn command(etcd: &EtcdInfo) -> Option<&str> {
-    etcd.path.strip_prefix(MARK)?.strip_prefix(": ")
+    etcd.path.strip_prefix(MADE_UP)?.strip_prefix(": ")
 }
 
 #[cfg(test)]

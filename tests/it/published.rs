@@ -47,11 +47,11 @@ fn a_history_without_an_answer_shows_nothing() {
 fn the_examples_of_the_formats_are_histories_that_pass() {
     let directory = tempfile::tempdir().unwrap();
     let page = include_str!("../../docs/formats.md");
-    for (format, begin) in [("jepsen-etcd", "```\nINFO"), ("jsonl", "```json\n")] {
-        let (_, example) = page.split_once(begin).unwrap();
-        let (example, _) = example.split_once("```").unwrap();
+    for (format, fence, begin) in [("jepsen-etcd", "```\n", "INFO"), ("jsonl", "```json\n", "")] {
+        let (_, rest) = page.split_once(&format!("{fence}{begin}")).unwrap();
+        let (example, _) = rest.split_once("```").unwrap();
         let file = directory.path().join(format);
-        std::fs::write(&file, format!("{}{example}", begin.trim_start_matches("```json").trim_start_matches("```").trim_start())).unwrap();
+        std::fs::write(&file, format!("{begin}{example}")).unwrap();
         assert!(printed(&["check", "--format", format, file.to_str().unwrap()]).contains("linearizable: "), "{format}");
     }
 }

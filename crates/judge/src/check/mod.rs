@@ -287,6 +287,11 @@ pub struct FaultWindow {
     pub survivable: bool,
 }
 
+/// Why a revision that an answer names is one of which no state existed, in a sentence.
+pub(crate) fn never_existed(last: Revision) -> String {
+    format!("The last revision of the log and of every audited member is {last}: no such state ever existed.")
+}
+
 impl End<'_> {
     /// The last revision that can have existed. None where the record does not show that there were no others.
     pub fn last_that_existed(&self) -> Option<Revision> {

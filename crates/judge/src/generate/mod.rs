@@ -39,6 +39,12 @@ use crate::model::{MemberIndex, Nanos};
 /// Members of a made-up cluster.
 const MEMBERS: u8 = 3;
 
+/// The member that is killed.
+const KILLED: MemberIndex = MemberIndex(1);
+
+/// What `run.json` says where the path of etcd would stand.
+pub const MADE_UP: &str = "made up";
+
 const MICROSECOND: Nanos = 1_000;
 const MILLISECOND: Nanos = 1_000_000;
 const SECOND: Nanos = 1_000_000_000;
@@ -97,7 +103,7 @@ pub fn run_info_of(size: &Size, strategy: Strategy) -> RunInfo {
         layout: strategy.layout(),
         started: STARTED.to_owned(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        etcd: EtcdInfo { version: "3.5.30".to_owned(), path: "made up".to_owned(), ..EtcdInfo::default() },
+        etcd: EtcdInfo { version: "3.5.30".to_owned(), path: MADE_UP.to_owned(), ..EtcdInfo::default() },
         members: (0..MEMBERS).map(member).collect(),
         own_cluster: true,
         host: HostInfo::default(),

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use self::meanings::meaning;
 use self::others::{BESIDE, UNPLANTED};
-use self::promises::PROMISES;
+use self::promises::{PROMISES, Promise};
 use crate::check::engine::Judgement;
 use crate::check::standard::{CheckError, check_run};
 use crate::check::verdict::Anomaly;
@@ -70,7 +70,7 @@ pub enum GuideError {
 pub fn page(scratch: &Path) -> Result<String, GuideError> {
     let mut page = OPENING.to_owned();
     for promise in &PROMISES {
-        section(&mut page, "##", promise.check, promise.promise, promise.source);
+        section(&mut page, promise);
         for plant in Plant::all().filter(|plant| plant.check() == promise.check) {
             let anomaly = found(scratch, plant, plant.check(), plant.anomaly())?;
             let planted = format!("`--plant {plant}`");
@@ -111,8 +111,8 @@ fn judged(scratch: &Path, plant: Plant) -> Result<Judgement, GuideError> {
     Ok(check_run(&directory)?)
 }
 
-fn section(page: &mut String, level: &str, check: &str, promise: &str, source: &str) {
-    let _ = writeln!(page, "\n{level} {check}\n\n{promise} Source: {source}.");
+fn section(page: &mut String, Promise { check, promise, source }: &Promise) {
+    let _ = writeln!(page, "\n## {check}\n\n{promise} Source: {source}.");
 }
 
 fn entry(page: &mut String, kind: &str, planted: &str, what: &str, anomaly: &Anomaly, meaning: &str) {

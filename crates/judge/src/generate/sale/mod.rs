@@ -21,7 +21,7 @@ use super::cluster::Cluster;
 use super::draw::Draw;
 use super::shop::Shop;
 use super::tape::Tape;
-use super::{Generated, MEMBERS, MILLISECOND, Plant, SECOND, Size, member_id, run_tag};
+use super::{Generated, KILLED, MEMBERS, MILLISECOND, Plant, SECOND, Size, member_id, run_tag};
 use crate::history::event::{
     Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, MemberSample, MemberStatus, Phase, PhaseBegan, WatchBatch,
     WatchBody, WatchClosed, WatchEvent, WatchOpened, WatchRole,
@@ -38,8 +38,7 @@ const OUTAGE: Nanos = 2 * SECOND;
 /// Runs of fewer operations have no fault: there would be nothing left of them.
 const OPERATIONS_WITH_FAULT: u64 = 5_000;
 
-/// The member that is killed, and the one at which everything is planted that is wrong with a member.
-const KILLED: MemberIndex = MemberIndex(1);
+/// The member at which everything is planted that is wrong with a member.
 pub(super) const BROKEN: MemberIndex = MemberIndex(2);
 
 /// The tasks of the queue. Of two at the same time the one queued first comes first.

@@ -1,6 +1,6 @@
 //! How large a simulated shop is.
 
-use crate::generate::member_id;
+use crate::generate::{STARTED, member_id};
 use crate::history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout};
 use crate::model::MemberIndex;
 
@@ -48,7 +48,7 @@ pub fn run_info(shape: &Shape) -> RunInfo {
         prefix: shape.prefix.clone(),
         strategy: shape.strategy.clone(),
         layout: shape.layout,
-        started: "2026-05-01T20:00:00Z".to_owned(),
+        started: STARTED.to_owned(),
         tool_version: "0.1.0".to_owned(),
         etcd: EtcdInfo { version: "3.5.30".to_owned(), ..EtcdInfo::default() },
         members: (0..shape.members).map(member).collect(),

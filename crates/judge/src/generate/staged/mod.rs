@@ -15,19 +15,16 @@ use super::draw::Draw;
 use super::shop::user_name;
 use super::simulation::{Fate, Shape, Simulation};
 use super::tape::Tape;
-use super::{Generated, MEMBERS, Plant, Size, Strategy, run_info_of};
+use super::{Generated, KILLED, MEMBERS, Plant, Size, Strategy, run_info_of};
 use crate::history::call::OrderOutcome;
 use crate::history::event::Event;
-use crate::model::{MemberIndex, OrderKey};
+use crate::model::OrderKey;
 
 /// Ticket types of an event, unless there is only one ticket.
 const KINDS: [&str; 2] = ["pink", "yellow"];
 
 /// Runs of fewer operations have no fault: there would be nothing left of them.
 const OPERATIONS_WITH_FAULT: u64 = 1_500;
-
-/// The member that is killed.
-const KILLED: MemberIndex = MemberIndex(1);
 
 /// Steps between two questions to every member how it is.
 const SAMPLE_EVERY: u64 = 50;

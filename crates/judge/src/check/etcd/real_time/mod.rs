@@ -23,7 +23,7 @@ use staircase::Staircase;
 
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind};
+use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind, never_existed};
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
 use crate::history::request::{Answer, AnswerBody, Request, TxnAnswerBody, TxnOp};
 use crate::history::run_info::RunInfo;
@@ -260,7 +260,7 @@ fn invention(mark: Mark, exists: Revision, run_tag: &str) -> Anomaly {
     Anomaly {
         story: vec![
             format!("At {:.6} s {what} was sent, and it was answered with revision {revision}.", seconds(mark.at)),
-            format!("The last revision of the log and of every audited member is {exists}: no such state ever existed."),
+            never_existed(exists),
         ],
         severity: revision.abs_diff(exists),
         revision: Some(revision),

@@ -19,7 +19,7 @@ use super::incarnations::Incarnations;
 use super::real_time::{lowest_range, only_explicit_revisions};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind};
+use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind, never_existed};
 use crate::history::call::{CallId, CallOutcome, Invoke, Return};
 use crate::history::event::Event;
 use crate::history::request::{Answer, AnswerBody, Request};
@@ -89,7 +89,7 @@ impl Check for Serializable {
         {
             let story = vec![
                 format!("At {:.3} s {} was answered with revision {}.", seconds(named.done), describe(named), named.revision),
-                format!("The last revision of the log and of every audited member is {exists}: no such state ever existed."),
+                never_existed(exists),
             ];
             self.anomalies.add(BEYOND_WHAT_EXISTS, named.done, anomaly(story, named, named.revision - exists));
         }

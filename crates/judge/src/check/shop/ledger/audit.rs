@@ -1,7 +1,7 @@
 //! What each member has at the end, element by element.
 
 use super::order::Told;
-use super::reread::Untold;
+use super::reread::{Noted, Untold};
 use super::{Ledger, Sighting};
 use crate::check::audits::{MemberSet, members_of, set_of, stage_name};
 use crate::history::audit::{AuditPage, AuditStage};
@@ -14,11 +14,9 @@ impl Ledger {
         for kv in &page.kvs {
             let Some(ShopKey::Purchase { user, event }) = keys.parse(kv.key.as_bytes()) else { continue };
             let (stage, member) = (page.stage, set_of(page.member));
-            if self.read.note(&kv.key, &kv.value, stage, member) {
-                continue;
-            }
-            if let Some(untold) = self.read.take_untold(&kv.key) {
-                self.tell_orders(&untold);
+            match self.read.note(&kv.key, &kv.value, stage, member) {
+                Noted::Again => continue,
+                Noted::Other(untold) => untold.iter().for_each(|untold| self.tell_orders(untold)),
             }
             let Ok(purchases) = parse_purchases(kv.value.as_bytes()) else {
                 self.unreadable_values += 1;
@@ -45,9 +43,8 @@ impl Ledger {
         for key in &untold.orders {
             for (stage, members) in untold.members {
                 let Some(order) = self.orders.get_mut(key) else { continue };
-                let before = order.held_by(stage);
-                *order.holders(stage) |= members;
-                members_of(before & members).for_each(|member| self.found_elsewhere(*key, stage, member, untold));
+                let again = order.holders.add(stage, members);
+                members_of(again).for_each(|member| self.found_elsewhere(*key, stage, member, untold));
             }
         }
     }
@@ -73,9 +70,7 @@ impl Ledger {
         if order.told == Told::Unplaced && order.at == 0 {
             order.at = now;
         }
-        let holders = order.holders(stage);
-        let twice = *holders & member != 0;
-        *holders |= member;
+        let twice = order.holders.add(stage, member) != 0;
         let name = page.member.name();
         // Pages of an audit that was begun anew repeat what the first attempt read.
         if twice && !self.audits.repeated(stage, page.member) {

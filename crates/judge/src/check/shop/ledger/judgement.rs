@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::holders::Holders;
 use super::order::{Order, Told};
 use super::{Ledger, NAME};
 use crate::check::End;
@@ -45,8 +46,7 @@ struct Wrong {
 
 pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
     ledger.tell_all_orders();
-    let stages = [AuditStage::Healed, AuditStage::Restarted];
-    let witnesses: Vec<Witnesses> = stages
+    let witnesses: Vec<Witnesses> = Holders::STAGES
         .into_iter()
         .map(|stage| {
             let present = ledger.audits.up_to_date(stage);
@@ -90,7 +90,7 @@ impl Ledger {
             }
             Told::Refused => counts.refused += 1,
             Told::Unknown | Told::Open => {
-                let held = witnesses.iter().any(|witnesses| order.held_by(witnesses.stage) & witnesses.present != 0);
+                let held = witnesses.iter().any(|witnesses| order.holders.of(witnesses.stage) & witnesses.present != 0);
                 let applied = order.log_revision != 0 || held;
                 counts.unknown += 1;
                 counts.unknown_applied += u64::from(applied);
@@ -114,7 +114,7 @@ impl Ledger {
 
     fn wrongs(&self, key: OrderKey, order: &Order, witnesses: &[Witnesses], end: &End<'_>) -> Vec<Wrong> {
         let mut wrongs = Vec::new();
-        let anywhere = order.healed | order.restarted;
+        let anywhere = order.holders.anywhere();
         match order.told {
             Told::Unplaced if order.is_present() && !self.may_be_unrecorded(key, end) => {
                 let written = if order.log_revision != 0 {
@@ -260,13 +260,13 @@ impl Order {
 
     /// Whether it was seen anywhere.
     fn is_present(&self) -> bool {
-        self.log_revision != 0 || self.healed | self.restarted != 0
+        self.log_revision != 0 || self.holders.anywhere() != 0
     }
 }
 
 /// What an audit says against an order that was placed.
 fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Option<Wrong> {
-    let having = order.held_by(stage) & present;
+    let having = order.holders.of(stage) & present;
     let lacking = present & !having;
     let when = stage_name(stage);
     // Told only of what is wrong: there are millions of orders.

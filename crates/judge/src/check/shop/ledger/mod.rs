@@ -19,6 +19,7 @@ mod audit;
 mod cancel;
 #[cfg(test)]
 mod cancel_tests;
+mod holders;
 mod judgement;
 mod order;
 mod orders;

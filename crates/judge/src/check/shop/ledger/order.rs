@@ -4,8 +4,7 @@ use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use super::super::super::audits::MemberSet;
-use crate::history::audit::AuditStage;
+use super::holders::Holders;
 use crate::history::call::OrderOutcome;
 use crate::model::records::Purchase;
 use crate::model::{Blob, Nanos, Revision};
@@ -50,31 +49,13 @@ pub(super) struct Order {
     /// Its key: see [`Names`].
     pub(super) user: u32,
     pub(super) event: u32,
-    pub(super) healed: MemberSet,
-    pub(super) restarted: MemberSet,
+    /// The members that had it when they were audited.
+    pub(super) holders: Holders,
     pub(super) told: Told,
     /// Whether it is in the log's present state.
     pub(super) in_log: bool,
     /// Whether it is a cancellation, which gives back instead of buying.
     pub(super) is_cancel: bool,
-}
-
-impl Order {
-    /// The members that had it in an audit.
-    pub(super) fn holders(&mut self, stage: AuditStage) -> &mut MemberSet {
-        match stage {
-            AuditStage::Healed => &mut self.healed,
-            AuditStage::Restarted => &mut self.restarted,
-        }
-    }
-
-    /// The members that had it in an audit.
-    pub(super) fn held_by(&self, stage: AuditStage) -> MemberSet {
-        match stage {
-            AuditStage::Healed => self.healed,
-            AuditStage::Restarted => self.restarted,
-        }
-    }
 }
 
 /// The fingerprint of what was ordered, whatever the order of the lines; never 0.

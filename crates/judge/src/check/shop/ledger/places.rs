@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::holders::Holders;
 use crate::check::audits::{MemberSet, names_of, stage_name};
 use crate::check::verdict::Anomaly;
 use crate::history::audit::AuditStage;
@@ -14,8 +15,7 @@ pub(super) struct Places(FxHashMap<(OrderKey, &'static str), Place>);
 #[derive(Debug, Default)]
 struct Place {
     in_log: bool,
-    healed: MemberSet,
-    restarted: MemberSet,
+    holders: Holders,
 }
 
 impl Places {
@@ -25,8 +25,7 @@ impl Places {
         let place = self.0.entry((key, kind)).or_default();
         match audit {
             None => place.in_log = true,
-            Some((AuditStage::Healed, member)) => place.healed |= member,
-            Some((AuditStage::Restarted, member)) => place.restarted |= member,
+            Some((stage, member)) => drop(place.holders.add(stage, member)),
         }
         self.0.len() > before
     }
@@ -38,12 +37,14 @@ impl Places {
 
     /// Names the members on which it shows, when it showed in more than one place.
     pub(super) fn tell(&self, key: OrderKey, kind: &'static str, anomaly: &mut Anomaly) {
-        let Some(Place { in_log, healed, restarted }) = self.0.get(&(key, kind)) else { return };
-        anomaly.members = names_of(healed | restarted);
-        if u32::from(*in_log) + healed.count_ones() + restarted.count_ones() < 2 {
+        let Some(Place { in_log, holders }) = self.0.get(&(key, kind)) else { return };
+        anomaly.members = names_of(holders.anywhere());
+        let audits = Holders::STAGES.map(|stage| (stage, holders.of(stage)));
+        let places = u32::from(*in_log) + audits.iter().map(|(_, members)| members.count_ones()).sum::<u32>();
+        if places < 2 {
             return;
         }
-        let audits = [(AuditStage::Healed, *healed), (AuditStage::Restarted, *restarted)].into_iter().filter(|(_, members)| *members != 0);
+        let audits = audits.into_iter().filter(|(_, members)| *members != 0);
         let told = audits.map(|(stage, members)| format!("on {} {}", names_of(members).join(", "), stage_name(stage)));
         anomaly.story.push(format!("It shows {}.", told.collect::<Vec<_>>().join(", and ")));
     }

@@ -3,10 +3,12 @@
 //!
 //! Members are read key by key in the same order, so that the next value is nearly always the one behind the last.
 
+use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use super::holders::Holders;
 use crate::check::audits::MemberSet;
 use crate::history::audit::AuditStage;
 use crate::model::{Blob, OrderKey};
@@ -23,50 +25,53 @@ pub(super) struct Reread {
 
 /// A value, and the orders of this run in it.
 #[derive(Debug)]
-pub(super) struct ReadValue {
-    pub(super) key: Blob,
-    pub(super) value: Blob,
-    pub(super) orders: Box<[OrderKey]>,
-    /// Who had it, by audit; and of these, whom its orders know of.
-    had: [MemberSet; 2],
-    told: [MemberSet; 2],
+struct ReadValue {
+    key: Blob,
+    value: Blob,
+    orders: Box<[OrderKey]>,
+    /// Who had it; and of these, whom its orders know of.
+    had: Holders,
+    told: Holders,
+}
+
+/// What is known of a value that a member has.
+#[derive(Debug)]
+pub(super) enum Noted {
+    /// Others have it, too: it need not be taken apart.
+    Again,
+    /// It is another one than was read before, or the member was seen to have it already. The orders of the one that was read
+    /// before are still to be told this.
+    Other(Option<Untold>),
 }
 
 impl Reread {
-    /// Notes that a member has this value, too. False when the value has to be taken apart: it is another one than was read
-    /// before, or the member was seen to have it already.
-    pub(super) fn note(&mut self, key: &Blob, value: &Blob, stage: AuditStage, member: MemberSet) -> bool {
-        let Some(read) = self.find(key).and_then(|place| self.values.get_mut(place)) else { return false };
-        let had = &mut read.had[number(stage)];
-        if read.value != *value || *had & member != 0 {
-            return false;
+    /// Notes that a member has a value.
+    pub(super) fn note(&mut self, key: &Blob, value: &Blob, stage: AuditStage, member: MemberSet) -> Noted {
+        let Some(read) = self.find(key).and_then(|place| self.values.get_mut(place)) else { return Noted::Other(None) };
+        if read.value != *value || read.had.of(stage) & member != 0 {
+            return Noted::Other(read.take_untold());
         }
-        *had |= member;
-        true
+        read.had.add(stage, member);
+        Noted::Again
     }
 
     /// Keeps a value that was taken apart and whose orders know that this member has it.
     pub(super) fn keep(&mut self, key: &Blob, value: &Blob, orders: Box<[OrderKey]>, stage: AuditStage, member: MemberSet) {
-        let mut had = [0; 2];
-        had[number(stage)] = member;
+        let mut had = Holders::default();
+        had.add(stage, member);
         let read = ReadValue { key: key.clone(), value: value.clone(), orders, had, told: had };
-        match self.find(key) {
-            Some(place) => self.values[place] = read,
-            None => {
-                self.places.entry(hash(key)).or_insert(self.values.len());
+        match self.places.entry(hash(key)) {
+            Entry::Occupied(place) if self.values[*place.get()].key == *key => self.values[*place.get()] = read,
+            Entry::Occupied(_) => self.values.push(read),
+            Entry::Vacant(place) => {
+                place.insert(self.values.len());
                 self.values.push(read);
                 self.next = self.values.len();
             }
         }
     }
 
-    /// What the orders of a key's value are still to be told. Asked before that value is given up for another.
-    pub(super) fn take_untold(&mut self, key: &Blob) -> Option<Untold> {
-        let place = self.find(key)?;
-        self.values.get_mut(place)?.take_untold()
-    }
-
-    /// The same of all values, one after the other.
+    /// What the orders of all values are still to be told.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Untold> + use<> {
         std::mem::take(self).values.into_iter().filter_map(|mut read| read.take_untold())
     }
@@ -90,11 +95,10 @@ pub(super) struct Untold {
 
 impl ReadValue {
     fn take_untold(&mut self) -> Option<Untold> {
-        let untold = |stage| (stage, self.had[number(stage)] & !self.told[number(stage)]);
-        let members = [untold(AuditStage::Healed), untold(AuditStage::Restarted)];
-        if members.iter().all(|(_, members)| *members == 0) {
+        if self.had == self.told {
             return None;
         }
+        let members = Holders::STAGES.map(|stage| (stage, self.had.of(stage) & !self.told.of(stage)));
         self.told = self.had;
         Some(Untold { key: self.key.clone(), value: self.value.clone(), orders: self.orders.clone(), members })
     }
@@ -102,11 +106,4 @@ impl ReadValue {
 
 fn hash(key: &Blob) -> u64 {
     FxBuildHasher.hash_one(key)
-}
-
-fn number(stage: AuditStage) -> usize {
-    match stage {
-        AuditStage::Healed => 0,
-        AuditStage::Restarted => 1,
-    }
 }

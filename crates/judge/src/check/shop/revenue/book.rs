@@ -36,7 +36,6 @@ impl Book {
         if let (Some(paid), Some(listed), None) = (line.price, listed, &self.wrong_price)
             && paid != listed
         {
-            let (paid, listed) = (money(i128::from(paid.0)), money(i128::from(listed.0)));
             let what = format!("is entered with {} {} at {paid}, and the ticket costs {listed}", line.quantity, line.kind);
             self.wrong_price = Some((order.to_owned(), what));
         }
@@ -51,10 +50,4 @@ impl Book {
 /// What the counters of a ticket say was earned, in cents.
 pub(super) fn sold(ticket: Option<&Ticket>) -> i128 {
     ticket.map_or(0, |ticket| i128::from(ticket.price.0) * (i128::from(ticket.total_quantity) - i128::from(ticket.current_quantity)))
-}
-
-/// Cents as an amount.
-pub(super) fn money(cents: i128) -> String {
-    let sign = if cents < 0 { "-" } else { "" };
-    format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use self::book::{Book, money, sold};
+use self::book::{Book, sold};
 use super::super::anomalies::{Anomalies, evidence, one_reason};
 use super::super::verdict::{Anomaly, Finding, RevenueRow};
 use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
@@ -29,7 +29,7 @@ use crate::history::call::{OrderClosed, OrderOutcome};
 use crate::history::event::Event;
 use crate::history::run_info::RunInfo;
 use crate::model::records::{HoldRecord, Purchase, Ticket};
-use crate::model::{Blob, Cents, Nanos, OrderId, OrderKey, Revision, seconds};
+use crate::model::{Blob, Cents, Nanos, OrderId, OrderKey, Revision, Total, seconds};
 
 const NAME: &str = "revenue";
 
@@ -288,9 +288,13 @@ impl Revenue {
 
     /// The receipt of an order is not what its entry says: the first of an event is told.
     fn note_receipt(&mut self, key: OrderKey, event: &Blob, paid: i128, recorded: i128) {
+        self.name_first(key, event, format!("was told that it paid {}, and its entry says {}", Total(paid), Total(recorded)));
+    }
+
+    /// An order that explains why receipts and entries differ, unless an earlier one does.
+    fn name_first(&mut self, key: OrderKey, event: &Blob, what: String) {
         let id = OrderId { run: self.run_tag.clone(), key }.to_string();
-        let what = format!("was told that it paid {}, and its entry says {}", money(paid), money(recorded));
-        self.books.entry(event.clone()).or_default().wrong_receipt.get_or_insert((id, what));
+        self.book(event).wrong_receipt.get_or_insert((id, what));
     }
 
     /// Receipts without an entry: the first of each event is told, unless an entry that does not fit was.
@@ -298,9 +302,7 @@ impl Revenue {
         let mut missing: Vec<(OrderKey, (Blob, i128))> = self.awaited.drain().collect();
         missing.sort_unstable_by_key(|(key, _)| *key);
         for (key, (event, paid)) in missing {
-            let id = OrderId { run: self.run_tag.clone(), key }.to_string();
-            let what = format!("was told that it paid {}, and has no entry", money(paid));
-            self.books.entry(event).or_default().wrong_receipt.get_or_insert((id, what));
+            self.name_first(key, &event, format!("was told that it paid {}, and has no entry", Total(paid)));
         }
     }
 
@@ -315,12 +317,11 @@ impl Revenue {
         let mut entries: Vec<_> = self.without_receipt.drain().filter(|(_, entry)| entry.cents != 0).collect();
         entries.sort_unstable_by_key(|(key, entry)| (entry.revision, *key));
         for (key, WithoutReceipt { event, cents, revision, has_gone }) in entries {
-            let id = OrderId { run: self.run_tag.clone(), key }.to_string();
             let what = match has_gone {
-                true => format!("lost an entry of {} at revision {revision}", money(-cents)),
-                false => format!("has {} in its entries that no receipt has", money(cents)),
+                true => format!("lost an entry of {} at revision {revision}", Total(-cents)),
+                false => format!("has {} in its entries that no receipt has", Total(cents)),
             };
-            self.books.entry(event).or_default().wrong_receipt.get_or_insert((id, what));
+            self.name_first(key, &event, what);
         }
     }
 
@@ -355,10 +356,10 @@ impl Revenue {
                 "At revision {} ({:.3} s) of {key}, {one} say {} and {two} say {}.",
                 self.last_revision,
                 seconds(self.now),
-                money(left),
-                money(right)
+                Total(left),
+                Total(right)
             ),
-            format!("By {more} it earned {} more than by {less}.", money(difference)),
+            format!("By {more} it earned {} more than by {less}.", Total(difference)),
         ];
         story.extend(first.map(|(order, what)| format!("The first order that does not fit is {order}: it {what}.")));
         Anomaly {
