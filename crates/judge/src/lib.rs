@@ -6,6 +6,7 @@
 //! * [`model`]: what a shop is made of: ids, money, keys, records.
 //! * [`history`]: what was recorded: events, the files they are kept in, the log of revisions they add up to.
 //! * [`check`]: the promises, one file each, and the verdict.
+//! * [`known_defects`]: the defects of etcd that findings are recognised as.
 //! * [`linearizable`]: the general search, for any history of registers.
 //! * [`generate`]: made-up runs of any size, valid or with one planted violation.
 //! * [`guide`]: the page of anomalies, made of what is planted and how it is told.
@@ -14,6 +15,7 @@ pub mod check;
 pub mod generate;
 pub mod guide;
 pub mod history;
+pub mod known_defects;
 pub mod linearizable;
 pub mod model;
 

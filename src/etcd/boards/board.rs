@@ -12,6 +12,9 @@ pub(super) struct Board {
     pub(super) progress: bool,
     /// Everything up to here it was told, or has no claim to; none for a board from "now" that no member has taken on.
     pub(super) told: Option<Revision>,
+    /// Whether `told` is only the revision of the `created` header. Where the watch began is not known then: the header may be
+    /// read after the watch was registered, so that earlier revisions may still come.
+    pub(super) is_start_unknown: bool,
     /// Which of the boards of the run it is, from 0.
     pub(super) number: u64,
     /// The member it would like to be at.
@@ -56,12 +59,17 @@ impl Board {
         match body {
             BoardBody::Created => {
                 self.created = true;
-                // "Now" is the revision at which the member has taken it on.
-                self.told.get_or_insert(revision);
+                if self.told.is_none() {
+                    (self.told, self.is_start_unknown) = (Some(revision), true);
+                }
                 self.answer();
             }
             BoardBody::Events(events) => {
                 let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
+                if std::mem::take(&mut self.is_start_unknown) {
+                    // It has received everything from its start up to here, and nothing above.
+                    self.told = Some(last);
+                }
                 self.tell(last);
             }
             BoardBody::Progress => self.tell(revision),
@@ -71,6 +79,7 @@ impl Board {
 
     /// Notes that it was told everything up to a revision. One that starts in the future was told less than it asked for.
     pub(super) fn tell(&mut self, revision: Revision) {
+        self.is_start_unknown = false;
         if let Some(told) = &mut self.told {
             *told = revision.max(*told);
         }

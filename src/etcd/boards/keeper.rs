@@ -1,6 +1,7 @@
 //! The one task that knows every board and every stream, and records what becomes of them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ticketcd_judge::history::board::{BoardBatch, BoardBody, BoardClosed, ProgressAsked, StreamProgress};
@@ -11,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::board::Board;
-use super::stream::{Ask, News, What, pass_on};
+use super::stream::{Ask, News, Reading, What, pass_on};
 use super::{Command, Start, Wish};
 use crate::etcd::client::Client;
 use crate::etcd::reach::Reach;
@@ -60,6 +61,11 @@ struct Stream {
     member: MemberIndex,
     lane: u8,
     asks: mpsc::UnboundedSender<Ask>,
+    reading: Arc<Reading>,
+    /// Messages of it that were taken in here.
+    taken: u64,
+    /// Everything that had arrived on it by then was read and taken in.
+    read_until: Nanos,
     /// When it last said something, or began.
     heard: Instant,
     /// When progress was last asked for, or it began.
@@ -67,6 +73,16 @@ struct Stream {
     /// When it was asked for without an answer yet. etcd leaves some without one.
     unanswered: VecDeque<Instant>,
     _task: AbortOnDropHandle<()>,
+}
+
+impl Stream {
+    /// Notes that everything was read up to now, where that is so. Returns up to when it was.
+    fn note_read(&mut self, now: Nanos) -> Nanos {
+        if self.reading.is_waiting_after(self.taken) {
+            self.read_until = now;
+        }
+        self.read_until
+    }
 }
 
 /// The end, when it has been asked for.
@@ -148,6 +164,7 @@ impl Keeper {
             previous: wish.previous,
             progress: wish.progress,
             told: start.map(|revision| revision - 1),
+            is_start_unknown: false,
             number: self.next_board,
             member,
             answered: Some(answered),
@@ -200,10 +217,21 @@ impl Keeper {
         let number = self.next_stream;
         self.next_stream += 1;
         let (asks, asked) = mpsc::unbounded_channel();
-        let task = tokio::spawn(pass_on(number, client, asked, self.news.clone(), self.sink.clone()));
+        let reading = Arc::new(Reading::default());
+        let task = tokio::spawn(pass_on(number, client, asked, self.news.clone(), reading.clone(), self.sink.clone()));
         let now = Instant::now();
-        let stream =
-            Stream { member, lane, asks, heard: now, asked: now, unanswered: VecDeque::new(), _task: AbortOnDropHandle::new(task) };
+        let stream = Stream {
+            member,
+            lane,
+            asks,
+            reading,
+            taken: 0,
+            read_until: self.sink.now(),
+            heard: now,
+            asked: now,
+            unanswered: VecDeque::new(),
+            _task: AbortOnDropHandle::new(task),
+        };
         self.streams.insert(number, stream);
         Some(number)
     }
@@ -219,6 +247,7 @@ impl Keeper {
         // What a stream says that was given up meanwhile was told to nobody.
         let Some(from) = self.streams.get_mut(&stream) else { return };
         from.heard = Instant::now();
+        from.taken += 1;
         match what {
             What::Broken(reason) => self.give_up(stream, at, &reason).await,
             What::Message { id: ALL_WATCHES, revision, body: BoardBody::Progress } => {
@@ -267,7 +296,7 @@ impl Keeper {
             self.boards.iter().filter(|(_, board)| board.stream == number).map(|(subscription, _)| *subscription).collect();
         for subscription in with {
             let Some(mut board) = self.boards.remove(&subscription) else { continue };
-            let closed = BoardClosed { subscription, at, intended: false, reason: reason.to_owned() };
+            let closed = BoardClosed { subscription, at, read_until: stream.read_until, intended: false, reason: reason.to_owned() };
             self.sink.record(Event::BoardClosed(closed)).await;
             board.resumes = Some(subscription);
             self.place(board).await;
@@ -283,6 +312,9 @@ impl Keeper {
             for subscription in told.map(|(subscription, _)| *subscription).collect::<Vec<_>>() {
                 self.close(subscription, "the load is over").await;
             }
+        }
+        for stream in self.streams.values_mut() {
+            stream.note_read(self.sink.now());
         }
         let now = Instant::now();
         let mut empty: Vec<u32> = self.streams.keys().copied().collect();
@@ -343,7 +375,9 @@ impl Keeper {
     async fn close(&mut self, subscription: u32, reason: &str) {
         let Some(board) = self.boards.remove(&subscription) else { return };
         self.ask(board.stream, Ask::Cancel(watch_id(subscription)));
-        let closed = BoardClosed { subscription, at: self.sink.now(), intended: true, reason: reason.to_owned() };
+        let at = self.sink.now();
+        let read_until = self.streams.get_mut(&board.stream).map_or(at, |stream| stream.note_read(at));
+        let closed = BoardClosed { subscription, at, read_until, intended: true, reason: reason.to_owned() };
         self.sink.record(Event::BoardClosed(closed)).await;
     }
 }

@@ -1,5 +1,9 @@
 //! One stream to one member, on a connection of its own. It passes on what is asked and what is said, and knows no board.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use etcd_client::{EventType, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream};
@@ -35,6 +39,22 @@ pub(super) struct News {
     pub(super) what: What,
 }
 
+/// How far a stream's task is with reading, seen from outside.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// Messages passed on so far, counted before each is.
+    passed_on: AtomicU64,
+    /// Whether nothing more had arrived when it last looked.
+    is_waiting: AtomicBool,
+}
+
+impl Reading {
+    /// Whether the stream has nothing left to read, and no more than these messages were passed on.
+    pub(super) fn is_waiting_after(&self, taken: u64) -> bool {
+        self.is_waiting.load(Ordering::Acquire) && self.passed_on.load(Ordering::Acquire) == taken
+    }
+}
+
 pub(super) enum What {
     /// A message: for which watch (-1 for all of them), with its header's revision.
     Message { id: i64, revision: Revision, body: BoardBody },
@@ -43,13 +63,20 @@ pub(super) enum What {
 }
 
 /// Passes on until the stream breaks or nobody asks any more.
-pub(super) async fn pass_on(number: u32, client: Client, mut asked: mpsc::UnboundedReceiver<Ask>, news: mpsc::Sender<News>, sink: Sink) {
+pub(super) async fn pass_on(
+    number: u32,
+    client: Client,
+    mut asked: mpsc::UnboundedReceiver<Ask>,
+    news: mpsc::Sender<News>,
+    reading: Arc<Reading>,
+    sink: Sink,
+) {
     let reason = match tokio::time::timeout(OPEN_TIMEOUT, open(&client, &mut asked)).await {
         Ok(Ok(Some((sender, responses)))) => {
             // Side by side: a member that does not read must not keep us from reading.
             tokio::select! {
                 reason = send(sender, asked) => reason,
-                reason = receive(number, responses, &news, &sink) => Some(reason),
+                reason = receive(number, responses, &news, &reading, &sink) => Some(reason),
             }
         }
         Ok(Ok(None)) => None,
@@ -111,19 +138,31 @@ async fn send(mut sender: WatchRequestSender, mut asked: mpsc::UnboundedReceiver
 }
 
 /// Passes on what is said, and says why nothing more comes.
-async fn receive(number: u32, mut responses: WatchResponseStream, news: &mpsc::Sender<News>, sink: &Sink) -> String {
+async fn receive(number: u32, mut responses: WatchResponseStream, news: &mpsc::Sender<News>, reading: &Reading, sink: &Sink) -> String {
     loop {
-        let response = match responses.message().await {
+        let response = match next(&mut responses, reading).await {
             Ok(Some(response)) => response,
             Ok(None) => return "the member ended the stream".to_owned(),
             Err(error) => return error.to_string(),
         };
         let revision = response.header().map_or(0, etcd_client::ResponseHeader::revision);
         let what = What::Message { id: response.watch_id(), revision, body: body(&response) };
+        reading.passed_on.fetch_add(1, Ordering::AcqRel);
         if news.send(News { stream: number, at: sink.now(), what }).await.is_err() {
             return "nobody listens".to_owned();
         }
     }
+}
+
+/// The next response; while none has arrived the stream counts as waiting.
+async fn next(responses: &mut WatchResponseStream, reading: &Reading) -> Result<Option<WatchResponse>, etcd_client::Error> {
+    let mut message = pin!(responses.message());
+    let arrived = poll_fn(|context| {
+        let polled = message.as_mut().poll(context);
+        reading.is_waiting.store(polled.is_pending(), Ordering::Release);
+        polled
+    });
+    arrived.await
 }
 
 fn body(response: &WatchResponse) -> BoardBody {

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
+use crate::known_defects::KnownDefect;
 use crate::model::Nanos;
 
 /// Anomalies by kind, in memory bounded by the number of kinds. They may come in any order.
@@ -73,12 +74,13 @@ impl Anomalies {
     }
 
     /// The groups, each counting in its own right: the kind that showed first comes first.
-    pub fn into_groups(mut self) -> Vec<AnomalyGroup> {
+    pub fn into_groups(mut self, check: &str) -> Vec<AnomalyGroup> {
         self.groups.sort_by_key(|(_, group)| group.first.0);
         let group = |(kind, group): (&'static str, Group)| AnomalyGroup {
             kind: kind.to_owned(),
             count: group.count,
             consequence_of: None,
+            known_defect: KnownDefect::of(check, kind).map(KnownDefect::name),
             first: group.first.1,
             worst: group.worst.1,
             last: group.last.1,
@@ -94,7 +96,7 @@ impl Anomalies {
             (true, Some(_)) => Verdict::Unknown,
             (true, None) => Verdict::Pass,
         };
-        Finding { name: name.to_owned(), verdict, reason: lacking, evidence, anomalies: self.into_groups(), revenue: Vec::new() }
+        Finding { name: name.to_owned(), verdict, reason: lacking, evidence, anomalies: self.into_groups(name), revenue: Vec::new() }
     }
 }
 
@@ -130,7 +132,7 @@ mod tests {
         }
         anomalies.add("early", 0, anomaly(0));
         assert_eq!(anomalies.first().unwrap().severity, 0);
-        let groups = anomalies.into_groups();
+        let groups = anomalies.into_groups("x");
         let names: Vec<_> = groups.iter().map(|group| group.kind.as_str()).collect();
         assert_eq!(names, ["early", "late"]);
         let seconds = |anomaly: &Anomaly| anomaly.at_seconds.unwrap();

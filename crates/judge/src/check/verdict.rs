@@ -62,6 +62,10 @@ pub struct AnomalyGroup {
     pub count: u64,
     /// Whether they count as violations. Consequences of another finding or of a fault beyond etcd's promise do not.
     pub consequence_of: Option<String>,
+    /// The defect of etcd that they have the shape of, on a release that has it: `etcd#22294`. They count as violations all
+    /// the same; a `[[known]]` entry of that name waives them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_defect: Option<String>,
     /// The first in time.
     pub first: Anomaly,
     /// The worst, by the measure of its kind.

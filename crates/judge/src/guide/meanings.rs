@@ -130,6 +130,12 @@ pub(super) fn meaning(plant: Plant) -> &'static str {
         Plant::Crash => "A third of the cluster is gone without any fault from outside; the next one stops all sales.",
         Plant::LogPanic => "A bug in the store itself, whatever the sales look like.",
         Plant::LogFatal => "A member gave up. It may not come back by itself.",
+        Plant::EventBelowNow => {
+            "A client that asked for changes from now on receives one that it has already counted, for instance in the read it made before it opened the watch."
+        }
+        Plant::UnservedBoard => {
+            "A client that catches up after a break waits for changes that its member has and never sends: it shows an old stock without knowing that it is old."
+        }
         Plant::LogCorruption => "The store itself says that its data are damaged. Restore that member before anything else fails.",
     }
 }

@@ -83,6 +83,9 @@ pub struct BoardClosed {
     pub subscription: u32,
     /// When.
     pub at: Nanos,
+    /// Everything that had arrived on its stream by then was read and is recorded before this event. A member is not late
+    /// with what waits unread on our side, so patience with it ends here and not at `at`.
+    pub read_until: Nanos,
     /// Whether its owner closed it; else its stream broke.
     pub intended: bool,
     /// Why, in words.

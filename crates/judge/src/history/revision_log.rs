@@ -44,7 +44,11 @@ pub struct RevisionLog {
 #[derive(Debug)]
 struct Collector {
     member: MemberIndex,
+    /// The first revision that it owes.
     start: Revision,
+    /// The first revision that it may deliver. For a watch from "now" it is not known: from etcd 3.4.38, 3.5.22 and 3.6.2 on
+    /// the header of `created` is read after the watch was registered, so that revisions up to it may be delivered too.
+    lowest: Revision,
     /// The last revision, and the hash of what was delivered of it last.
     last: Option<(Revision, u64)>,
     whole_key_space: bool,
@@ -181,7 +185,8 @@ impl RevisionLog {
         }
         // Key 0 to range end 0 is everything: only there every revision must show.
         let whole_key_space = opened.key.as_bytes() == [0] && opened.range_end.as_bytes() == [0];
-        let collector = Collector { member: opened.member, start: opened.start_revision, last: None, whole_key_space, disagreement: None };
+        let (member, start) = (opened.member, opened.start_revision);
+        let collector = Collector { member, start, lowest: start, last: None, whole_key_space, disagreement: None };
         self.collectors.insert(opened.subscription, collector);
         self.reached.entry(opened.member).or_default();
         if opened.start_revision > 0 {
@@ -194,8 +199,8 @@ impl RevisionLog {
         self.collectors.contains_key(&batch.subscription)
     }
 
-    /// A message of a collector that has no events. One that starts "now" begins behind the revision at which it is set up,
-    /// and one that starts below the compaction is told so.
+    /// A message of a collector that has no events. One that starts "now" owes everything after the revision of its `created`
+    /// header, and one that starts below the compaction is cancelled.
     pub fn note(&mut self, batch: &WatchBatch) {
         let Some(collector) = self.collectors.get_mut(&batch.subscription) else { return };
         match batch.body {
@@ -448,8 +453,8 @@ impl RevisionLog {
 impl Collector {
     /// What is wrong with a delivery, seen against this subscription alone.
     fn irregularity(&self, revision: Revision, hash: u64, compacted: Revision) -> Option<(IrregularityKind, Revision)> {
-        if revision < self.start {
-            return Some((IrregularityKind::BeforeStart, self.start));
+        if revision < self.lowest {
+            return Some((IrregularityKind::BeforeStart, self.lowest));
         }
         match self.last {
             Some((last, content)) if revision == last && content == hash => Some((IrregularityKind::Duplicate, last)),

@@ -124,6 +124,11 @@ impl Etcd {
         self.events.push(event(self.now));
     }
 
+    /// Lets time pass.
+    pub fn wait(&mut self, span: Nanos) {
+        self.now += span;
+    }
+
     /// Edits the last answer.
     pub fn edit_answer(&mut self, edit: impl FnOnce(&mut Answer)) {
         let last = self.events.iter_mut().rev().find_map(|event| match event {

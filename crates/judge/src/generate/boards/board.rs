@@ -38,6 +38,8 @@ pub(super) struct Board {
     pub(super) span: u64,
     /// Planted: what it should have been told and was not, yet.
     pub(super) withheld: Vec<BoardEvent>,
+    /// Whether its `created` is still to come: then it comes together with the next delivery, of which its header knows.
+    is_unconfirmed: bool,
     /// Planted: nothing more comes.
     pub(super) is_stalled: bool,
     is_broken: bool,
@@ -49,7 +51,7 @@ impl Board {
         number: u32,
         member: MemberIndex,
         (ticket, watched): (&Blob, Watched),
-        (start_revision, newest): (Revision, Revision),
+        (start_revision, newest, is_raced): (Revision, Revision, bool),
         before: Option<KeyValue>,
         span: u64,
         at: Nanos,
@@ -70,7 +72,7 @@ impl Board {
             at,
         };
         let first = if start_revision > 0 { start_revision } else { newest + 1 };
-        let board = Self {
+        let mut board = Self {
             opened,
             stream: number,
             first,
@@ -79,11 +81,28 @@ impl Board {
             deliveries: 0,
             span,
             withheld: Vec::new(),
+            is_unconfirmed: is_raced,
             is_stalled: false,
             is_broken: false,
         };
-        board.announce(newest, told);
+        told.push(Event::BoardOpened(board.opened.clone()));
+        if !is_raced {
+            board.confirm(at, newest, told);
+        }
         board
+    }
+
+    /// The member confirms it, if it has not yet. `revision` is the header's: from etcd 3.4.38, 3.5.22 and 3.6.2 on it is read
+    /// after the watch was registered, so that a watch from "now" may receive events of that revision or of earlier ones.
+    pub(super) fn confirm(&mut self, at: Nanos, revision: Revision, told: &mut Vec<Event>) {
+        self.is_unconfirmed = false;
+        let subscription = self.opened.subscription;
+        told.push(Event::BoardBatch(BoardBatch { subscription, at, revision, body: BoardBody::Created }));
+    }
+
+    /// Whether the member has not confirmed it yet.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.is_unconfirmed
     }
 
     /// Whether it is to be told of a change of this key.
@@ -146,13 +165,8 @@ impl Board {
         self.opened =
             BoardOpened { subscription: FIRST_SUBSCRIPTION + number, stream: number, start_revision, resumes, at, ..self.opened.clone() };
         (self.stream, self.first, self.told, self.is_broken) = (number, start_revision, start_revision - 1, false);
-        self.announce(newest, told);
-    }
-
-    fn announce(&self, newest: Revision, told: &mut Vec<Event>) {
-        let (subscription, at) = (self.opened.subscription, self.opened.at);
         told.push(Event::BoardOpened(self.opened.clone()));
-        told.push(Event::BoardBatch(BoardBatch { subscription, at, revision: newest, body: BoardBody::Created }));
+        self.confirm(at, newest, told);
     }
 
     fn end(&mut self, at: Nanos, intended: bool, reason: &str, told: &mut Vec<Event>) {
@@ -164,7 +178,7 @@ impl Board {
             self.tell(at, self.told, late, told);
         }
         let (subscription, reason) = (self.opened.subscription, reason.to_owned());
-        told.push(Event::BoardClosed(BoardClosed { subscription, at, intended, reason }));
+        told.push(Event::BoardClosed(BoardClosed { subscription, at, read_until: at, intended, reason }));
     }
 }
 

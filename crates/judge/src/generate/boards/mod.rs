@@ -47,6 +47,8 @@ struct Station {
     collector: Option<u32>,
     /// What its collector has delivered.
     delivered: Revision,
+    /// The newest revision that the member has shown: in a response, or to its collector.
+    shown: Revision,
     /// Tickets as they were delivered last.
     last: FxHashMap<Blob, KeyValue>,
     board: Option<Board>,
@@ -69,6 +71,12 @@ impl Boards {
                     if let Some(board) = station.board.take() {
                         board.close(began.at, told);
                     }
+                }
+            }
+            Event::Return(Return { outcome: CallOutcome::Ok(answer), .. }) => {
+                let members = self.stations.iter_mut().zip(0_u8..).map(|(station, index)| (member_id(MemberIndex(index)), station));
+                for (_, station) in members.filter(|(id, _)| *id == answer.member_id) {
+                    station.shown = station.shown.max(answer.revision);
                 }
             }
             Event::WatchOpened(opened) => self.subscribed(opened, told),
@@ -121,15 +129,19 @@ impl Boards {
             }
         }
         station.delivered = events.last().map_or(station.delivered, |event| event.kv.mod_revision);
+        station.shown = station.shown.max(station.delivered);
         self.show(index, at, groups, plan, told);
         self.change_boards(index, at, plan, told);
     }
 
     /// Shows a board what it is to be told, and now and then how far it is.
     fn show(&mut self, index: usize, at: Nanos, groups: Vec<Vec<BoardEvent>>, plan: &mut Plan, told: &mut Vec<Event>) {
-        let Station { board, delivered, .. } = &mut self.stations[index];
+        let Station { board, delivered, shown, .. } = &mut self.stations[index];
         let Some(board) = board else { return };
         board.deliveries += 1;
+        if board.is_unconfirmed() {
+            board.confirm(at, *shown, told);
+        }
         let messages = if groups.is_empty() { Vec::new() } else { spoil::messages(board, groups, plan) };
         for body in messages {
             board.tell(at, *delivered, body, told);
@@ -158,6 +170,11 @@ impl Boards {
                 let skipping = board.next() + 3;
                 board.break_off(at, told);
                 board.resume(self.opened, skipping, at, told);
+            } else if plan.wants(Plant::UnservedBoard) {
+                plan.done();
+                self.opened += 1;
+                board.reopen(self.opened, station.delivered, at, told);
+                board.is_stalled = true;
             } else if plan.wants(Plant::IgnoredCompaction) {
                 plan.is_under_way = true;
                 self.compact_and_reopen(index, at, told);
@@ -188,12 +205,20 @@ impl Boards {
             _ => Watched::Ticket,
         };
         let is_from_now = self.draw.permille(300);
+        let is_raced = is_from_now && self.draw.permille(500);
+        let (is_from_now, is_raced) = match plan.plant {
+            Some(Plant::EventBelowNow) => (true, true),
+            // A watch that may receive a revision need not: only from its header on is something missed.
+            Some(plant) if plant.check() == "watch" => (is_from_now, false),
+            _ => (is_from_now, is_raced),
+        };
         let span = self.draw.between(20, 80);
         let station = &mut self.stations[index];
         let start = if is_from_now { 0 } else { station.delivered + 1 };
         let member = MemberIndex(index as u8);
         let before = station.last.get(&ticket).cloned();
-        station.board = Some(Board::open(self.opened, member, (&ticket, watched), (start, station.delivered), before, span, at, told));
+        station.board =
+            Some(Board::open(self.opened, member, (&ticket, watched), (start, station.shown, is_raced), before, span, at, told));
     }
 
     /// Planted: the member has compacted its past and takes a board on that is to begin in it.

@@ -27,7 +27,7 @@ pub(super) fn messages(board: &mut Board, mut groups: Vec<Group>, plan: &mut Pla
             plan.done();
             vec![BoardBody::Progress, events(groups)]
         }
-        Some(Plant::EventBelowStart) => match board.before.take() {
+        Some(Plant::EventBelowStart | Plant::EventBelowNow) => match board.before.take() {
             Some(kv) => {
                 plan.done();
                 vec![BoardBody::Events(vec![BoardEvent { deleted: false, kv, previous: None }]), events(groups)]

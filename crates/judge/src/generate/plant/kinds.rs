@@ -4,7 +4,7 @@ use super::{Kind, Plant, kind};
 use crate::generate::Strategy;
 
 /// All kinds, in the order they are listed.
-pub(super) const KINDS: [Kind; 82] = [
+pub(super) const KINDS: [Kind; 84] = [
     kind(
         Plant::Oversell,
         Strategy::Optimistic,
@@ -346,6 +346,12 @@ pub(super) const KINDS: [Kind; 82] = [
         "One board is told of a revision before the one it asked to begin at.",
     ),
     kind(
+        Plant::EventBelowNow,
+        Strategy::Optimistic,
+        ("event-below-now", "watch", "below_start"),
+        "One watch from now receives a revision that its member had before the watch was opened.",
+    ),
+    kind(
         Plant::SplitEvent,
         Strategy::Optimistic,
         ("split-event", "watch", "split_revision"),
@@ -374,6 +380,12 @@ pub(super) const KINDS: [Kind; 82] = [
         Strategy::Optimistic,
         ("stalled-board", "watch", "stalled"),
         "One board is told nothing any more, without being closed.",
+    ),
+    kind(
+        Plant::UnservedBoard,
+        Strategy::Optimistic,
+        ("unserved-board", "watch", "stalled"),
+        "One watch is opened at an old revision, stays open for long and receives nothing.",
     ),
     kind(
         Plant::SkippedResume,

@@ -131,6 +131,8 @@ pub enum Plant {
     EarlyBookmark,
     /// One board is told of a revision before the one it asked to begin at.
     EventBelowStart,
+    /// One watch from now receives a revision that its member had before the watch was opened.
+    EventBelowNow,
     /// One board is told of a revision in two messages.
     SplitEvent,
     /// One board is told another previous value than the one there was.
@@ -141,6 +143,8 @@ pub enum Plant {
     AlteredEvent,
     /// One board is told nothing any more, without being closed.
     StalledBoard,
+    /// One watch is opened at an old revision, stays open for long and receives nothing.
+    UnservedBoard,
     /// One board is resumed further on than where its stream broke.
     SkippedResume,
     /// One board begins in the compacted past and is not refused.

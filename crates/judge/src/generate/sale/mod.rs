@@ -140,7 +140,7 @@ impl<'sink> Sale<'sink> {
             }
             self.tape.check()?;
         }
-        if self.tape.plan.plant == Some(Plant::StalledBoard) {
+        if matches!(self.tape.plan.plant, Some(Plant::StalledBoard | Plant::UnservedBoard)) {
             self.now += STALL;
         }
         self.close();

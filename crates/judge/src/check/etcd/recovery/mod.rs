@@ -130,7 +130,7 @@ impl Check for Recovery {
         let counts = self.counts();
         let is_violation = !violations.is_empty();
         let mut finding = violations.into_finding(NAME, counts, one_reason(&reasons));
-        finding.anomalies.extend(loud.into_groups());
+        finding.anomalies.extend(loud.into_groups(NAME));
         if !is_violation && !reasons.is_empty() {
             finding.verdict = Verdict::Unknown;
         }

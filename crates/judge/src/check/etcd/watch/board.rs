@@ -24,8 +24,10 @@ pub(super) struct Board {
     /// Whether its member was known to be compacted beyond its start: then it must be cancelled.
     pub(super) compacted: Option<Revision>,
     pub(super) cancelled: bool,
-    /// Whether the member has taken it on, as far as the record was read.
-    pub(super) created: bool,
+    /// When the member confirmed it, as far as the record was read.
+    pub(super) created: Option<Nanos>,
+    /// Until when its stream was read, once it is closed.
+    pub(super) read_until: Nanos,
     /// Progress of its stream that may be older than it is: so much had been asked for, and not been answered, when it was
     /// opened. etcd sends what it says of a new watch and what it says of progress on different ways, and either may come
     /// first.
@@ -37,7 +39,12 @@ pub(super) struct Board {
     /// Up to where it was told everything, as its owner counts: from here it resumes.
     pub(super) told: Revision,
     pub(super) topic: Option<usize>,
-    /// The first revision that it is to be told of; none for a board from "now" that was not taken on.
+    /// Whether `told` is only the revision of the `created` header: a watch from "now" that has received nothing yet.
+    is_start_unknown: bool,
+    /// The first revision that it may receive. Of a watch from "now": the one above what its member was known to have had
+    /// when it was opened.
+    lowest: Revision,
+    /// The first revision that it must receive; none for a watch from "now" that was not created yet.
     first: Option<Revision>,
     /// Everything before this revision was told or missed; none before it is known where it begins.
     pub(super) next: Option<Revision>,
@@ -55,8 +62,8 @@ pub(super) enum Message {
     Events(Nanos, Vec<BoardEvent>, Revision),
     /// Everything up to the revision was told.
     Bookmark(Nanos, Revision),
-    /// Its owner closed it: by then the member's collector had long delivered everything up to the revision.
-    Closed(Nanos, Revision),
+    /// Its owner closed it. By then the member's collector had long delivered everything up to the revision `owed`.
+    Closed { at: Nanos, read_until: Nanos, owed: Revision },
     /// Its stream broke, or the member cancelled it.
     Broken,
 }
@@ -94,14 +101,15 @@ impl Message {
     pub(super) fn needs(&self) -> Revision {
         match self {
             Self::Events(_, events, _) => events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0),
-            Self::Bookmark(_, revision) | Self::Closed(_, revision) => *revision,
+            Self::Bookmark(_, revision) | Self::Closed { owed: revision, .. } => *revision,
             Self::Broken => 0,
         }
     }
 }
 
 impl Board {
-    pub(super) fn new(opened: &BoardOpened, compacted: Option<Revision>, overtaken: usize) -> Self {
+    /// `had` is what its member is known to have had when the request was sent.
+    pub(super) fn new(opened: &BoardOpened, compacted: Option<Revision>, overtaken: usize, had: Revision) -> Self {
         Self {
             subscription: opened.subscription,
             stream: opened.stream,
@@ -113,12 +121,15 @@ impl Board {
             wants_previous: opened.previous,
             compacted,
             cancelled: false,
-            created: false,
+            created: None,
+            read_until: 0,
             overtaken,
             waiting: VecDeque::new(),
             is_listed: false,
             told: (opened.start_revision - 1).max(0),
             topic: None,
+            is_start_unknown: opened.start_revision == 0,
+            lowest: if opened.start_revision > 0 { opened.start_revision } else { had + 1 },
             first: (opened.start_revision > 0).then_some(opened.start_revision),
             next: None,
             last_event: 0,
@@ -129,13 +140,25 @@ impl Board {
         }
     }
 
-    /// The member has taken it on: "now" is behind that.
-    pub(super) fn created(&mut self, revision: Revision) {
-        self.created = true;
+    /// The member confirmed it, with its header's revision: a watch from "now" owes everything above that.
+    pub(super) fn create(&mut self, at: Nanos, revision: Revision) {
+        self.created.get_or_insert(at);
         if self.first.is_none() {
             self.first = Some(revision + 1);
             self.told = revision;
         }
+    }
+
+    /// It received an event of this revision, and so everything from its start up to there.
+    pub(super) fn delivered(&mut self, revision: Revision) {
+        self.told = if self.is_start_unknown { revision } else { revision.max(self.told) };
+        self.is_start_unknown = false;
+    }
+
+    /// A bookmark: it received everything up to the revision.
+    pub(super) fn bookmarked(&mut self, revision: Revision) {
+        self.told = revision.max(self.told);
+        self.is_start_unknown = false;
     }
 
     /// Takes in the next message, now that the log has reached it.
@@ -155,7 +178,8 @@ impl Board {
                 }
             }
             Message::Bookmark(at, revision) => self.bookmark(at, revision, topic, breaches),
-            Message::Closed(at, owed) => {
+            Message::Closed { at, read_until, owed } => {
+                self.read_until = read_until;
                 self.give_up_partial(breaches);
                 if let Some(change) = self.owed(owed, topic).first() {
                     let what = format!(
@@ -183,13 +207,20 @@ impl Board {
         self.counts.events += group.len() as u64;
         let key = group.first().map(|event| event.kv.key.clone());
         let mut breach = |kind, what| breaches.push(Breach { kind, at, revision, key: key.clone(), what });
-        let Some(first) = self.first else {
-            breach("below_start", format!("It was told of revision {revision} before its member had taken it on."));
+        if self.first.is_none() {
+            breach("below_start", format!("It received revision {revision} before its member had confirmed it."));
             return;
-        };
-        if revision < first {
-            let asked = if self.asked > 0 { "asked to begin" } else { "taken on to begin" };
-            breach("below_start", format!("It was told of revision {revision}, and was {asked} at revision {first}."));
+        }
+        if revision < self.lowest {
+            let what = if self.asked > 0 {
+                format!("It received revision {revision}, and was opened to begin at revision {}.", self.asked)
+            } else {
+                format!(
+                    "It received revision {revision}, and was opened to begin after revision {}, which its member was known to have had before.",
+                    self.lowest - 1
+                )
+            };
+            breach("below_start", what);
             return;
         }
         if revision < topic.known_from {

@@ -7,17 +7,29 @@
 //!
 //! Each subscription is held against the merged log of the collectors, seen through its range; no board is evidence in its
 //! own case. A message is judged when the log has reached what it speaks of. Completeness is owed up to the last event or
-//! bookmark; beyond that a board that its owner closed is *stalled* when its member's collector had delivered a matching
-//! event ten seconds before, and no fault was in force since then.
+//! bookmark.
+//!
+//! A watch from "now" (start revision 0) has an unknown start: from etcd 3.4.38, 3.5.22 and 3.6.2 on, the header of `created`
+//! is read after the watch was registered. The start lies above every revision that the member is known to have had when the
+//! request was sent, and at most one above the header's revision. What lies between may be delivered or not; once one of
+//! those revisions is delivered, everything after it is owed.
+//!
+//! A watch that its owner closed is *stalled* when it lacks a matching event and had ten seconds for it: created and open for
+//! that long, the event delivered by its member's collector that long before, and all of its stream read by us at the end of
+//! that time, with no fault in force meanwhile. The same patience is needed before a missing refusal is reported. Where such
+//! a watch shared its member with more unsynced watches than etcd looks at, and compactions ran, it is *starved*: that is a
+//! known defect of etcd.
 //!
 //! What the log no longer knows of the past when a board opens is not judged, and counted. A previous value may be missing
 //! only where a compaction may have taken it.
 
 mod board;
 mod compactions;
+mod members;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod unsynced;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,20 +37,28 @@ use rustc_hash::FxHashMap;
 
 use board::{Board, Breach, Counts, Message};
 use compactions::Compactions;
+use members::MemberRevisions;
 use topics::Topics;
+use unsynced::Unsynced;
 
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::versions::Versions;
 use crate::check::{Check, End, FaultWindow, Observation};
 use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardOpened};
+use crate::history::call::{CallOutcome, Invoke, Return};
 use crate::history::event::{Event, WatchBatch, WatchBody, WatchRole};
+use crate::history::request::Request;
+use crate::known_defects::KnownDefect;
 use crate::model::keys::prefix_end;
 use crate::model::{MemberIndex, Nanos, Revision, seconds};
 
 const NAME: &str = "watch";
 
-/// How much later than its member's collector a board may be told, at the end, without a fault: nanoseconds.
+/// The kind of anomaly that has the shape of etcd issue 22294.
+const STARVED: &str = "starved";
+
+/// How long a member may take, without a fault, for what it owes a watch: nanoseconds.
 const PATIENCE: Nanos = 10_000_000_000;
 
 /// How often it is noted how far a collector is: nanoseconds.
@@ -46,6 +66,18 @@ const NOTE_EVERY: Nanos = 200_000_000;
 
 /// How long ago progress may have been asked for to be answered still: nanoseconds.
 const ANSWER_MAX: Nanos = 10_000_000_000;
+
+/// Something that did not come in time.
+#[derive(Debug)]
+struct Stall {
+    kind: &'static str,
+    /// When the patience began, and when it was found.
+    from: Nanos,
+    at: Nanos,
+    /// Whether it has the shape of etcd issue 22294.
+    is_starved: bool,
+    anomaly: Anomaly,
+}
 
 /// The check.
 #[derive(Debug, Default)]
@@ -57,6 +89,8 @@ pub struct Watch {
     unanswered: FxHashMap<u32, VecDeque<Nanos>>,
     topics: Topics,
     compactions: Compactions,
+    revisions: MemberRevisions,
+    unsynced: Unsynced,
     /// Boards that have something waiting which nobody has looked at.
     listed: Vec<u32>,
     /// Boards whose next message waits for the log to reach a revision.
@@ -71,7 +105,7 @@ pub struct Watch {
     counts: Counts,
     compacted_starts: u64,
     /// What a fault may excuse, until the faults are known.
-    stalls: Vec<(&'static str, Nanos, Anomaly)>,
+    stalls: Vec<Stall>,
     anomalies: Anomalies,
 }
 
@@ -83,7 +117,7 @@ impl Check for Watch {
     fn observe(&mut self, observation: &Observation<'_>) {
         match observation {
             Observation::Event(event) => self.event(event),
-            Observation::Call(invoke, Some(returned)) => self.compactions.answered(invoke, returned),
+            Observation::Call(invoke, Some(returned)) => self.answered(invoke, returned),
             Observation::Revision(sequenced) => {
                 if sequenced.versions.covers(sequenced.revision) {
                     self.newest = sequenced.revision;
@@ -109,9 +143,11 @@ impl Check for Watch {
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         self.look(end.versions);
         let unheard: usize = self.boards.values().map(|board| board.waiting.len()).sum();
-        for (kind, at, stall) in std::mem::take(&mut self.stalls) {
-            if !end.faults.iter().any(|fault| in_force(fault, at.saturating_sub(PATIENCE), at)) {
-                self.anomalies.add(kind, at, stall);
+        let starved = KnownDefect::of(NAME, STARVED).filter(|defect| defect.is_in(&end.info.etcd.version));
+        for Stall { kind, from, at, is_starved, anomaly } in std::mem::take(&mut self.stalls) {
+            if !end.faults.iter().any(|fault| in_force(fault, from, at)) {
+                let kind = if is_starved && starved.is_some() { STARVED } else { kind };
+                self.anomalies.add(kind, at, anomaly);
             }
         }
         let mut counts = self.counts;
@@ -141,7 +177,10 @@ impl Watch {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Invoke(invoke) => self.compactions.sent(invoke),
-            Event::Member(event) => self.compactions.restarted(event.member),
+            Event::Member(event) => {
+                self.compactions.restarted(event.member);
+                self.revisions.restarted(event.member, event.at);
+            }
             Event::WatchOpened(opened) if opened.role == WatchRole::Collector => {
                 self.collectors.insert(opened.subscription, opened.member);
             }
@@ -155,13 +194,14 @@ impl Watch {
                 }
                 let boards = self.streams.get(&progress.stream).cloned().unwrap_or_default();
                 for subscription in boards {
-                    // A board that the member has not taken on is not spoken of.
-                    if let Some(board) = self.boards.get_mut(&subscription).filter(|board| board.created) {
+                    // It does not concern a watch that the member has not created yet.
+                    if let Some(board) = self.boards.get_mut(&subscription).filter(|board| board.created.is_some()) {
                         if board.overtaken > 0 {
                             board.overtaken -= 1;
                             continue;
                         }
-                        board.told = board.told.max(progress.revision);
+                        board.bookmarked(progress.revision);
+                        self.unsynced.received(subscription, progress.revision, progress.at);
                         self.push(subscription, Message::Bookmark(progress.at, progress.revision));
                     }
                 }
@@ -176,6 +216,7 @@ impl Watch {
         match &batch.body {
             WatchBody::Events(events) => {
                 let Some(revision) = events.last().map(|event| event.kv.mod_revision) else { return };
+                self.revisions.note(member, batch.at, revision);
                 let notes = self.delivered.entry(member).or_default();
                 let (last, highest) = notes.back().copied().unwrap_or((0, 0));
                 if revision > highest {
@@ -203,7 +244,12 @@ impl Watch {
         self.compacted_starts += u64::from(compacted.is_some());
         let unanswered = self.unanswered.get(&opened.stream).into_iter().flatten();
         let overtaken = unanswered.filter(|asked| opened.at.saturating_sub(**asked) < ANSWER_MAX).count();
-        let board = Board::new(opened, compacted, overtaken);
+        let had = self.revisions.had(opened.member, opened.at);
+        let newest = self.revisions.newest(opened.member);
+        if (1..=newest).contains(&opened.start_revision) {
+            self.unsynced.open(opened.subscription, opened.member, opened.stream, newest, opened.at);
+        }
+        let board = Board::new(opened, compacted, overtaken, had);
         if let Some(before) = opened.resumes.and_then(|resumes| self.boards.get(&resumes)) {
             self.resumed += 1;
             if opened.start_revision > before.told + 1 {
@@ -225,10 +271,15 @@ impl Watch {
         let possible = self.compactions.possible();
         let Some(board) = self.boards.get_mut(&batch.subscription) else { return };
         let message = match &batch.body {
-            BoardBody::Created => return board.created(batch.revision),
+            BoardBody::Created => {
+                self.revisions.note(board.member, batch.at, batch.revision);
+                return board.create(batch.at, batch.revision);
+            }
             BoardBody::Events(events) => {
                 let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
-                board.told = board.told.max(last);
+                board.delivered(last);
+                self.revisions.note(board.member, batch.at, last);
+                self.unsynced.received(batch.subscription, last, batch.at);
                 if let Some(compacted) = board.compacted.take() {
                     let what = format!(
                         "It was told of revision {last} and not refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
@@ -241,16 +292,19 @@ impl Watch {
                 Message::Events(batch.at, events.clone(), possible)
             }
             BoardBody::Progress => {
-                board.told = board.told.max(batch.revision);
+                board.bookmarked(batch.revision);
+                self.unsynced.received(batch.subscription, batch.revision, batch.at);
                 Message::Bookmark(batch.at, batch.revision)
             }
             BoardBody::Cancelled { compact_revision, .. } => {
                 board.cancelled = true;
                 board.compacted = None;
-                if let Some(boards) = self.streams.get_mut(&board.stream) {
-                    boards.retain(|subscription| *subscription != batch.subscription);
-                }
+                let stream = board.stream;
                 self.compactions.told(*compact_revision);
+                if *compact_revision > 0 {
+                    self.unsynced.cancelled(batch.subscription, batch.at);
+                }
+                self.leave_stream(batch.subscription, stream, batch.at);
                 Message::Broken
             }
         };
@@ -258,31 +312,67 @@ impl Watch {
     }
 
     fn close(&mut self, closed: &BoardClosed) {
+        self.unsynced.closed(closed.subscription, closed.at);
+        let Some((member, stream)) = self.boards.get(&closed.subscription).map(|board| (board.member, board.stream)) else { return };
+        self.leave_stream(closed.subscription, stream, closed.at);
+        if !closed.intended {
+            self.unsynced.stream_ended(stream, closed.at);
+        }
         let Some(board) = self.boards.get_mut(&closed.subscription) else { return };
-        let (member, stream) = (board.member, board.stream);
-        if let Some(boards) = self.streams.get_mut(&stream) {
-            boards.retain(|subscription| *subscription != closed.subscription);
-        }
-        let long_open = closed.at.saturating_sub(board.opened) > PATIENCE;
-        if let Some(compacted) = board.compacted.filter(|_| closed.intended && long_open && board.created) {
-            let what = format!(
-                "It had been open for {:.0} s and was never refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
-                seconds(closed.at - board.opened),
-                board.asked
-            );
-            let breach = Breach { kind: "compaction_ignored", at: closed.at, revision: board.asked, key: None, what };
-            // A fault may have kept the refusal from us.
-            self.stalls.push((breach.kind, closed.at, anomaly(board, &breach)));
-        }
-        let message = if closed.intended && !board.cancelled && board.compacted.is_none() {
-            let long_ago = closed.at.saturating_sub(PATIENCE);
-            let notes = self.delivered.get(&member);
-            let note = notes.and_then(|notes| notes.iter().rev().find(|(at, _)| *at <= long_ago));
-            Message::Closed(closed.at, note.map_or(0, |(_, revision)| *revision))
-        } else {
-            Message::Broken
+        // What waits unread on our side is not late. The patience that the member is owed ends with what we read.
+        let until = closed.read_until.min(closed.at);
+        let had_time = board.created.is_some_and(|created| until.saturating_sub(created) > PATIENCE);
+        let message = match board.compacted {
+            _ if !closed.intended || board.cancelled => Message::Broken,
+            Some(compacted) if had_time => {
+                let what = format!(
+                    "It had been open for {:.0} s and was never refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
+                    seconds(until - board.opened),
+                    board.asked
+                );
+                let breach = Breach { kind: "compaction_ignored", at: closed.at, revision: board.asked, key: None, what };
+                let stall = Self::stall(&self.unsynced, &self.compactions, board, &breach, until);
+                self.stalls.push(stall);
+                Message::Broken
+            }
+            None if had_time => {
+                let long_ago = until.saturating_sub(PATIENCE);
+                let notes = self.delivered.get(&member);
+                let note = notes.and_then(|notes| notes.iter().rev().find(|(at, _)| *at <= long_ago));
+                let owed = note.map_or(0, |(_, revision)| *revision);
+                Message::Closed { at: closed.at, read_until: until, owed }
+            }
+            _ => Message::Closed { at: closed.at, read_until: until, owed: 0 },
         };
         self.push(closed.subscription, message);
+    }
+
+    /// A watch is no longer on its stream. A stream without watches is closed by the client.
+    fn leave_stream(&mut self, subscription: u32, stream: u32, at: Nanos) {
+        if let Some(boards) = self.streams.get_mut(&stream) {
+            boards.retain(|other| *other != subscription);
+            if boards.is_empty() {
+                self.unsynced.stream_ended(stream, at);
+            }
+        }
+    }
+
+    fn answered(&mut self, invoke: &Invoke, returned: &Return) {
+        self.compactions.answered(invoke, returned);
+        // The header of every response carries the revision of the member that sent it.
+        if let CallOutcome::Ok(answer) = &returned.outcome
+            && matches!(invoke.request, Request::Range(_) | Request::Put(_) | Request::Delete(_) | Request::Txn(_))
+        {
+            self.revisions.note(invoke.member, returned.done, answer.revision);
+        }
+    }
+
+    fn stall(unsynced: &Unsynced, compactions: &Compactions, board: &Board, breach: &Breach, read_until: Nanos) -> Stall {
+        // One that was synced when it was created is not looked at among the unsynced ones.
+        let began_behind = board.asked > 0;
+        let is_starved = began_behind && compactions.possible() > 0 && unsynced.was_crowded(board.member, board.opened);
+        let from = read_until.saturating_sub(PATIENCE);
+        Stall { kind: breach.kind, from, at: breach.at, is_starved, anomaly: anomaly(board, breach) }
     }
 
     fn push(&mut self, subscription: u32, message: Message) {
@@ -322,7 +412,10 @@ impl Watch {
             for breach in breaches.drain(..) {
                 let anomaly = anomaly(board, &breach);
                 match breach.kind {
-                    kind @ "stalled" => self.stalls.push((kind, breach.at, anomaly)),
+                    "stalled" => {
+                        let until = board.read_until;
+                        self.stalls.push(Self::stall(&self.unsynced, &self.compactions, board, &breach, until));
+                    }
                     kind => self.anomalies.add(kind, breach.at, anomaly),
                 }
             }

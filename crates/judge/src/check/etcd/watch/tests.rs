@@ -3,7 +3,7 @@ use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
 use crate::check::versions::KeyRange;
 use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardEvent, BoardOpened, ProgressAsked, StreamProgress};
-use crate::history::event::{Event, FaultEvent, FaultStage, WatchBatch, WatchBody};
+use crate::history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, WatchBatch, WatchBody};
 use crate::history::request::{Delete, Put, Range, Request, Txn, TxnOp};
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
@@ -36,6 +36,12 @@ impl Shop {
     }
 
     fn open_as(&mut self, start_revision: Revision, resumes: Option<u32>) -> u32 {
+        let subscription = self.open_unconfirmed(start_revision, resumes);
+        self.say(subscription, BoardBody::Created);
+        subscription
+    }
+
+    fn open_unconfirmed(&mut self, start_revision: Revision, resumes: Option<u32>) -> u32 {
         self.boards += 1;
         let subscription = 100 + self.boards;
         let (key, range_end, member) = ("a".into(), "d".into(), MemberIndex(0));
@@ -53,7 +59,6 @@ impl Shop {
                 at,
             })
         });
-        self.say(subscription, BoardBody::Created);
         subscription
     }
 
@@ -110,7 +115,7 @@ impl Shop {
         let mut now = 0;
         self.etcd.record(|at| {
             now = at;
-            Event::BoardClosed(BoardClosed { subscription, at: at + after, intended, reason: String::new() })
+            Event::BoardClosed(BoardClosed { subscription, at: at + after, read_until: at + after, intended, reason: String::new() })
         });
     }
 
@@ -271,6 +276,62 @@ fn nothing_below_the_start_is_told() {
     assert_eq!(now.convicted(), of("below_start", 1));
 }
 
+/// From etcd 3.4.38, 3.5.22 and 3.6.2 on, the header of `created` is read after the watch was registered.
+#[test]
+fn a_watch_from_now_may_receive_what_its_created_header_already_knows() {
+    // The member had revision 8 when the watch was opened; 9 and 10 are written before it confirms the watch.
+    let raced = |received: &[Revision]| {
+        let mut shop = Shop::new();
+        let board = shop.open_unconfirmed(0, None);
+        shop.put(&["a"]);
+        shop.put(&["b"]);
+        shop.say(board, BoardBody::Created);
+        shop.put(&["a"]);
+        shop.tell(board, received.iter().copied());
+        (board, shop)
+    };
+    for legal in [&[9, 10, 11][..], &[10, 11], &[11]] {
+        assert_eq!(raced(legal).1.judge().verdict, Verdict::Pass, "{legal:?}");
+    }
+    // From the first revision that it receives everything is owed, and below what the member had nothing is.
+    assert_eq!(raced(&[9, 11]).1.convicted(), of("missed_event", 1));
+    assert_eq!(raced(&[8, 9, 10, 11]).1.convicted(), of("below_start", 1));
+    // It resumes after what it received, although the header knew of more.
+    let resumed = |start: Revision| {
+        let (board, mut shop) = raced(&[9]);
+        shop.close(board, 0, false);
+        let resumed = shop.open_as(start, Some(board));
+        shop.tell(resumed, [10, 11].into_iter().filter(|revision| *revision >= start));
+        shop
+    };
+    assert_eq!(resumed(10).judge().verdict, Verdict::Pass);
+    assert_eq!(resumed(11).convicted(), of("resumed_elsewhere", 1));
+}
+
+/// What a member had before its process was replaced says nothing about a watch of the next one.
+#[test]
+fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
+    let opened_after = |change: Option<MemberChange>, reader: u32| {
+        let mut shop = Shop { etcd: Etcd::default(), boards: 0 };
+        // Worker 1 is at m2, worker 3 at m1; the collector is at m1 too, but delivers revision 2 after the watch was opened.
+        let put = |key: &str| Request::Put(Put { key: key.into(), value: "x".into(), lease: 0 });
+        shop.etcd.call(reader, put("a"));
+        let late = shop.etcd.events.iter().rposition(|event| matches!(event, Event::WatchBatch(_))).unwrap();
+        let late = shop.etcd.events.remove(late);
+        if let Some(change) = change {
+            shop.etcd.record(|at| Event::Member(MemberEvent { member: MemberIndex(0), at, change }));
+        }
+        let board = shop.open(0);
+        shop.etcd.events.push(late);
+        shop.tell(board, [2]);
+        let finding = shop.judge();
+        finding.anomalies.iter().any(|group| group.kind == "below_start")
+    };
+    assert!(opened_after(None, 3), "m1 had answered with revision 2");
+    assert!(!opened_after(None, 1), "m2 had, m1 perhaps not");
+    assert!(!opened_after(Some(MemberChange::Started { incarnation: 2, pid: 2 }), 3), "m1 began anew");
+}
+
 /// Progress that was asked for before a board was opened may come behind its confirmation, and says nothing of it.
 #[test]
 fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
@@ -399,6 +460,66 @@ fn a_board_that_is_silent_while_its_member_delivers_is_stalled() {
     assert_eq!(silent(2 * PATIENCE, false), (Verdict::Violation, vec![("stalled".to_owned(), Some(7))]));
     assert_eq!(silent(PATIENCE / 2, false), (Verdict::Pass, vec![]));
     assert_eq!(silent(2 * PATIENCE, true), (Verdict::Pass, vec![]));
+}
+
+/// A watch at an old revision that its owner closes 0.2 s later may not have caught up.
+#[test]
+fn a_watch_has_the_patience_from_its_own_beginning() {
+    let closed = |open_for: Nanos, read_until: Nanos, confirmed: bool| {
+        let mut shop = Shop::new();
+        shop.etcd.wait(3 * PATIENCE);
+        let board = if confirmed { shop.open(2) } else { shop.open_unconfirmed(2, None) };
+        shop.etcd.record(|at| {
+            let (at, read_until) = (at + open_for, at + read_until);
+            Event::BoardClosed(BoardClosed { subscription: board, at, read_until, intended: true, reason: String::new() })
+        });
+        let finding = shop.judge();
+        finding.anomalies.into_iter().map(|group| group.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(closed(PATIENCE / 50, PATIENCE / 50, true), [""; 0]);
+    assert_eq!(closed(2 * PATIENCE, 2 * PATIENCE, true), ["stalled"]);
+    assert_eq!(closed(2 * PATIENCE, 2 * PATIENCE, false), [""; 0], "its member never confirmed it");
+    assert_eq!(closed(2 * PATIENCE, PATIENCE / 2, true), [""; 0], "the rest waited unread on our side");
+}
+
+/// The same for a refusal that does not come.
+#[test]
+fn a_missing_refusal_needs_the_same_patience() {
+    let closed = |open_for: Nanos, read_until: Nanos| {
+        let mut shop = Shop::new();
+        shop.compact(5);
+        let board = shop.open(2);
+        shop.etcd.record(|at| {
+            let (at, read_until) = (at + open_for, at + read_until);
+            Event::BoardClosed(BoardClosed { subscription: board, at, read_until, intended: true, reason: String::new() })
+        });
+        shop.judge().anomalies.len()
+    };
+    assert_eq!([closed(2 * PATIENCE, 2 * PATIENCE), closed(PATIENCE / 2, PATIENCE / 2), closed(2 * PATIENCE, PATIENCE / 2)], [1, 0, 0]);
+}
+
+/// etcd issue 22294.
+#[test]
+fn a_watch_is_starved_only_among_more_unsynced_watches_than_etcd_looks_at_and_under_compaction() {
+    let kinds = |others: u32, compacted: bool, start: Revision| {
+        let mut shop = Shop::new();
+        if compacted {
+            shop.compact(2);
+        }
+        for _ in 0..others {
+            shop.open(2);
+        }
+        let board = shop.open(start);
+        shop.put(&["a"]);
+        shop.close(board, 2 * PATIENCE, true);
+        shop.judge().anomalies.into_iter().map(|group| (group.kind, group.known_defect)).collect::<Vec<_>>()
+    };
+    let starved = vec![("starved".to_owned(), Some("etcd#22294".to_owned()))];
+    let stalled = vec![("stalled".to_owned(), None)];
+    assert_eq!(kinds(512, true, 3), starved);
+    assert_eq!(kinds(511, true, 3), stalled);
+    assert_eq!(kinds(512, false, 3), stalled);
+    assert_eq!(kinds(512, true, 0), stalled, "a watch from now is synced from the beginning");
 }
 
 #[test]
