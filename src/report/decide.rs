@@ -48,7 +48,7 @@ pub struct Case<'run> {
 /// Decides from what the checks found, from how the run went and from what it had to reach.
 pub fn decide(case: &Case<'_>) -> Decision {
     let Case { findings, statistics, objectives, known, is_to_sell, record_lacks, scenario_missing } = case;
-    let counts = |finding: &&Finding| finding.verdict == Verdict::Violation && !is_waived(known, &finding.name);
+    let counts = |finding: &&Finding| finding.verdict == Verdict::Violation && !is_waived(known, finding);
     let broken: Vec<String> = findings.iter().filter(counts).map(|finding| describe_violation(finding, known)).collect();
     if !broken.is_empty() {
         return Decision { verdict: RunVerdict::Violation, reasons: broken, exit_code: 1 };
@@ -128,7 +128,10 @@ fn describe(finding: &Finding) -> String {
         .anomalies
         .iter()
         .filter(|group| group.consequence_of.is_none())
-        .map(|group| format!("{} × {}", group.count, group.kind))
+        .map(|group| {
+            let defect = group.known_defect.as_ref().map(|defect| format!(" ({defect})")).unwrap_or_default();
+            format!("{} × {}{defect}", group.count, group.kind)
+        })
         .collect();
     let consequence = finding.anomalies.iter().find_map(|group| group.consequence_of.as_ref());
     match (&finding.reason, consequence) {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Finding};
+use ticketcd_judge::known_defects::KnownDefect;
 
 use super::numbers::count;
 
@@ -15,6 +16,15 @@ pub(super) fn write_stories(text: &mut String, findings: &[Finding]) -> std::fmt
         for group in &finding.anomalies {
             writeln!(text, "\n  {} · {}", finding.name, group_title(group))?;
             write_story(text, &group.first)?;
+            if let Some(defect) = KnownDefect::of(&finding.name, &group.kind) {
+                let (name, title) = (defect.name(), defect.title);
+                writeln!(text, "    This is a known defect of etcd, {name}: {title}.")?;
+                writeln!(text, "    A scenario waives it, and nothing else, until a date of your choice:")?;
+                writeln!(text, "      [[known]]")?;
+                writeln!(text, "      issue = \"{name}\"")?;
+                writeln!(text, "      check = \"{}\"", finding.name)?;
+                writeln!(text, "      until = \"YYYY-MM-DD\"")?;
+            }
             if group.count > 1 && group.worst != group.first {
                 writeln!(text, "    The worst:")?;
                 write_story(text, &group.worst)?;

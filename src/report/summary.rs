@@ -296,7 +296,7 @@ fn write_checks(text: &mut String, result: &RunResult) -> std::fmt::Result {
     writeln!(text, "\n  Checks")?;
     for finding in &result.checks {
         let word = match finding.verdict {
-            Verdict::Violation if is_waived(&result.known, &finding.name) => "waived",
+            Verdict::Violation if is_waived(&result.known, finding) => "waived",
             Verdict::Pass => "pass",
             Verdict::Unknown => "unknown",
             Verdict::Violation => "VIOLATION",

@@ -3,12 +3,16 @@
 //! The date that counts is the one on which the run began, not the one on which somebody judges it again: what is said of a
 //! run follows from its directory alone, so that judging it anywhere, at any time, says the same. That loses CI nothing, for
 //! there a run is judged when it is over: the first one after the date fails.
+//!
+//! A waiver of a defect that findings are recognised as (`KNOWN_DEFECTS`) covers what was recognised as it, and nothing else
+//! that its check finds. A waiver of any other issue covers everything that its check finds and that was not recognised.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_judge::check::verdict::{AnomalyGroup, Finding, Verdict};
+use ticketcd_judge::known_defects::{KNOWN_DEFECTS, KnownDefect};
 
 use crate::scenario::types::Known;
 
@@ -41,7 +45,8 @@ impl WaiverResult {
     /// Holds the known defects against what was found in a run that began at `started` (RFC 3339).
     pub fn all(known: &[Known], findings: &[Finding], started: &str) -> Vec<Self> {
         let judge = |entry: &Known| {
-            let found = findings.iter().any(|finding| finding.name == entry.check && finding.verdict == Verdict::Violation);
+            let violated = findings.iter().filter(|finding| finding.name == entry.check && finding.verdict == Verdict::Violation);
+            let found = violated.flat_map(violations).any(|group| covers(&entry.issue, group));
             let state = match found {
                 false => WaiverState::Unused,
                 true if is_in_force(&entry.until, started) => WaiverState::Waived,
@@ -65,9 +70,25 @@ impl WaiverResult {
     }
 }
 
-/// Whether a check's violations do not count.
-pub fn is_waived(waivers: &[WaiverResult], check: &str) -> bool {
-    waivers.iter().any(|waiver| waiver.check == check && waiver.state == WaiverState::Waived)
+/// Whether all violations of a finding are waived.
+pub fn is_waived(waivers: &[WaiverResult], finding: &Finding) -> bool {
+    let of_check = |waiver: &&WaiverResult| waiver.check == finding.name && waiver.state == WaiverState::Waived;
+    let is_covered = |group| waivers.iter().filter(of_check).any(|waiver| covers(&waiver.issue, group));
+    waivers.iter().any(|waiver| of_check(&waiver)) && violations(finding).all(is_covered)
+}
+
+/// The anomalies that count in their own right.
+fn violations(finding: &Finding) -> impl Iterator<Item = &AnomalyGroup> {
+    finding.anomalies.iter().filter(|group| group.consequence_of.is_none())
+}
+
+/// Whether a waiver of an issue covers anomalies of its check.
+fn covers(issue: &str, group: &AnomalyGroup) -> bool {
+    let is_recognised = KNOWN_DEFECTS.iter().map(KnownDefect::name).any(|name| name == issue);
+    match &group.known_defect {
+        Some(defect) => defect == issue,
+        None => !is_recognised,
+    }
 }
 
 /// Whether a waiver until (and on) this day covers a run that began then, by UTC. Of a date that cannot be read it does not.
@@ -80,11 +101,26 @@ pub fn is_in_force(until: &str, started: &str) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
+    use ticketcd_judge::check::verdict::Anomaly;
+
     use super::*;
+
+    fn group(known_defect: Option<&str>) -> AnomalyGroup {
+        let anomaly = Anomaly::default();
+        let (first, worst, last) = (anomaly.clone(), anomaly.clone(), anomaly);
+        let known_defect = known_defect.map(str::to_owned);
+        AnomalyGroup { kind: "kind".to_owned(), count: 1, consequence_of: None, known_defect, first, worst, last }
+    }
+
+    fn finding(name: &str, anomalies: Vec<AnomalyGroup>) -> Finding {
+        let (name, verdict) = (name.to_owned(), Verdict::Violation);
+        Finding { name, verdict, reason: None, evidence: BTreeMap::new(), anomalies, revenue: Vec::new() }
+    }
 
     fn states(until: &str, verdict: Verdict) -> WaiverState {
         let name = "ledger".to_owned();
-        let finding = Finding { name, verdict, reason: None, evidence: BTreeMap::new(), anomalies: Vec::new(), revenue: Vec::new() };
+        let anomalies = if verdict == Verdict::Violation { vec![group(None)] } else { Vec::new() };
+        let finding = Finding { name, verdict, reason: None, evidence: BTreeMap::new(), anomalies, revenue: Vec::new() };
         let known = Known { issue: "etcd#18667".to_owned(), check: "ledger".to_owned(), until: until.to_owned() };
         WaiverResult::all(&[known], &[finding], "2026-11-22T23:30:00Z").remove(0).state
     }
@@ -106,8 +142,23 @@ mod tests {
     #[test]
     fn a_waiver_is_for_one_check() {
         let waived = |state| [WaiverResult { issue: "x".to_owned(), check: "ledger".to_owned(), until: "2026-11-22".to_owned(), state }];
-        assert!(is_waived(&waived(WaiverState::Waived), "ledger"));
-        assert!(!is_waived(&waived(WaiverState::Waived), "oversell"));
-        assert!(!is_waived(&waived(WaiverState::Expired), "ledger"));
+        let [ledger, oversell] = ["ledger", "oversell"].map(|name| finding(name, vec![group(None)]));
+        assert!(is_waived(&waived(WaiverState::Waived), &ledger));
+        assert!(!is_waived(&waived(WaiverState::Waived), &oversell));
+        assert!(!is_waived(&waived(WaiverState::Expired), &ledger));
+    }
+
+    #[test]
+    fn a_recognised_defect_is_waived_by_its_own_name_and_with_nothing_else() {
+        let known = |issue: &str| Known { issue: issue.to_owned(), check: "watch".to_owned(), until: "2026-11-30".to_owned() };
+        let waived = |issue: &str, defects: &[Option<&str>]| {
+            let finding = finding("watch", defects.iter().copied().map(group).collect());
+            let waivers = WaiverResult::all(&[known(issue)], std::slice::from_ref(&finding), "2026-11-22T23:30:00Z");
+            is_waived(&waivers, &finding)
+        };
+        let starved = Some("etcd#22294");
+        assert!(waived("etcd#22294", &[starved]));
+        assert!(!waived("etcd#22294", &[starved, None]) && !waived("etcd#22294", &[None]));
+        assert!(waived("etcd#1", &[None]) && !waived("etcd#1", &[starved]));
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the files in a run directory. A reader refuses a newer one and reads every older one.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The content of `run.json`, written before the load begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
