@@ -1,6 +1,7 @@
 //! `ticketcd history`.
 
 mod generate;
+mod pack;
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -8,10 +9,11 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use ticketcd_judge::guide::{self, GuideError};
 use ticketcd_judge::history::event::Event;
-use ticketcd_judge::history::reader::{HistoryReader, Tail};
+use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::run_dir::RunDir;
 
 use super::{Exit, Failure};
+use crate::report::flaws;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,6 +25,8 @@ pub(super) struct Args {
 enum Command {
     /// Print the recorded events as lines of JSON
     Cat(Cat),
+    /// Turn lines of JSON, as cat prints them, back into a run directory
+    Pack(pack::Args),
     /// Make up a run of any size, to try the checks on: valid, or with one planted violation
     Generate(generate::Args),
     /// Print a guide to every kind of anomaly: what is promised, how it looks when broken, what it means (Markdown)
@@ -108,6 +112,7 @@ impl From<&Event> for Kind {
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Cat(cat) => cat_events(&cat),
+        Command::Pack(args) => pack::execute(&args),
         Command::Generate(args) => generate::execute(args),
         Command::Anomalies => print_guide(),
     }
@@ -130,8 +135,10 @@ fn cat_events(cat: &Cat) -> Result<Exit, Failure> {
     run.read_info().map_err(|error| usage(&error))?;
     let mut history = HistoryReader::open(&run.history()).map_err(|error| usage(&error))?;
     let mut output = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut ended_seen = false;
     for event in &mut history {
         let event = event.map_err(|error| usage(&error))?;
+        ended_seen |= matches!(event, Event::Ended(_));
         if (cat.kind.is_empty() || cat.kind.contains(&Kind::from(&event)))
             && let Err(error) = print(&mut output, &event)
         {
@@ -141,8 +148,8 @@ fn cat_events(cat: &Cat) -> Result<Exit, Failure> {
     if let Err(error) = output.flush() {
         return ended(&error);
     }
-    if let Tail::CutOff { bytes } = history.tail() {
-        eprintln!("ticketcd: the record is cut off: its last {bytes} bytes are not whole and were left out");
+    for flaw in history.tail().flaws(&cat.run_dir) {
+        eprintln!("ticketcd: {}", flaws::describe(&flaw, ended_seen));
     }
     Ok(Exit::Pass)
 }

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::integrity::RecordFlaw;
 use ticketcd_judge::history::read_ahead::ReadAhead;
-use ticketcd_judge::history::reader::{HistoryError, HistoryReader, Tail};
+use ticketcd_judge::history::reader::{HistoryError, HistoryReader};
 use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_judge::model::Nanos;
 
 use super::decide::{AFTERMATH_NANOS, Case, decide};
+use super::flaws;
 use super::latency::{self, Clock, LatencyLine};
 use super::limits::{self, LimitResult, Pressure};
-use super::numbers::counted;
 use super::objectives;
 use super::provenance::Provenance;
 use super::resources::ResourcesResult;
@@ -79,8 +80,8 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         return Err(ReportError::TwoRuns);
     }
     let mut notes = Vec::new();
-    let record_lacks = record_lacks(reader.tail(), statistics.ended);
-    let mut judgement = judge.finish(Some(directory));
+    let mut judgement = judge.finish_flawed(Some(directory), reader.tail().flaws(directory));
+    let record_lacks = record_lacks(&judgement.flaws, statistics.ended);
     let revenue = judgement.findings.iter_mut().flat_map(|finding| std::mem::take(&mut finding.revenue)).collect();
     let scenario = read_scenario(&run);
     if let Ok((_, sha256)) = &scenario
@@ -134,15 +135,9 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     Ok(Report { result, statistics })
 }
 
-/// What a record that is not whole lacks.
-fn record_lacks(tail: Tail, ended: bool) -> Option<String> {
-    match tail {
-        Tail::CutOff { bytes } => {
-            Some(format!("{} of the history are damaged or cut off: it is judged as far as it goes", counted(bytes, "byte")))
-        }
-        Tail::Clean if !ended => Some("the history has no end, because the run was killed: it is judged as far as it goes".to_owned()),
-        Tail::Clean => None,
-    }
+/// What is wrong with a record that is not whole, each flaw in a clause.
+fn record_lacks(flaws: &[RecordFlaw], ended: bool) -> Option<String> {
+    (!flaws.is_empty()).then(|| flaws.iter().map(|flaw| flaws::describe(flaw, ended)).collect::<Vec<_>>().join("; "))
 }
 
 /// Writes `result.json` and `latency.hlog` into the directory.

@@ -67,7 +67,7 @@ pub fn decide(case: &Case<'_>) -> Decision {
         open.push("nothing was checked".to_owned());
     }
     open.extend(is_to_sell.then(|| nothing_sold(&statistics.load())).flatten());
-    if !open.is_empty() {
+    if !open.is_empty() || record_lacks.is_some() {
         // The cause before what follows from it.
         let open = record_lacks.map(str::to_owned).into_iter().chain(open).collect();
         return Decision { verdict: RunVerdict::Unknown, reasons: open, exit_code: interrupted(2) };

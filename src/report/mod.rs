@@ -3,6 +3,7 @@
 pub mod build;
 pub mod decide;
 pub mod fairness;
+pub mod flaws;
 pub mod latency;
 pub mod limits;
 pub mod made_up;

@@ -62,7 +62,7 @@ async fn go_through(stage: &Stage<'_>) -> Result<(), Trouble> {
 fn readers(setup: &Setup, stop: &CancellationToken) -> io::Result<Vec<Box<dyn Reader>>> {
     let run = RunDir::new(&setup.directory);
     let mut readers: Vec<Box<dyn Reader>> =
-        vec![Box::new(HistoryFile::create(&run.history())?), Box::new(FaultsFile::create(&run.faults())?), Box::new(Progress::default())];
+        vec![Box::new(HistoryFile::create(&run)?), Box::new(FaultsFile::create(&run.faults())?), Box::new(Progress::default())];
     if setup.fail_fast {
         readers.push(Box::new(FailFast::new(&setup.info(Vec::new()), &setup.scenario.known, stop.clone())));
     }

@@ -5,19 +5,23 @@ use std::path::Path;
 
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::fault_lines::FaultLines;
+use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::writer::HistoryWriter;
 
 use crate::record::Reader;
 
 /// `history.zst`: every event.
-pub(super) struct HistoryFile(HistoryWriter);
+pub(super) struct HistoryFile {
+    run: RunDir,
+    writer: HistoryWriter,
+}
 
 /// `faults.jsonl`: what happened to the faults, for a person to read.
 pub(super) struct FaultsFile(FaultLines);
 
 impl HistoryFile {
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
-        HistoryWriter::create(path).map(Self)
+    pub(super) fn create(run: &RunDir) -> io::Result<Self> {
+        HistoryWriter::create(&run.history()).map(|writer| Self { run: run.clone(), writer })
     }
 }
 
@@ -29,15 +33,17 @@ impl FaultsFile {
 
 impl Reader for HistoryFile {
     fn observe(&mut self, event: &Event) -> io::Result<()> {
-        self.0.append(event)
+        self.writer.append(event)
     }
 
     fn idle(&mut self) -> io::Result<()> {
-        self.0.flush_if_due()
+        self.writer.flush_if_due()
     }
 
+    /// The members have stopped, so that their logs do not change any more.
     fn finish(self: Box<Self>) -> io::Result<()> {
-        self.0.finish()
+        let files = self.run.bound_files()?;
+        self.writer.finish(files)
     }
 }
 

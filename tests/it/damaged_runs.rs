@@ -127,3 +127,106 @@ fn a_description_of_another_run_is_refused() {
     write(&info);
     assert_eq!(judged(&run, "members of another run"), 64);
 }
+
+/// Where the frames of a history are.
+fn frames(history: &[u8]) -> Vec<std::ops::Range<usize>> {
+    let mut frames = Vec::new();
+    let mut start = 12;
+    while start < history.len() {
+        let compressed = u32::from_le_bytes(history[start..start + 4].try_into().unwrap()) as usize;
+        frames.push(start..start + 48 + compressed);
+        start += 48 + compressed;
+    }
+    frames
+}
+
+/// Whole frames that somebody removed, doubled or swapped: the verdict is unknown, and what was changed is named.
+#[test]
+fn a_history_whose_frames_were_changed_is_unknown() {
+    let mut runs = Runs::new();
+    let run = runs.copy();
+    let history = run.join("history.zst");
+    let whole = fs::read(&history).unwrap();
+    let frames = frames(&whole);
+    assert!(frames.len() > 4, "{frames:?}");
+    let write = |order: &[usize]| {
+        let bytes: Vec<u8> = order.iter().flat_map(|frame| whole[frames[*frame].clone()].to_vec()).collect();
+        fs::write(&history, [&whole[..12], &bytes].concat()).unwrap();
+    };
+    let all: Vec<usize> = (0..frames.len()).collect();
+    for frame in 0..frames.len() - 1 {
+        let edits: [(&str, Vec<usize>); 3] = [
+            ("removed", all.iter().copied().filter(|other| *other != frame).collect()),
+            ("doubled", all.iter().flat_map(|other| vec![*other; if *other == frame { 2 } else { 1 }]).collect()),
+            (
+                "swapped",
+                all.iter()
+                    .map(|other| {
+                        if *other == frame {
+                            frame + 1
+                        } else if *other == frame + 1 {
+                            frame
+                        } else {
+                            *other
+                        }
+                    })
+                    .collect(),
+            ),
+        ];
+        for (what, order) in edits {
+            write(&order);
+            let output = ticketcd(&["check"], &run);
+            let said = String::from_utf8(output.stdout).unwrap();
+            assert_eq!(output.status.code(), Some(2), "frame {frame} {what}: {said}");
+            assert!(said.contains("the history was changed after the run"), "frame {frame} {what}: {said}");
+        }
+    }
+    write(&all[..all.len() - 1]);
+    assert_eq!(judged(&run, "the closing frame removed"), 2);
+}
+
+/// `run.json` and the members' logs are those that were there when the history was finished.
+#[test]
+fn a_file_that_was_changed_after_the_run_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let arguments = ["history", "generate", "--operations", "500", "--plant", "log-panic", "--out"];
+    assert!(ticketcd(&arguments, &run).status.success());
+    let check = || {
+        let output = ticketcd(&["check"], &run);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(check().0, Some(1));
+    let log = run.join("members/m2.log");
+    let before = fs::read(&log).unwrap();
+    fs::write(&log, [&before[..], b"{\"level\":\"fatal\",\"msg\":\"x\"}\n"].concat()).unwrap();
+    let (code, said) = check();
+    assert!(code == Some(2) && said.contains("members/m2.log was changed after the run"), "{said}");
+    fs::write(&log, before).unwrap();
+    assert_eq!(check().0, Some(1));
+    let info = run.join("run.json");
+    let text = fs::read_to_string(&info).unwrap();
+    fs::write(&info, text.replace("\"seed\": 1,", "\"seed\": 2,")).unwrap();
+    let (code, said) = check();
+    assert!(code == Some(2) && said.contains("run.json was changed after the run"), "{said}");
+}
+
+#[test]
+fn packing_what_was_printed_gives_the_same_history() {
+    let directory = tempfile::tempdir().unwrap();
+    let [whole, packed, lines] = ["whole", "packed", "lines"].map(|name| directory.path().join(name));
+    assert!(ticketcd(&["history", "generate", "--operations", "2000", "--out"], &whole).status.success());
+    let printed = ticketcd(&["history", "cat"], &whole).stdout;
+    fs::write(&lines, &printed).unwrap();
+    let info = whole.join("run.json");
+    let arguments = ["history", "pack", lines.to_str().unwrap(), "--run-info", info.to_str().unwrap(), "--out"];
+    let output = ticketcd(&arguments, &packed);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(ticketcd(&["history", "cat"], &packed).stdout, printed);
+    // The line that is wrong is named.
+    fs::write(&lines, [&printed[..], b"{\"nothing\":1}\n"].concat()).unwrap();
+    let output = ticketcd(&arguments, &directory.path().join("other"));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let number = printed.iter().filter(|byte| **byte == b'\n').count() + 1;
+    assert!(output.status.code() == Some(64) && said.contains(&format!("lines:{number}: this line is not an event")), "{said}");
+}

@@ -19,7 +19,7 @@ use ticketcd_judge::linearizable::{jepsen, jsonl};
 
 /// Bytes before the first frame, and before the compressed bytes of a frame.
 const FILE_HEADER: usize = 12;
-const FRAME_HEADER: usize = 12;
+const FRAME_HEADER: usize = 48;
 
 /// Places and what is done there.
 type Mutations = Vec<(usize, u8, u8)>;
@@ -98,8 +98,10 @@ fn damaged_events_in_whole_frames_are_errors() {
             position = position.saturating_add(4 + u32::from_le_bytes(length.try_into().unwrap()) as usize);
             records += 1;
         }
-        let numbers = [compressed.len() as u32, plain.len() as u32, records];
-        let frame: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).chain(compressed).collect();
+        let numbers = [compressed.len() as u32, plain.len() as u32, records, 0];
+        let chain = &frame[FRAME_HEADER - 32..FRAME_HEADER];
+        let frame: Vec<u8> =
+            numbers.iter().flat_map(|number| number.to_le_bytes()).chain(chain.iter().copied()).chain(compressed).collect();
         fs::write(&path, [header, &frame].concat()).unwrap();
         read(&path);
     });

@@ -21,6 +21,9 @@ pub(super) fn advice(path: &Path, error: &ReportError) -> String {
         ReportError::RunDir(RunDirError::TooNew { .. }) | ReportError::History(HistoryError::TooNew { .. }) => {
             format!("A newer ticketcd made it: judge it with that one, or upgrade this one, which is {}.", env!("CARGO_PKG_VERSION"))
         }
+        ReportError::RunDir(RunDirError::TooOld { .. }) | ReportError::History(HistoryError::TooOld { .. }) => {
+            "Judge it with the version of ticketcd that wrote it, or run its scenario again: ticketcd run RUN_DIR/scenario.toml.".to_owned()
+        }
         ReportError::RunDir(RunDirError::Malformed { .. }) => {
             "Its run.json is damaged, and only run.json says what was run: copy the run anew from where it was made.".to_owned()
         }

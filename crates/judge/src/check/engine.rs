@@ -18,9 +18,13 @@ use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use super::versions::Versions;
 use super::{BEYOND_WHAT_EXISTS, Check, End, FaultWindow};
 use crate::history::event::Event;
-use crate::history::reader::Tail;
+use crate::history::integrity::RecordFlaw;
 use crate::history::run_info::RunInfo;
 use crate::model::{Keyspace, Nanos, Revision};
+
+/// Where what every check judges by is written, and the check that reads the members' logs.
+const RUN_INFO: &str = "run.json";
+const LOGS: &str = "logs";
 
 /// The checks that hold answers against what earlier answers named.
 const HELD_AGAINST_ANSWERS: [&str; 3] = ["real_time", "sessions", "serializable"];
@@ -64,8 +68,8 @@ pub struct Judgement {
     pub last_revision: Revision,
     /// Whether the record has its last event.
     pub complete: bool,
-    /// How the file of the record ends; clean when it was judged live.
-    pub tail: Tail,
+    /// What is wrong with the files of the record; nothing when it was judged live.
+    pub flaws: Vec<RecordFlaw>,
     /// The faults, with when they were in force.
     pub faults: Vec<FaultWindow>,
 }
@@ -165,8 +169,15 @@ impl Judge {
         })
     }
 
-    /// Gives the verdict. Checks of the members' logs read them from the run directory, when there is one.
-    pub fn finish(mut self, directory: Option<&Path>) -> Judgement {
+    /// Gives the verdict on a record whose files are whole. Checks of the members' logs read them from the run directory, when
+    /// there is one.
+    pub fn finish(self, directory: Option<&Path>) -> Judgement {
+        self.finish_flawed(directory, Vec::new())
+    }
+
+    /// Gives the verdict on a record with these flaws: it is never a pass, and what was found by a file that is not the one
+    /// that was recorded counts for nothing.
+    pub fn finish_flawed(mut self, directory: Option<&Path>, flaws: Vec<RecordFlaw>) -> Judgement {
         let turns = self.core.end();
         let never_ended = self.calls.into_never_ended();
         match &mut self.audience {
@@ -181,6 +192,8 @@ impl Judge {
         }
 
         let Core { log, divergence, collectors, faults, complete, audited, .. } = self.core;
+        let is_history_whole = flaws.iter().all(|flaw| matches!(flaw, RecordFlaw::FileChanged { .. } | RecordFlaw::FileMissing { .. }));
+        let complete = complete && is_history_whole;
         let faults = faults.into_windows();
         let diverged_from = divergence.from();
         let versions = Versions::default();
@@ -212,16 +225,18 @@ impl Judge {
         for finding in &mut findings {
             name_faults(finding, &end);
             excuse(finding, &faults);
+            distrust(finding, &flaws);
         }
+        let verdict = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Unknown);
         Judgement {
-            verdict: findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Unknown),
+            verdict: if flaws.is_empty() { verdict } else { verdict.max(Verdict::Unknown) },
             findings,
             events: self.events,
             revisions: log.revisions(),
             missing_revisions: log.missing(),
             last_revision: log.unbroken_until(),
             complete,
-            tail: Tail::Clean,
+            flaws,
             faults,
         }
     }
@@ -281,6 +296,22 @@ fn excuse(finding: &mut Finding, faults: &[FaultWindow]) {
         finding.verdict = Verdict::Unknown;
         finding.reason = Some(format!("What was found came after a fault that etcd does not promise to survive: {}.", fault.what));
     }
+}
+
+/// What was found by the word of a file that is not the one that was recorded is no evidence: `run.json` says what every check
+/// judges by, a member's log only what `logs` does.
+fn distrust(finding: &mut Finding, flaws: &[RecordFlaw]) {
+    let concerns = |name: &&str| *name == RUN_INFO || finding.name == LOGS;
+    let changed = flaws.iter().find_map(|flaw| match flaw {
+        RecordFlaw::FileChanged { name } => Some(name.as_str()).filter(concerns),
+        _ => None,
+    });
+    let Some(changed) = changed else { return };
+    for group in &mut finding.anomalies {
+        group.consequence_of.get_or_insert_with(|| format!("{changed}, which was changed after the run"));
+    }
+    finding.verdict = Verdict::Unknown;
+    finding.reason = Some(format!("{changed} was changed after the run, so that nothing found by it is evidence."));
 }
 
 #[cfg(test)]

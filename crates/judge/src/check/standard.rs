@@ -104,8 +104,7 @@ pub fn check_run(directory: &Path) -> Result<Judgement, CheckError> {
     for events in &mut history {
         judge.take(&events?);
     }
-    let judgement = judge.finish(Some(directory));
-    Ok(Judgement { tail: history.tail(), ..judgement })
+    Ok(judge.finish_flawed(Some(directory), history.tail().flaws(directory)))
 }
 
 #[cfg(test)]

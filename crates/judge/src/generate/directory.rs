@@ -53,7 +53,8 @@ pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, plant: Option<Pl
         history.append(event)
     });
     let generated = generated.map_err(GenerateError::Generate)?;
-    history.finish().map_err(io(run.history()))?;
+    let files = run.bound_files().map_err(io(run.path().to_owned()))?;
+    history.finish(files).map_err(io(run.history()))?;
     Ok(generated)
 }
 

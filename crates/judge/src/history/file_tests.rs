@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::event::Event;
-use super::reader::{HistoryError, HistoryReader, Tail};
+use super::frame::{Closing, FRAME_HEADER_BYTES};
+use super::integrity::{ChainBreak, Tail};
+use super::reader::{HistoryError, HistoryReader};
 use super::run_info::FORMAT_VERSION;
 use super::writer::HistoryWriter;
 use crate::testing::{Fate, Shape, Simulation};
@@ -32,7 +34,7 @@ impl Written {
             frame.iter().for_each(|event| writer.append(event).unwrap());
             writer.flush().unwrap();
         }
-        writer.finish().unwrap();
+        writer.finish(Vec::new()).unwrap();
         written
     }
 
@@ -42,6 +44,32 @@ impl Written {
 
     fn bytes(&self) -> Vec<u8> {
         std::fs::read(self.path()).unwrap()
+    }
+
+    /// How it ends.
+    fn closed(&self) -> Tail {
+        Tail::Closed(Closing { events: self.events.len() as u64, files: Vec::new() })
+    }
+
+    /// Where its frames are, the closing one last.
+    fn frames(&self) -> Vec<std::ops::Range<usize>> {
+        let bytes = self.bytes();
+        let mut frames = vec![12..12];
+        while frames.last().unwrap().end < bytes.len() {
+            let start = frames.last().unwrap().end;
+            let compressed = u32::from_le_bytes(bytes[start..start + 4].try_into().unwrap()) as usize;
+            frames.push(start..start + FRAME_HEADER_BYTES + compressed);
+        }
+        frames.split_off(1)
+    }
+
+    /// What is read when its frames come in another order; each is named by its place.
+    fn read_frames(&self, order: &[usize]) -> (usize, Tail) {
+        let (bytes, frames) = (self.bytes(), self.frames());
+        let chosen = order.iter().flat_map(|frame| bytes[frames[*frame].clone()].to_vec());
+        let (events, tail) = self.read_instead(&[&bytes[..12], &chosen.collect::<Vec<u8>>()].concat()).unwrap();
+        assert_eq!(events[..], self.events[..events.len()]);
+        (events.len(), tail)
     }
 
     /// What is read from other bytes.
@@ -55,14 +83,14 @@ impl Written {
 fn read(path: &Path) -> Result<(Vec<Event>, Tail), HistoryError> {
     let mut reader = HistoryReader::open(path)?;
     let events = reader.by_ref().collect::<Result<Vec<Event>, HistoryError>>()?;
-    Ok((events, reader.tail()))
+    Ok((events, reader.tail().clone()))
 }
 
 #[test]
 fn what_is_written_is_read() {
     for events_in_frame in [1, 10, usize::MAX] {
         let written = Written::new(events_in_frame);
-        assert_eq!(read(&written.path()).unwrap(), (written.events.clone(), Tail::Clean));
+        assert_eq!(read(&written.path()).unwrap(), (written.events.clone(), written.closed()));
     }
 }
 
@@ -81,7 +109,7 @@ fn a_flush_makes_everything_readable_while_the_writer_lives() {
     writer.append(&events[0]).unwrap();
     writer.flush().unwrap();
     writer.append(&events[1]).unwrap();
-    assert_eq!(read(&path).unwrap(), (events[..1].to_vec(), Tail::Clean));
+    assert_eq!(read(&path).unwrap(), (events[..1].to_vec(), Tail::NotClosed));
 }
 
 #[test]
@@ -103,7 +131,7 @@ fn a_file_whose_writer_died_before_the_first_frame_is_an_empty_record() {
     for length in 0..12 {
         assert_eq!(written.read_instead(&bytes[..length]).unwrap(), (vec![], Tail::CutOff { bytes: length as u64 }));
     }
-    assert_eq!(written.read_instead(&bytes[..12]).unwrap(), (vec![], Tail::Clean));
+    assert_eq!(written.read_instead(&bytes[..12]).unwrap(), (vec![], Tail::NotClosed));
 }
 
 #[test]
@@ -111,10 +139,65 @@ fn absurd_lengths_end_the_record() {
     let written = Written::new(10);
     let mut bytes = written.bytes();
     let whole = bytes.len() as u64;
+    // Behind the last frame that is not the closing one.
+    bytes.truncate(written.frames().last().unwrap().start);
+    let whole = whole - bytes.len() as u64;
     bytes.extend_from_slice(&[0xff; 12]);
     bytes.extend_from_slice(&[0; 100]);
     assert_eq!(written.read_instead(&bytes).unwrap(), (written.events.clone(), Tail::CutOff { bytes: 112 }));
     assert!(whole > 12);
+}
+
+/// Whole frames that were removed, doubled, swapped or replaced: nothing from there on is read.
+#[test]
+fn a_frame_that_does_not_follow_ends_the_record() {
+    let written = Written::new(5);
+    let count = written.frames().len();
+    assert!(count > 6);
+    let all: Vec<usize> = (0..count).collect();
+    let broken = |frame, broken| Tail::Broken { frame, broken };
+    let edited = |edit: &dyn Fn(&mut Vec<usize>)| {
+        let mut order = all.clone();
+        edit(&mut order);
+        written.read_frames(&order)
+    };
+    assert_eq!(edited(&|_| ()), (written.events.len(), written.closed()));
+    assert_eq!(edited(&|order| drop(order.remove(2))), (10, broken(2, ChainBreak::Number { found: 3 })));
+    assert_eq!(edited(&|order| order.insert(3, 2)), (15, broken(3, ChainBreak::Number { found: 2 })));
+    assert_eq!(edited(&|order| order.swap(1, 2)), (5, broken(1, ChainBreak::Number { found: 2 })));
+    assert_eq!(edited(&|order| drop(order.pop())), (written.events.len(), Tail::NotClosed));
+    let behind = u32::try_from(count).unwrap();
+    assert_eq!(edited(&|order| order.push(0)), (written.events.len(), broken(behind, ChainBreak::AfterClosing)));
+
+    // A frame of another history, in the place that it has there.
+    let other = Written::new(4);
+    let (bytes, others) = (written.bytes(), other.bytes());
+    let (second, of_other) = (written.frames()[1].clone(), other.frames()[1].clone());
+    let mixed = [&bytes[..second.start], &others[of_other], &bytes[second.end..]].concat();
+    let (events, tail) = written.read_instead(&mixed).unwrap();
+    assert_eq!((events.len(), tail), (5, broken(1, ChainBreak::Hash)));
+}
+
+#[test]
+fn a_frame_holds_no_more_than_a_reader_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("history.zst");
+    let mut writer = HistoryWriter::create(&path).unwrap();
+    let large = Event::Invalid(crate::history::event::Invalid { at: 1, reason: "x".repeat(3 << 20) });
+    let small = Event::Ended(crate::history::event::Ended { at: 1, interrupted: false });
+    let count = 40_000;
+    (0..count).for_each(|_| writer.append(&small).unwrap());
+    writer.append(&large).unwrap();
+    writer.append(&small).unwrap();
+    writer.finish(Vec::new()).unwrap();
+    let mut reader = HistoryReader::open(&path).unwrap();
+    let mut batch = Vec::new();
+    let mut sizes = Vec::new();
+    while reader.next_batch(&mut batch).unwrap() {
+        sizes.push(batch.len());
+    }
+    assert_eq!(sizes.iter().sum::<usize>(), count + 2);
+    assert!(sizes.iter().all(|size| *size <= super::frame::RECORDS_MAX as usize) && sizes.contains(&1), "{sizes:?}");
 }
 
 proptest! {
@@ -127,10 +210,11 @@ proptest! {
         let length = cut.index(bytes.len() - 12) + 12;
         let (read, tail) = written.read_instead(&bytes[..length]).unwrap();
         prop_assert_eq!(&read[..], &written.events[..read.len()]);
-        prop_assert!(read.len() % 5 == 0 && read.len() < written.events.len());
+        prop_assert!(read.len() % 5 == 0 || read.len() == written.events.len());
         let plausible = match tail {
-            Tail::Clean => true,
+            Tail::NotClosed => true,
             Tail::CutOff { bytes } => bytes < length as u64,
+            Tail::Closed(_) | Tail::Broken { .. } => false,
         };
         prop_assert!(plausible);
     }

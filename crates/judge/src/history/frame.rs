@@ -1,12 +1,18 @@
 //! The layout of `history.zst`.
 //!
 //! ```text
-//! file   = "TKTHIST\n"  format version: u32  frame*
-//! frame  = compressed bytes: u32  bytes: u32  records: u32  a zstd frame with its checksum
-//! record = bytes: u32  an event in postcard
+//! file    = "TKTHIST\n"  format version: u32  frame*  [closing frame]
+//! frame   = compressed bytes: u32  bytes: u32  records: u32  number: u32  chain: 32 bytes  a zstd frame with its checksum
+//! record  = bytes: u32  an event in postcard
+//! closing = a frame without records, whose content is a `Closing` in postcard
 //! ```
 //! All numbers are little-endian. Every frame stands alone, so that whatever happens to the writer, every whole frame can
-//! be read.
+//! be read. Frames are numbered from 0, and each carries the hash of everything before it: a frame that was removed,
+//! doubled, swapped or replaced is noticed. The closing frame has the totals and the hashes of the files that belong to the
+//! history; a history without one was not finished.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// How the file begins.
 pub(super) const MAGIC: [u8; 8] = *b"TKTHIST\n";
@@ -15,13 +21,25 @@ pub(super) const MAGIC: [u8; 8] = *b"TKTHIST\n";
 pub(super) const FILE_HEADER_BYTES: usize = MAGIC.len() + 4;
 
 /// Bytes before the compressed bytes of a frame.
-pub(super) const FRAME_HEADER_BYTES: usize = 12;
+pub(super) const FRAME_HEADER_BYTES: usize = 16 + CHAIN_BYTES;
+
+/// Bytes of a hash.
+const CHAIN_BYTES: usize = 32;
 
 /// Bytes before a record.
 pub(super) const RECORD_HEADER_BYTES: usize = 4;
 
-/// The most a frame may hold, uncompressed and compressed. A header that says more is damaged.
+/// The most a frame of one record may hold, uncompressed and compressed. A header that says more is damaged.
 pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
+
+/// The most a frame of several records may hold, uncompressed: what decoding one frame takes is bounded.
+pub(super) const SHARED_FRAME_BYTES_MAX: usize = 1 << 20;
+
+/// The most records of a frame. An event takes many times the memory of its shortest record.
+pub(super) const RECORDS_MAX: u32 = 1 << 14;
+
+/// SHA-256 of everything before a frame.
+pub(super) type Chain = [u8; CHAIN_BYTES];
 
 /// What stands before the compressed bytes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,30 +48,67 @@ pub(super) struct FrameHeader {
     pub(super) compressed_bytes: u32,
     /// Bytes they decompress to.
     pub(super) bytes: u32,
-    /// Records in them.
+    /// Records in them; none in the closing frame.
     pub(super) records: u32,
+    /// Frames before it.
+    pub(super) number: u32,
+    /// The hash of everything before it.
+    pub(super) chain: Chain,
+}
+
+/// What the last frame of a finished history says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Events in all frames.
+    pub events: u64,
+    /// The files that belong to the history, as they were when it was finished.
+    pub files: Vec<BoundFile>,
+}
+
+/// A file that belongs to a history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundFile {
+    /// Its path, relative to the run directory.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
+}
+
+/// The hash that the frame behind these bytes carries.
+pub(super) fn next_chain(chain: &Chain, bytes: [&[u8]; 2]) -> Chain {
+    let mut hash = Sha256::new();
+    hash.update(chain);
+    bytes.iter().for_each(|bytes| hash.update(bytes));
+    hash.finalize().into()
+}
+
+/// The hash that the first frame carries.
+pub(super) fn first_chain(file_header: &[u8]) -> Chain {
+    Sha256::digest(file_header).into()
 }
 
 impl FrameHeader {
     pub(super) fn encode(self) -> [u8; FRAME_HEADER_BYTES] {
         let mut encoded = [0; FRAME_HEADER_BYTES];
-        let numbers = [self.compressed_bytes, self.bytes, self.records];
-        for (place, number) in encoded.chunks_exact_mut(4).zip(numbers) {
+        let (numbers, chain) = encoded.split_at_mut(FRAME_HEADER_BYTES - CHAIN_BYTES);
+        for (place, number) in numbers.chunks_exact_mut(4).zip([self.compressed_bytes, self.bytes, self.records, self.number]) {
             place.copy_from_slice(&number.to_le_bytes());
         }
+        chain.copy_from_slice(&self.chain);
         encoded
     }
 
     /// `None` when the numbers cannot be those of a frame.
-    pub(super) fn decode(encoded: [u8; FRAME_HEADER_BYTES]) -> Option<Self> {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = encoded;
-        let header = Self {
-            compressed_bytes: u32::from_le_bytes([a, b, c, d]),
-            bytes: u32::from_le_bytes([e, f, g, h]),
-            records: u32::from_le_bytes([i, j, k, l]),
-        };
-        let within = |bytes: u32| bytes > 0 && bytes as usize <= FRAME_BYTES_MAX;
-        let plausible = within(header.compressed_bytes) && within(header.bytes) && header.records <= header.bytes;
+    pub(super) fn decode(encoded: &[u8; FRAME_HEADER_BYTES]) -> Option<Self> {
+        let (numbers, chain) = encoded.split_at(FRAME_HEADER_BYTES - CHAIN_BYTES);
+        let mut numbers = numbers.chunks_exact(4).filter_map(|number| number.try_into().ok().map(u32::from_le_bytes));
+        let mut next = || numbers.next();
+        let (compressed_bytes, bytes, records, number) = (next()?, next()?, next()?, next()?);
+        let header = Self { compressed_bytes, bytes, records, number, chain: chain.try_into().ok()? };
+        let bytes_max = if records == 1 { FRAME_BYTES_MAX } else { SHARED_FRAME_BYTES_MAX };
+        let plausible = (1..=FRAME_BYTES_MAX).contains(&(compressed_bytes as usize))
+            && (1..=bytes_max).contains(&(bytes as usize))
+            && records <= RECORDS_MAX;
         plausible.then_some(header)
     }
 }

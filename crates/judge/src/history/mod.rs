@@ -6,6 +6,7 @@ pub mod call;
 pub mod event;
 pub mod fault_lines;
 mod frame;
+pub mod integrity;
 pub mod metrics;
 pub mod read_ahead;
 pub mod reader;
@@ -15,6 +16,8 @@ pub mod run_dir;
 pub mod run_info;
 mod spares;
 pub mod writer;
+
+pub use frame::{BoundFile, Closing};
 
 #[cfg(test)]
 mod file_tests;

@@ -7,7 +7,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use super::event::Event;
-use super::reader::{HistoryError, HistoryReader, Tail};
+use super::integrity::Tail;
+use super::reader::{HistoryError, HistoryReader};
 use super::spares::Spares;
 
 /// Batches that are decoded ahead. More would only take memory: one side is always the slower one.
@@ -41,14 +42,14 @@ impl ReadAhead {
                     break;
                 }
             }
-            Ok(reader.tail())
+            Ok(reader.tail().clone())
         };
-        Self { batches: Some(receiver), decoder: Some(thread::spawn(decode)), tail: Tail::Clean }
+        Self { batches: Some(receiver), decoder: Some(thread::spawn(decode)), tail: Tail::NotClosed }
     }
 
     /// How the file ends; known after the last event.
-    pub fn tail(&self) -> Tail {
-        self.tail
+    pub fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// The decoder has sent its last batch: what it ended with.
@@ -93,7 +94,7 @@ mod tests {
                 writer.flush().unwrap();
             }
         }
-        writer.finish().unwrap();
+        writer.finish(Vec::new()).unwrap();
         let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(file.metadata().unwrap().len() - cut).unwrap();
         (directory, path)

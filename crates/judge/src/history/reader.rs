@@ -1,5 +1,6 @@
 //! Reads `history.zst`, as far as it is whole.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,25 +10,16 @@ use std::vec;
 use zstd::bulk::Decompressor;
 
 use super::event::Event;
-use super::frame::{FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, MAGIC, RECORD_HEADER_BYTES};
+use super::frame::{
+    Chain, Closing, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, MAGIC, RECORD_HEADER_BYTES, first_chain, next_chain,
+};
+use super::integrity::{ChainBreak, Tail};
 use super::run_info::FORMAT_VERSION;
 use super::spares::Spares;
 use crate::model::Blob;
 
 /// Larger frames are rare, and their memory is not worth keeping.
 const SPARE_BYTES_MAX: usize = 1 << 20;
-
-/// How a history file ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tail {
-    /// With a whole frame.
-    Clean,
-    /// Somewhere inside a frame, or with damage: its writer was killed, or the file was cut or changed.
-    CutOff {
-        /// Bytes that could not be read.
-        bytes: u64,
-    },
-}
 
 /// A history file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +41,14 @@ pub enum HistoryError {
     /// A newer version of the tool wrote it.
     #[error("{}: format version {found} is newer than {FORMAT_VERSION}, the newest that this version of ticketcd reads", path.display())]
     TooNew {
+        /// The file.
+        path: PathBuf,
+        /// The version it says.
+        found: u32,
+    },
+    /// An older version of the tool wrote it.
+    #[error("{}: format version {found} is no longer read, only {FORMAT_VERSION}: use the version of ticketcd that wrote it", path.display())]
+    TooOld {
         /// The file.
         path: PathBuf,
         /// The version it says.
@@ -77,6 +77,9 @@ pub struct HistoryReader {
     /// Events of the last frame that were not asked for yet.
     batch: vec::IntoIter<Event>,
     events: u64,
+    /// The number that the next frame must have, and the hash that it must carry.
+    frames: u32,
+    chain: Chain,
     tail: Tail,
     /// What comes behind the events that were decoded last.
     malformed: Option<HistoryError>,
@@ -110,8 +113,11 @@ impl HistoryReader {
             return Err(HistoryError::NotAHistory { path: path.to_owned() });
         }
         let version = header.strip_prefix(&MAGIC).and_then(|version| version.try_into().ok()).map_or(0, u32::from_le_bytes);
-        if version > FORMAT_VERSION {
-            return Err(HistoryError::TooNew { path: path.to_owned(), found: version });
+        match version.cmp(&FORMAT_VERSION) {
+            _ if cut_off => {}
+            Ordering::Less => return Err(HistoryError::TooOld { path: path.to_owned(), found: version }),
+            Ordering::Greater => return Err(HistoryError::TooNew { path: path.to_owned(), found: version }),
+            Ordering::Equal => {}
         }
         let decompressor = Decompressor::new().map_err(io_error)?;
         Ok(Self {
@@ -124,14 +130,16 @@ impl HistoryReader {
             batch: Vec::new().into_iter(),
             events: 0,
             malformed: None,
-            tail: if cut_off { Tail::CutOff { bytes: header.len() as u64 } } else { Tail::Clean },
+            frames: 0,
+            chain: first_chain(&header),
+            tail: if cut_off { Tail::CutOff { bytes: header.len() as u64 } } else { Tail::NotClosed },
             ended: cut_off,
         })
     }
 
     /// How the file ends; known after the last event.
-    pub fn tail(&self) -> Tail {
-        self.tail
+    pub fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// Reads the events of the next frame that has any, in the place of those given. `false` at the end.
@@ -176,9 +184,13 @@ impl HistoryReader {
             return Ok(None);
         }
         match self.read_frame() {
-            Ok(Some(frame)) => Ok(Some(frame)),
-            Ok(None) => {
-                self.tail = Tail::CutOff { bytes: self.left };
+            Ok(Ok(frame)) if frame.records == 0 => {
+                self.tail = self.close(&frame);
+                Ok(None)
+            }
+            Ok(Ok(frame)) => Ok(Some(frame)),
+            Ok(Err(tail)) => {
+                self.tail = tail;
                 Ok(None)
             }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -189,31 +201,53 @@ impl HistoryReader {
         }
     }
 
-    /// Reads the next frame. `None` when what is there is not a whole frame.
-    fn read_frame(&mut self) -> io::Result<Option<Frame>> {
-        let mut header = [0; FRAME_HEADER_BYTES];
-        self.file.read_exact(&mut header)?;
-        let Some(header) = FrameHeader::decode(header) else { return Ok(None) };
+    /// How a file ends that has this closing frame.
+    fn close(&self, frame: &Frame) -> Tail {
+        let broken = |broken| Tail::Broken { frame: self.frames - 1, broken };
+        match postcard::from_bytes::<Closing>(frame.content()) {
+            Err(_) => Tail::CutOff { bytes: self.left },
+            Ok(closing) if closing.events != self.events => broken(ChainBreak::Totals),
+            Ok(_) if self.left > 0 => Tail::Broken { frame: self.frames, broken: ChainBreak::AfterClosing },
+            Ok(closing) => Tail::Closed(closing),
+        }
+    }
+
+    /// Reads the next frame; how the file ends when what is there is not a whole frame, or not the next one.
+    fn read_frame(&mut self) -> io::Result<Result<Frame, Tail>> {
+        let cut_off = Tail::CutOff { bytes: self.left };
+        let mut encoded = [0; FRAME_HEADER_BYTES];
+        self.file.read_exact(&mut encoded)?;
+        let Some(header) = FrameHeader::decode(&encoded) else { return Ok(Err(cut_off)) };
         let whole = FRAME_HEADER_BYTES as u64 + u64::from(header.compressed_bytes);
         if whole > self.left {
-            return Ok(None);
+            return Ok(Err(cut_off));
         }
         self.compressed.resize(header.compressed_bytes as usize, 0);
         self.file.read_exact(&mut self.compressed)?;
         // The frame itself says how large it is: no memory is taken on the word of a damaged header.
         let bytes = header.bytes as usize;
         if zstd::zstd_safe::get_frame_content_size(&self.compressed).ok().flatten() != Some(bytes as u64) {
-            return Ok(None);
+            return Ok(Err(cut_off));
         }
         let mut buffer = unused(&mut self.buffers, bytes);
         let target = Arc::get_mut(&mut buffer).and_then(|buffer| buffer.get_mut(..bytes));
         let decompressed = target.and_then(|target| self.decompressor.decompress_to_buffer(&self.compressed, target).ok());
         let frame = Frame { buffer, bytes, records: header.records };
-        if decompressed != Some(bytes) || frame.count_records() != Some(header.records) {
-            return Ok(None);
+        if decompressed != Some(bytes) || (header.records > 0 && frame.count_records() != Some(header.records)) {
+            return Ok(Err(cut_off));
         }
+        // A whole frame: is it the next one?
+        let broken = |broken| Ok(Err(Tail::Broken { frame: self.frames, broken }));
+        if header.number != self.frames {
+            return broken(ChainBreak::Number { found: header.number });
+        }
+        if header.chain != self.chain {
+            return broken(ChainBreak::Hash);
+        }
+        self.chain = next_chain(&self.chain, [&encoded, &self.compressed]);
+        self.frames = self.frames.saturating_add(1);
         self.left -= whole;
-        Ok(Some(frame))
+        Ok(Ok(frame))
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::frame::BoundFile;
 use super::run_info::{FORMAT_VERSION, RunInfo};
 use crate::model::MemberIndex;
 
@@ -36,6 +37,14 @@ pub enum RunDirError {
     /// A newer version of the tool wrote it.
     #[error("{}: format version {found} is newer than {FORMAT_VERSION}, the newest that this version of ticketcd reads", path.display())]
     TooNew {
+        /// The file.
+        path: PathBuf,
+        /// The version it says.
+        found: u32,
+    },
+    /// An older version of the tool wrote it.
+    #[error("{}: format version {found} is no longer read, only {FORMAT_VERSION}: use the version of ticketcd that wrote it", path.display())]
+    TooOld {
         /// The file.
         path: PathBuf,
         /// The version it says.
@@ -104,6 +113,28 @@ impl RunDir {
         format!("members/{}.log", member.name())
     }
 
+    /// The files that belong to the history and do not change any more when the members have stopped: `run.json` and the
+    /// members' logs.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn bound_files(&self) -> io::Result<Vec<BoundFile>> {
+        let mut names = vec!["run.json".to_owned()];
+        match std::fs::read_dir(self.members()) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry?.file_name();
+                    names.extend(name.to_str().filter(|name| name.ends_with(".log")).map(|name| format!("members/{name}")));
+                }
+            }
+            // A cluster that is not ours has no logs here.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        names.sort_unstable();
+        names.iter().map(|name| BoundFile::read(&self.path, name)).collect()
+    }
+
     /// Reads `run.json`.
     ///
     /// # Errors
@@ -120,6 +151,9 @@ impl RunDir {
         let version: Version = serde_json::from_slice(&text).map_err(malformed)?;
         if version.format_version > FORMAT_VERSION {
             return Err(RunDirError::TooNew { path, found: version.format_version });
+        }
+        if version.format_version < FORMAT_VERSION {
+            return Err(RunDirError::TooOld { path, found: version.format_version });
         }
         serde_json::from_slice(&text).map_err(malformed)
     }

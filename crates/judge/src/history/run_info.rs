@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Version of the files in a run directory. A reader refuses a newer one and reads every older one.
+/// Version of the files in a run directory. A reader refuses a newer one. Version 3 is the first that stays readable.
 pub const FORMAT_VERSION: u32 = 3;
 
 /// The content of `run.json`, written before the load begins.

@@ -9,7 +9,10 @@ use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
 use super::event::Event;
-use super::frame::{FRAME_BYTES_MAX, FrameHeader, MAGIC, RECORD_HEADER_BYTES};
+use super::frame::{
+    BoundFile, Chain, Closing, FRAME_BYTES_MAX, FrameHeader, MAGIC, RECORD_HEADER_BYTES, RECORDS_MAX, SHARED_FRAME_BYTES_MAX, first_chain,
+    next_chain,
+};
 use super::run_info::FORMAT_VERSION;
 
 /// A frame is ended when it has this many bytes.
@@ -28,6 +31,10 @@ pub struct HistoryWriter {
     frame: Vec<u8>,
     records: u32,
     began: Option<Instant>,
+    /// Frames written, the hash of everything written, and events in it.
+    frames: u32,
+    chain: Chain,
+    events: u64,
     encoded: Vec<u8>,
 }
 
@@ -38,11 +45,13 @@ impl HistoryWriter {
     /// When it exists already or cannot be created.
     pub fn create(path: &Path) -> io::Result<Self> {
         let mut file = File::create_new(path)?;
-        file.write_all(&[&MAGIC[..], &FORMAT_VERSION.to_le_bytes()[..]].concat())?;
+        let header = [&MAGIC[..], &FORMAT_VERSION.to_le_bytes()[..]].concat();
+        file.write_all(&header)?;
         let mut compressor = Compressor::new(COMPRESSION_LEVEL)?;
         compressor.set_parameter(CParameter::ChecksumFlag(true))?;
         let frame = Vec::with_capacity(FRAME_BYTES + (16 << 10));
-        Ok(Self { file, compressor, frame, records: 0, began: None, encoded: Vec::new() })
+        let chain = first_chain(&header);
+        Ok(Self { file, compressor, frame, records: 0, began: None, frames: 0, chain, events: 0, encoded: Vec::new() })
     }
 
     /// Adds an event. It is in the file after the next [`flush`](Self::flush), at the latest when the frame is full.
@@ -62,8 +71,8 @@ impl HistoryWriter {
         if let Some(place) = self.frame.get_mut(start..start + RECORD_HEADER_BYTES) {
             place.copy_from_slice(&length.to_le_bytes());
         }
-        if self.frame.len() > FRAME_BYTES_MAX {
-            // The event fits into a frame, but no longer into this one.
+        if self.records > 0 && self.frame.len() > SHARED_FRAME_BYTES_MAX {
+            // The event fits into a frame of its own, but no longer into this one.
             let event = self.frame.split_off(start);
             self.flush()?;
             self.frame.extend_from_slice(&event);
@@ -72,7 +81,7 @@ impl HistoryWriter {
         if self.began.is_none() {
             self.began = Some(Instant::now());
         }
-        if self.frame.len() >= FRAME_BYTES { self.flush() } else { Ok(()) }
+        if self.frame.len() >= FRAME_BYTES || self.records == RECORDS_MAX { self.flush() } else { Ok(()) }
     }
 
     /// Ends the frame when its first event has waited for 250 ms. Call it often: it costs a look at the clock.
@@ -94,25 +103,43 @@ impl HistoryWriter {
         if self.records == 0 {
             return Ok(());
         }
+        self.write_frame()
+    }
+
+    fn write_frame(&mut self) -> io::Result<()> {
         let compressed = self.compressor.compress(&self.frame)?;
         let size = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(io::Error::other);
-        let header = FrameHeader { compressed_bytes: size(&compressed)?, bytes: size(&self.frame)?, records: self.records };
+        let header = FrameHeader {
+            compressed_bytes: size(&compressed)?,
+            bytes: size(&self.frame)?,
+            records: self.records,
+            number: self.frames,
+            chain: self.chain,
+        };
+        let header = header.encode();
         self.encoded.clear();
-        self.encoded.extend_from_slice(&header.encode());
+        self.encoded.extend_from_slice(&header);
         self.encoded.extend_from_slice(&compressed);
         self.file.write_all(&self.encoded)?;
+        self.chain = next_chain(&self.chain, [&header, &compressed]);
+        self.frames = self.frames.checked_add(1).ok_or_else(|| io::Error::other("a history holds no more than 2^32 frames"))?;
+        self.events += u64::from(self.records);
         self.frame.clear();
         self.records = 0;
         self.began = None;
         Ok(())
     }
 
-    /// Ends the last frame and has the file on disk.
+    /// Ends the last frame, adds the closing one, and has the file on disk. `files` are those that belong to the history and
+    /// do not change any more.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(mut self, files: Vec<BoundFile>) -> io::Result<()> {
         self.flush()?;
+        let closing = Closing { events: self.events, files };
+        self.frame = postcard::to_extend(&closing, std::mem::take(&mut self.frame)).map_err(io::Error::other)?;
+        self.write_frame()?;
         self.file.sync_all()
     }
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use serde::de::{Error, Visitor};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The bytes of a key or a value.
@@ -14,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Those of an event that was read from a file are a part of the buffer they were decoded from, so that decoding copies
 /// nothing. A clone owns its bytes: what a check keeps does not keep a whole buffer. Clones of a clone share them.
 ///
-/// In a human-readable format they are a string, with bytes that are not UTF-8 replaced: the shop writes text only.
+/// In a human-readable format they are a string where they are UTF-8, and `{"hex": "00ff"}` where they are not.
 #[derive(Default)]
 pub struct Blob {
     /// The bytes are a part of it. None when there are no bytes: half of all range ends are empty.
@@ -164,10 +165,31 @@ impl std::borrow::Borrow<[u8]> for Blob {
     }
 }
 
+/// The key under which bytes that are no text stand.
+const HEX: &str = "hex";
+
+/// The bytes that digits stand for, two digits each.
+fn from_hex(digits: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = digits.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    pairs.collect()
+}
+
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            serializer.serialize_str(&String::from_utf8_lossy(self.as_bytes()))
+            match self.as_str() {
+                Some(text) => serializer.serialize_str(text),
+                None => {
+                    let mut map = serializer.serialize_map(Some(1))?;
+                    let hex: String = self.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+                    map.serialize_entry(HEX, &hex)?;
+                    map.end()
+                }
+            }
         } else {
             serializer.serialize_bytes(self.as_bytes())
         }
@@ -177,10 +199,10 @@ impl Serialize for Blob {
 impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct BlobVisitor;
-        impl Visitor<'_> for BlobVisitor {
+        impl<'de> Visitor<'de> for BlobVisitor {
             type Value = Blob;
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("bytes or a string")
+                formatter.write_str("a string, or bytes as {\"hex\": \"00ff\"}")
             }
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Blob, E> {
                 if bytes.is_empty() {
@@ -191,9 +213,15 @@ impl<'de> Deserialize<'de> for Blob {
             fn visit_str<E: Error>(self, text: &str) -> Result<Blob, E> {
                 Ok(text.into())
             }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Blob, A::Error> {
+                let malformed = || A::Error::custom("expected {\"hex\": \"00ff\"}, with two digits a byte");
+                let (key, hex): (String, String) = map.next_entry()?.ok_or_else(malformed)?;
+                let bytes = (key == HEX).then(|| from_hex(&hex)).flatten().ok_or_else(malformed)?;
+                Ok(bytes.into())
+            }
         }
         if deserializer.is_human_readable() {
-            deserializer.deserialize_str(BlobVisitor)
+            deserializer.deserialize_any(BlobVisitor)
         } else {
             deserializer.deserialize_bytes(BlobVisitor)
         }
@@ -240,6 +268,18 @@ mod tests {
         let (other, elsewhere): (Arc<[u8]>, _) = ([0; 64].into(), postcard::to_stdvec(&Blob::from("key")).unwrap());
         let blob: Blob = Blob::borrowing_from(&other, || postcard::from_bytes(&elsewhere).unwrap());
         assert_eq!((blob.to_text().as_str(), Arc::strong_count(&other)), ("key", 1));
+    }
+
+    #[test]
+    fn json_holds_every_byte() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        for blob in [Blob::from("köy"), Blob::from(bytes), Blob::default(), Blob::from(&[0xff_u8][..])] {
+            let json = serde_json::to_string(&blob).unwrap();
+            assert_eq!(serde_json::from_str::<Blob>(&json).unwrap(), blob, "{json}");
+        }
+        for wrong in [r#"{"hex":"0"}"#, r#"{"hex":"0g"}"#, r#"{"other":"00"}"#, "{}", "1"] {
+            assert!(serde_json::from_str::<Blob>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

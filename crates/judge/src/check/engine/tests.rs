@@ -3,7 +3,7 @@ use crate::check::Observation;
 use crate::check::standard::{check_run, online_checks, standard_checks};
 use crate::generate::{self, Plant, Size};
 use crate::history::event::{FaultEvent, FaultStage};
-use crate::history::reader::Tail;
+use crate::history::integrity::RecordFlaw;
 use crate::history::run_dir::RunDir;
 use crate::history::writer::HistoryWriter;
 use crate::model::MemberIndex;
@@ -246,15 +246,15 @@ fn a_run_directory_is_judged_as_far_as_its_history_goes() {
         frame.iter().for_each(|event| writer.append(event).unwrap());
         writer.flush().unwrap();
     }
-    writer.finish().unwrap();
+    writer.finish(run.bound_files().unwrap()).unwrap();
     let whole = check_run(directory.path()).unwrap();
-    assert_eq!((whole.tail, whole.complete, whole.events), (Tail::Clean, true, record.events.len() as u64));
+    assert_eq!((whole.flaws.as_slice(), whole.complete, whole.events), (&[][..], true, record.events.len() as u64));
     assert_eq!(finding(&whole, "oversell").verdict, Verdict::Pass);
 
     let bytes = std::fs::read(run.history()).unwrap();
     std::fs::write(run.history(), &bytes[..bytes.len() - 3]).unwrap();
     let cut = check_run(directory.path()).unwrap();
-    assert!(matches!(cut.tail, Tail::CutOff { .. }));
+    assert!(matches!(cut.flaws[..], [RecordFlaw::CutOff { .. }]), "{:?}", cut.flaws);
     assert_eq!((cut.complete, cut.verdict), (false, Verdict::Unknown));
 }
 
