@@ -6,6 +6,7 @@ use ticketcd_judge::history::event::{Ended, Event, Invalid};
 use ticketcd_judge::history::run_dir::RunDir;
 use tokio_util::sync::CancellationToken;
 
+use super::Setting;
 use super::close::close;
 use super::cluster::start_cluster;
 use super::fail_fast::FailFast;
@@ -21,14 +22,20 @@ use crate::record::{Reader, Recorder};
 ///
 /// # Errors
 /// When the record could not be kept.
-pub(super) async fn conduct(setup: &Setup) -> Result<(), RunError> {
+pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunError> {
     let unrecordable = |error: io::Error| RunError::Invalid(format!("cannot record in {}: {error}", setup.directory.display()));
-    let interrupted = CancellationToken::new();
+    let (interrupted, progress) = match &setting {
+        Setting::Alone => (CancellationToken::new(), Progress::default()),
+        Setting::OneOfMany(interrupted) => (interrupted.clone(), Progress::of_one_of_many()),
+    };
     let stop = interrupted.child_token();
-    let readers = readers(setup, &stop).map_err(unrecordable)?;
+    let readers = readers(setup, progress, &stop).map_err(unrecordable)?;
     let (sink, recorder) = Recorder::start(readers).map_err(unrecordable)?;
-    let watching = interrupt::watch(interrupted.clone(), "healing faults, stopping the load, judging what there is");
-    let watching = watching.map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
+    let watching = match &setting {
+        Setting::Alone => Some(interrupt::watch(interrupted.clone(), "healing faults, stopping the load, judging what there is")),
+        Setting::OneOfMany(_) => None,
+    };
+    let watching = watching.transpose().map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
 
     let stage = Stage { setup, sink: sink.clone(), stop: stop.clone() };
     let record_ended = recorder.ended();
@@ -42,7 +49,9 @@ pub(super) async fn conduct(setup: &Setup) -> Result<(), RunError> {
     sink.record(Event::Ended(Ended { at: sink.now(), interrupted: interrupted.is_cancelled() })).await;
     drop((stage, sink));
     let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
-    watching.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     recorded.map_err(|error| RunError::Internal(error.to_string()))?.map_err(|error| RunError::Invalid(error.to_string()))
 }
 
@@ -59,10 +68,10 @@ async fn go_through(stage: &Stage<'_>) -> Result<(), Trouble> {
 }
 
 /// Everything that reads the events of a run.
-fn readers(setup: &Setup, stop: &CancellationToken) -> io::Result<Vec<Box<dyn Reader>>> {
+fn readers(setup: &Setup, progress: Progress, stop: &CancellationToken) -> io::Result<Vec<Box<dyn Reader>>> {
     let run = RunDir::new(&setup.directory);
     let mut readers: Vec<Box<dyn Reader>> =
-        vec![Box::new(HistoryFile::create(&run)?), Box::new(FaultsFile::create(&run.faults())?), Box::new(Progress::default())];
+        vec![Box::new(HistoryFile::create(&run)?), Box::new(FaultsFile::create(&run.faults())?), Box::new(progress)];
     if setup.fail_fast {
         readers.push(Box::new(FailFast::new(&setup.info(Vec::new()), &setup.scenario.known, stop.clone())));
     }

@@ -19,6 +19,8 @@ mod setup;
 
 use std::path::PathBuf;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::release;
 use crate::report::{self, RunResult};
 use crate::scenario::types::Scenario;
@@ -54,17 +56,39 @@ pub struct Finished {
 /// # Errors
 /// When nothing could be run, with nothing changed; or when the record could not be kept.
 pub async fn run(options: RunOptions) -> Result<Finished, RunError> {
+    run_in(options, Setting::Alone).await
+}
+
+/// Runs a scenario that is one of many, and judges it. `interrupted` ends it as Ctrl-C ends a single run. Its progress is shown
+/// on a terminal only, and that its etcd is known to be bad is for the caller to say, once.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn run_one_of_many(options: RunOptions, interrupted: &CancellationToken) -> Result<Finished, RunError> {
+    run_in(options, Setting::OneOfMany(interrupted.clone())).await
+}
+
+/// Whether a run is alone.
+#[derive(Clone, Debug)]
+enum Setting {
+    /// It watches for Ctrl-C by itself.
+    Alone,
+    /// Others come after it; the token interrupts it.
+    OneOfMany(CancellationToken),
+}
+
+async fn run_in(options: RunOptions, setting: Setting) -> Result<Finished, RunError> {
     let wanted = options.scenario.cluster.etcd.clone();
     let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
     let etcd = etcd.await.map_err(|error| RunError::Internal(error.to_string()))??;
-    if let Some(defect) = etcd.known_bad {
+    if let (Setting::Alone, Some(defect)) = (&setting, etcd.known_bad) {
         tracing::warn!(
             "etcd {} is known to be bad ({defect}); unless that is what you want to see, name another with --etcd",
             etcd.version
         );
     }
     let setup = Setup::new(options, etcd)?;
-    let conducted = conduct::conduct(&setup).await;
+    let conducted = conduct::conduct(&setup, setting).await;
     let directory = setup.directory.clone();
     // The record is worth judging even when it could not be completed.
     let judged = tokio::task::spawn_blocking(move || {

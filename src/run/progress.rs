@@ -20,6 +20,8 @@ const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Progress {
     bar: ProgressBar,
     plain: bool,
+    /// Whether only the moving line is shown: the run is one of many.
+    terse: bool,
     shown: Instant,
     phase: &'static str,
     sold: u64,
@@ -43,6 +45,7 @@ impl Default for Progress {
         Self {
             bar,
             plain,
+            terse: false,
             shown: Instant::now(),
             phase: "starting",
             sold: 0,
@@ -114,7 +117,15 @@ impl Reader for Progress {
 }
 
 impl Progress {
+    /// The progress of a run that is one of many: on a terminal the moving line, elsewhere nothing.
+    pub fn of_one_of_many() -> Self {
+        Self { terse: true, ..Self::default() }
+    }
+
     fn note(&self, text: &str) {
+        if self.terse {
+            return;
+        }
         if self.plain { eprintln!("{text}") } else { self.bar.println(text) }
     }
 
@@ -129,7 +140,9 @@ impl Progress {
         self.sold_shown = self.sold;
         let message = format!("{}: {}", self.phase, self.counts(rate));
         if self.plain {
-            eprintln!("           {message}");
+            if !self.terse {
+                eprintln!("           {message}");
+            }
         } else {
             self.bar.set_message(message);
             self.bar.tick();
