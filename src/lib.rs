@@ -1,7 +1,7 @@
 //! Sells tickets on an etcd cluster while things break, and proves from the record that none was oversold or lost.
 //!
 //! Data flows one way, and every module uses only those before it in this list:
-//! scenario, record, etcd, shop, dataset, net, release, cluster, fault, load, report, run, cli.
+//! scenario, record, etcd, shop, dataset, net, release, cluster, fault, load, report, run, hunt, cli.
 
 pub mod scenario;
 
@@ -26,5 +26,7 @@ pub mod load;
 pub mod report;
 
 pub mod run;
+
+pub mod hunt;
 
 pub mod cli;

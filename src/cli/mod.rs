@@ -11,6 +11,7 @@ mod etcd;
 mod exit;
 mod gauge;
 mod history;
+mod hunt;
 mod leash;
 mod matrix;
 mod outcome;
@@ -64,6 +65,9 @@ enum Command {
     Run(run::Args),
     /// Run again what a run directory records: same scenario, same seed, new run
     Rerun(rerun::Args),
+    /// Run random scenarios drawn from one seed, to find defects of etcd and false alarms of the checks
+    #[command(after_help = EXIT_CODES)]
+    Hunt(hunt::Args),
     /// Judge a run directory again, without a cluster
     Check(check::Args),
     /// List the scenarios that come with the program, or show one
@@ -81,7 +85,7 @@ enum Command {
     Etcd(etcd::Args),
     /// Print what a run recorded, for other programs, or make up a run
     History(history::Args),
-    /// Print the JSON Schema of scenarios, results or matrices
+    /// Print the JSON Schema of scenarios, results, matrices or hunts
     Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
@@ -107,6 +111,7 @@ impl Cli {
             Command::Demo(args) => block_on(demo::execute(args)),
             Command::Run(args) => block_on(run::execute(args)),
             Command::Rerun(args) => block_on(rerun::execute(args)),
+            Command::Hunt(args) => block_on(hunt::execute(args)),
             Command::Dataset(args) => block_on(dataset::execute(args)),
             Command::Query(args) => block_on(query::execute(args)),
             Command::Buy(args) => block_on(buy::execute(args)),

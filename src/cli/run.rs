@@ -42,6 +42,6 @@ pub(super) async fn sell(name: &str, flags: &RunFlags, judged: &Judged) -> Resul
 }
 
 /// A seed nobody chose. Short, because people type it.
-fn new_seed() -> u64 {
+pub(super) fn new_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) % 1_000_000
 }

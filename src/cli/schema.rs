@@ -16,6 +16,8 @@ enum Of {
     Result,
     /// `matrix.json`
     Matrix,
+    /// The summary of a hunt
+    Hunt,
 }
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
@@ -23,6 +25,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
         Of::Scenario => crate::scenario::schema(),
         Of::Result => crate::report::result_schema(),
         Of::Matrix => crate::report::matrix_schema(),
+        Of::Hunt => crate::hunt::hunt_schema(),
     };
     super::output::print(&format!("{schema:#}\n"))
 }

@@ -155,7 +155,7 @@ pub fn write(report: &Report, directory: &Path) -> Result<(), ReportError> {
 }
 
 /// What `run.json` already says, with everything else empty.
-pub(super) fn describe(info: RunInfo) -> RunResult {
+pub fn describe(info: RunInfo) -> RunResult {
     let members = info.members.iter().map(|member| MemberResult {
         name: member.name.clone(),
         id: format!("{:x}", member.member_id),

@@ -83,7 +83,7 @@ fn violations(finding: &Finding) -> impl Iterator<Item = &AnomalyGroup> {
 }
 
 /// Whether a waiver of an issue covers anomalies of its check.
-fn covers(issue: &str, group: &AnomalyGroup) -> bool {
+pub fn covers(issue: &str, group: &AnomalyGroup) -> bool {
     let is_recognised = KNOWN_DEFECTS.iter().map(KnownDefect::name).any(|name| name == issue);
     match &group.known_defect {
         Some(defect) => defect == issue,

@@ -13,6 +13,7 @@ mod etcd;
 mod fault;
 mod hostile_scenarios;
 mod housekeeping;
+mod hunt;
 mod known_bad;
 mod load;
 mod member;

@@ -16,6 +16,7 @@ fn the_published_schemas_are_those_of_the_types() {
         ("scenario", include_str!("../../docs/scenario.schema.json")),
         ("result", include_str!("../../docs/result.schema.json")),
         ("matrix", include_str!("../../docs/matrix.schema.json")),
+        ("hunt", include_str!("../../docs/hunt.schema.json")),
     ];
     for (name, text) in published {
         let published: Value = serde_json::from_str(text).unwrap();
@@ -84,9 +85,22 @@ fn every_scenario_that_comes_along_fits_the_published_schema() {
 
 #[test]
 fn every_command_has_help_with_a_description() {
-    for command in
-        ["demo", "run", "rerun", "check", "scenario", "dataset", "query", "buy", "cluster", "etcd", "history", "schema", "completions"]
-    {
+    for command in [
+        "demo",
+        "run",
+        "rerun",
+        "hunt",
+        "check",
+        "scenario",
+        "dataset",
+        "query",
+        "buy",
+        "cluster",
+        "etcd",
+        "history",
+        "schema",
+        "completions",
+    ] {
         let help = printed(&[command, "--help"]);
         assert!(help.lines().next().is_some_and(|line| line.len() > 20), "{help}");
     }
@@ -95,7 +109,7 @@ fn every_command_has_help_with_a_description() {
 #[test]
 fn the_documentation_names_only_what_there_is() {
     let help = printed(&["--help"]);
-    let pages = [include_str!("../../README.md"), include_str!("../../docs/queries.md")];
+    let pages = [include_str!("../../README.md"), include_str!("../../docs/queries.md"), include_str!("../../docs/hunt.md")];
     for line in pages.into_iter().flat_map(str::lines).filter_map(|line| line.strip_prefix("ticketcd ")) {
         let command = line.split_whitespace().next().unwrap();
         assert!(help.contains(&format!("  {command} ")), "the documentation names {command:?}");

@@ -1,0 +1,169 @@
+//! `ticketcd hunt`: run random scenarios, drawn from one seed.
+
+use std::path::PathBuf;
+
+use ticketcd_judge::known_defects::{KNOWN_DEFECTS, KnownDefect};
+use tokio_util::sync::CancellationToken;
+
+use crate::hunt::draw::{draw, waive};
+use crate::hunt::render::{self, Place};
+use crate::hunt::{Hunt, HuntError, HuntOptions, Limit, Outcome, Summary};
+use crate::release::{self, EtcdBinary};
+use crate::run::{self, RunOptions, directory, interrupt};
+use crate::scenario::units::Span;
+
+use super::outcome::{Judged, conclude, exit_of};
+use super::output::print;
+use super::run::new_seed;
+use super::{Exit, Failure};
+
+/// How long a hunt takes when nobody says otherwise.
+const FOR_DEFAULT: Span = Span::seconds(20 * 60);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Draw every scenario from this seed; without it, from a new one
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Begin no further run once all runs together took this long [default: 20m]
+    #[arg(long = "for", value_name = "TIME", conflicts_with_all = ["runs", "only"])]
+    time: Option<Span>,
+    /// Run this many scenarios
+    #[arg(long, value_name = "COUNT", conflicts_with = "only", value_parser = clap::value_parser!(u32).range(1..))]
+    runs: Option<u32>,
+    /// Run one scenario of the hunt by its number, and keep its run directory
+    #[arg(long, value_name = "RUN", value_parser = clap::value_parser!(u32).range(1..), requires = "seed")]
+    only: Option<u32>,
+    /// Run this etcd: an installed or installable version, or the path of a binary
+    #[arg(long, value_name = "VERSION|PATH")]
+    etcd: Option<String>,
+    /// Write to this directory; a hunt that is there already is resumed [default: reports/hunt-SEED-VERSION]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Do not fail on this known defect of etcd, as findings name it: etcd#22294
+    #[arg(long, value_name = "ISSUE", value_delimiter = ',', value_parser = known_defect)]
+    waive: Vec<KnownDefect>,
+    /// Keep every run without a verdict (invalid, unknown), not only the first three
+    #[arg(long)]
+    keep_inconclusive: bool,
+    /// Print the summary as JSON on standard output, and the lines of the runs on standard error
+    #[arg(long)]
+    json: bool,
+}
+
+fn known_defect(name: &str) -> Result<KnownDefect, String> {
+    KNOWN_DEFECTS.into_iter().find(|defect| defect.name() == name).ok_or_else(|| {
+        let names: Vec<String> = KNOWN_DEFECTS.iter().map(KnownDefect::name).collect();
+        format!("no finding is recognised as it; known defects are {}", names.join(", "))
+    })
+}
+
+pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
+    let seed = args.seed.unwrap_or_else(new_seed);
+    if let Some(only) = args.only {
+        return run_only(seed, only, args).await;
+    }
+    let wanted = args.etcd.clone();
+    let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
+    let etcd = etcd.await.map_err(|error| Failure::Internal(error.to_string()))??;
+    if let Some(defect) = etcd.known_bad {
+        tracing::warn!("etcd {} is known to be bad: it {defect}", etcd.version);
+    }
+    let directory = args.out.clone().unwrap_or_else(|| default_directory(seed, &etcd));
+    let limit = match (args.runs, args.time) {
+        (Some(runs), _) => Limit::Runs(runs),
+        (None, time) => Limit::Time(time.unwrap_or(FOR_DEFAULT).0),
+    };
+    // "latest" is another version tomorrow.
+    let etcd_name = args.etcd.filter(|name| name != "latest").unwrap_or_else(|| etcd.version.to_string());
+    let options = HuntOptions { seed, limit, etcd, etcd_name, directory, waived: args.waive, keeps_inconclusive: args.keep_inconclusive };
+    hunt(options, args.json).await
+}
+
+fn default_directory(seed: u64, etcd: &EtcdBinary) -> PathBuf {
+    PathBuf::from(format!("{}/hunt-{seed}-{}", directory::DEFAULT_PARENT, etcd.version))
+}
+
+async fn hunt(options: HuntOptions, is_json: bool) -> Result<Exit, Failure> {
+    let (seed, etcd_name, shown_directory) = (options.seed, options.etcd_name.clone(), options.directory.display().to_string());
+    let place = Place { seed, etcd: &etcd_name, directory: &shown_directory };
+    let mut hunt = Hunt::open(options)?;
+    eprintln!("hunt: seed {seed} · etcd {etcd_name} · {shown_directory}");
+    match hunt.records().len() {
+        0 => {}
+        1 => eprintln!("resumed: 1 run is finished"),
+        finished => eprintln!("resumed: {finished} runs are finished"),
+    }
+    let show = |text: &str| {
+        if is_json {
+            eprint!("{text}");
+            return Ok(());
+        }
+        print(text).map(drop)
+    };
+    show(&format!("{}\n", render::HEADING))?;
+    for record in hunt.records() {
+        show(&render::line(&place, record))?;
+    }
+    let interrupted = CancellationToken::new();
+    let watching = interrupt::watch(interrupted.clone(), "healing faults, judging the current run, then the summary");
+    let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
+    let ended = loop {
+        match hunt.next(&interrupted).await {
+            Ok(Some(record)) => show(&render::line(&place, record))?,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    watching.abort();
+    let summary = hunt.summary();
+    if is_json {
+        let text = serde_json::to_string_pretty(&summary).map_err(|error| Failure::Internal(error.to_string()))?;
+        print(&format!("{text}\n"))?;
+    } else {
+        print(&format!("\n{}", render::summary(&summary)))?;
+    }
+    exit(&summary, ended, interrupted.is_cancelled())
+}
+
+/// A violation that was found stands, whatever ended the hunt.
+fn exit(summary: &Summary, ended: Result<(), HuntError>, is_interrupted: bool) -> Result<Exit, Failure> {
+    match (summary.exit_code, ended) {
+        (1, ended) => {
+            if let Err(error) = ended {
+                tracing::error!("{error}");
+            }
+            Ok(Exit::Violation)
+        }
+        (_, Err(error)) => Err(error.into()),
+        (70, Ok(())) => {
+            let failed = summary.count(Outcome::InternalError);
+            Err(Failure::Internal(format!("{failed} of {} runs could not be carried out: see above", summary.runs.len())))
+        }
+        // Between two runs it interrupts none.
+        (_, Ok(())) if is_interrupted => Ok(Exit::Interrupted),
+        (code, Ok(())) => Ok(exit_of(code)),
+    }
+}
+
+/// Runs one scenario of a hunt as `ticketcd run` would.
+async fn run_only(seed: u64, only: u32, args: Args) -> Result<Exit, Failure> {
+    let invalid = |error| Failure::from(HuntError::Draw { seed, run: only, error: Box::new(error) });
+    let drawn = draw(seed, only).map_err(invalid)?;
+    let mut scenario = drawn.scenario;
+    waive(&mut scenario, &args.waive);
+    scenario.cluster.etcd = args.etcd;
+    let finished = run::run(RunOptions { scenario, seed: drawn.seed, directory: args.out, fail_fast: false }).await?;
+    conclude(&finished.result, &finished.directory, &Judged { expect: None, json: args.json })
+}
+
+impl From<HuntError> for Failure {
+    fn from(error: HuntError) -> Self {
+        match error {
+            HuntError::Ledger(error) if error.is_usage() => Self::Usage(error.to_string()),
+            HuntError::Ledger(_) | HuntError::Directory { .. } => Self::Invalid(error.to_string()),
+            HuntError::Run { error, .. } => error.into(),
+            HuntError::Draw { .. } => Self::Internal(error.to_string()),
+        }
+    }
+}
