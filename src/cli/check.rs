@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Give a search for linearizability up after this time; only with another format than run [default: 60s]
     #[arg(long, value_name = "TIME")]
     timeout: Option<Span>,
+    /// What every register holds before the first operation; only with another format than run [default: nil]
+    #[arg(long, value_name = "VALUE")]
+    initial: Option<String>,
     #[command(flatten)]
     judged: Judged,
 }
@@ -34,7 +37,7 @@ pub(super) struct Args {
 enum Format {
     /// A run directory
     Run,
-    /// A log of Jepsen's etcd test: a register that is read, written and compared-and-set
+    /// A history of Jepsen's etcd test, jepsen.log, history.txt or history.edn: a register that is read, written and compared-and-set
     JepsenEtcd,
     /// Registers as lines of JSON, see docs/formats.md
     Jsonl,
@@ -47,6 +50,11 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     if args.timeout.is_some() {
         let reason =
             "--timeout bounds the search of another format (--format jepsen-etcd or jsonl); a run is judged to its end, leave it out";
+        return Err(Failure::Usage(reason.to_owned()));
+    }
+    if args.initial.is_some() {
+        let reason = "--initial is about the registers of another format (--format jepsen-etcd or jsonl); a run records what its keys hold, \
+                      leave it out";
         return Err(Failure::Usage(reason.to_owned()));
     }
     let refused = |error| Failure::Usage(format!("cannot judge {}: {error}\n{}", args.path.display(), advice(&args.path, &error)));

@@ -12,11 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::Target;
 use super::error::DatasetError;
 use crate::etcd::Caller;
+use crate::etcd::errors::{self, Cause};
 
 /// How long a request is tried: several elections long.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What a member says when its database has reached its quota. Every member says so until somebody makes room.
-const NO_SPACE: &str = "database space exceeded";
 /// The pause between attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -42,7 +41,8 @@ impl Seeder {
                 CallOutcome::Ok(answer) => return Ok(answer),
                 CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => (code, message),
             };
-            if message.contains(NO_SPACE) {
+            // Every member says so until somebody makes room.
+            if errors::cause(&code, &message) == Some(Cause::NoSpace) {
                 return Err(DatasetError::NoSpace { what });
             }
             // Asking again changes neither who we are nor what we ask.

@@ -109,7 +109,7 @@ impl Client {
             Ok(Err(SendError::Malformed(error))) => CallOutcome::Unknown { code: "Malformed".to_owned(), message: error.to_string() },
             Err(_) => {
                 let message = format!("no answer within {} ms", timeout.as_millis());
-                CallOutcome::Unknown { code: "Timeout".to_owned(), message }
+                CallOutcome::Unknown { code: errors::TIMEOUT.to_owned(), message }
             }
         }
     }

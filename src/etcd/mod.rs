@@ -9,6 +9,7 @@ mod client_error;
 pub mod collector;
 mod connection;
 pub mod endpoint;
+mod error_table;
 pub mod errors;
 pub mod metrics;
 pub mod plain_http;

@@ -4,6 +4,7 @@ pub mod build;
 pub mod decide;
 pub mod fairness;
 pub mod flaws;
+mod headline;
 pub mod latency;
 pub mod limits;
 pub mod made_up;

@@ -6,6 +6,7 @@ use ticketcd_judge::check::verdict::{Finding, Verdict};
 use ticketcd_judge::history::call::Purpose;
 use ticketcd_judge::model::Cents;
 
+use super::headline::headline;
 use super::latency::{Clock, LatencyLine};
 use super::limits::LimitKind;
 use super::made_up;
@@ -100,18 +101,6 @@ fn write_verdict(text: &mut String, result: &RunResult) -> std::fmt::Result {
         text.write_str(&wrapped("            ", &waiver.sentence()))?;
     }
     Ok(())
-}
-
-fn headline(result: &RunResult) -> &'static str {
-    let is_something_waived = result.known.iter().any(|waiver| waiver.state == WaiverState::Waived);
-    match result.verdict {
-        RunVerdict::Pass if is_something_waived => "Nothing is wrong beyond what is known and waived:",
-        RunVerdict::Pass => "No ticket oversold, no order lost or doubled, revenue adds up, all members agree.",
-        RunVerdict::Violation => "A promise was broken:",
-        RunVerdict::Unknown => "Nothing wrong was found, but there is not evidence enough to say that all is well:",
-        RunVerdict::ObjectiveMissed => "Correct, but an objective was missed:",
-        RunVerdict::Invalid => "The run says nothing about the cluster:",
-    }
 }
 
 fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {

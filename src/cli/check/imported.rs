@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use ticketcd_judge::linearizable::explain::{Judgement, judge};
-use ticketcd_judge::linearizable::search::Answer;
+use ticketcd_judge::linearizable::search::{Answer, Bound};
 use ticketcd_judge::linearizable::{jepsen, jsonl};
 
 use super::super::output::print;
@@ -35,23 +35,27 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
         Format::Jsonl | Format::Run => jsonl::read(input),
     };
     let parsed = parsed.map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
-    let began = Instant::now();
-    let mut judgement = judge(&parsed, args.timeout.unwrap_or(TIMEOUT).0);
-    if judgement.operations == judgement.unknown {
-        // Any order will do: that is no evidence.
-        judgement.answer = Answer::Undecided;
-        judgement.story.push("No operation was answered, so there is nothing to judge.".to_owned());
-    }
-    let seconds = began.elapsed().as_secs_f64();
-    let (word, verdict, exit) = match judgement.answer {
-        Answer::Linearizable => ("linearizable", RunVerdict::Pass, Exit::Pass),
-        Answer::NotLinearizable => ("not linearizable", RunVerdict::Violation, Exit::Violation),
-        Answer::Undecided => ("undecided", RunVerdict::Unknown, Exit::Unknown),
+    let parsed = match &args.initial {
+        Some(initial) => parsed.starting_with(initial),
+        None => parsed,
     };
+    let timeout = args.timeout.unwrap_or(TIMEOUT);
+    let began = Instant::now();
+    let mut judgement = judge(&parsed, timeout.0);
+    let seconds = began.elapsed().as_secs_f64();
+    let (verdict, exit) = match judgement.answer {
+        // Any order will do: that is no evidence.
+        Answer::Linearizable if judgement.operations == judgement.unknown => (RunVerdict::Unknown, Exit::Unknown),
+        Answer::Linearizable => (RunVerdict::Pass, Exit::Pass),
+        Answer::NotLinearizable => (RunVerdict::Violation, Exit::Violation),
+        Answer::Undecided(_) => (RunVerdict::Unknown, Exit::Unknown),
+    };
+    let undecided_by = undecided_by(&judgement);
+    judgement.story.extend(next_step(&judgement, timeout, args.initial.as_deref()));
     if args.judged.json {
-        print(&format!("{:#}\n", as_json(&judgement, word, seconds)))?;
+        print(&format!("{:#}\n", as_json(&judgement, verdict, undecided_by, seconds)))?;
     } else {
-        print(&as_text(&judgement, word, &path, seconds))?;
+        print(&as_text(&judgement, verdict, &path, seconds))?;
     }
     let Some(expectation) = &args.judged.expect else { return Ok(exit) };
     let Some(surprise) = unmet(expectation, verdict, &[]) else { return Ok(Exit::Pass) };
@@ -59,18 +63,65 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     Ok(Exit::Unexpected)
 }
 
-fn as_text(judgement: &Judgement, word: &str, path: &dyn std::fmt::Display, seconds: f64) -> String {
+/// Why there is no verdict, if there is none.
+fn undecided_by(judgement: &Judgement) -> Option<&'static str> {
+    match judgement.answer {
+        Answer::Undecided(Bound::Time) => Some("time"),
+        Answer::Undecided(Bound::Memory) => Some("memory"),
+        Answer::Undecided(Bound::Steps) => Some("steps"),
+        Answer::Linearizable if judgement.operations == judgement.unknown => Some("nothing_answered"),
+        Answer::Linearizable | Answer::NotLinearizable => None,
+    }
+}
+
+/// What a user can do about an outcome, in a sentence.
+fn next_step(judgement: &Judgement, timeout: Span, initial: Option<&str>) -> Option<String> {
+    match judgement.answer {
+        Answer::Undecided(Bound::Time) => {
+            Some(format!("The time limit was {timeout}: give it more with --timeout TIME, or judge a shorter history."))
+        }
+        Answer::Undecided(Bound::Memory | Bound::Steps) => Some(
+            "More time does not help. Judge a shorter history, or one with fewer operations at a time or of unknown outcome; one in which \
+             every value is written once and nothing is compared-and-set needs no search."
+                .to_owned(),
+        ),
+        Answer::Linearizable if judgement.operations == judgement.unknown => {
+            Some("No operation was answered, so there is nothing to judge.".to_owned())
+        }
+        Answer::NotLinearizable if judgement.reads_unwritten => {
+            let assumed = initial.unwrap_or("nil, for no --initial was given");
+            Some(format!(
+                "Every register was assumed to hold {assumed}. If it held another value when the history began, state it with --initial VALUE; \
+                 if registers held different ones, write each before the first line."
+            ))
+        }
+        Answer::Linearizable | Answer::NotLinearizable => None,
+    }
+}
+
+/// The verdict in a word.
+fn word(verdict: RunVerdict) -> &'static str {
+    match verdict {
+        RunVerdict::Pass => "linearizable",
+        RunVerdict::Violation => "not linearizable",
+        RunVerdict::Unknown | RunVerdict::ObjectiveMissed | RunVerdict::Invalid => "undecided",
+    }
+}
+
+fn as_text(judgement: &Judgement, verdict: RunVerdict, path: &dyn std::fmt::Display, seconds: f64) -> String {
     let mut text: String = judgement.story.iter().map(|sentence| format!("{sentence}\n")).collect();
     let Judgement { operations, unknown, keys, steps, .. } = judgement;
     let of = if *keys > 1 { format!(" of {keys} keys") } else { String::new() };
     let (operations, steps) = (counted(*operations, "operation"), counted(*steps, "step"));
-    text.push_str(&format!("{word}: {operations}{of}, {unknown} of unknown end, {steps} in {seconds:.3} s: {path}\n"));
+    let word = word(verdict);
+    text.push_str(&format!("{word}: {operations}{of}, {unknown} of unknown outcome, {steps} in {seconds:.3} s: {path}\n"));
     text
 }
 
-fn as_json(judgement: &Judgement, word: &str, seconds: f64) -> serde_json::Value {
+fn as_json(judgement: &Judgement, verdict: RunVerdict, undecided_by: Option<&str>, seconds: f64) -> serde_json::Value {
     json!({
-        "verdict": word.replace(' ', "_"),
+        "verdict": word(verdict).replace(' ', "_"),
+        "undecided_by": undecided_by,
         "operations": judgement.operations,
         "operations_of_unknown_end": judgement.unknown,
         "keys": judgement.keys,

@@ -13,7 +13,7 @@ use super::state::fetch;
 use super::waiting_room::WaitingRoom;
 use super::write::{Decision, decide};
 use super::{Bought, BuyerMemory};
-use crate::etcd::Caller;
+use crate::etcd::{Caller, errors};
 use crate::scenario::types;
 use crate::shop::{Order, Shop};
 
@@ -93,7 +93,7 @@ impl Locking {
         let outcome = match session.lock(caller, shop.keys.lock(event), self.ttl, self.wait).await.map_err(rejected)? {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Lock { key }, .. }) => return Ok(Held { key, since: revision }),
             CallOutcome::Ok(_) => rejected("the answer to a lock was none".to_owned()),
-            CallOutcome::Unknown { code, .. } if code == "Timeout" => OrderOutcome::Conflict,
+            CallOutcome::Unknown { code, .. } if code == errors::TIMEOUT => OrderOutcome::Conflict,
             CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
                 rejected(format!("the lock was not to be had: {code}: {message}"))
             }

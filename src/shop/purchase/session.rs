@@ -9,6 +9,7 @@ use ticketcd_judge::model::Blob;
 use tokio_util::sync::CancellationToken;
 
 use crate::etcd::Caller;
+use crate::etcd::errors::{self, Cause};
 
 /// A lease as its owner may think of it: etcd counts from when it grants it or hears of it, which is later than when the
 /// owner sent the request.
@@ -54,7 +55,7 @@ impl Lease {
                 true
             }
             CallOutcome::Ok(_) => false,
-            CallOutcome::Refused { code, .. } if code == "NotFound" => false,
+            CallOutcome::Refused { code, message } if errors::cause(&code, &message) == Some(Cause::LeaseNotFound) => false,
             CallOutcome::Refused { .. } | CallOutcome::Unknown { .. } => self.renewed.elapsed() < self.ttl,
         }
     }

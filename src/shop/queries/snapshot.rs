@@ -12,6 +12,7 @@ use ticketcd_judge::model::{Blob, Revision};
 
 use super::QueryError;
 use crate::etcd::Caller;
+use crate::etcd::errors::{self, Cause};
 
 /// Keys in one answer, at most.
 pub const PAGE_KEYS_MAX: usize = 512;
@@ -25,9 +26,6 @@ const OPERATIONS_MAX: usize = 128;
 const RANGE_KEYS_MIN: usize = 4;
 /// How often a query begins, when what it reads is compacted away meanwhile.
 const BEGINNINGS_MAX: u32 = 5;
-
-/// What etcd says of a revision that is gone.
-const COMPACTED: &str = "required revision has been compacted";
 
 /// Something to read.
 #[derive(Clone, Debug)]
@@ -143,7 +141,7 @@ impl<'caller> Snapshot<'caller> {
                 }
                 Ok(body)
             }
-            CallOutcome::Refused { message, .. } if message.contains(COMPACTED) => {
+            CallOutcome::Refused { code, message } if errors::cause(&code, &message) == Some(Cause::Compacted) => {
                 Err(QueryError::Compacted { revision: self.revision, times: self.beginnings })
             }
             CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {

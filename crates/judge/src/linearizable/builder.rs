@@ -2,9 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::register::{Action, NOTHING, Value, Values};
+use super::register::{Action, NOTHING, Register, Value, Values};
 use super::{History, LineError, Model, Operation};
-use crate::linearizable::register::Register;
 
 /// A history that was read.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +12,17 @@ pub struct Parsed {
     pub histories: Vec<History<Action>>,
     /// The values by number.
     pub values: Values,
+    /// What every register holds before the first operation: [`NOTHING`] unless [`Parsed::starting_with`] says otherwise.
+    pub initial: Value,
+}
+
+impl Parsed {
+    /// The same history of registers that hold a value from the start. The readers write nothing as `nil`.
+    #[must_use]
+    pub fn starting_with(mut self, value: &str) -> Self {
+        self.initial = self.values.number(value);
+        self
+    }
 }
 
 /// What is called.
@@ -32,6 +42,8 @@ pub(super) enum End {
     OkOf([Value; 2]),
     /// A compare-and-set found another value, and wrote nothing.
     Different,
+    /// The same, and the line repeats what was called.
+    DifferentOf([Value; 2]),
     /// It did not happen.
     NotDone,
     /// Nobody knows.
@@ -101,10 +113,11 @@ impl Builder {
             (Action::Write(value), End::OkOf([said, _])) if said != value => {
                 return wrong(format!("process {process} called write with another value in line {}", operation.line));
             }
-            (Action::CompareAndSet { from, to, .. }, End::OkOf(said)) if said != [from, to] => {
+            (Action::CompareAndSet { from, to, .. }, End::OkOf(said) | End::DifferentOf(said)) if said != [from, to] => {
                 return wrong(format!("process {process} called cas with other values in line {}", operation.line));
             }
             (_, End::OkOf(_)) => End::Ok(NOTHING),
+            (_, End::DifferentOf(_)) => End::Different,
             (_, end) => end,
         };
         let action = match (operation.action, end) {
@@ -113,9 +126,9 @@ impl Builder {
                 Some(Action::CompareAndSet { from, to, succeeded: Some(end != End::Different) })
             }
             (action, End::Ok(_) | End::OkOf(_)) => Some(action),
-            (_, End::Different | End::NotDone) => None,
+            (_, End::Different | End::DifferentOf(_) | End::NotDone) => None,
             (action, End::Unknown) => {
-                *slot = Register.unanswered(&action).map(|action| Operation { action, ..operation.clone() });
+                *slot = Register::default().unanswered(&action).map(|action| Operation { action, ..operation.clone() });
                 return Ok(());
             }
         };
@@ -140,7 +153,7 @@ impl Builder {
         }
         let histories = self.histories.into_iter();
         let histories = histories.map(|(key, operations)| History { key, operations: operations.into_iter().flatten().collect() });
-        Parsed { histories: histories.collect(), values: self.values }
+        Parsed { histories: histories.collect(), values: self.values, initial: NOTHING }
     }
 
     fn tick(&mut self) -> u64 {

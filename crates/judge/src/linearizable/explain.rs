@@ -1,15 +1,19 @@
-//! Judges a history that was read, and tells what cannot be ordered.
+//! Judges a history that was read, and explains what cannot be ordered.
 
 use std::time::{Duration, Instant};
 
 use super::register::{Action, Register, Values};
-use super::search::{Answer, search};
+use super::search::{Answer, Bound, Bounds, MEMO_BYTES_MAX, search};
+use super::unique_values::{self, Conflict};
 use super::{History, Model, Operation};
 
 pub use super::builder::Parsed;
 
-/// Operations that are told as overlapping, at most.
-const TOLD_MAX: usize = 8;
+/// Operations that are named as overlapping, at most.
+const OVERLAPPING_MAX: usize = 8;
+
+/// Steps of the search for the values that a register may have held when it was read: it is a detail, and not worth minutes.
+const DETAIL_STEPS_MAX: u64 = 1_000_000;
 
 /// What was found about a history.
 #[derive(Clone, Debug)]
@@ -18,19 +22,24 @@ pub struct Judgement {
     pub answer: Answer,
     /// Operations that say something.
     pub operations: u64,
-    /// Of these, operations of unknown end.
+    /// Of these, operations of unknown outcome.
     pub unknown: u64,
     /// Keys.
     pub keys: u64,
-    /// Operations tried, each as often as it was.
+    /// Operations tried, each as often as it was. One of a history that was decided without a search counts once.
     pub steps: u64,
+    /// Whether a register was read with a value that no operation writes, and that it was not assumed to hold at first. Then the
+    /// initial value may be another than was assumed.
+    pub reads_unwritten: bool,
     /// What cannot be ordered, in sentences; empty when everything can.
     pub story: Vec<String>,
 }
 
 /// Judges a history within a time. One in which nothing was answered is linearizable, and shows nothing.
 pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
-    let deadline = Instant::now().checked_add(timeout);
+    let register = Register { initial: parsed.initial };
+    let bounds = || Bounds::until(Instant::now().checked_add(timeout));
+    let common = bounds();
     let all = || parsed.histories.iter().flat_map(|history| &history.operations);
     let mut judgement = Judgement {
         answer: Answer::Linearizable,
@@ -38,25 +47,28 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
         unknown: all().filter(|operation| operation.done.is_none()).count() as u64,
         keys: parsed.histories.len() as u64,
         steps: 0,
+        reads_unwritten: false,
         story: Vec::new(),
     };
     for history in &parsed.histories {
-        let found = search(&Register, &history.operations, deadline, None);
-        judgement.steps += found.steps;
-        match found.answer {
+        let (answer, steps) = decide(register, &history.operations, &common);
+        judgement.steps += steps;
+        match answer {
             Answer::Linearizable => {}
             Answer::NotLinearizable => {
                 judgement.answer = Answer::NotLinearizable;
+                judgement.reads_unwritten = reads_unwritten(register, &history.operations);
                 // Finding it took less than the timeout, and each step of narrowing it down takes no more.
-                judgement.story = explain(history, &parsed.values, Instant::now().checked_add(timeout));
+                judgement.story = explain(register, history, &parsed.values, &bounds());
                 return judgement;
             }
-            Answer::Undecided => {
-                judgement.answer = Answer::Undecided;
-                let of = if history.key.is_empty() { String::new() } else { format!(" of key {:?}", history.key) };
+            Answer::Undecided(bound) => {
+                judgement.answer = Answer::Undecided(bound);
                 judgement.story = vec![format!(
-                    "The {} operations{of} were neither put in an order nor shown to have none in the time given.",
-                    history.operations.len()
+                    "The {} operations{} were neither put in an order nor shown to have none: {}, after {steps} steps.",
+                    history.operations.len(),
+                    of_key(history),
+                    reached(bound)
                 )];
             }
         }
@@ -64,56 +76,100 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
     judgement
 }
 
-/// Tells the smallest beginning of a history that has no order, and what in it is to blame.
-pub fn explain(history: &History<Action>, values: &Values, deadline: Option<Instant>) -> Vec<String> {
+/// Decides a history, without a search where that can be; with the steps it took.
+fn decide(register: Register, operations: &[Operation<Action>], bounds: &Bounds) -> (Answer, u64) {
+    match unique_values::decide(operations, register.initial) {
+        Some(Ok(())) => (Answer::Linearizable, operations.len() as u64),
+        Some(Err(_)) => (Answer::NotLinearizable, operations.len() as u64),
+        None => {
+            let found = search(&register, operations, bounds, None);
+            (found.answer, found.steps)
+        }
+    }
+}
+
+/// Whether a value was read that the register never held by what was called.
+fn reads_unwritten(register: Register, operations: &[Operation<Action>]) -> bool {
+    let is_written = |value| {
+        value == register.initial
+            || operations.iter().any(|operation| match operation.action {
+                Action::Write(written) | Action::CompareAndSet { to: written, .. } => written == value,
+                Action::Read(_) => false,
+            })
+    };
+    operations.iter().any(|operation| match operation.action {
+        Action::Read(value) | Action::CompareAndSet { from: value, succeeded: Some(true), .. } => !is_written(value),
+        Action::Write(_) | Action::CompareAndSet { .. } => false,
+    })
+}
+
+/// Which bound ended a search, as a clause.
+fn reached(bound: Bound) -> String {
+    match bound {
+        Bound::Time => "the search reached its time limit".to_owned(),
+        Bound::Memory => format!("the search reached its memory limit of {} GiB", MEMO_BYTES_MAX >> 30),
+        Bound::Steps => "the search reached its limit of steps".to_owned(),
+    }
+}
+
+fn of_key(history: &History<Action>) -> String {
+    if history.key.is_empty() { String::new() } else { format!(" of key {:?}", history.key) }
+}
+
+/// Describes the smallest beginning of a history that has no order, and which operation makes it so.
+fn explain(register: Register, history: &History<Action>, values: &Values, bounds: &Bounds) -> Vec<String> {
     let mut returns: Vec<u64> = history.operations.iter().filter_map(|operation| operation.done).collect();
     returns.sort_unstable();
     // Beginnings of a linearizable history are linearizable, so the shortest that is not can be found by halving.
     let (mut fine, mut broken) = (0, returns.len());
-    let mut narrowed = true;
+    let mut ended_by = None;
     while broken - fine > 1 {
         let middle = fine + (broken - fine) / 2;
-        match search(&Register, &beginning(&Register, &history.operations, returns[middle - 1]), deadline, None).answer {
+        match decide(register, &beginning(&register, &history.operations, returns[middle - 1]), bounds).0 {
             Answer::Linearizable => fine = middle,
             Answer::NotLinearizable => broken = middle,
-            Answer::Undecided => {
-                narrowed = false;
+            Answer::Undecided(bound) => {
+                ended_by = Some(bound);
                 break;
             }
         }
     }
     let Some(until) = broken.checked_sub(1).and_then(|last| returns.get(last)) else { return Vec::new() };
-    let operations = beginning(&Register, &history.operations, *until);
+    let operations = beginning(&register, &history.operations, *until);
     let Some(culprit) = operations.iter().position(|operation| operation.done == Some(*until)) else { return Vec::new() };
-    let of = if history.key.is_empty() { String::new() } else { format!(" of key {:?}", history.key) };
-    if !narrowed {
-        return vec![format!("The history{of} has no order; what shows it could not be narrowed down in the time given.")];
+    let of = of_key(history);
+    if let Some(bound) = ended_by {
+        return vec![format!("The history{of} has no order; which operation shows it was not found: {}.", reached(bound))];
     }
-    let found = search(&Register, &operations, deadline, Some(culprit));
+    let found = search(&register, &operations, &Bounds { steps_max: DETAIL_STEPS_MAX, ..*bounds }, Some(culprit));
     let operation = &operations[culprit];
     let mut story = vec![
         format!(
             "Everything{of} that had returned before line {} can be put in an order; with the operation that returns there nothing can.",
             operation.done_line
         ),
-        format!("It is {}.", tell(operation, values)),
+        format!("It is {}.", describe(operation, values)),
     ];
     let mut held: Vec<&str> = found.refused_in.iter().map(|state| values.name(*state)).collect();
     held.sort_unstable();
-    if !held.is_empty() {
+    // A search that was ended has not seen all of them.
+    if !held.is_empty() && found.answer == Answer::NotLinearizable {
         story.push(format!("Wherever it is put, the register then holds {}.", held.join(" or ")));
+    }
+    if let Some(Err(conflict)) = unique_values::decide(&operations, register.initial) {
+        story.extend(contradiction(conflict, &operations, register, values));
     }
     let overlapping = |other: &&Operation<Action>| other.line != operation.line && other.done.is_none_or(|done| done > operation.call);
     let (unknown, known): (Vec<_>, Vec<_>) = operations.iter().filter(overlapping).partition(|other| other.done.is_none());
     for (others, what) in
-        [(known, "At the same time there were"), (unknown, "Of unknown end, and so possible at any time after their call, were")]
+        [(known, "Overlapping operations"), (unknown, "Operations of unknown outcome, possible at any time after their call")]
     {
         if !others.is_empty() {
-            let mut told: Vec<String> = others.iter().rev().take(TOLD_MAX).rev().map(|other| tell(other, values)).collect();
-            if others.len() > TOLD_MAX {
-                told.insert(0, format!("{} more", others.len() - TOLD_MAX));
+            let mut named: Vec<String> = others.iter().rev().take(OVERLAPPING_MAX).rev().map(|other| describe(other, values)).collect();
+            if others.len() > OVERLAPPING_MAX {
+                named.insert(0, format!("{} more", others.len() - OVERLAPPING_MAX));
             }
-            story.push(format!("{what}: {}.", told.join("; ")));
+            story.push(format!("{what}: {}.", named.join("; ")));
         }
     }
     story
@@ -134,7 +190,39 @@ where
     operations.iter().filter(|operation| operation.call <= until).filter_map(known).collect()
 }
 
-fn tell(operation: &Operation<Action>, values: &Values) -> String {
+/// Why unique values have no order.
+fn contradiction(conflict: Conflict, operations: &[Operation<Action>], register: Register, values: &Values) -> Vec<String> {
+    let name = |index: usize| match operations[index].action {
+        Action::Read(value) | Action::Write(value) | Action::CompareAndSet { to: value, .. } => values.name(value),
+    };
+    let operation = |index: usize| describe(&operations[index], values);
+    match conflict {
+        Conflict::NeverWritten { read } => {
+            vec![format!("No operation writes {}, and the register held {} at first.", name(read), values.name(register.initial))]
+        }
+        Conflict::ReadBeforeWrite { read, write } => {
+            vec![format!("{} was read before it was written: {} had returned before {} was called.", name(read), operation(read), operation(write))]
+        }
+        Conflict::EachBeforeTheOther { one_first, other_first } => {
+            let one = name(other_first.1);
+            let other = name(one_first.1);
+            let first = match one_first.0 {
+                Some(earlier) => format!("{one} came before {other}, because {} had returned before {} was called", operation(earlier), operation(one_first.1)),
+                None => format!("{one} came before {other}, because the register held it at first"),
+            };
+            vec![
+                format!("{first}."),
+                format!(
+                    "However, {other} came before {one}, because {} had returned before {} was called: a contradiction, for each was written once.",
+                    operation(other_first.0),
+                    operation(other_first.1)
+                ),
+            ]
+        }
+    }
+}
+
+fn describe(operation: &Operation<Action>, values: &Values) -> String {
     let Operation { process, action, line, done_line, .. } = operation;
     let ends = if *done_line == 0 { String::new() } else { format!(" to {done_line}") };
     format!("process {process}: {} (line {line}{ends})", values.tell(*action))

@@ -24,6 +24,9 @@ struct Line {
     value: Option<Json>,
     #[serde(default)]
     time: Option<u64>,
+    /// The place of the line in the history, as Jepsen counts it.
+    #[serde(default)]
+    index: Option<u64>,
     #[serde(default)]
     error: Option<Json>,
 }
@@ -44,7 +47,7 @@ enum Stage {
 /// earlier call ended; and when there is no operation at all.
 pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
     let mut builder = Builder::default();
-    let (mut number, mut now) = (0, 0);
+    let (mut number, mut now, mut place) = (0, 0, 0);
     for line in input.split(b'\n') {
         number += 1;
         let wrong = |what: String| LineError { line: number, what };
@@ -53,15 +56,23 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
             continue;
         }
         // A list could be read as the fields in their order.
+        if is_array(&line) {
+            return Err(wrong("this is one JSON array; write one object a line, e.g. with jq -c '.[]'".to_owned()));
+        }
         if line.trim_ascii_start().first() != Some(&b'{') {
             return Err(wrong(r#"a line is an object: {"process":0,"type":"invoke","f":"write","value":3}"#.to_owned()));
         }
-        let line: Line = serde_json::from_slice(&line).map_err(|error| wrong(without_line(&error)))?;
+        let line: Line = serde_json::from_slice(&line).map_err(|error| wrong(reason(&error)))?;
         let time = line.time.unwrap_or(now);
         if time < now {
             return Err(wrong(format!("time {time} is before {now}, the time of an earlier line: lines are in the order of time")));
         }
         now = time;
+        let index = line.index.unwrap_or(place);
+        if index < place {
+            return Err(wrong(format!("index {index} is before {place}, the index of an earlier line: lines are in the order of their index")));
+        }
+        place = index;
         take(&mut builder, number, &line)?;
     }
     if builder.calls() == 0 {
@@ -134,9 +145,18 @@ fn name(json: &Json) -> Option<String> {
     }
 }
 
-/// What the reader of JSON complains about. It sees one line only, so its line number would mislead.
-fn without_line(error: &serde_json::Error) -> String {
+/// Whether a line begins a list of objects.
+fn is_array(line: &[u8]) -> bool {
+    let inside = line.trim_ascii().strip_prefix(b"[").map(<[u8]>::trim_ascii_start);
+    inside.is_some_and(|inside| inside.first().is_none_or(|first| *first == b'{'))
+}
+
+/// What is wrong with a line, in words. The reader of JSON sees one line only, so its line number would mislead.
+fn reason(error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "the line ends within the object: write each object on one line, e.g. with jq -c .".to_owned();
+    }
     let text = error.to_string();
-    let what = text.split(" at line ").next().unwrap_or(&text).to_owned();
+    let what = text.split(" at line ").next().unwrap_or(&text);
     format!("{what} (column {})", error.column())
 }

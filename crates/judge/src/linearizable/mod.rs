@@ -6,12 +6,16 @@
 //! linearizability", 2017), as Knossos and Porcupine have it: operations are tried in the order of their calls; a set of
 //! operations that led to a state once is not tried again. Keys are searched apart, because linearizability is local.
 //!
-//! Operations that nobody knows the end of may have happened at any time after their call, or never. The search has a
-//! deadline: without an answer until then the history is undecided, which is no verdict.
+//! A history of reads and writes in which no value that is read was written twice needs no search: it is decided directly, see
+//! `unique_values`.
+//!
+//! Operations whose outcome is unknown may have happened at any time after their call, or never. The search is bounded in time
+//! and memory: without an answer within these bounds the history is undecided, which is no verdict.
 
 #[cfg(test)]
 mod agreement;
 mod builder;
+mod edn;
 pub mod explain;
 pub mod jepsen;
 pub mod jsonl;
@@ -21,6 +25,7 @@ pub mod register;
 pub mod search;
 #[cfg(test)]
 mod tests;
+mod unique_values;
 
 use std::fmt;
 

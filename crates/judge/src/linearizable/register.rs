@@ -6,10 +6,10 @@ use rustc_hash::FxHashMap;
 
 use super::Model;
 
-/// A value by its number in [`Values`]; 0 is nothing, which a register has before the first write.
+/// A value by its number in [`Values`]; 0 is nothing, which a register holds before the first write unless said otherwise.
 pub type Value = u32;
 
-/// The value of a register that was never written.
+/// No value.
 pub const NOTHING: Value = 0;
 
 /// What is done to a register, with what was answered.
@@ -32,14 +32,17 @@ pub enum Action {
 
 /// The register.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Register;
+pub struct Register {
+    /// What it holds before the first operation.
+    pub initial: Value,
+}
 
 impl Model for Register {
     type State = Value;
     type Action = Action;
 
     fn initial(&self) -> Value {
-        NOTHING
+        self.initial
     }
 
     fn step(&self, state: &Value, action: &Action) -> Option<Value> {

@@ -11,8 +11,40 @@ use super::{Model, Operation};
 /// Steps between two looks at the clock.
 const STEPS_BETWEEN_LOOKS: u64 = 4_096;
 
-/// Words the memo may take: 2 GiB. A search that needs more would not end in time either.
-const MEMO_WORDS_MAX: usize = 1 << 28;
+/// Bytes the memo may take.
+pub const MEMO_BYTES_MAX: usize = 2 << 30;
+
+/// Bytes of a word of the memo.
+const WORD_BYTES: usize = 8;
+
+/// How far a search may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// When it must end; `None` for never.
+    pub deadline: Option<Instant>,
+    /// Bytes its memo may take.
+    pub memo_bytes_max: usize,
+    /// Steps it may take.
+    pub steps_max: u64,
+}
+
+impl Bounds {
+    /// Only the usual bound on memory, and a deadline.
+    pub fn until(deadline: Option<Instant>) -> Self {
+        Self { deadline, memo_bytes_max: MEMO_BYTES_MAX, steps_max: u64::MAX }
+    }
+}
+
+/// The bound that ended a search without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Its deadline.
+    Time,
+    /// The memory of its memo.
+    Memory,
+    /// Its number of steps.
+    Steps,
+}
 
 /// How a search ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +53,8 @@ pub enum Answer {
     Linearizable,
     /// There is none.
     NotLinearizable,
-    /// Neither was found in the time and memory given.
-    Undecided,
+    /// Neither was found before the search reached a bound.
+    Undecided(Bound),
 }
 
 /// A search, with what it learnt about the operation that nothing can be placed beyond.
@@ -36,11 +68,11 @@ pub struct Found<State> {
     pub refused_in: FxHashSet<State>,
 }
 
-/// Searches for an order of operations. `watched` is the index of an operation to tell about.
+/// Searches for an order of operations within bounds. `watched` is the index of an operation to tell about.
 pub fn search<M: Model>(
     model: &M,
     operations: &[Operation<M::Action>],
-    deadline: Option<Instant>,
+    bounds: &Bounds,
     watched: Option<usize>,
 ) -> Found<M::State> {
     let numbers = numbers(operations);
@@ -55,10 +87,17 @@ pub fn search<M: Model>(
     let mut place = list.next(HEAD);
     while left > 0 {
         found.steps += 1;
-        if found.steps.is_multiple_of(STEPS_BETWEEN_LOOKS)
-            && (memo.words() > MEMO_WORDS_MAX || deadline.is_some_and(|deadline| Instant::now() >= deadline))
-        {
-            found.answer = Answer::Undecided;
+        let reached = if memo.words() > bounds.memo_bytes_max / WORD_BYTES {
+            Some(Bound::Memory)
+        } else if found.steps > bounds.steps_max {
+            Some(Bound::Steps)
+        } else if found.steps.is_multiple_of(STEPS_BETWEEN_LOOKS) && bounds.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Some(Bound::Time)
+        } else {
+            None
+        };
+        if let Some(bound) = reached {
+            found.answer = Answer::Undecided(bound);
             return found;
         }
         let call = place.and_then(|place| list.call(place).map(|operation| (place, operation)));

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use super::explain::{Judgement, Parsed, judge};
-use super::search::Answer;
+use super::register::Register;
+use super::search::{Answer, Bound, Bounds, search};
 use super::{jepsen, jsonl};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -71,8 +72,38 @@ fn a_history_of_an_older_write_order_is_found_out() {
     assert_eq!(judged(lines).answer, Answer::NotLinearizable);
 }
 
+/// Writes of two values by many processes at once, and reads afterwards that no order explains. Each value is written many times,
+/// so that only a search can tell.
+fn hard() -> Parsed {
+    let mut lines = String::new();
+    for process in 0..60 {
+        lines.push_str(&format!("{process} :invoke :write {}\n", process % 30));
+    }
+    for process in 0..60 {
+        lines.push_str(&format!("{process} :ok :write {}\n", process % 30));
+    }
+    lines.push_str("0 :invoke :read nil\n0 :ok :read 1\n0 :invoke :read nil\n0 :ok :read 2\n");
+    log(&lines)
+}
+
 #[test]
-fn without_time_a_hard_history_is_undecided() {
+fn the_bound_that_ended_a_search_is_named() {
+    let judgement = judge(&hard(), Duration::ZERO);
+    assert_eq!(judgement.answer, Answer::Undecided(Bound::Time));
+    let story = judgement.story.join("\n");
+    assert!(story.contains("62 operations") && story.contains("time limit") && !story.contains("memory"), "{story}");
+
+    let bounds = Bounds { memo_bytes_max: 1 << 20, ..Bounds::until(None) };
+    let found = search(&Register::default(), &hard().histories[0].operations, &bounds, None);
+    assert_eq!(found.answer, Answer::Undecided(Bound::Memory));
+    let bounds = Bounds { steps_max: 1_000, ..Bounds::until(None) };
+    let found = search(&Register::default(), &hard().histories[0].operations, &bounds, None);
+    assert_eq!((found.answer, found.steps), (Answer::Undecided(Bound::Steps), 1_001));
+}
+
+/// 40 writes of one value each, all at once, and then two reads: too many orders for a search.
+#[test]
+fn unique_values_need_no_search() {
     let mut lines = String::new();
     for process in 0..40 {
         lines.push_str(&format!("{process} :invoke :write {process}\n"));
@@ -80,10 +111,113 @@ fn without_time_a_hard_history_is_undecided() {
     for process in 0..40 {
         lines.push_str(&format!("{process} :ok :write {process}\n"));
     }
-    lines.push_str("0 :invoke :read nil\n0 :ok :read 99\n");
-    let judgement = judge(&log(&lines), Duration::ZERO);
-    assert_eq!(judgement.answer, Answer::Undecided);
-    assert!(judgement.story[0].contains("41 operations"));
+    let with_reads = |first, second| format!("{lines}0 :invoke :read nil\n0 :ok :read {first}\n0 :invoke :read nil\n0 :ok :read {second}\n");
+    let judged = |first, second| judge(&log(&with_reads(first, second)), Duration::ZERO);
+    assert_eq!(judged(7, 7).answer, Answer::Linearizable);
+    let judgement = judged(7, 8);
+    assert_eq!(judgement.answer, Answer::NotLinearizable);
+    let story = judgement.story.join("\n");
+    assert!(story.contains("7 came before 8, because process 7: write 7 (line 8 to 48) had returned before process 0: read 8 (line 83 to 84)"), "{story}");
+    assert!(story.contains("However, 8 came before 7, because process 8: write 8 (line 9 to 49) had returned"), "{story}");
+    let judgement = judged(7, 99);
+    assert!(judgement.reads_unwritten && judgement.story.join("\n").contains("No operation writes 99"), "{:?}", judgement.story);
+}
+
+#[test]
+fn a_register_may_hold_a_value_from_the_start() {
+    let parsed = log("1 :invoke :read nil\n1 :ok :read 95\n0 :invoke :write 34\n0 :ok :write 34\n1 :invoke :read nil\n1 :ok :read 34");
+    let judgement = judge(&parsed, TIMEOUT);
+    assert_eq!((judgement.answer, judgement.reads_unwritten), (Answer::NotLinearizable, true));
+    assert!(judgement.story.join("\n").contains("No operation writes 95, and the register held nil at first."), "{:?}", judgement.story);
+    assert_eq!(judge(&parsed.clone().starting_with("95"), TIMEOUT).answer, Answer::Linearizable);
+    assert_eq!(judge(&parsed.starting_with("34"), TIMEOUT).answer, Answer::NotLinearizable);
+    // With a compare-and-set, which takes a search.
+    let parsed = log("0 :invoke :cas [95 1]\n0 :ok :cas [95 1]");
+    let judgement = judge(&parsed, TIMEOUT);
+    assert_eq!((judgement.answer, judgement.reads_unwritten), (Answer::NotLinearizable, true));
+    assert_eq!(judge(&parsed.starting_with("95"), TIMEOUT).answer, Answer::Linearizable);
+}
+
+/// Nothing was sent, so the register may have held what the compare-and-set compares.
+#[test]
+fn a_failure_with_a_reason_constrains_nothing() {
+    let refused = "1 :invoke :write 4\n1 :ok :write 4\n2 :invoke :cas [4 5]\n2 :fail :cas [4 5]REASON\n3 :invoke :read nil\n3 :ok :read 4";
+    let judged = |reason: &str| judged(&refused.replace("REASON", reason)).answer;
+    for reason in [" :conn-not-ready", " \"connection refused\"", " {:status 503}", " java.net.ConnectException: refused"] {
+        assert_eq!(judged(reason), Answer::Linearizable, "{reason}");
+    }
+    for none in ["", " ", " nil"] {
+        assert_eq!(judged(none), Answer::NotLinearizable, "{none:?}");
+    }
+
+    let maps = "{:process 1, :type :invoke, :f :write, :value 4}\n{:process 1, :type :ok, :f :write, :value 4}\n\
+                {:process 2, :type :invoke, :f :cas, :value [4 5]}\n{:process 2, :type :fail, :f :cas, :value [4 5]REASON}\n";
+    let judged = |reason: &str| judge(&jepsen::read(maps.replace("REASON", reason).as_bytes()).unwrap(), TIMEOUT).answer;
+    for reason in [", :error :conn-not-ready", ", :error [:http 503]", ", :exception {:via []}"] {
+        assert_eq!(judged(reason), Answer::Linearizable, "{reason}");
+    }
+    for none in ["", ", :error nil", ", :index 3, :time 99"] {
+        assert_eq!(judged(none), Answer::NotLinearizable, "{none:?}");
+    }
+
+    let lines = r#"{"process":1,"type":"invoke","f":"write","value":4}
+        {"process":1,"type":"ok","f":"write"}
+        {"process":2,"type":"invoke","f":"cas","value":[4,5]}
+        {"process":2,"type":"fail","f":"cas"REASON}"#;
+    let judged = |reason: &str| judge(&jsonl::read(lines.replace("REASON", reason).as_bytes()).unwrap(), TIMEOUT).answer;
+    assert_eq!(judged(r#","error":"refused""#), Answer::Linearizable);
+    assert_eq!(judged(r#","error":["http",503]"#), Answer::Linearizable);
+    assert_eq!(judged(r#","error":null"#), Answer::NotLinearizable);
+    assert_eq!(judged(""), Answer::NotLinearizable);
+}
+
+/// One history in every form in which Jepsen writes it.
+#[test]
+fn every_form_of_jepsen_is_read() {
+    let plain = "2\t:invoke\t:write\t7\n2\t:ok\t:write\t7\n:nemesis\t:info\t:start\tnil\n1\t:invoke\t:read\tnil\n1\t:ok\t:read\t6\n";
+    let prefixed = |prefix: &str| plain.lines().map(|line| format!("{prefix}{line}\n")).collect::<String>();
+    let modern = prefixed("2026-07-28 07:53:02,859{GMT}\tINFO\t[jepsen worker 2] jepsen.util: ");
+    let maps = "{:type :invoke, :f :write, :value 7, :time 1, :process 2, :index 0}\n\
+                #jepsen.history.Op{:type :ok, :f :write, :value 7, :time 2, :process 2, :index 1}\n\
+                {:type :info, :f :start, :value nil, :process :nemesis}\n\
+                {:type :invoke, :f :read, :value nil, :time 3, :process 1, :index 2}\n\
+                {:type :ok, :f :read, :value 6, :time 4, :process 1, :index 3}\n";
+    for text in [plain, &prefixed("INFO  jepsen.util - "), &modern, maps] {
+        for (text, answer) in [(text.to_owned(), Answer::NotLinearizable), (text.replace('6', "7"), Answer::Linearizable)] {
+            let parsed = jepsen::read(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!(parsed.histories[0].operations.len(), 2, "{text}");
+            assert_eq!(judge(&parsed, TIMEOUT).answer, answer, "{text}");
+        }
+    }
+}
+
+#[test]
+fn registers_of_jepsen_independent_are_judged_apart() {
+    let text = "0 :invoke :write [x 1]\n".replace('x', "3")
+        + "0 :ok :write [3 1]\n1 :invoke :cas [4 [nil 2]]\n1 :ok :cas [4 [nil 2]]\n2 :invoke :read [4 nil]\n2 :ok :read [4 2]\n";
+    let parsed = log(&text);
+    let keys: Vec<&str> = parsed.histories.iter().map(|history| history.key.as_str()).collect();
+    assert_eq!(keys, ["3", "4"]);
+    assert_eq!(judge(&parsed, TIMEOUT).answer, Answer::Linearizable);
+    assert_eq!(judge(&log(&text.replace("[4 2]\n", "[4 1]\n")), TIMEOUT).answer, Answer::NotLinearizable);
+}
+
+#[test]
+fn what_is_wrong_with_a_map_names_the_line() {
+    let call = "{:type :invoke, :f :read, :value nil, :process 1}";
+    let cases = [
+        (format!("{call}\n{{:type :ok, :f :read"), "line 2: the line ends within a form; every line must be one whole map"),
+        (format!("{call}\n7"), "line 2: this is no map"),
+        ("[{:type :invoke}]".to_owned(), "line 1: this is one EDN sequence; write one map a line"),
+        (r#"{"process":0,"type":"invoke"}"#.to_owned(), "line 1: "),
+        (r#"{"process" 0}"#.to_owned(), "read by --format jsonl"),
+        ("{:process 1, :type :invoke, :value 1}".to_owned(), "line 1: the map has no :f that is a keyword"),
+        ("{:process 1, :type :invoke, :f :txn, :value 1}".to_owned(), "line 1: :txn is no function of a register"),
+    ];
+    for (text, wanted) in cases {
+        let error = jepsen::read(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(wanted), "{text:?}: {error}");
+    }
 }
 
 #[test]
@@ -99,13 +233,14 @@ fn what_is_wrong_with_a_log_names_the_line() {
         ("", "line 1: no operation was found"),
         ("0 :invoke :read nil\n0 :invoke :read nil", "line 2: process 0 calls again, although its call of line 1"),
         ("0 :ok :read 1", "line 1: process 0 has not called"),
-        ("0 :invoke :write x", "line 1: \"x\" is no value"),
-        ("0 :invoke :cas [1]", "line 1: \"[1]\" is no pair"),
+        ("0 :invoke :write x", "line 1: x is no value"),
+        ("0 :invoke :cas [1]", "line 1: [1] is no pair"),
         ("0 :invoke :append 1", "line 1: :append is no function"),
         ("0 :invoke :write 1\n0 :ok :read 1", "line 2: process 0 called write, and here ends read"),
         ("0 :maybe :write 1", "line 1: :maybe is no stage"),
         ("0 :invoke :write 1\n0 :ok :write 2", "line 2: process 0 called write with another value in line 1"),
         ("0 :invoke :cas [1 2]\n0 :ok :cas [1 3]", "line 2: process 0 called cas with other values in line 1"),
+        ("0 :invoke :cas [1 2]\n0 :fail :cas [1 3]", "line 2: process 0 called cas with other values in line 1"),
     ];
     for (lines, wanted) in cases {
         let text: String = lines.lines().map(|line| format!("INFO  jepsen.util - {line}\n")).collect();
@@ -120,7 +255,7 @@ fn lines_of_json_have_keys_that_are_judged_apart() {
         {"process":0,"type":"invoke","f":"write","key":"x","value":1,"time":10}
         {"process":"b","type":"invoke","f":"write","key":"y","value":"one","time":11}
         {"process":0,"type":"ok","f":"write","key":"x","time":12}
-        {"process":"b","type":"ok","f":"write","time":13}
+        {"process":"b","type":"ok","f":"write","time":13,"index":3}
         {"process":0,"type":"invoke","f":"read","key":"x"}
         {"process":0,"type":"ok","f":"read","value":1}
         {"process":"b","type":"invoke","f":"cas","key":"y","value":["one",null]}
@@ -141,7 +276,14 @@ fn what_is_wrong_with_a_line_of_json_names_the_line() {
     let call = r#"{"process":0,"type":"invoke","f":"read","key":"x","time":5}"#;
     let cases = [
         ("", "line 1: no operation was found"),
-        ("{", "line 1: EOF"),
+        ("{", "line 1: the line ends within the object: write each object on one line, e.g. with jq -c ."),
+        (r#"[{"process":0,"type":"invoke","f":"read"},"#, "line 1: this is one JSON array; write one object a line, e.g. with jq -c '.[]'"),
+        ("[", "line 1: this is one JSON array"),
+        (r#"{"process":0,"type":"invoke","f":"read","index":-1}"#, "line 1: invalid value: integer `-1`"),
+        (
+            "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"index\":1}\n{\"process\":0,\"type\":\"info\",\"f\":\"read\",\"index\":0}",
+            "line 2: index 0 is before 1",
+        ),
         (r#"{"process":0,"type":"begin","f":"read"}"#, "line 1: unknown variant `begin`"),
         (r#"{"process":0,"type":"invoke","f":"add"}"#, "line 1: f is \"add\""),
         (r#"{"process":0,"type":"invoke","f":"cas","value":1}"#, "line 1: the value of a cas"),

@@ -12,6 +12,7 @@ use super::super::state::Unreadable;
 use super::batch::{Batch, Desk, fitting, users_of};
 use super::known::{Known, reads};
 use crate::etcd::Caller;
+use crate::etcd::errors::{self, Cause};
 use crate::shop::Order;
 
 /// An order on a clerk's desk, and where its buyer waits for the answer.
@@ -127,8 +128,8 @@ impl Clerk {
                     sight.fresh = sight.latest;
                     Attempt::Again(jobs)
                 }
-                Err(reason) if is_too_large(&reason) && jobs.len() > 1 => Attempt::Split(jobs),
-                Err(reason) => refuse_all(jobs, &OrderOutcome::Rejected { reason }),
+                Err(NotRead { cause: Some(Cause::TooLarge), .. }) if jobs.len() > 1 => Attempt::Split(jobs),
+                Err(NotRead { reason, .. }) => refuse_all(jobs, &OrderOutcome::Rejected { reason }),
             };
         };
         // The batch borrows the orders; the jobs are answered afterwards.
@@ -181,7 +182,9 @@ impl Clerk {
                 sight.fresh = false;
                 if refused.is_empty() { Attempt::Done } else { Attempt::Again(refused) }
             }
-            CallOutcome::Refused { message, .. } if is_too_large(&message) && jobs.len() > 1 => Attempt::Split(jobs),
+            CallOutcome::Refused { code, message } if errors::cause(&code, &message) == Some(Cause::TooLarge) && jobs.len() > 1 => {
+                Attempt::Split(jobs)
+            }
             CallOutcome::Refused { code, message } => {
                 self.caller.rotate();
                 refuse_all(jobs, &OrderOutcome::Rejected { reason: format!("{code}: {message}") })
@@ -191,7 +194,7 @@ impl Clerk {
 
     /// Reads the event, its tickets and the purchases of the orders' users, as they are now or in the caller's read mode: one
     /// round trip.
-    async fn fetch(&mut self, jobs: &[Job], latest: bool) -> Result<(), String> {
+    async fn fetch(&mut self, jobs: &[Job], latest: bool) -> Result<(), NotRead> {
         let users = users_of(jobs.iter().map(|job| &job.order));
         let success = reads(&self.desk.keys, &self.desk.event, &users);
         let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
@@ -203,16 +206,31 @@ impl Clerk {
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
                 // Of users that are not in this batch it goes on assuming what it knew.
                 let mut known = self.known.take().unwrap_or_default();
-                known.learn(&self.desk.keys, &users, &responses).map_err(|error| error.to_string())?;
+                known.learn(&self.desk.keys, &users, &responses).map_err(NotRead::from)?;
                 (self.known, self.outdated) = (Some(known), false);
                 Ok(())
             }
-            CallOutcome::Ok(_) => Err(Unreadable::Shape.to_string()),
+            CallOutcome::Ok(_) => Err(Unreadable::Shape.into()),
             CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
                 self.caller.rotate();
-                Err(format!("the stock could not be read: {code}: {message}"))
+                let cause = errors::cause(&code, &message);
+                Err(NotRead { cause, reason: format!("the stock could not be read: {code}: {message}") })
             }
         }
+    }
+}
+
+/// Why the stock could not be read.
+struct NotRead {
+    /// What can be done about it, where that is known.
+    cause: Option<Cause>,
+    /// For the buyers.
+    reason: String,
+}
+
+impl From<Unreadable> for NotRead {
+    fn from(error: Unreadable) -> Self {
+        Self { cause: None, reason: error.to_string() }
     }
 }
 
@@ -238,11 +256,4 @@ fn refuse_all(jobs: Vec<Job>, outcome: &OrderOutcome) -> Attempt {
         job.answer(outcome.clone(), Cents(0));
     }
     Attempt::Done
-}
-
-/// Whether etcd refused a request for its size: too many operations, or too many bytes.
-fn is_too_large(message: &str) -> bool {
-    ["too many operations in txn request", "request is too large", "received message larger than max"]
-        .iter()
-        .any(|size| message.contains(size))
 }
