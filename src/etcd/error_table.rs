@@ -220,8 +220,12 @@ static TABLE: &[Row] = &[
     definite(Code::FailedPrecondition, "etcdserver: permission is not granted to the role", ACCOUNTS),
     definite(Code::InvalidArgument, "etcdserver: invalid auth management", ACCOUNTS),
     // Leases.
-    definite(Code::NotFound, "etcdserver: requested lease not found", "the lease is looked up before anything is written, by every member alike")
-        .because(Cause::LeaseNotFound),
+    definite(
+        Code::NotFound,
+        "etcdserver: requested lease not found",
+        "the lease is looked up before anything is written, by every member alike",
+    )
+    .because(Cause::LeaseNotFound),
     definite(Code::FailedPrecondition, "etcdserver: lease already exists", "the lease was there before and is not changed"),
     definite(Code::OutOfRange, "etcdserver: too large lease TTL", "the time to live is checked before the lease is made"),
     definite(
@@ -261,7 +265,11 @@ static TABLE: &[Row] = &[
     definite(Code::FailedPrecondition, "etcdserver: too many learner members in cluster", MEMBERSHIP),
     definite(Code::Unavailable, "etcdserver: unhealthy cluster", MEMBERSHIP),
     unknown(Code::Unknown, "etcdserver: cannot promote member", "another member was asked to promote it and may have done so"),
-    definite(Code::FailedPrecondition, "etcdserver: not leader", "only the leader can transfer its leadership, and this member is not the leader"),
+    definite(
+        Code::FailedPrecondition,
+        "etcdserver: not leader",
+        "only the leader can transfer its leadership, and this member is not the leader",
+    ),
     definite(Code::FailedPrecondition, "etcdserver: bad leader transferee", "the new leader is looked up before leadership is transferred"),
     definite(Code::Unavailable, "etcdserver: cluster version not found during downgrade", DOWNGRADE),
     definite(Code::InvalidArgument, "etcdserver: wrong downgrade target version format", DOWNGRADE),
@@ -303,8 +311,14 @@ static TABLE: &[Row] = &[
         "the answer was too large to read, but it was one",
     ),
     // `etcd-client` says so when the answer to a keep-alive has no time to live.
-    row(Transport, Code::NotFound, Exact(super::errors::LEASE_GONE), NoEffect, "a keep-alive writes nothing, and the answer was that the lease is gone")
-        .because(Cause::LeaseNotFound),
+    row(
+        Transport,
+        Code::NotFound,
+        Exact(super::errors::LEASE_GONE),
+        NoEffect,
+        "a keep-alive writes nothing, and the answer was that the lease is gone",
+    )
+    .because(Cause::LeaseNotFound),
 ];
 
 #[cfg(test)]

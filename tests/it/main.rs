@@ -9,6 +9,7 @@ mod chain;
 mod cluster;
 mod damaged_runs;
 mod dataset;
+mod error_table;
 mod etcd;
 mod fault;
 mod hostile_scenarios;

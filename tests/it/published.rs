@@ -43,6 +43,46 @@ fn a_history_without_an_answer_shows_nothing() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
+/// Runs `ticketcd check` on a history: its exit code, and its output as JSON.
+fn checked(format: &str, history: &str, arguments: &[&str]) -> (Option<i32>, Value) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), history).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketcd"));
+    let output = command.args(["check", "--json", "--format", format]).args(arguments).arg(file.path()).output().unwrap();
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (output.status.code(), json)
+}
+
+#[test]
+fn an_undecided_history_names_the_bound_and_what_helps() {
+    let mut history = String::new();
+    for stage in ["invoke", "ok"] {
+        for process in 0..60 {
+            history.push_str(&format!("{process} :{stage} :write {}\n", process % 30));
+        }
+    }
+    history.push_str("0 :invoke :read nil\n0 :ok :read 1\n0 :invoke :read nil\n0 :ok :read 2\n");
+    let (code, json) = checked("jepsen-etcd", &history, &["--timeout", "1ms"]);
+    assert_eq!((code, json["verdict"].as_str(), json["undecided_by"].as_str()), (Some(2), Some("undecided"), Some("time")), "{json}");
+    let story = json["story"].to_string();
+    assert!(story.contains("The time limit was 1ms: give it more with --timeout"), "{story}");
+    let (code, json) = checked("jepsen-etcd", "0 :invoke :write 1\n0 :info :write :timed-out\n", &[]);
+    assert_eq!((code, json["undecided_by"].as_str()), (Some(2), Some("nothing_answered")), "{json}");
+}
+
+#[test]
+fn an_initial_value_can_be_stated_and_is_asked_for() {
+    let history = r#"{"process":1,"type":"invoke","f":"read","key":"k1"}
+        {"process":1,"type":"ok","f":"read","key":"k1","value":"v95"}
+        {"process":0,"type":"invoke","f":"write","key":"k1","value":"v34"}
+        {"process":0,"type":"ok","f":"write","key":"k1"}"#;
+    let (code, json) = checked("jsonl", history, &[]);
+    let story = json["story"].to_string();
+    assert_eq!(code, Some(1), "{story}");
+    assert!(story.contains("No operation writes v95") && story.contains("say so with --initial v95"), "{story}");
+    assert_eq!(checked("jsonl", history, &["--initial", "v95"]).0, Some(0));
+}
+
 /// What people copy first.
 #[test]
 fn the_examples_of_the_formats_are_histories_that_pass() {

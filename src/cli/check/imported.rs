@@ -88,14 +88,15 @@ fn next_step(judgement: &Judgement, timeout: Span, initial: Option<&str>) -> Opt
         Answer::Linearizable if judgement.operations == judgement.unknown => {
             Some("No operation was answered, so there is nothing to judge.".to_owned())
         }
-        Answer::NotLinearizable if judgement.reads_unwritten => {
-            let assumed = initial.unwrap_or("nil, for no --initial was given");
-            Some(format!(
-                "Every register was assumed to hold {assumed}. If it held another value when the history began, state it with --initial VALUE; \
-                 if registers held different ones, write each before the first line."
-            ))
-        }
-        Answer::Linearizable | Answer::NotLinearizable => None,
+        Answer::NotLinearizable => judgement.linearizable_from.as_ref().map(|value| {
+            let assumed = initial.unwrap_or("nil");
+            let other = if judgement.keys > 1 { "; where registers held different values, put a write of each before the first line" } else { "" };
+            format!(
+                "Every register was assumed to hold {assumed} at first. From {value} this one would be linearizable: if it held that when the \
+                 history began, say so with --initial {value}{other}."
+            )
+        }),
+        Answer::Linearizable => None,
     }
 }
 

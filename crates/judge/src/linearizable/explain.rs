@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::register::{Action, Register, Values};
+use rustc_hash::FxHashSet;
+
+use super::register::{Action, Register, Value, Values};
 use super::search::{Answer, Bound, Bounds, MEMO_BYTES_MAX, search};
 use super::unique_values::{self, Conflict};
 use super::{History, Model, Operation};
@@ -28,9 +30,9 @@ pub struct Judgement {
     pub keys: u64,
     /// Operations tried, each as often as it was. One of a history that was decided without a search counts once.
     pub steps: u64,
-    /// Whether a register was read with a value that no operation writes, and that it was not assumed to hold at first. Then the
-    /// initial value may be another than was assumed.
-    pub reads_unwritten: bool,
+    /// The initial value from which the key that is not linearizable would be, if there is one: a value that was read and that no
+    /// operation writes.
+    pub linearizable_from: Option<String>,
     /// What cannot be ordered, in sentences; empty when everything can.
     pub story: Vec<String>,
 }
@@ -47,7 +49,7 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
         unknown: all().filter(|operation| operation.done.is_none()).count() as u64,
         keys: parsed.histories.len() as u64,
         steps: 0,
-        reads_unwritten: false,
+        linearizable_from: None,
         story: Vec::new(),
     };
     for history in &parsed.histories {
@@ -57,7 +59,8 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
             Answer::Linearizable => {}
             Answer::NotLinearizable => {
                 judgement.answer = Answer::NotLinearizable;
-                judgement.reads_unwritten = reads_unwritten(register, &history.operations);
+                let initial = other_initial(register, &history.operations, &bounds());
+                judgement.linearizable_from = initial.map(|initial| parsed.values.name(initial).to_owned());
                 // Finding it took less than the timeout, and each step of narrowing it down takes no more.
                 judgement.story = explain(register, history, &parsed.values, &bounds());
                 return judgement;
@@ -88,19 +91,23 @@ fn decide(register: Register, operations: &[Operation<Action>], bounds: &Bounds)
     }
 }
 
-/// Whether a value was read that the register never held by what was called.
-fn reads_unwritten(register: Register, operations: &[Operation<Action>]) -> bool {
-    let is_written = |value| {
-        value == register.initial
-            || operations.iter().any(|operation| match operation.action {
-                Action::Write(written) | Action::CompareAndSet { to: written, .. } => written == value,
-                Action::Read(_) => false,
-            })
-    };
-    operations.iter().any(|operation| match operation.action {
-        Action::Read(value) | Action::CompareAndSet { from: value, succeeded: Some(true), .. } => !is_written(value),
-        Action::Write(_) | Action::CompareAndSet { .. } => false,
-    })
+/// The initial value from which a history would be linearizable, though it is not from the one assumed. It can only be the one value
+/// that the register had at some time and that no operation writes.
+fn other_initial(register: Register, operations: &[Operation<Action>], bounds: &Bounds) -> Option<Value> {
+    let mut written = FxHashSet::from_iter([register.initial]);
+    written.extend(operations.iter().filter_map(|operation| match operation.action {
+        Action::Write(value) | Action::CompareAndSet { to: value, .. } => Some(value),
+        Action::Read(_) => None,
+    }));
+    let found = operations.iter().filter_map(|operation| match operation.action {
+        Action::Read(value) | Action::CompareAndSet { from: value, succeeded: Some(true), .. } => Some(value),
+        Action::Write(_) | Action::CompareAndSet { .. } => None,
+    });
+    let unwritten: FxHashSet<Value> = found.filter(|value| !written.contains(value)).collect();
+    let mut unwritten = unwritten.into_iter();
+    let (Some(initial), None) = (unwritten.next(), unwritten.next()) else { return None };
+    let (answer, _) = decide(Register { initial }, operations, bounds);
+    (answer == Answer::Linearizable).then_some(initial)
 }
 
 /// Which bound ended a search, as a clause.
@@ -201,13 +208,22 @@ fn contradiction(conflict: Conflict, operations: &[Operation<Action>], register:
             vec![format!("No operation writes {}, and the register held {} at first.", name(read), values.name(register.initial))]
         }
         Conflict::ReadBeforeWrite { read, write } => {
-            vec![format!("{} was read before it was written: {} had returned before {} was called.", name(read), operation(read), operation(write))]
+            vec![format!(
+                "{} was read before it was written: {} had returned before {} was called.",
+                name(read),
+                operation(read),
+                operation(write)
+            )]
         }
         Conflict::EachBeforeTheOther { one_first, other_first } => {
             let one = name(other_first.1);
             let other = name(one_first.1);
             let first = match one_first.0 {
-                Some(earlier) => format!("{one} came before {other}, because {} had returned before {} was called", operation(earlier), operation(one_first.1)),
+                Some(earlier) => format!(
+                    "{one} came before {other}, because {} had returned before {} was called",
+                    operation(earlier),
+                    operation(one_first.1)
+                ),
                 None => format!("{one} came before {other}, because the register held it at first"),
             };
             vec![

@@ -70,7 +70,9 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
         now = time;
         let index = line.index.unwrap_or(place);
         if index < place {
-            return Err(wrong(format!("index {index} is before {place}, the index of an earlier line: lines are in the order of their index")));
+            return Err(wrong(format!(
+                "index {index} is before {place}, the index of an earlier line: lines are in the order of their index"
+            )));
         }
         place = index;
         take(&mut builder, number, &line)?;

@@ -69,12 +69,7 @@ pub struct Found<State> {
 }
 
 /// Searches for an order of operations within bounds. `watched` is the index of an operation to tell about.
-pub fn search<M: Model>(
-    model: &M,
-    operations: &[Operation<M::Action>],
-    bounds: &Bounds,
-    watched: Option<usize>,
-) -> Found<M::State> {
+pub fn search<M: Model>(model: &M, operations: &[Operation<M::Action>], bounds: &Bounds, watched: Option<usize>) -> Found<M::State> {
     let numbers = numbers(operations);
     let known = operations.iter().filter(|operation| operation.done.is_some()).count();
     let mut list = Linked::new(operations);

@@ -111,30 +111,43 @@ fn unique_values_need_no_search() {
     for process in 0..40 {
         lines.push_str(&format!("{process} :ok :write {process}\n"));
     }
-    let with_reads = |first, second| format!("{lines}0 :invoke :read nil\n0 :ok :read {first}\n0 :invoke :read nil\n0 :ok :read {second}\n");
+    let with_reads =
+        |first, second| format!("{lines}0 :invoke :read nil\n0 :ok :read {first}\n0 :invoke :read nil\n0 :ok :read {second}\n");
     let judged = |first, second| judge(&log(&with_reads(first, second)), Duration::ZERO);
     assert_eq!(judged(7, 7).answer, Answer::Linearizable);
     let judgement = judged(7, 8);
     assert_eq!(judgement.answer, Answer::NotLinearizable);
     let story = judgement.story.join("\n");
-    assert!(story.contains("7 came before 8, because process 7: write 7 (line 8 to 48) had returned before process 0: read 8 (line 83 to 84)"), "{story}");
+    assert!(
+        story.contains("7 came before 8, because process 7: write 7 (line 8 to 48) had returned before process 0: read 8 (line 83 to 84)"),
+        "{story}"
+    );
     assert!(story.contains("However, 8 came before 7, because process 8: write 8 (line 9 to 49) had returned"), "{story}");
     let judgement = judged(7, 99);
-    assert!(judgement.reads_unwritten && judgement.story.join("\n").contains("No operation writes 99"), "{:?}", judgement.story);
+    assert!(
+        judgement.linearizable_from.is_none() && judgement.story.join("\n").contains("No operation writes 99"),
+        "{:?}",
+        judgement.story
+    );
 }
 
 #[test]
 fn a_register_may_hold_a_value_from_the_start() {
     let parsed = log("1 :invoke :read nil\n1 :ok :read 95\n0 :invoke :write 34\n0 :ok :write 34\n1 :invoke :read nil\n1 :ok :read 34");
     let judgement = judge(&parsed, TIMEOUT);
-    assert_eq!((judgement.answer, judgement.reads_unwritten), (Answer::NotLinearizable, true));
+    assert_eq!((judgement.answer, judgement.linearizable_from.as_deref()), (Answer::NotLinearizable, Some("95")));
     assert!(judgement.story.join("\n").contains("No operation writes 95, and the register held nil at first."), "{:?}", judgement.story);
     assert_eq!(judge(&parsed.clone().starting_with("95"), TIMEOUT).answer, Answer::Linearizable);
     assert_eq!(judge(&parsed.starting_with("34"), TIMEOUT).answer, Answer::NotLinearizable);
+    // No initial value explains two values that nobody writes, or one that is read too late.
+    for read in ["0 :invoke :read nil\n0 :ok :read 96", "0 :invoke :write 1\n0 :ok :write 1\n0 :invoke :read nil\n0 :ok :read 95"] {
+        let judgement = judged(&format!("1 :invoke :read nil\n1 :ok :read 95\n{read}"));
+        assert_eq!((judgement.answer, judgement.linearizable_from), (Answer::NotLinearizable, None), "{read}");
+    }
     // With a compare-and-set, which takes a search.
     let parsed = log("0 :invoke :cas [95 1]\n0 :ok :cas [95 1]");
     let judgement = judge(&parsed, TIMEOUT);
-    assert_eq!((judgement.answer, judgement.reads_unwritten), (Answer::NotLinearizable, true));
+    assert_eq!((judgement.answer, judgement.linearizable_from.as_deref()), (Answer::NotLinearizable, Some("95")));
     assert_eq!(judge(&parsed.starting_with("95"), TIMEOUT).answer, Answer::Linearizable);
 }
 
