@@ -157,9 +157,21 @@ fn damaged_imported_histories_are_errors_or_judged() {
             )
         })
         .collect();
+    let maps: String = (0..40)
+        .map(|number| {
+            format!(
+                "{{:process {}, :type :invoke, :f :cas, :value [{number} 2]}}\n#jepsen.history.Op{{:process {}, :type :fail, :f :cas, :value [{number} 2], :error \"no\"}}\n",
+                number % 5,
+                number % 5
+            )
+        })
+        .collect();
     let timeout = Duration::from_millis(20);
     on_mutations(400, |mutations| {
         if let Ok(parsed) = jepsen::read(mutated(log.as_bytes(), mutations).as_slice()) {
+            judge(&parsed, timeout);
+        }
+        if let Ok(parsed) = jepsen::read(mutated(maps.as_bytes(), mutations).as_slice()) {
             judge(&parsed, timeout);
         }
         if let Ok(parsed) = jsonl::read(mutated(lines.as_bytes(), mutations).as_slice()) {
