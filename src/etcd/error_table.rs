@@ -133,7 +133,7 @@ impl Row {
         match self.scope {
             Scope::Any => true,
             Scope::SingleStep => !is_lock,
-            Scope::NotWritingTxn => !is_lock && !(matches!(request, Request::Txn(_)) && request.may_write()),
+            Scope::NotWritingTxn => !is_lock && (!matches!(request, Request::Txn(_)) || !request.may_write()),
         }
     }
 }
