@@ -194,12 +194,11 @@ impl Watch {
                 }
                 let boards = self.streams.get(&progress.stream).cloned().unwrap_or_default();
                 for subscription in boards {
-                    // It does not concern a watch that the member has not created yet.
-                    if let Some(board) = self.boards.get_mut(&subscription).filter(|board| board.created.is_some()) {
-                        if board.overtaken > 0 {
-                            board.overtaken -= 1;
-                            continue;
-                        }
+                    let Some(board) = self.boards.get_mut(&subscription) else { continue };
+                    // Answers come in the order of the requests, also before the watch is confirmed.
+                    if board.overtaken > 0 {
+                        board.overtaken -= 1;
+                    } else if board.created.is_some() {
                         board.bookmarked(progress.revision);
                         self.unsynced.received(subscription, progress.revision, progress.at);
                         self.push(subscription, Message::Bookmark(progress.at, progress.revision));

@@ -342,6 +342,16 @@ fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
     overtaken.stream_progress(8);
     overtaken.tell(board, 2..=8);
     assert_eq!(overtaken.judge().verdict, Verdict::Pass);
+    // The answer comes before the confirmation; the next one was asked for after the watch was opened, and is its own.
+    let mut answered = Shop::new();
+    ask(&mut answered);
+    let board = answered.open_unconfirmed(2, None);
+    ask(&mut answered);
+    answered.stream_progress(8);
+    answered.say(board, BoardBody::Created);
+    answered.stream_progress(8);
+    answered.tell(board, 2..=8);
+    assert_eq!(answered.convicted().len(), 1);
     let mut broken = Shop::new();
     let board = broken.open(2);
     ask(&mut broken);
