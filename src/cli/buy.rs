@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::model::{Cents, OrderKey, Revision};
 
 use super::connection::Connection;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, RangeAnswer, Request};
 use ticketcd_judge::model::{Blob, Revision};
 use ticketcd_judge::model::{Keyspace, MemberIndex, keys::prefix_end};

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
 use ticketcd_judge::model::Keyspace;
 

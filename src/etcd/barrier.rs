@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Put, Request};
 use ticketcd_judge::model::{Blob, Keyspace, MemberIndex, Revision};
 use tokio::task::JoinSet;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ticketcd_judge::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_judge::history::event::{Event, WorkerClosed};
 use ticketcd_judge::history::request::{Request, TxnOp};
 use ticketcd_judge::model::{MemberIndex, OrderKey};

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use ticketcd_judge::history::event::{Event, WatchBatch, WatchBody, WatchClosed, WatchOpened, WatchRole};
+use ticketcd_judge::history::event::Event;
+use ticketcd_judge::history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchOpened};
 use ticketcd_judge::model::{MemberIndex, Revision};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -115,15 +116,16 @@ impl Worker {
         loop {
             let subscription = self.sink.next_subscription();
             let range = WatchRange::everything(self.next_revision);
-            self.record_opened(subscription, &range).await;
+            self.record_opened(subscription).await;
             let mut delivered = false;
             let ended = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
                 reason = self.follow(subscription, &range, &mut delivered) => Some(reason),
             };
-            let reason = ended.clone().unwrap_or_else(|| "stopped".to_owned());
-            self.sink.record(Event::WatchClosed(WatchClosed { subscription, at: self.sink.now(), reason })).await;
+            let at = self.sink.now();
+            let end = ended.clone().unwrap_or(WatchEnd::Closed);
+            self.sink.record(Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end })).await;
             if ended.is_none() {
                 return;
             }
@@ -134,11 +136,11 @@ impl Worker {
     }
 
     /// Follows one subscription until it ends, and says why it did.
-    async fn follow(&mut self, subscription: u32, range: &WatchRange, delivered: &mut bool) -> String {
+    async fn follow(&mut self, subscription: u32, range: &WatchRange, delivered: &mut bool) -> WatchEnd {
         let mut watch = match tokio::time::timeout(OPEN_TIMEOUT, Watch::open(&self.client, range)).await {
             Ok(Ok(watch)) => watch,
-            Ok(Err(error)) => return error.to_string(),
-            Err(_) => return format!("no watch within {} s", OPEN_TIMEOUT.as_secs()),
+            Ok(Err(error)) => return WatchEnd::Failed { error: error.to_string() },
+            Err(_) => return WatchEnd::NotOpened,
         };
         let mut ticks = tokio::time::interval_at(Instant::now() + PROGRESS_INTERVAL, PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -148,13 +150,13 @@ impl Worker {
                 message = tokio::time::timeout_at(deadline, watch.message()) => message,
                 _ = ticks.tick() => match watch.request_progress().await {
                     Ok(()) => continue,
-                    Err(reason) => return reason,
+                    Err(end) => return end,
                 },
             };
             let (revision, body) = match message {
                 Ok(Ok(message)) => message,
-                Ok(Err(reason)) => return reason,
-                Err(_) => return format!("silent for {} s", SILENCE_MAX.as_secs()),
+                Ok(Err(end)) => return end,
+                Err(_) => return WatchEnd::Silent,
             };
             let at = self.sink.now();
             let ended = self.note(&body);
@@ -166,15 +168,15 @@ impl Worker {
                 *progress = self.last_event.max(*progress);
                 further
             });
-            if let Some(reason) = ended {
-                return reason;
+            if let Some(end) = ended {
+                return end;
             }
             deadline = Instant::now() + SILENCE_MAX;
         }
     }
 
     /// Notes how far a message brings us, and why the watch has ended if it has.
-    fn note(&mut self, body: &WatchBody) -> Option<String> {
+    fn note(&mut self, body: &WatchBody) -> Option<WatchEnd> {
         match body {
             WatchBody::Created | WatchBody::Progress => None,
             WatchBody::Events(events) => {
@@ -183,24 +185,16 @@ impl Worker {
                 self.next_revision = self.next_revision.max(last + 1);
                 None
             }
-            WatchBody::Cancelled { compact_revision, reason } => {
+            WatchBody::Cancelled { compact_revision, .. } => {
                 // What lies below the compaction cannot be had any more; the record shows the hole.
                 self.next_revision = self.next_revision.max(*compact_revision);
-                Some(format!("cancelled by the member: {reason}"))
+                Some(WatchEnd::Cancelled)
             }
         }
     }
 
-    async fn record_opened(&self, subscription: u32, range: &WatchRange) {
-        let opened = WatchOpened {
-            subscription,
-            member: self.member,
-            role: WatchRole::Collector,
-            key: range.key.clone(),
-            range_end: range.range_end.clone(),
-            start_revision: range.start_revision,
-            at: self.sink.now(),
-        };
+    async fn record_opened(&self, subscription: u32) {
+        let opened = WatchOpened::collector(subscription, self.member, self.next_revision, self.sink.now());
         self.sink.record(Event::WatchOpened(opened)).await;
     }
 }

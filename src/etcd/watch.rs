@@ -1,8 +1,8 @@
 //! A watch of one member, on a connection of its own: the load does not delay it, and a dead connection dies with it.
 
 use etcd_client::{EventType, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream};
-use ticketcd_judge::history::event::{WatchBody, WatchEvent};
 use ticketcd_judge::history::request::KeyValue;
+use ticketcd_judge::history::watch::{WatchBody, WatchEnd, WatchEvent};
 use ticketcd_judge::model::{Blob, Revision};
 
 use super::client::{Client, MESSAGE_BYTES_MAX};
@@ -51,25 +51,26 @@ impl Watch {
     /// Asks for a bookmark, which comes as a message. A member that has not caught up may not answer.
     ///
     /// # Errors
-    /// In words, when the stream is broken.
-    pub async fn request_progress(&mut self) -> Result<(), String> {
-        self.sender.request_progress().await.map_err(|error| error.to_string())
+    /// When the stream is broken.
+    pub async fn request_progress(&mut self) -> Result<(), WatchEnd> {
+        self.sender.request_progress().await.map_err(|error| WatchEnd::Failed { error: error.to_string() })
     }
 
     /// The next message: the header's revision and what it says. May be given up and asked again.
     ///
     /// # Errors
-    /// In words, when the stream is broken or has ended.
-    pub async fn message(&mut self) -> Result<(Revision, WatchBody), String> {
+    /// When the stream is broken or has ended.
+    pub async fn message(&mut self) -> Result<(Revision, WatchBody), WatchEnd> {
         match self.responses.message().await {
             Ok(Some(response)) => Ok((response.header().map_or(0, etcd_client::ResponseHeader::revision), body(&response))),
-            Ok(None) => Err("the member ended the stream".to_owned()),
-            Err(error) => Err(error.to_string()),
+            Ok(None) => Err(WatchEnd::EndedByMember),
+            Err(error) => Err(WatchEnd::Failed { error: error.to_string() }),
         }
     }
 }
 
-fn body(response: &WatchResponse) -> WatchBody {
+/// What a response says.
+pub(super) fn body(response: &WatchResponse) -> WatchBody {
     // A watch that starts below the compaction is answered by one message that says both "created" and "cancelled".
     if response.canceled() {
         let reason = response.cancel_reason().to_owned();
@@ -85,10 +86,12 @@ fn body(response: &WatchResponse) -> WatchBody {
 
 fn event(event: &etcd_client::Event) -> WatchEvent {
     let kv = event.kv().map(wire::key_value).unwrap_or_default();
+    let previous = event.prev_kv().map(|kv| Box::new(wire::key_value(kv)));
     match event.event_type() {
-        EventType::Put => WatchEvent { deleted: false, kv },
+        EventType::Put => WatchEvent { deleted: false, kv, previous },
         EventType::Delete => {
-            WatchEvent { deleted: true, kv: KeyValue { key: kv.key, mod_revision: kv.mod_revision, ..KeyValue::default() } }
+            let kv = KeyValue { key: kv.key, mod_revision: kv.mod_revision, ..KeyValue::default() };
+            WatchEvent { deleted: true, kv, previous }
         }
     }
 }

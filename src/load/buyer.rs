@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use rand_chacha::ChaCha8Rng;
-use ticketcd_judge::history::call::{OrderClosed, OrderOutcome, Purpose, QueryClosed};
+use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, Purpose, QueryClosed};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::model::{Nanos, OrderKey};
 
@@ -172,7 +172,7 @@ impl Buyer {
     async fn close_order(&self, order: OrderKey, bought: Bought) -> bool {
         let sink = self.caller.sink();
         let answered = !matches!(bought.outcome, OrderOutcome::Unknown | OrderOutcome::Rejected { .. });
-        let closed = OrderClosed { order, done: sink.now(), outcome: bought.outcome, paid: bought.paid, attempts: bought.attempts };
+        let closed = OrderClosed { order, done: sink.now(), outcome: bought.outcome, paid_cents: bought.paid.0, attempts: bought.attempts };
         sink.record(Event::OrderClosed(closed)).await;
         answered
     }

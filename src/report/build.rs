@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
-use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::integrity::RecordFlaw;
 use ticketcd_judge::history::read_ahead::ReadAhead;
 use ticketcd_judge::history::reader::{HistoryError, HistoryReader};

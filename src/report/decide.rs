@@ -169,9 +169,9 @@ pub fn unmet(expectation: &Expectation, verdict: RunVerdict, findings: &[Finding
 mod tests {
     use std::collections::BTreeMap;
 
-    use ticketcd_judge::history::call::{OrderClosed, OrderOutcome, OrderPlaced};
+    use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, OrderPlaced};
     use ticketcd_judge::history::event::{Ended, Event, Phase, PhaseBegan};
-    use ticketcd_judge::model::{Cents, OrderKey};
+    use ticketcd_judge::model::OrderKey;
 
     use super::*;
     use crate::scenario::types::Objective;
@@ -278,7 +278,7 @@ mod tests {
         let mut statistics = Statistics::default();
         let order = OrderKey { buyer: 1, sequence: 1 };
         let placed = |due| OrderPlaced { order, user: "ann".into(), event: "e1".into(), items: Vec::new(), due, sent: due };
-        let closed = |done, outcome| OrderClosed { order, done, outcome, paid: Cents(0), attempts: 1 };
+        let closed = |done, outcome| OrderClosed { order, done, outcome, paid_cents: 0, attempts: 1 };
         // What was sold in the warm-up does not count.
         let sold = OrderOutcome::Sold { revision: 2 };
         let events = [

@@ -9,7 +9,7 @@ use hdrhistogram::serialization::V2Serializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::model::Nanos;
 
 use super::windows::Window;

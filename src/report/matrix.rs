@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::annotation::Purpose;
 
 use super::latency::Clock;
 use super::result::{RunResult, RunVerdict};

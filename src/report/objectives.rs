@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::annotation::Purpose;
 
 use super::latency::LatencyLine;
 use super::statistics::{LoadResult, Statistics};
@@ -132,9 +132,9 @@ fn in_words(value: f64, unit: Unit) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ticketcd_judge::history::call::{OrderClosed, OrderOutcome, OrderPlaced};
+    use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, OrderPlaced};
     use ticketcd_judge::history::event::{Ended, Event, FaultEvent, FaultStage, Phase, PhaseBegan};
-    use ticketcd_judge::model::{Cents, OrderKey};
+    use ticketcd_judge::model::OrderKey;
 
     use super::super::latency;
     use super::*;
@@ -149,7 +149,7 @@ mod tests {
             let due = u64::from(number) * SECOND;
             let placed = OrderPlaced { order, user: "u".into(), event: "e".into(), items: Vec::new(), due, sent: due };
             let outcome = if number < 8 { OrderOutcome::Sold { revision: 1 } } else { OrderOutcome::Conflict };
-            let closed = OrderClosed { order, done: due + SECOND / 10, outcome, paid: Cents(0), attempts: 1 };
+            let closed = OrderClosed { order, done: due + SECOND / 10, outcome, paid_cents: 0, attempts: 1 };
             events.extend([Event::OrderPlaced(placed), Event::OrderClosed(closed)]);
         }
         let fault = |at, stage| Event::Fault(FaultEvent { fault: 0, at, stage });

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::history::call::{OrderClosed, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, Purpose};
 use ticketcd_judge::history::event::{Event, LoadSample, Phase};
 use ticketcd_judge::model::{Nanos, OrderKey};
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use ticketcd_judge::check::verdict::{Finding, Verdict};
-use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::model::Cents;
 
 use super::headline::headline;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustc_hash::FxHashSet;
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::event::{Event, FaultStage, MemberChange, Phase};
 use ticketcd_judge::model::{OrderKey, seconds};
 

@@ -15,7 +15,8 @@
 //! **Cost.** Two round trips: the prices that were paid are in the array and nowhere else. A conflict costs one more, for
 //! the failure branch reads the same keys. A cancellation without an answer is never tried again.
 
-use ticketcd_judge::history::call::{CallOutcome, CancelPlaced, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{CancelPlaced, OrderOutcome, Purpose};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Put, Request, Txn, TxnOp};
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard, parse_purchases};
 use ticketcd_judge::model::{Blob, Cents, Nanos, OrderKey, Revision};

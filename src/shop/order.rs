@@ -1,6 +1,6 @@
 //! What a buyer wants.
 
-use ticketcd_judge::history::call::OrderPlaced;
+use ticketcd_judge::history::annotation::OrderPlaced;
 use ticketcd_judge::model::{Nanos, OrderKey};
 
 /// An order: tickets of one event for one user.

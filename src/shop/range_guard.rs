@@ -1,7 +1,8 @@
 //! A write that is guarded by a comparison over a *range* of keys. No shop business: it meets a defect of etcd 3.5.0 and
 //! 3.5.1 (etcd issue 13766) that leaves members with different data after a crash.
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Relation, Request, Txn, TxnOp};
 use ticketcd_judge::model::keys::prefix_end;
 

@@ -1,6 +1,6 @@
 //! Stock boards on real etcd: each is told everything it is owed, once and in order, whatever becomes of its stream.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use ticketcd::cluster::LocalCluster;
@@ -9,10 +9,10 @@ use ticketcd::etcd::{Client, Collectors, Security};
 use ticketcd::record::Sink;
 use ticketcd::scenario::types;
 use ticketcd::scenario::units::Span;
-use ticketcd_judge::history::board::{BoardBody, BoardEvent, BoardOpened};
 use ticketcd_judge::history::call::CallOutcome;
-use ticketcd_judge::history::event::{Event, WatchBody, WatchEvent};
+use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{Put, Request};
+use ticketcd_judge::history::watch::{WatchBody, WatchEvent, WatchOpened, WatchRole};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{MemberIndex, Revision};
 
@@ -47,8 +47,8 @@ async fn put(client: &Client, key: &str, value: &str) -> Revision {
 /// What was recorded of all subscriptions.
 #[derive(Default)]
 struct Told {
-    opened: BTreeMap<u32, BoardOpened>,
-    events: HashMap<u32, Vec<BoardEvent>>,
+    opened: BTreeMap<u32, WatchOpened>,
+    events: HashMap<u32, Vec<WatchEvent>>,
     created: HashMap<u32, Revision>,
     /// Whether its owner closed it.
     closed: HashMap<u32, bool>,
@@ -61,23 +61,26 @@ struct Told {
 impl Told {
     fn of(events: &[Event]) -> Self {
         let mut told = Self::default();
+        let mut collectors = BTreeSet::new();
         for event in events {
             match event {
-                Event::BoardOpened(opened) => drop(told.opened.insert(opened.subscription, opened.clone())),
-                Event::BoardBatch(batch) => {
+                Event::WatchOpened(opened) if opened.role == WatchRole::Collector => drop(collectors.insert(opened.subscription)),
+                Event::WatchOpened(opened) => drop(told.opened.insert(opened.subscription, opened.clone())),
+                Event::WatchBatch(batch) if !collectors.contains(&batch.subscription) => {
                     let subscription = batch.subscription;
                     assert!(!told.closed.contains_key(&subscription) && !told.cancelled.contains_key(&subscription), "told after its end");
                     match &batch.body {
-                        BoardBody::Created => assert_eq!(told.created.insert(subscription, batch.revision), None),
-                        BoardBody::Events(events) => {
+                        WatchBody::Created => assert_eq!(told.created.insert(subscription, batch.revision), None),
+                        WatchBody::Events(events) => {
                             assert!(told.created.contains_key(&subscription), "created comes first");
                             told.events.entry(subscription).or_default().extend(events.iter().cloned());
                         }
-                        BoardBody::Progress => {}
-                        BoardBody::Cancelled { compact_revision, .. } => drop(told.cancelled.insert(subscription, *compact_revision)),
+                        WatchBody::Progress => {}
+                        WatchBody::Cancelled { compact_revision, .. } => drop(told.cancelled.insert(subscription, *compact_revision)),
                     }
                 }
-                Event::BoardClosed(closed) => drop(told.closed.insert(closed.subscription, closed.intended)),
+                Event::WatchClosed(closed) if collectors.contains(&closed.subscription) => {}
+                Event::WatchClosed(closed) => drop(told.closed.insert(closed.subscription, closed.is_intended())),
                 Event::WatchBatch(batch) => {
                     if let WatchBody::Events(events) = &batch.body {
                         let mut by_revision: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -94,8 +97,8 @@ impl Told {
     }
 
     /// The subscriptions of each board, one after the other.
-    fn boards(&self) -> Vec<Vec<&BoardOpened>> {
-        let mut boards: Vec<Vec<&BoardOpened>> = Vec::new();
+    fn boards(&self) -> Vec<Vec<&WatchOpened>> {
+        let mut boards: Vec<Vec<&WatchOpened>> = Vec::new();
         for opened in self.opened.values() {
             match opened.resumes {
                 None => boards.push(vec![opened]),
@@ -109,13 +112,13 @@ impl Told {
     }
 
     /// All a board was told, over all its subscriptions.
-    fn all(&self, board: &[&BoardOpened]) -> Vec<(Revision, String)> {
+    fn all(&self, board: &[&WatchOpened]) -> Vec<(Revision, String)> {
         let events = board.iter().flat_map(|opened| self.events.get(&opened.subscription).into_iter().flatten());
         events.map(|event| (event.kv.mod_revision, event.kv.value.to_text())).collect()
     }
 
     /// What it is owed: everything in its range from its start to `last`.
-    fn owed(&self, board: &[&BoardOpened], last: Revision) -> Vec<(Revision, String)> {
+    fn owed(&self, board: &[&WatchOpened], last: Revision) -> Vec<(Revision, String)> {
         let first = board[0];
         let start = if first.start_revision > 0 { first.start_revision } else { self.created[&first.subscription] + 1 };
         let events = self.log.range(start..=last.max(start)).flat_map(|(_, events)| events);
@@ -216,10 +219,12 @@ async fn progress_is_asked_for_and_answered_for_the_whole_stream() {
     let last = single.write(5).await;
     single.open(below("b:", Start::Now)).await;
     single.open(below("c:", Start::Now)).await;
+    let streams: BTreeSet<u32> = Told::of(&single.kept.events()).opened.values().map(|opened| opened.stream).collect();
+    assert_eq!(streams.len(), 1);
     let mut asked = 0;
     eventually("progress is told twice", async || {
-        asked = single.kept.events().iter().filter(|event| matches!(event, Event::ProgressAsked(_))).count();
-        let told = |event: &&Event| matches!(event, Event::StreamProgress(progress) if progress.revision >= last && progress.stream == 0);
+        asked = single.kept.events().iter().filter(|event| matches!(event, Event::ProgressRequested(_))).count();
+        let told = |event: &&Event| matches!(event, Event::StreamProgress(progress) if progress.revision >= last && streams.contains(&progress.stream));
         single.kept.events().iter().filter(told).count() >= 2
     })
     .await;
@@ -237,7 +242,7 @@ async fn a_member_that_owes_no_answer_is_not_given_up() {
     single.open(below("a:", Start::Now)).await;
     single.open(below("a:", Start::Ahead(1000))).await;
     // Longer than it may be silent.
-    let asked = || single.kept.events().iter().filter(|event| matches!(event, Event::ProgressAsked(_))).count();
+    let asked = || single.kept.events().iter().filter(|event| matches!(event, Event::ProgressRequested(_))).count();
     eventually("progress is asked for in vain for five seconds", async || asked() >= 50).await;
     let told = Told::of(&single.kept.events());
     assert!(told.closed.is_empty(), "{:?}", told.closed);

@@ -8,7 +8,8 @@ use ticketcd::load::{Load, Market, Offer};
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Mix, Scenario};
 use ticketcd::shop::{BuyerMemory, Cancel, Cancelling, Order, Patience, Shop, Strategy};
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
 use ticketcd_judge::history::request::{AnswerBody, Delete, GuardTarget, Put, Range, Relation, Request, TxnOp};
 use ticketcd_judge::model::keys::prefix_end;
@@ -222,7 +223,7 @@ async fn buyers_who_meet_give_back_exactly_what_they_bought() {
                 assert_ne!(closed.outcome, OrderOutcome::Unknown);
                 if matches!(closed.outcome, OrderOutcome::Sold { .. }) {
                     sold += quantities[&closed.order];
-                    paid += closed.paid.0;
+                    paid += closed.paid_cents;
                 }
             }
             _ => {}

@@ -5,12 +5,14 @@ use std::time::Duration;
 use ticketcd::etcd::audit::audit;
 use ticketcd::etcd::barrier::barrier;
 use ticketcd::etcd::{Client, Collectors, Endpoint, Security};
+use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::audit::AuditStage;
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
-use ticketcd_judge::history::event::{Event, WatchBody};
+use ticketcd_judge::history::call::CallOutcome;
+use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{
     Answer, AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswerBody, TxnOp,
 };
+use ticketcd_judge::history::watch::WatchBody;
 use ticketcd_judge::model::{Blob, Keyspace, MemberIndex, Revision};
 
 use crate::member::{Kept, Member, TIMEOUT, eventually};

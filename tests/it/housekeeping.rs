@@ -8,9 +8,11 @@ use ticketcd::load::Housekeeping;
 use ticketcd::record::Sink;
 use ticketcd::scenario::types;
 use ticketcd::scenario::units::Span;
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
-use ticketcd_judge::history::event::{Event, WatchBody};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
+use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{Put, Request};
+use ticketcd_judge::history::watch::WatchBody;
 use ticketcd_judge::model::Revision;
 use tokio_util::sync::CancellationToken;
 

@@ -12,7 +12,8 @@ use ticketcd::scenario::types::{self, Arrivals, Constant, Mix, Scenario, Strateg
 use ticketcd::scenario::units::{Rate, Span};
 use ticketcd::shop::queries::{Search, orders_of, revenue_of, search};
 use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
 use ticketcd_judge::model::records::{EventRecord, Ticket};

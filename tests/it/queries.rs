@@ -19,7 +19,8 @@ use ticketcd::shop::queries::{
     FoundEvent, PAGE_KEYS_MAX, QueryError, Search, account_of, event_of, events_of, revenue_of, revenue_of_all, search,
 };
 use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome};
+use ticketcd_judge::history::annotation::OrderOutcome;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{AnswerBody, Delete, KeyValue, Put, Request, TxnAnswerBody};
 use ticketcd_judge::model::{Keyspace, MemberIndex, OrderKey};

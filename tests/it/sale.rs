@@ -9,12 +9,13 @@ use ticketcd::record::Sink;
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Scenario};
 use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
-use ticketcd_judge::history::call::{CallOutcome, OrderClosed, OrderOutcome};
+use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
 use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Put, Range, Request};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{EventRecord, HoldRecord, Ticket, parse_purchases};
-use ticketcd_judge::model::{Cents, Keyspace, MemberIndex, OrderKey, Revision, ShopKey};
+use ticketcd_judge::model::{Keyspace, MemberIndex, OrderKey, Revision, ShopKey};
 use tokio_util::sync::CancellationToken;
 
 use crate::member::{Kept, Member, TIMEOUT};
@@ -187,8 +188,7 @@ impl Outcomes {
     }
 
     fn closed(&mut self, closed: &OrderClosed, quantity: i64) {
-        let Cents(paid) = closed.paid;
-        self.paid += paid;
+        self.paid += closed.paid_cents;
         match &closed.outcome {
             OrderOutcome::Sold { .. } => self.sold += quantity,
             OrderOutcome::SoldOut => self.sold_out += 1,

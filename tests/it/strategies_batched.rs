@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ticketcd::scenario::types::{Load, StrategyName};
 use ticketcd::shop::Bought;
-use ticketcd_judge::history::call::{Invoke, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::Invoke;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{Request, TxnOp};
 use tokio::task::JoinSet;

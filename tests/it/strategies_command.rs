@@ -6,7 +6,7 @@ use std::time::Duration;
 use ticketcd::scenario::types::{Load, StrategyName};
 use ticketcd::scenario::units::Span;
 use ticketcd::shop::{Bought, Shop, Strategy};
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::task::JoinSet;
 
 use crate::member::Kept;

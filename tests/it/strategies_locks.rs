@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ticketcd::scenario::types::{self, Stall, StrategyName};
 use ticketcd::scenario::units::Span;
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Request};
 use ticketcd_judge::model::Blob;
 

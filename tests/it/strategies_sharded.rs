@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ticketcd::scenario::types::{Load, StrategyName};
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::task::JoinSet;
 
 use crate::member::Kept;

@@ -5,7 +5,8 @@ use ticketcd::etcd::{Caller, Client, Security};
 use ticketcd::record::Sink;
 use ticketcd::scenario::types::{Load, ReadMode, StrategyName};
 use ticketcd::shop::{Shop, Strategy};
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome};
+use ticketcd_judge::history::annotation::OrderOutcome;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
 use ticketcd_judge::model::{Keyspace, MemberIndex};
 

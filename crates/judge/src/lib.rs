@@ -4,7 +4,7 @@
 //! what was recorded, and anybody with the directory can have it said again.
 //!
 //! * [`model`]: what a shop is made of: ids, money, keys, records.
-//! * [`history`]: what was recorded: events, the files they are kept in, the log of revisions they add up to.
+//! * [`core`]: what checks share: the log of revisions.
 //! * [`check`]: the promises, one file each, and the verdict.
 //! * [`known_defects`]: the defects of etcd that findings are recognised as.
 //! * [`linearizable`]: the general search, for any history of registers.
@@ -12,12 +12,14 @@
 //! * [`guide`]: the page of anomalies, made of what is planted and how it is told.
 
 pub mod check;
+pub mod core;
 pub mod generate;
 pub mod guide;
-pub mod history;
 pub mod known_defects;
 pub mod linearizable;
 pub mod model;
+
+pub use ticketcd_history as history;
 
 #[doc(hidden)]
 pub mod testing;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 
+use ticketcd_history::run_info::StockLayout;
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::check::verdict::Verdict;
-use ticketcd_judge::history::run_info::StockLayout;
 use ticketcd_judge::model::MemberIndex;
 use ticketcd_judge::testing::{Fate, HeldOrder, Record, Shape, Simulation};
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use ticketcd_history::read_ahead::ReadAhead;
+use ticketcd_history::reader::HistoryReader;
+use ticketcd_history::run_dir::RunDir;
 use ticketcd_judge::check::standard::check_run;
 use ticketcd_judge::check::verdict::Verdict;
 use ticketcd_judge::generate::{Size, run_info, write_run};
-use ticketcd_judge::history::read_ahead::ReadAhead;
-use ticketcd_judge::history::reader::HistoryReader;
-use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::linearizable::explain::judge;
 use ticketcd_judge::linearizable::{jepsen, jsonl};
 

@@ -10,6 +10,9 @@ use std::time::Duration;
 use porcupine_rs::check_operations;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use ticketcd_history::call::{CallId, CallOutcome};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use ticketcd_judge::check::Check;
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::etcd::authorship::Authorship;
@@ -17,11 +20,6 @@ use ticketcd_judge::check::etcd::branch::Branch;
 use ticketcd_judge::check::etcd::reads::Reads;
 use ticketcd_judge::check::etcd::real_time::RealTime;
 use ticketcd_judge::check::verdict::Verdict;
-use ticketcd_judge::history::call::{CallId, CallOutcome};
-use ticketcd_judge::history::event::Event;
-use ticketcd_judge::history::request::{
-    AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
-};
 use ticketcd_judge::linearizable::explain::{Parsed, judge};
 use ticketcd_judge::linearizable::register::{Action, NOTHING, Value};
 use ticketcd_judge::linearizable::search::Answer;

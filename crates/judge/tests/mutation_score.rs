@@ -6,11 +6,11 @@
 
 use std::process::ExitCode;
 
+use ticketcd_history::run_info::RunInfo;
 use ticketcd_judge::check::engine::Judgement;
 use ticketcd_judge::check::standard::check_run;
 use ticketcd_judge::check::verdict::Verdict;
 use ticketcd_judge::generate::{GenerateError, Plant, Size, Strategy, run_info, run_info_of, write_run};
-use ticketcd_judge::history::run_info::RunInfo;
 
 /// Runs with each kind of violation.
 const RUNS_PER_KIND: u64 = 10;

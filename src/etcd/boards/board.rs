@@ -1,6 +1,6 @@
 //! One board: what it watches, and what it has been told.
 
-use ticketcd_judge::history::board::{BoardBody, BoardOpened};
+use ticketcd_judge::history::watch::{WatchBody, WatchOpened, WatchOptions, WatchRole};
 use ticketcd_judge::model::{Blob, MemberIndex, Nanos, Revision};
 use tokio::sync::oneshot;
 
@@ -8,8 +8,7 @@ use tokio::sync::oneshot;
 pub(super) struct Board {
     pub(super) key: Blob,
     pub(super) range_end: Blob,
-    pub(super) previous: bool,
-    pub(super) progress: bool,
+    pub(super) options: WatchOptions,
     /// Everything up to here it was told, or has no claim to; none for a board from "now" that no member has taken on.
     pub(super) told: Option<Revision>,
     /// Whether `told` is only the revision of the `created` header. Where the watch began is not known then: the header may be
@@ -39,32 +38,32 @@ impl Board {
     }
 
     /// Its opening on a stream, as it is recorded.
-    pub(super) fn opened(&self, subscription: u32, member: MemberIndex, at: Nanos) -> BoardOpened {
-        BoardOpened {
+    pub(super) fn opened(&self, subscription: u32, member: MemberIndex, at: Nanos) -> WatchOpened {
+        WatchOpened {
             subscription,
             stream: self.stream,
             member,
+            role: WatchRole::Client,
             key: self.key.clone(),
             range_end: self.range_end.clone(),
             start_revision: self.start_revision(),
             resumes: self.resumes,
-            previous: self.previous,
-            progress: self.progress,
+            options: self.options,
             at,
         }
     }
 
     /// Notes what a message says, with its header's revision.
-    pub(super) fn note(&mut self, revision: Revision, body: &BoardBody) {
+    pub(super) fn note(&mut self, revision: Revision, body: &WatchBody) {
         match body {
-            BoardBody::Created => {
+            WatchBody::Created => {
                 self.created = true;
                 if self.told.is_none() {
                     (self.told, self.is_start_unknown) = (Some(revision), true);
                 }
                 self.answer();
             }
-            BoardBody::Events(events) => {
+            WatchBody::Events(events) => {
                 let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
                 if std::mem::take(&mut self.is_start_unknown) {
                     // It has received everything from its start up to here, and nothing above.
@@ -72,8 +71,8 @@ impl Board {
                 }
                 self.tell(last);
             }
-            BoardBody::Progress => self.tell(revision),
-            BoardBody::Cancelled { .. } => self.answer(),
+            WatchBody::Progress => self.tell(revision),
+            WatchBody::Cancelled { .. } => self.answer(),
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ticketcd_judge::history::board::{BoardBatch, BoardBody, BoardClosed, ProgressAsked, StreamProgress};
 use ticketcd_judge::history::event::Event;
+use ticketcd_judge::history::watch::{ProgressRequested, StreamProgress, WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchOptions};
 use ticketcd_judge::model::{MemberIndex, Nanos, Revision};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -51,7 +51,6 @@ pub(super) struct Keeper {
     /// Until when each member is left alone.
     down_until: Vec<Instant>,
     next_board: u64,
-    next_stream: u32,
     news: mpsc::Sender<News>,
     arriving: mpsc::Receiver<News>,
     closing: Option<Closing>,
@@ -107,7 +106,6 @@ impl Keeper {
             homeless: Vec::new(),
             streams: BTreeMap::new(),
             next_board: 0,
-            next_stream: 0,
             news,
             arriving,
             closing: None,
@@ -133,7 +131,7 @@ impl Keeper {
             }
         }
         for subscription in self.boards.keys().copied().collect::<Vec<_>>() {
-            self.close(subscription, "the load is over").await;
+            self.close(subscription).await;
         }
         if let Some(closing) = self.closing {
             // Whoever asked may have stopped waiting.
@@ -161,8 +159,7 @@ impl Keeper {
         let board = Board {
             key: wish.key,
             range_end: wish.range_end,
-            previous: wish.previous,
-            progress: wish.progress,
+            options: WatchOptions { previous: wish.previous, progress: wish.progress, ..WatchOptions::default() },
             told: start.map(|revision| revision - 1),
             is_start_unknown: false,
             number: self.next_board,
@@ -199,10 +196,9 @@ impl Keeper {
             key: opened.key.clone(),
             range_end: opened.range_end.clone(),
             start_revision: opened.start_revision,
-            previous: opened.previous,
-            progress: opened.progress,
+            options: opened.options,
         };
-        self.sink.record(Event::BoardOpened(opened)).await;
+        self.sink.record(Event::WatchOpened(opened)).await;
         self.boards.insert(subscription, board);
         self.ask(number, create);
     }
@@ -214,8 +210,8 @@ impl Keeper {
             return Some(*number);
         }
         let client = self.clients.get(member.index())?.clone();
-        let number = self.next_stream;
-        self.next_stream += 1;
+        // Collectors' streams have the numbers of their subscriptions: one count for both.
+        let number = self.sink.next_subscription();
         let (asks, asked) = mpsc::unbounded_channel();
         let reading = Arc::new(Reading::default());
         let task = tokio::spawn(pass_on(number, client, asked, self.news.clone(), reading.clone(), self.sink.clone()));
@@ -249,8 +245,8 @@ impl Keeper {
         from.heard = Instant::now();
         from.taken += 1;
         match what {
-            What::Broken(reason) => self.give_up(stream, at, &reason).await,
-            What::Message { id: ALL_WATCHES, revision, body: BoardBody::Progress } => {
+            What::Broken(end) => self.give_up(stream, at, end).await,
+            What::Message { id: ALL_WATCHES, revision, body: WatchBody::Progress } => {
                 from.unanswered.pop_front();
                 self.sink.record(Event::StreamProgress(StreamProgress { stream, at, revision })).await;
                 for board in self.boards.values_mut().filter(|board| board.stream == stream) {
@@ -277,17 +273,17 @@ impl Keeper {
     }
 
     /// Takes in a message for one board. One that is closed is told no more.
-    async fn tell(&mut self, subscription: u32, at: Nanos, revision: Revision, body: BoardBody) {
+    async fn tell(&mut self, subscription: u32, at: Nanos, revision: Revision, body: WatchBody) {
         let Some(board) = self.boards.get_mut(&subscription) else { return };
         board.note(revision, &body);
-        if matches!(body, BoardBody::Cancelled { .. }) {
+        if matches!(body, WatchBody::Cancelled { .. }) {
             self.boards.remove(&subscription);
         }
-        self.sink.record(Event::BoardBatch(BoardBatch { subscription, at, revision, body })).await;
+        self.sink.record(Event::WatchBatch(WatchBatch { subscription, at, revision, body })).await;
     }
 
     /// Gives a stream up and opens its boards elsewhere.
-    async fn give_up(&mut self, number: u32, at: Nanos, reason: &str) {
+    async fn give_up(&mut self, number: u32, at: Nanos, end: WatchEnd) {
         let Some(stream) = self.streams.remove(&number) else { return };
         if let Some(until) = self.down_until.get_mut(stream.member.index()) {
             *until = Instant::now() + DOWN;
@@ -296,8 +292,8 @@ impl Keeper {
             self.boards.iter().filter(|(_, board)| board.stream == number).map(|(subscription, _)| *subscription).collect();
         for subscription in with {
             let Some(mut board) = self.boards.remove(&subscription) else { continue };
-            let closed = BoardClosed { subscription, at, read_until: stream.read_until, intended: false, reason: reason.to_owned() };
-            self.sink.record(Event::BoardClosed(closed)).await;
+            let closed = WatchClosed { subscription, at, read_until: stream.read_until, end: end.clone() };
+            self.sink.record(Event::WatchClosed(closed)).await;
             board.resumes = Some(subscription);
             self.place(board).await;
         }
@@ -310,7 +306,7 @@ impl Keeper {
         if let Some(revision) = self.closing.as_ref().map(|closing| closing.revision) {
             let told = self.boards.iter().filter(|(_, board)| board.told.is_some_and(|told| told >= revision));
             for subscription in told.map(|(subscription, _)| *subscription).collect::<Vec<_>>() {
-                self.close(subscription, "the load is over").await;
+                self.close(subscription).await;
             }
         }
         for stream in self.streams.values_mut() {
@@ -339,15 +335,14 @@ impl Keeper {
         }
         let silent = self.streams.iter().filter(|(_, stream)| now - stream.heard > silence_max).map(|(number, _)| *number);
         for number in silent.collect::<Vec<_>>() {
-            let reason = format!("silent for {} s", silence_max.as_secs());
-            self.give_up(number, self.sink.now(), &reason).await;
+            self.give_up(number, self.sink.now(), WatchEnd::Silent).await;
         }
         for (number, stream) in &mut self.streams {
             let created = || self.boards.values().any(|board| board.stream == *number && board.created);
             if now - stream.asked >= every && created() {
                 stream.asked = now;
                 stream.unanswered.push_back(now);
-                self.sink.record(Event::ProgressAsked(ProgressAsked { stream: *number, at: self.sink.now() })).await;
+                self.sink.record(Event::ProgressRequested(ProgressRequested { stream: *number, at: self.sink.now() })).await;
                 // A stream that is gone will say so itself.
                 let _ = stream.asks.send(Ask::Progress);
             }
@@ -367,18 +362,18 @@ impl Keeper {
         match (oldest, waiting) {
             // It is closed in the record already.
             (oldest, Some((at, number))) if oldest.is_none_or(|(_, other)| number < other) => drop(self.homeless.remove(at)),
-            (Some((subscription, _)), _) => self.close(subscription, "closed for a newer one").await,
+            (Some((subscription, _)), _) => self.close(subscription).await,
             (None, _) => {}
         }
     }
 
-    async fn close(&mut self, subscription: u32, reason: &str) {
+    async fn close(&mut self, subscription: u32) {
         let Some(board) = self.boards.remove(&subscription) else { return };
         self.ask(board.stream, Ask::Cancel(watch_id(subscription)));
         let at = self.sink.now();
         let read_until = self.streams.get_mut(&board.stream).map_or(at, |stream| stream.note_read(at));
-        let closed = BoardClosed { subscription, at, read_until, intended: true, reason: reason.to_owned() };
-        self.sink.record(Event::BoardClosed(closed)).await;
+        let closed = WatchClosed { subscription, at, read_until, end: WatchEnd::Closed };
+        self.sink.record(Event::WatchClosed(closed)).await;
     }
 }
 

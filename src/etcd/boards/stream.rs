@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use etcd_client::{EventType, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream};
-use ticketcd_judge::history::board::{BoardBody, BoardEvent};
-use ticketcd_judge::history::request::KeyValue;
+use etcd_client::{WatchRequestSender, WatchResponse, WatchResponseStream};
+use ticketcd_judge::history::watch::{WatchBody, WatchEnd, WatchOptions};
 use ticketcd_judge::model::{Blob, Nanos, Revision};
 use tokio::sync::mpsc;
 
 use super::super::client::{Client, MESSAGE_BYTES_MAX};
-use super::super::{connection, wire};
+use super::super::connection;
+use super::super::watch::body;
 use crate::record::Sink;
 
 /// Longest time for a stream to be set up.
@@ -22,7 +22,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 /// What a stream is asked to send.
 pub(super) enum Ask {
     /// A new watch, with the id it is to have.
-    Create { id: i64, key: Blob, range_end: Blob, start_revision: Revision, previous: bool, progress: bool },
+    Create { id: i64, key: Blob, range_end: Blob, start_revision: Revision, options: WatchOptions },
     /// The end of a watch.
     Cancel(i64),
     /// How far all watches of the stream are.
@@ -57,9 +57,9 @@ impl Reading {
 
 pub(super) enum What {
     /// A message: for which watch (-1 for all of them), with its header's revision.
-    Message { id: i64, revision: Revision, body: BoardBody },
+    Message { id: i64, revision: Revision, body: WatchBody },
     /// The stream is broken, and why. Nothing more will come.
-    Broken(String),
+    Broken(WatchEnd),
 }
 
 /// Passes on until the stream breaks or nobody asks any more.
@@ -81,7 +81,7 @@ pub(super) async fn pass_on(
         }
         Ok(Ok(None)) => None,
         Ok(Err(reason)) => Some(reason),
-        Err(_) => Some(format!("no stream within {} s", OPEN_TIMEOUT.as_secs())),
+        Err(_) => Some(WatchEnd::NotOpened),
     };
     if let Some(reason) = reason {
         // A keeper that is gone needs no news.
@@ -93,63 +93,66 @@ pub(super) async fn pass_on(
 async fn open(
     client: &Client,
     asked: &mut mpsc::UnboundedReceiver<Ask>,
-) -> Result<Option<(WatchRequestSender, WatchResponseStream)>, String> {
+) -> Result<Option<(WatchRequestSender, WatchResponseStream)>, WatchEnd> {
     let (key, options) = loop {
         match asked.recv().await {
-            Some(Ask::Create { id, key, range_end, start_revision, previous, progress }) => {
-                break (key, options(id, &range_end, start_revision, previous, progress));
+            Some(Ask::Create { id, key, range_end, start_revision, options }) => {
+                break (key, create_options(id, &range_end, start_revision, options));
             }
             Some(Ask::Cancel(_) | Ask::Progress) => {}
             None => return Ok(None),
         }
     };
-    let connection = connection::open(client.endpoint(), client.security()).await.map_err(|error| error.to_string())?;
+    let connection =
+        connection::open(client.endpoint(), client.security()).await.map_err(|error| WatchEnd::Failed { error: error.to_string() })?;
     let mut watches = connection.watch_client().max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let stream = watches.watch(key.as_bytes(), Some(options)).await.map_err(|error| error.to_string())?;
+    let stream = watches.watch(key.as_bytes(), Some(options)).await.map_err(|error| WatchEnd::Failed { error: error.to_string() })?;
     Ok(Some(stream.split()))
 }
 
-fn options(id: i64, range_end: &Blob, start_revision: Revision, previous: bool, progress: bool) -> WatchOptions {
-    let mut options = WatchOptions::new().with_watch_id(id).with_range(range_end.as_bytes()).with_start_revision(start_revision);
-    if previous {
+fn create_options(id: i64, range_end: &Blob, start_revision: Revision, wanted: WatchOptions) -> etcd_client::WatchOptions {
+    let mut options =
+        etcd_client::WatchOptions::new().with_watch_id(id).with_range(range_end.as_bytes()).with_start_revision(start_revision);
+    if wanted.previous {
         options = options.with_prev_key();
     }
-    if progress {
+    if wanted.progress {
         options = options.with_progress_notify();
     }
     options
 }
 
 /// Sends what is asked, and says why it cannot; none when nobody asks any more.
-async fn send(mut sender: WatchRequestSender, mut asked: mpsc::UnboundedReceiver<Ask>) -> Option<String> {
+async fn send(mut sender: WatchRequestSender, mut asked: mpsc::UnboundedReceiver<Ask>) -> Option<WatchEnd> {
     while let Some(ask) = asked.recv().await {
         let sent = match ask {
-            Ask::Create { id, key, range_end, start_revision, previous, progress } => {
-                sender.watch(key.as_bytes(), Some(options(id, &range_end, start_revision, previous, progress))).await
+            Ask::Create { id, key, range_end, start_revision, options } => {
+                sender.watch(key.as_bytes(), Some(create_options(id, &range_end, start_revision, options))).await
             }
             Ask::Cancel(id) => sender.cancel(id).await,
             Ask::Progress => sender.request_progress().await,
         };
         if let Err(error) = sent {
-            return Some(error.to_string());
+            return Some(WatchEnd::Failed { error: error.to_string() });
         }
     }
     None
 }
 
 /// Passes on what is said, and says why nothing more comes.
-async fn receive(number: u32, mut responses: WatchResponseStream, news: &mpsc::Sender<News>, reading: &Reading, sink: &Sink) -> String {
+async fn receive(number: u32, mut responses: WatchResponseStream, news: &mpsc::Sender<News>, reading: &Reading, sink: &Sink) -> WatchEnd {
     loop {
         let response = match next(&mut responses, reading).await {
             Ok(Some(response)) => response,
-            Ok(None) => return "the member ended the stream".to_owned(),
-            Err(error) => return error.to_string(),
+            Ok(None) => return WatchEnd::EndedByMember,
+            Err(error) => return WatchEnd::Failed { error: error.to_string() },
         };
         let revision = response.header().map_or(0, etcd_client::ResponseHeader::revision);
         let what = What::Message { id: response.watch_id(), revision, body: body(&response) };
         reading.passed_on.fetch_add(1, Ordering::AcqRel);
         if news.send(News { stream: number, at: sink.now(), what }).await.is_err() {
-            return "nobody listens".to_owned();
+            // The watches are closed already.
+            return WatchEnd::Closed;
         }
     }
 }
@@ -163,28 +166,4 @@ async fn next(responses: &mut WatchResponseStream, reading: &Reading) -> Result<
         polled
     });
     arrived.await
-}
-
-fn body(response: &WatchResponse) -> BoardBody {
-    // A watch that is refused at once is answered by one message that says both "created" and "cancelled".
-    if response.canceled() {
-        BoardBody::Cancelled { compact_revision: response.compact_revision(), reason: response.cancel_reason().to_owned() }
-    } else if response.created() {
-        BoardBody::Created
-    } else if response.events().is_empty() {
-        BoardBody::Progress
-    } else {
-        BoardBody::Events(response.events().iter().map(event).collect())
-    }
-}
-
-fn event(event: &etcd_client::Event) -> BoardEvent {
-    let kv = event.kv().map(wire::key_value).unwrap_or_default();
-    let previous = event.prev_kv().map(wire::key_value);
-    match event.event_type() {
-        EventType::Put => BoardEvent { deleted: false, kv, previous },
-        EventType::Delete => {
-            BoardEvent { deleted: true, kv: KeyValue { key: kv.key, mod_revision: kv.mod_revision, ..KeyValue::default() }, previous }
-        }
-    }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Guard, GuardTarget, Relation, Request, Txn};
 use ticketcd_judge::model::{Blob, Revision};
 

@@ -36,7 +36,7 @@ pub use sharded::Sharded;
 
 use std::path::Path;
 
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::model::Cents;
 
 use crate::scenario::types::{Load, StrategyName};

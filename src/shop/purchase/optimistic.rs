@@ -18,7 +18,8 @@
 //! the other choice: `same-guard` asks again safely, `blind` starts over under the same order id as if
 //! nothing had been sent. That sells twice whenever only the answer was lost, and is there to be seen.
 
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
 use super::same_guard::{self, Settled};

@@ -16,7 +16,8 @@
 //!
 //! **Cost.** As `optimistic`: one round trip when nobody interferes, one more for a conflict; the answer is larger.
 
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnOp};
 
 use super::optimistic;

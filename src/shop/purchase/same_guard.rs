@@ -12,7 +12,8 @@
 
 use std::time::Duration;
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
 use ticketcd_judge::model::Revision;
 use ticketcd_judge::model::records::parse_purchases;

@@ -17,7 +17,8 @@
 //! failure branch reads all parts), and so does a part that runs dry. Near the end of the stock all buyers look into the
 //! same parts, and it is as slow as `optimistic`. The total is known only to who reads all the parts.
 
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnAnswer, TxnOp};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard};

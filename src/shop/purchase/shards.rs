@@ -2,7 +2,8 @@
 //! afterwards. Each step is one guarded transaction for one ticket, so that no ticket is lost or counted twice at any
 //! revision, whatever fails between two steps.
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Guard, Request, Txn, TxnOp};
 use ticketcd_judge::model::Keyspace;
 use ticketcd_judge::model::keys::prefix_end;

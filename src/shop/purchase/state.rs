@@ -1,6 +1,7 @@
 //! The stock of an event as a buyer last saw it, and the read that fetches it.
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{EventRecord, Ticket};

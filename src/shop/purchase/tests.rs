@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{GuardTarget, KeyValue, RangeAnswer, Relation, TxnAnswer, TxnAnswerBody, TxnOp};
 use ticketcd_judge::model::records::parse_purchases;
 use ticketcd_judge::model::{Cents, Keyspace, OrderKey};

@@ -1,6 +1,6 @@
 //! What a purchase writes: the decision and the new values, computed from the stock as seen. Pure, and exact.
 
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Relation, TxnOp};
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket};
 use ticketcd_judge::model::{Blob, Cents, Revision};

@@ -1,6 +1,7 @@
 //! Names that exist, for whoever mistyped one.
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, Request};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, Keyspace};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::request::KeyValue;
 use ticketcd_judge::model::records::{EventRecord, Purchase, Ticket, parse_purchases};
 use ticketcd_judge::model::{Cents, Keyspace, Revision, ShopKey};

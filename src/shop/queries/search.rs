@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ticketcd_judge::history::call::Purpose;
+use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::request::KeyValue;
 use ticketcd_judge::model::records::EventRecord;
 use ticketcd_judge::model::{Keyspace, Revision, ShopKey};

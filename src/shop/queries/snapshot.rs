@@ -5,7 +5,8 @@
 
 use std::collections::VecDeque;
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, RangeAnswer, Request, Txn, TxnAnswerBody, TxnOp};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, Revision};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::audit::{AuditFacts, AuditPage, AuditStage};
-use crate::history::event::Event;
-use crate::history::run_info::RunInfo;
 use crate::model::{Blob, MemberIndex, Revision};
+use ticketcd_history::audit::{AuditFacts, AuditPage, AuditStage};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
 
 /// A set of members, one bit each: of member 0 the lowest.
 pub type MemberSet = u32;

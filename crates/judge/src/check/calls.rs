@@ -3,8 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::shared::SharedEvent;
-use crate::history::call::{CallId, Invoke, Return};
-use crate::history::event::Event;
+use ticketcd_history::call::{CallId, Invoke, Return};
+use ticketcd_history::event::Event;
 
 /// The calls under way. Requests are shared with whoever is still being shown them.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::anomalies::{Anomalies, evidence};
 use super::verdict::{Anomaly, Finding};
-use crate::history::revision_log::{Irregularity, IrregularityKind, RevisionLog};
+use crate::core::revision_log::{Irregularity, IrregularityKind, RevisionLog};
 use crate::model::seconds;
 
 /// Name of the finding.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::anomalies::{Anomalies, evidence};
 use super::excerpt::{excerpt, first_difference};
 use super::verdict::{Anomaly, Finding};
-use crate::history::event::WatchEvent;
-use crate::history::revision_log::{Disagreement, RevisionLog};
+use crate::core::revision_log::{Disagreement, RevisionLog};
 use crate::model::{MemberIndex, Revision, seconds};
+use ticketcd_history::watch::WatchEvent;
 
 /// Name of the finding.
 const NAME: &str = "divergence";

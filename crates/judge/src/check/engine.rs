@@ -17,10 +17,10 @@ use super::shared::SharedEvent;
 use super::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use super::versions::Versions;
 use super::{BEYOND_WHAT_EXISTS, Check, End, FaultWindow};
-use crate::history::event::Event;
-use crate::history::integrity::RecordFlaw;
-use crate::history::run_info::RunInfo;
 use crate::model::{Keyspace, Nanos, Revision};
+use ticketcd_history::event::Event;
+use ticketcd_history::integrity::RecordFlaw;
+use ticketcd_history::run_info::RunInfo;
 
 /// Where what every check judges by is written, and the check that reads the members' logs.
 const RUN_INFO: &str = "run.json";

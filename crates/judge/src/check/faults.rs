@@ -1,7 +1,7 @@
 //! When each fault was in force.
 
 use super::FaultWindow;
-use crate::history::event::{FaultEvent, FaultStage};
+use ticketcd_history::event::{FaultEvent, FaultStage};
 
 /// The faults of a run, from what the record says of them.
 #[derive(Debug, Default)]

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::versions::{KeyRange, Versions};
-use crate::history::request::{Guard, GuardTarget, KeyValue, Relation};
 use crate::model::{Blob, Revision};
+use ticketcd_history::request::{Guard, GuardTarget, KeyValue, Relation};
 
 /// A guard that does not hold.
 #[derive(Debug)]

@@ -14,10 +14,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::verdict::Anomaly;
 use super::{Observation, SequencedRevision};
-use crate::history::call::{CallOutcome, Invoke, Return};
-use crate::history::event::Event;
-use crate::history::request::{AnswerBody, Delete, Request, TxnOp, lock_key};
 use crate::model::{Blob, Nanos, Revision, seconds};
+use ticketcd_history::call::{CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{AnswerBody, Delete, Request, TxnOp, lock_key};
 
 const NANOS_PER_SECOND: Nanos = 1_000_000_000;
 

@@ -24,12 +24,13 @@ pub mod versions;
 
 use std::path::Path;
 
-use crate::history::call::{Invoke, Return};
-use crate::history::event::{Event, WatchEvent};
-use crate::history::run_info::RunInfo;
 use crate::model::records::{EventRecord, HoldRecord, Purchase, Ticket};
 use crate::model::{Blob, Keyspace, MemberIndex, Nanos, Revision};
 use replayed::ReplayedCall;
+use ticketcd_history::call::{Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::watch::WatchEvent;
 use verdict::Finding;
 use versions::Versions;
 

@@ -3,9 +3,9 @@
 use rustc_hash::FxHashMap;
 
 use super::ShopChange;
-use crate::history::event::WatchEvent;
 use crate::model::records::{EventRecord, HoldRecord, Purchase, Shard, Ticket, parse_purchases};
 use crate::model::{Blob, Keyspace, ShopKey};
+use ticketcd_history::watch::WatchEvent;
 
 /// The last readable value of every ticket, event and purchase key.
 #[derive(Debug)]
@@ -143,7 +143,7 @@ fn difference(mut before: Vec<Purchase>, after: Vec<Purchase>) -> (Vec<Purchase>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::request::KeyValue;
+    use ticketcd_history::request::KeyValue;
 
     fn order(id: &str) -> String {
         format!(r#"{{"id":"{id}","date":"01-05-2026 20:00","tickets":[{{"type":"pink","quantity":1,"price":5.00}}]}}"#)
@@ -151,7 +151,7 @@ mod tests {
 
     fn put(replay: &mut ShopReplay, key: &str, value: &str) -> ShopChange {
         let kv = KeyValue { key: key.into(), value: value.into(), ..KeyValue::default() };
-        replay.apply(&[WatchEvent { deleted: false, kv }]).remove(0)
+        replay.apply(&[WatchEvent::new(false, kv)]).remove(0)
     }
 
     fn ids(purchases: &[Purchase]) -> Vec<&str> {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::shared::SharedEvent;
 use super::versions::Versions;
-use crate::history::call::{CallOutcome, Invoke, Return};
-use crate::history::event::{Event, WatchEvent};
-use crate::history::request::{Answer, Request};
 use crate::model::Revision;
+use ticketcd_history::call::{CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{Answer, Request};
+use ticketcd_history::watch::WatchEvent;
 
 /// An answered call, shown when the log has reached the revision its answer names.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::history::event::Event;
+use ticketcd_history::event::Event;
 
 /// An event of a batch, which stays for as long as any of its events is shared.
 #[derive(Clone, Debug)]

@@ -22,10 +22,10 @@ use super::shop::locks::Locks;
 use super::shop::oversell::Oversell;
 use super::shop::refusal::Refusal;
 use super::shop::revenue::Revenue;
-use crate::history::read_ahead::ReadAhead;
-use crate::history::reader::{HistoryError, HistoryReader};
-use crate::history::run_dir::{RunDir, RunDirError};
-use crate::history::run_info::{RunInfo, StockLayout};
+use ticketcd_history::read_ahead::ReadAhead;
+use ticketcd_history::reader::{HistoryError, HistoryReader};
+use ticketcd_history::run_dir::{RunDir, RunDirError};
+use ticketcd_history::run_info::{RunInfo, StockLayout};
 
 /// Every check a recorded run is judged by, beside the judge's own.
 pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {

@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 
 use rustc_hash::FxHashMap;
 
-use crate::history::event::WatchEvent;
-use crate::history::request::KeyValue;
 use crate::model::{Blob, Revision};
+use ticketcd_history::request::KeyValue;
+use ticketcd_history::watch::WatchEvent;
 
 /// How many revisions back the key space is known. Answers are rarely older than what the collectors delivered last by
 /// more than a few seconds of writes; what is older is not judged, and counted.
@@ -208,11 +208,11 @@ mod tests {
 
     fn put(key: &str, revision: Revision, version: i64) -> WatchEvent {
         let kv = KeyValue { key: key.into(), value: "v".into(), create_revision: 2, mod_revision: revision, version, lease: 0 };
-        WatchEvent { deleted: false, kv }
+        WatchEvent::new(false, kv)
     }
 
     fn deleted(key: &str, revision: Revision) -> WatchEvent {
-        WatchEvent { deleted: true, kv: KeyValue { key: key.into(), mod_revision: revision, ..KeyValue::default() } }
+        WatchEvent::new(true, KeyValue { key: key.into(), mod_revision: revision, ..KeyValue::default() })
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::history::event::WatchEvent;
 use crate::model::{MemberIndex, Revision};
+use ticketcd_history::watch::WatchEvent;
 
 /// A member.
 #[derive(Clone, Debug)]

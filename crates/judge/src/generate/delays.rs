@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 
 use super::draw::Draw;
-use crate::history::event::Event;
 use crate::model::Nanos;
+use ticketcd_history::event::Event;
 
 /// Other events that something is held back for, at most.
 const HELD_EVENTS_MAX: u64 = 7;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::sale::BROKEN;
 use super::{Generated, MEMBERS, Plant, Size, Strategy, generate_of};
-use crate::history::fault_lines::FaultLines;
-use crate::history::run_dir::{RunDir, RunDirError};
-use crate::history::run_info::RunInfo;
-use crate::history::writer::HistoryWriter;
 use crate::model::MemberIndex;
+use ticketcd_history::fault_lines::FaultLines;
+use ticketcd_history::run_dir::{RunDir, RunDirError};
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::writer::HistoryWriter;
 
 /// A run could not be written.
 #[derive(Debug, thiserror::Error)]

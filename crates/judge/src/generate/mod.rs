@@ -31,10 +31,10 @@ pub use directory::{GenerateError, write_run};
 pub use plant::{NotAPlant, Plant};
 pub use strategy::{NotAStrategy, Strategy};
 
-use crate::history::event::Event;
-use crate::history::run_dir::RunDir;
-use crate::history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo};
 use crate::model::{MemberIndex, Nanos};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_dir::RunDir;
+use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo};
 
 /// Members of a made-up cluster.
 const MEMBERS: u8 = 3;

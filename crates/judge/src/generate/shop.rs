@@ -4,9 +4,9 @@ use rustc_hash::FxHashMap;
 
 use super::draw::Draw;
 use super::{Plant, Size};
-use crate::history::request::KeyValue;
 use crate::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
 use crate::model::{Blob, Cents, Keyspace};
+use ticketcd_history::request::KeyValue;
 
 /// Ticket types.
 const KINDS: [&str; 2] = ["pink", "yellow"];

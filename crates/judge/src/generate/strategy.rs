@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::history::run_info::StockLayout;
+use ticketcd_history::run_info::StockLayout;
 
 /// How tickets are bought in a made-up run; it decides where their stock is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use std::io;
 use super::boards::Boards;
 use super::plan::Plan;
 use super::{Plant, Size};
-use crate::history::event::Event;
+use ticketcd_history::event::Event;
 
 /// The way to the sink.
 pub(super) struct Tape<'sink> {

@@ -81,8 +81,9 @@ fn every_plant_is_convicted_by_its_check() {
 
 #[test]
 fn a_run_has_what_hot_sales_have() {
-    use crate::history::call::{CallOutcome, OrderOutcome};
-    use crate::history::request::AnswerBody;
+    use ticketcd_history::annotation::OrderOutcome;
+    use ticketcd_history::call::CallOutcome;
+    use ticketcd_history::request::AnswerBody;
     let size = size(50_000, 1);
     let (generated, events) = events(&size, None);
     assert_eq!(generated.operations, size.operations);
@@ -139,9 +140,8 @@ fn in_order(strategy: Strategy) {
             }
             Event::Return(returned) => returned.done,
             Event::WatchBatch(batch) => batch.at,
-            Event::BoardOpened(opened) => opened.at,
-            Event::BoardBatch(batch) => batch.at,
-            Event::BoardClosed(closed) => closed.at,
+            Event::WatchOpened(opened) => opened.at,
+            Event::WatchClosed(closed) => closed.at,
             Event::OrderClosed(closed) => closed.done,
             _ => continue,
         };

@@ -141,10 +141,10 @@ fn unique_values_are_decided_as_by_trying_every_order() {
 /// The reads and writes of one ticket in a made-up run, as operations of a register.
 fn ticket_operations(plant: Option<crate::generate::Plant>) -> Vec<Operation<Action>> {
     use crate::generate::{Size, generate};
-    use crate::history::call::{CallOutcome, Invoke};
-    use crate::history::event::Event;
-    use crate::history::request::{AnswerBody, Request, TxnOp};
     use rustc_hash::FxHashMap;
+    use ticketcd_history::call::{CallOutcome, Invoke};
+    use ticketcd_history::event::Event;
+    use ticketcd_history::request::{AnswerBody, Request, TxnOp};
 
     let mut values = super::register::Values::default();
     let mut open: FxHashMap<_, (u64, Invoke)> = FxHashMap::default();

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::blob::Blob;
+use super::Blob;
 
 /// The key space of one shop: every key begins with its prefix, which may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

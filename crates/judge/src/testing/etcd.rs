@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use crate::check::versions::KeyRange;
 use crate::generate::member_id;
 use crate::generate::simulation::{Record, Shape, run_info};
-use crate::history::audit::{AuditClosed, AuditFacts, AuditStage, AuditStatus};
-use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
-use crate::history::event::{Ended, Event, MemberChange, MemberEvent, WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};
-use crate::history::request::{
+use crate::model::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditStage, AuditStatus};
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent};
+use ticketcd_history::request::{
     Answer, AnswerBody, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Request, TxnAnswer, TxnAnswerBody, TxnOp,
 };
-use crate::model::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchOpened};
 
 /// A key space, by key.
 type State = BTreeMap<Blob, KeyValue>;
@@ -34,12 +36,7 @@ impl Default for Etcd {
         for member in [0, 1, 2].map(MemberIndex) {
             etcd.record(|at| Event::Member(MemberEvent { member, at, change: MemberChange::Started { incarnation: 1, pid: 1 } }));
         }
-        let zero = Blob::from(&[0][..]);
-        etcd.record(|at| {
-            let (key, range_end) = (zero.clone(), zero);
-            let (subscription, member, role) = (0, MemberIndex(0), WatchRole::Collector);
-            Event::WatchOpened(WatchOpened { subscription, member, role, key, range_end, start_revision: 1, at })
-        });
+        etcd.record(|at| Event::WatchOpened(WatchOpened::collector(0, MemberIndex(0), 1, at)));
         etcd
     }
 }
@@ -99,14 +96,14 @@ impl Etcd {
         for (key, put) in writes {
             let before = state.remove(&key);
             let Some(put) = put else {
-                events.push(WatchEvent { deleted: true, kv: KeyValue { key, mod_revision: revision, ..KeyValue::default() } });
+                events.push(WatchEvent::new(true, KeyValue { key, mod_revision: revision, ..KeyValue::default() }));
                 continue;
             };
             let create_revision = before.as_ref().map_or(revision, |kv| kv.create_revision);
             let version = before.map_or(1, |kv| kv.version + 1);
             let kv = KeyValue { key: key.clone(), value: put.value, create_revision, mod_revision: revision, version, lease: put.lease };
             state.insert(key, kv.clone());
-            events.push(WatchEvent { deleted: false, kv });
+            events.push(WatchEvent::new(false, kv));
         }
         self.states.push(state);
         self.record(|at| Event::WatchBatch(WatchBatch { subscription: 0, at, revision, body: WatchBody::Events(events) }));

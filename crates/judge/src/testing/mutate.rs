@@ -1,8 +1,9 @@
 //! Ways to make a valid record invalid, by editing its events.
 
 use super::Record;
-use crate::history::event::{Event, WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};
 use crate::model::{Blob, MemberIndex, Revision};
+use ticketcd_history::event::Event;
+use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};
 
 impl Record {
     /// The member's watch that was to resume at a revision finds it compacted: it is cancelled, and another resumes at the

@@ -1,7 +1,7 @@
 //! A batch: orders for one event, and the one transaction that carries out those that can be. Pure, and exact.
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Guard, Put, Txn, TxnOp};
 use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
 use ticketcd_judge::model::{Blob, Cents, Keyspace, OrderId, Revision};

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use ticketcd_judge::history::call::{CallOutcome, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 use ticketcd_judge::model::{Cents, OrderKey};
 use tokio::sync::{mpsc, oneshot};

@@ -27,7 +27,7 @@ mod known;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ticketcd_judge::history::call::{CallOutcome, Purpose};
+use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{
     Answer, AnswerBody, Delete, Guard, GuardTarget, KeyValue, Range, Relation, Request, Txn, TxnAnswer, TxnOp,
 };

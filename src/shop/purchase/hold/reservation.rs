@@ -1,6 +1,6 @@
 //! What the steps of a reservation write: computed from the stock as seen. Pure, and exact.
 
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Delete, Put, Range, Txn, TxnAnswer, TxnOp};
 use ticketcd_judge::model::records::HoldRecord;
 use ticketcd_judge::model::{Blob, Cents, Revision};

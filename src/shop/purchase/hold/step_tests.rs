@@ -1,4 +1,4 @@
-use ticketcd_judge::history::call::OrderOutcome;
+use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{GuardTarget, Relation, Txn, TxnOp};
 use ticketcd_judge::model::Revision;
 use ticketcd_judge::model::records::{HoldRecord, parse_purchases};

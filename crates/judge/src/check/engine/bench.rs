@@ -7,8 +7,8 @@ use super::super::shared::SharedEvent;
 use super::super::verdict::Finding;
 use super::super::{End, Observation, ObservationKind};
 use super::core::Turn;
-use crate::history::call::Return;
-use crate::history::event::Event;
+use ticketcd_history::call::Return;
+use ticketcd_history::event::Event;
 
 /// Checks that sit together. The key space is replayed for them when one of them asks for it.
 #[derive(Debug)]

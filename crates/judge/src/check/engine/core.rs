@@ -8,11 +8,12 @@ use super::super::faults::FaultTimeline;
 use super::super::replay::ShopReplay;
 use super::super::versions::Versions;
 use super::super::{Changes, SequencedRevision, ShopChange};
-use crate::history::audit::AuditClosed;
-use crate::history::call::{CallOutcome, Return};
-use crate::history::event::{Event, WatchBatch, WatchBody, WatchEvent, WatchRole};
-use crate::history::revision_log::{Place, RevisionLog};
+use crate::core::revision_log::{Place, RevisionLog};
 use crate::model::{Keyspace, Nanos, Revision};
+use ticketcd_history::audit::AuditClosed;
+use ticketcd_history::call::{CallOutcome, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchRole};
 
 /// What the judge itself follows.
 #[derive(Debug)]

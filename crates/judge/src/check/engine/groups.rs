@@ -14,7 +14,7 @@ use super::super::shared::SharedEvent;
 use super::super::verdict::Finding;
 use super::bench::Bench;
 use super::core::Turn;
-use crate::history::event::Event;
+use ticketcd_history::event::Event;
 
 /// Batches a group may be behind.
 const BATCHES_BEHIND: usize = 24;

@@ -2,12 +2,12 @@ use super::*;
 use crate::check::Observation;
 use crate::check::standard::{check_run, online_checks, standard_checks};
 use crate::generate::{self, Plant, Size};
-use crate::history::event::{FaultEvent, FaultStage};
-use crate::history::integrity::RecordFlaw;
-use crate::history::run_dir::RunDir;
-use crate::history::writer::HistoryWriter;
 use crate::model::MemberIndex;
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::event::{FaultEvent, FaultStage};
+use ticketcd_history::integrity::RecordFlaw;
+use ticketcd_history::run_dir::RunDir;
+use ticketcd_history::writer::HistoryWriter;
 
 /// A record with every legal oddity, and sales on every event.
 fn valid() -> Record {

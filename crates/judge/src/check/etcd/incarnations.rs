@@ -1,7 +1,7 @@
 //! When the process of a member was replaced: what a member promises about its own state ends with its process.
 
-use crate::history::event::MemberEvent;
 use crate::model::{MemberIndex, Nanos};
+use ticketcd_history::event::MemberEvent;
 
 /// When each member's process was last started or ended.
 #[derive(Debug, Default)]

@@ -12,8 +12,8 @@ use super::stock::{self, Balance, EventStock, StockBook, TicketStock};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
-use crate::history::run_info::RunInfo;
 use crate::model::{Keyspace, seconds};
+use ticketcd_history::run_info::RunInfo;
 
 /// Name of the check.
 const NAME: &str = "conservation";

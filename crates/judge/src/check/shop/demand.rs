@@ -1,6 +1,6 @@
 //! Whether a run called upon the promises about sales at all.
 
-use crate::history::event::Event;
+use ticketcd_history::event::Event;
 
 /// What a run shows of anybody wanting to buy something. Buyers that only look around neither keep nor break a promise about
 /// sales; but only a record that is whole shows that nobody did more than that.

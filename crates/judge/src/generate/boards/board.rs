@@ -1,10 +1,10 @@
 //! One board: what it is on, and how far it was told.
 
-use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardEvent, BoardOpened};
-use crate::history::event::Event;
-use crate::history::request::KeyValue;
 use crate::model::keys::prefix_end;
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::KeyValue;
+use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchEvent, WatchOpened, WatchOptions, WatchRole};
 
 /// Boards are counted from here, so that none has the number of a collector.
 const FIRST_SUBSCRIPTION: u32 = 1_000;
@@ -25,7 +25,7 @@ pub(super) enum Watched {
 /// A board that somebody looks at.
 #[derive(Debug)]
 pub(super) struct Board {
-    opened: BoardOpened,
+    opened: WatchOpened,
     pub(super) stream: u32,
     /// The first revision that it is to be told of.
     first: Revision,
@@ -37,7 +37,7 @@ pub(super) struct Board {
     pub(super) deliveries: u64,
     pub(super) span: u64,
     /// Planted: what it should have been told and was not, yet.
-    pub(super) withheld: Vec<BoardEvent>,
+    pub(super) withheld: Vec<WatchEvent>,
     /// Whether its `created` is still to come: then it comes together with the next delivery, of which its header knows.
     is_unconfirmed: bool,
     /// Planted: nothing more comes.
@@ -59,22 +59,22 @@ impl Board {
     ) -> Self {
         let (key, range_end) = range(ticket, watched);
         let (subscription, previous) = (FIRST_SUBSCRIPTION + number, watched != Watched::Shop);
-        let opened = BoardOpened {
+        let opened = WatchOpened {
             subscription,
-            stream: number,
+            stream: subscription,
             member,
+            role: WatchRole::Client,
             key,
             range_end,
             start_revision,
             resumes: None,
-            previous,
-            progress: true,
+            options: WatchOptions { previous, progress: true, ..WatchOptions::default() },
             at,
         };
         let first = if start_revision > 0 { start_revision } else { newest + 1 };
         let mut board = Self {
             opened,
-            stream: number,
+            stream: subscription,
             first,
             told: first - 1,
             before,
@@ -85,7 +85,7 @@ impl Board {
             is_stalled: false,
             is_broken: false,
         };
-        told.push(Event::BoardOpened(board.opened.clone()));
+        told.push(Event::WatchOpened(board.opened.clone()));
         if !is_raced {
             board.confirm(at, newest, told);
         }
@@ -97,7 +97,7 @@ impl Board {
     pub(super) fn confirm(&mut self, at: Nanos, revision: Revision, told: &mut Vec<Event>) {
         self.is_unconfirmed = false;
         let subscription = self.opened.subscription;
-        told.push(Event::BoardBatch(BoardBatch { subscription, at, revision, body: BoardBody::Created }));
+        told.push(Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Created }));
     }
 
     /// Whether the member has not confirmed it yet.
@@ -107,13 +107,13 @@ impl Board {
 
     /// Whether it is to be told of a change of this key.
     pub(super) fn is_told_of(&self, kv: &KeyValue) -> bool {
-        let BoardOpened { key, range_end, .. } = &self.opened;
+        let WatchOpened { key, range_end, .. } = &self.opened;
         let in_range = if range_end.is_empty() { kv.key == *key } else { kv.key >= *key && kv.key < *range_end };
         in_range && kv.mod_revision >= self.first && !self.is_broken
     }
 
     pub(super) fn wants_previous(&self) -> bool {
-        self.opened.previous
+        self.opened.options.previous
     }
 
     /// Whether it was told everything so far.
@@ -127,24 +127,24 @@ impl Board {
     }
 
     /// It is told something. `revision` is the header's.
-    pub(super) fn tell(&mut self, at: Nanos, revision: Revision, body: BoardBody, told: &mut Vec<Event>) {
+    pub(super) fn tell(&mut self, at: Nanos, revision: Revision, body: WatchBody, told: &mut Vec<Event>) {
         let last = match &body {
-            BoardBody::Events(events) => events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0),
-            BoardBody::Progress => revision,
-            BoardBody::Created | BoardBody::Cancelled { .. } => 0,
+            WatchBody::Events(events) => events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0),
+            WatchBody::Progress => revision,
+            WatchBody::Created | WatchBody::Cancelled { .. } => 0,
         };
         self.told = self.told.max(last);
-        told.push(Event::BoardBatch(BoardBatch { subscription: self.opened.subscription, at, revision, body }));
+        told.push(Event::WatchBatch(WatchBatch { subscription: self.opened.subscription, at, revision, body }));
     }
 
     /// Its owner has seen enough.
     pub(super) fn close(mut self, at: Nanos, told: &mut Vec<Event>) {
-        self.end(at, true, "seen enough", told);
+        self.end(at, WatchEnd::Closed, told);
     }
 
     /// Its stream breaks.
     pub(super) fn break_off(&mut self, at: Nanos, told: &mut Vec<Event>) {
-        self.end(at, false, "the stream broke", told);
+        self.end(at, WatchEnd::EndedByMember, told);
         self.is_broken = true;
     }
 
@@ -156,29 +156,35 @@ impl Board {
 
     /// Its owner closes it and opens another one on the same range.
     pub(super) fn reopen(&mut self, number: u32, start_revision: Revision, at: Nanos, told: &mut Vec<Event>) {
-        self.end(at, true, "seen enough", told);
+        self.end(at, WatchEnd::Closed, told);
         self.reopened(number, start_revision, None, at, told);
     }
 
     fn reopened(&mut self, number: u32, start_revision: Revision, resumes: Option<u32>, at: Nanos, told: &mut Vec<Event>) {
         let newest = self.told;
-        self.opened =
-            BoardOpened { subscription: FIRST_SUBSCRIPTION + number, stream: number, start_revision, resumes, at, ..self.opened.clone() };
-        (self.stream, self.first, self.told, self.is_broken) = (number, start_revision, start_revision - 1, false);
-        told.push(Event::BoardOpened(self.opened.clone()));
+        self.opened = WatchOpened {
+            subscription: FIRST_SUBSCRIPTION + number,
+            stream: FIRST_SUBSCRIPTION + number,
+            start_revision,
+            resumes,
+            at,
+            ..self.opened.clone()
+        };
+        (self.stream, self.first, self.told, self.is_broken) = (self.opened.stream, start_revision, start_revision - 1, false);
+        told.push(Event::WatchOpened(self.opened.clone()));
         self.confirm(at, newest, told);
     }
 
-    fn end(&mut self, at: Nanos, intended: bool, reason: &str, told: &mut Vec<Event>) {
+    fn end(&mut self, at: Nanos, end: WatchEnd, told: &mut Vec<Event>) {
         if self.is_broken {
             return;
         }
         if !self.withheld.is_empty() {
-            let late = BoardBody::Events(std::mem::take(&mut self.withheld));
+            let late = WatchBody::Events(std::mem::take(&mut self.withheld));
             self.tell(at, self.told, late, told);
         }
-        let (subscription, reason) = (self.opened.subscription, reason.to_owned());
-        told.push(Event::BoardClosed(BoardClosed { subscription, at, read_until: at, intended, reason }));
+        let subscription = self.opened.subscription;
+        told.push(Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end }));
     }
 }
 

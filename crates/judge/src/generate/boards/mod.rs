@@ -13,11 +13,12 @@ use self::board::{Board, Watched};
 use super::draw::Draw;
 use super::plan::Plan;
 use super::{Plant, member_id};
-use crate::history::board::{BoardBody, BoardEvent, ProgressAsked, StreamProgress};
-use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
-use crate::history::event::{Event, Phase, WatchBatch, WatchBody, WatchEvent, WatchOpened};
-use crate::history::request::{Answer, AnswerBody, KeyValue, Request};
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::{Event, Phase};
+use ticketcd_history::request::{Answer, AnswerBody, KeyValue, Request};
+use ticketcd_history::watch::{ProgressRequested, StreamProgress, WatchBatch, WatchBody, WatchEvent, WatchOpened};
 
 /// The members that have boards. What is planted into the collector of the third concerns no board.
 const MEMBERS_WITH_BOARDS: usize = 2;
@@ -110,11 +111,11 @@ impl Boards {
         let station = &mut self.stations[index];
         for group in events.chunk_by(|one, next| one.kv.mod_revision == next.kv.mod_revision) {
             let mut matching = Vec::new();
-            for WatchEvent { deleted, kv } in group {
+            for WatchEvent { deleted, kv, .. } in group {
                 let before = station.last.get(&kv.key);
                 if let Some(board) = station.board.as_ref().filter(|board| board.is_told_of(kv)) {
-                    let previous = before.filter(|_| board.wants_previous()).cloned();
-                    matching.push(BoardEvent { deleted: *deleted, kv: kv.clone(), previous });
+                    let previous = before.filter(|_| board.wants_previous()).cloned().map(Box::new);
+                    matching.push(WatchEvent { deleted: *deleted, kv: kv.clone(), previous });
                 }
                 if !kv.key.as_bytes().starts_with(b"ticket:") {
                     continue;
@@ -135,7 +136,7 @@ impl Boards {
     }
 
     /// Shows a board what it is to be told, and now and then how far it is.
-    fn show(&mut self, index: usize, at: Nanos, groups: Vec<Vec<BoardEvent>>, plan: &mut Plan, told: &mut Vec<Event>) {
+    fn show(&mut self, index: usize, at: Nanos, groups: Vec<Vec<WatchEvent>>, plan: &mut Plan, told: &mut Vec<Event>) {
         let Station { board, delivered, shown, .. } = &mut self.stations[index];
         let Some(board) = board else { return };
         board.deliveries += 1;
@@ -148,12 +149,12 @@ impl Boards {
         }
         // Progress says that everything was told.
         if board.owes_nothing() && board.deliveries % BOOKMARK_EVERY == 5 {
-            board.tell(at, *delivered, BoardBody::Progress, told);
+            board.tell(at, *delivered, WatchBody::Progress, told);
         }
         if board.owes_nothing() && board.deliveries % STREAM_BOOKMARK_EVERY == 33 {
             let (stream, revision) = (board.stream, *delivered);
             board.told = board.told.max(revision);
-            told.push(Event::ProgressAsked(ProgressAsked { stream, at }));
+            told.push(Event::ProgressRequested(ProgressRequested { stream, at }));
             told.push(Event::StreamProgress(StreamProgress { stream, at, revision }));
         }
     }

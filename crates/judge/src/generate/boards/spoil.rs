@@ -3,14 +3,14 @@
 use super::board::Board;
 use crate::generate::Plant;
 use crate::generate::plan::Plan;
-use crate::history::board::{BoardBody, BoardEvent};
 use crate::model::Blob;
+use ticketcd_history::watch::{WatchBody, WatchEvent};
 
 /// The events of one revision.
-type Group = Vec<BoardEvent>;
+type Group = Vec<WatchEvent>;
 
 /// The messages by which a board is told of some revisions: one, unless something is planted.
-pub(super) fn messages(board: &mut Board, mut groups: Vec<Group>, plan: &mut Plan) -> Vec<BoardBody> {
+pub(super) fn messages(board: &mut Board, mut groups: Vec<Group>, plan: &mut Plan) -> Vec<WatchBody> {
     let plant = plan.plant.filter(|plant| plan.wants(*plant));
     match plant {
         Some(Plant::MissedEvent | Plant::LateEvent) if board.withheld.is_empty() => {
@@ -21,16 +21,16 @@ pub(super) fn messages(board: &mut Board, mut groups: Vec<Group>, plan: &mut Pla
         Some(Plant::DuplicateEvent) => {
             plan.done();
             let last = groups.last().cloned().unwrap_or_default();
-            vec![events(groups), BoardBody::Events(last)]
+            vec![events(groups), WatchBody::Events(last)]
         }
         Some(Plant::EarlyBookmark) => {
             plan.done();
-            vec![BoardBody::Progress, events(groups)]
+            vec![WatchBody::Progress, events(groups)]
         }
         Some(Plant::EventBelowStart | Plant::EventBelowNow) => match board.before.take() {
             Some(kv) => {
                 plan.done();
-                vec![BoardBody::Events(vec![BoardEvent { deleted: false, kv, previous: None }]), events(groups)]
+                vec![WatchBody::Events(vec![WatchEvent { deleted: false, kv, previous: None }]), events(groups)]
             }
             None => vec![events(groups)],
         },
@@ -66,15 +66,15 @@ pub(super) fn messages(board: &mut Board, mut groups: Vec<Group>, plan: &mut Pla
     }
 }
 
-fn after_withheld(board: &mut Board, groups: Vec<Group>, plan: &mut Plan) -> Vec<BoardBody> {
+fn after_withheld(board: &mut Board, groups: Vec<Group>, plan: &mut Plan) -> Vec<WatchBody> {
     let late = std::mem::take(&mut board.withheld);
     let is_lost = plan.plant == Some(Plant::MissedEvent);
     plan.done();
-    if is_lost { vec![events(groups)] } else { vec![events(groups), BoardBody::Events(late)] }
+    if is_lost { vec![events(groups)] } else { vec![events(groups), WatchBody::Events(late)] }
 }
 
 /// Alters an event, if it is one that can be altered in this way.
-fn alter(event: &mut BoardEvent, plant: Plant) -> bool {
+fn alter(event: &mut WatchEvent, plant: Plant) -> bool {
     let is_rewritten = !event.deleted && event.kv.version > 1;
     match (plant, &mut event.previous) {
         (Plant::WrongPrevious, Some(previous)) if is_rewritten && previous.version > 1 => {
@@ -97,6 +97,6 @@ fn alter(event: &mut BoardEvent, plant: Plant) -> bool {
     }
 }
 
-fn events(groups: Vec<Group>) -> BoardBody {
-    BoardBody::Events(groups.into_iter().flatten().collect())
+fn events(groups: Vec<Group>) -> WatchBody {
+    WatchBody::Events(groups.into_iter().flatten().collect())
 }

@@ -1,8 +1,8 @@
 //! Answers, and keys as they are after a write.
 
-use crate::history::call::CallOutcome;
-use crate::history::request::{KeyValue, RangeAnswer};
 use crate::model::{Blob, Revision};
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::request::{KeyValue, RangeAnswer};
 
 /// No member took it on, or nobody can tell whether one did.
 pub(super) fn unavailable() -> CallOutcome {

@@ -3,10 +3,11 @@
 use super::super::{MICROSECOND, member_id};
 use super::state::{Activity, Asked, Call, Fate, Stock};
 use super::{Fault, KILLED, Sale, Task};
-use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, QueryClosed, Return};
-use crate::history::event::Event;
-use crate::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnOp};
 use crate::model::{MemberIndex, OrderKey, Revision};
+use ticketcd_history::annotation::{Purpose, QueryClosed};
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{Answer, AnswerBody, Range, Request, Txn, TxnOp};
 
 /// Of a thousand things a buyer begins, so many are orders: then some tenth of all calls sells.
 const ORDERS_PERMILLE: u64 = 350;

@@ -3,11 +3,12 @@
 use super::super::{MILLISECOND, Plant, SECOND};
 use super::answers::renew;
 use super::{BROKEN, Fault, Sale};
-use crate::history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
-use crate::history::call::{CallId, Invoke, Purpose, Return};
-use crate::history::event::{Ended, Event, MemberChange, Phase, WorkerClosed};
-use crate::history::request::{AnswerBody, KeyValue, Put, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use crate::model::{Blob, MemberIndex, Revision};
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
+use ticketcd_history::call::{CallId, Invoke, Return};
+use ticketcd_history::event::{Ended, Event, MemberChange, Phase, WorkerClosed};
+use ticketcd_history::request::{AnswerBody, KeyValue, Put, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 
 /// Operations of a transaction of the dataset.
 const BATCH: usize = 120;

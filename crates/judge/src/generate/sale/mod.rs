@@ -22,12 +22,12 @@ use super::draw::Draw;
 use super::shop::Shop;
 use super::tape::Tape;
 use super::{Generated, KILLED, MEMBERS, MILLISECOND, Plant, SECOND, Size, member_id, run_tag};
-use crate::history::event::{
-    Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, MemberSample, MemberStatus, Phase, PhaseBegan, WatchBatch,
-    WatchBody, WatchClosed, WatchEvent, WatchOpened, WatchRole,
+use crate::model::{MemberIndex, Nanos};
+use ticketcd_history::event::{
+    Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, MemberSample, MemberStatus, Phase, PhaseBegan,
 };
-use crate::history::request::KeyValue;
-use crate::model::{Blob, MemberIndex, Nanos};
+use ticketcd_history::request::KeyValue;
+use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchEvent, WatchOpened};
 
 /// How long a board that is told nothing is left open, where that is planted: longer than anybody is patient.
 const STALL: Nanos = 15 * SECOND;
@@ -213,10 +213,8 @@ impl<'sink> Sale<'sink> {
 
     fn subscribe(&mut self, member: MemberIndex) {
         let (subscription, start_revision) = self.cluster.subscribe(member);
-        let everything = Blob::from(&[0][..]);
         let (at, revision) = (self.now, self.cluster.revision);
-        let (key, range_end, role) = (everything.clone(), everything, WatchRole::Collector);
-        self.tell(&Event::WatchOpened(WatchOpened { subscription, member, role, key, range_end, start_revision, at }));
+        self.tell(&Event::WatchOpened(WatchOpened::collector(subscription, member, start_revision, at)));
         self.tell(&Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Created }));
     }
 
@@ -290,7 +288,7 @@ impl<'sink> Sale<'sink> {
 
     /// A revision is written: the keys as they are now.
     fn written(&mut self, kvs: Vec<KeyValue>) {
-        self.cluster.log(kvs.into_iter().map(|kv| WatchEvent { deleted: false, kv }).collect());
+        self.cluster.log(kvs.into_iter().map(|kv| WatchEvent::new(false, kv)).collect());
         for member in self.cluster.indices() {
             if !self.cluster.member(member).delivery_due {
                 self.cluster.member(member).delivery_due = true;
@@ -313,7 +311,7 @@ impl<'sink> Sale<'sink> {
     /// A member's collector breaks off.
     fn break_off(&mut self, member: MemberIndex) {
         let (subscription, at) = (self.cluster.member(member).subscription, self.now);
-        self.tell(&Event::WatchClosed(WatchClosed { subscription, at, reason: "the stream broke".to_owned() }));
+        self.tell(&Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end: WatchEnd::EndedByMember }));
     }
 
     /// What is due at a share of the operations: the kill, and a crash that is planted.

@@ -5,10 +5,11 @@ use super::super::{MILLISECOND, Plant};
 use super::answers::{found, unavailable};
 use super::state::{Activity, Asked, Bought, Fate, Order, Seen};
 use super::{Sale, Task};
-use crate::history::call::{CallOutcome, CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
-use crate::history::event::Event;
-use crate::history::request::{AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use crate::model::{Blob, Cents, MemberIndex, Nanos, OrderId, OrderKey};
+use ticketcd_history::annotation::{CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 
 /// Transactions to try before giving up.
 const ATTEMPTS_MAX: u32 = 10;
@@ -226,7 +227,7 @@ impl Sale<'_> {
 
     fn close_order(&mut self, buyer: u32, order: &Order, outcome: OrderOutcome, paid: Cents) {
         self.think_it_over(buyer, order, &outcome);
-        let closed = OrderClosed { order: order.key, done: self.now, outcome, paid, attempts: order.attempts };
+        let closed = OrderClosed { order: order.key, done: self.now, outcome, paid_cents: paid.0, attempts: order.attempts };
         self.tell(&Event::OrderClosed(closed));
         self.rest(buyer);
     }

@@ -4,9 +4,9 @@ use super::super::Plant;
 use super::Sale;
 use super::answers::found;
 use super::state::Call;
-use crate::history::call::CallOutcome;
-use crate::history::request::{AnswerBody, KeyValue, TxnAnswer, TxnAnswerBody};
 use crate::model::Revision;
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::request::{AnswerBody, KeyValue, TxnAnswer, TxnAnswerBody};
 
 /// Of a thousand pages that might be stale so many are.
 const STALE_PERMILLE: u64 = 500;

@@ -1,9 +1,9 @@
 //! Buyers, and what they are in the middle of: what each knows, wants, asks and waits for.
 
 use super::super::Plant;
-use crate::history::call::{CallId, CallOutcome};
-use crate::history::request::KeyValue;
 use crate::model::{Blob, Cents, MemberIndex, Nanos, OrderKey, Revision};
+use ticketcd_history::call::{CallId, CallOutcome};
+use ticketcd_history::request::KeyValue;
 
 /// A buyer.
 #[derive(Debug, Default)]

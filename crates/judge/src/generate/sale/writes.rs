@@ -5,10 +5,10 @@ use super::super::{MILLISECOND, Plant};
 use super::answers::{refused, renew, unavailable};
 use super::state::{Fate, Order, Seen, Write};
 use super::{Sale, Task};
-use crate::history::call::CallOutcome;
-use crate::history::request::{AnswerBody, Guard, GuardTarget, KeyValue, Put, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use crate::model::records::PurchasedTicket;
 use crate::model::{Blob, Cents, MemberIndex, OrderId, OrderKey, Revision};
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::request::{AnswerBody, Guard, GuardTarget, KeyValue, Put, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 
 /// What the id of a purchase that nobody placed counts from.
 const PHANTOM: u32 = 1_000_000;

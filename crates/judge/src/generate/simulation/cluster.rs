@@ -2,13 +2,11 @@
 
 use super::Simulation;
 use crate::generate::member_id;
-use crate::history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
-use crate::history::event::{
-    Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, MemberStatus, WatchBatch, WatchBody, WatchClosed, WatchOpened,
-    WatchRole,
-};
-use crate::history::request::KeyValue;
-use crate::model::{Blob, MemberIndex};
+use crate::model::MemberIndex;
+use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
+use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, MemberStatus};
+use ticketcd_history::request::KeyValue;
+use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchOpened};
 
 impl Simulation {
     /// A fault hits a member: it delivers nothing until the fault is healed.
@@ -22,7 +20,7 @@ impl Simulation {
         let state = self.cluster.member(member);
         state.is_up = false;
         let subscription = state.subscription;
-        self.record(|at| Event::WatchClosed(WatchClosed { subscription, at, reason: "the stream broke".to_owned() }));
+        self.record(|at| Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end: WatchEnd::EndedByMember }));
         if kind == "kill" {
             let change = MemberChange::Exited { status: "signal 9".to_owned(), expected: true };
             self.record(|at| Event::Member(MemberEvent { member, at, change }));
@@ -82,11 +80,7 @@ impl Simulation {
 
     pub(super) fn subscribe(&mut self, member: MemberIndex) {
         let (subscription, start_revision) = self.cluster.subscribe(member);
-        let everything = Blob::from(&[0][..]);
-        let (key, range_end) = (everything.clone(), everything);
-        self.record(|at| {
-            Event::WatchOpened(WatchOpened { subscription, member, role: WatchRole::Collector, key, range_end, start_revision, at })
-        });
+        self.record(|at| Event::WatchOpened(WatchOpened::collector(subscription, member, start_revision, at)));
         let revision = self.cluster.revision;
         self.record(|at| Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Created }));
     }

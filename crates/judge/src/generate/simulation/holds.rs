@@ -3,10 +3,10 @@
 use super::orders::{Basket, lines};
 use super::transact::{Change, Done, delete, exists, put, unchanged};
 use super::{Fate, SEEDER, Simulation, json};
-use crate::history::call::{OrderOutcome, Purpose};
-use crate::history::request::{Guard, GuardTarget, Relation};
 use crate::model::records::HoldRecord;
 use crate::model::{Blob, Cents, OrderKey, Revision};
+use ticketcd_history::annotation::{OrderOutcome, Purpose};
+use ticketcd_history::request::{Guard, GuardTarget, Relation};
 
 /// An order whose tickets are reserved.
 #[derive(Clone, Debug)]

@@ -2,9 +2,10 @@
 
 use super::Simulation;
 use super::transact::{Caller, Change, delete, put};
-use crate::history::call::{CallId, Purpose};
-use crate::history::request::{AnswerBody, Delete, Request};
 use crate::model::{Blob, Nanos, Revision};
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::call::CallId;
+use ticketcd_history::request::{AnswerBody, Delete, Request};
 
 /// A lease of the simulated cluster.
 #[derive(Debug)]

@@ -18,13 +18,13 @@ pub use self::orders::Basket;
 pub use self::shape::{Shape, run_info};
 use self::transact::Change;
 use super::cluster::Cluster;
-use crate::history::audit::AuditStage;
-use crate::history::call::{OrderClosed, OrderOutcome};
-use crate::history::event::{Ended, Event, MemberChange, MemberEvent, Phase, PhaseBegan, WorkerClosed};
-use crate::history::request::KeyValue;
-use crate::history::run_info::RunInfo;
 use crate::model::records::Ticket;
 use crate::model::{Blob, Cents, Keyspace, Nanos, OrderKey, Revision};
+use ticketcd_history::annotation::{OrderClosed, OrderOutcome};
+use ticketcd_history::audit::AuditStage;
+use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent, Phase, PhaseBegan, WorkerClosed};
+use ticketcd_history::request::KeyValue;
+use ticketcd_history::run_info::RunInfo;
 
 /// The price of every simulated ticket.
 const PRICE: Cents = Cents(4_990);
@@ -202,7 +202,7 @@ impl Simulation {
     }
 
     fn close(&mut self, order: OrderKey, outcome: OrderOutcome, paid: Cents, attempts: u32) {
-        self.record(|done| Event::OrderClosed(OrderClosed { order, done, outcome, paid, attempts }));
+        self.record(|done| Event::OrderClosed(OrderClosed { order, done, outcome, paid_cents: paid.0, attempts }));
     }
 
     fn record(&mut self, event: impl FnOnce(Nanos) -> Event) {

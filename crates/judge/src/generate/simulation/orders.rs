@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::leases::LockHolder;
 use super::transact::{Caller, Change, Done, put, unchanged};
 use super::{Fate, PRICE, Simulation, Wish, json};
-use crate::history::call::{CancelPlaced, OrderOutcome, OrderPlaced, Purpose};
-use crate::history::event::Event;
-use crate::history::request::{Guard, GuardTarget, KeyValue, Relation};
 use crate::model::records::{EventRecord, Purchase, PurchasedTicket, Shard, Ticket, parse_purchases};
 use crate::model::{Blob, Cents, Keyspace, OrderKey};
+use ticketcd_history::annotation::{CancelPlaced, OrderOutcome, OrderPlaced, Purpose};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{Guard, GuardTarget, KeyValue, Relation};
 
 /// What a buyer has seen when it decides.
 #[derive(Clone, Debug)]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::transact::{Change, put};
 use super::{PRICE, SEEDER, Simulation, json};
 use crate::generate::simulation::Shape;
-use crate::history::call::Purpose;
-use crate::history::request::{AnswerBody, Request, Txn, TxnAnswer, TxnAnswerBody};
 use crate::model::Blob;
 use crate::model::records::{EventRecord, Ticket};
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::request::{AnswerBody, Request, Txn, TxnAnswer, TxnAnswerBody};
 
 impl Simulation {
     pub(super) fn seed(&mut self, shape: &Shape) {

@@ -1,8 +1,8 @@
 //! How large a simulated shop is.
 
 use crate::generate::{STARTED, member_id};
-use crate::history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout};
 use crate::model::MemberIndex;
+use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout};
 
 /// The size of a simulated shop.
 #[derive(Clone, Debug)]

@@ -3,9 +3,9 @@
 use super::orders::Basket;
 use super::transact::{delete, put};
 use super::{Fate, SEEDER, Simulation, json};
-use crate::history::call::Purpose;
 use crate::model::records::{EventRecord, Shard, Ticket};
 use crate::model::{Blob, OrderKey, Revision};
+use ticketcd_history::annotation::Purpose;
 
 impl Simulation {
     /// Moves the stock of every ticket of an event into so many shards.

@@ -2,13 +2,15 @@
 
 use super::{Fate, Simulation};
 use crate::generate::member_id;
-use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
-use crate::history::event::{Event, WatchEvent};
-use crate::history::request::{
+use crate::model::{Blob, OrderKey, Revision};
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{
     Answer, AnswerBody, Delete, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Request, Txn, TxnAnswer, TxnAnswerBody,
     TxnOp,
 };
-use crate::model::{Blob, OrderKey, Revision};
+use ticketcd_history::watch::WatchEvent;
 
 /// A change of one key.
 #[derive(Clone, Debug)]
@@ -128,7 +130,7 @@ impl Simulation {
             let before = self.store.remove(&key);
             let Some(value) = value else {
                 if before.is_some() {
-                    events.push(WatchEvent { deleted: true, kv: KeyValue { key, mod_revision: revision, ..KeyValue::default() } });
+                    events.push(WatchEvent::new(true, KeyValue { key, mod_revision: revision, ..KeyValue::default() }));
                 }
                 continue;
             };
@@ -137,7 +139,7 @@ impl Simulation {
             let kv = KeyValue { key: key.clone(), value, create_revision, mod_revision: revision, version, lease };
             self.attach(lease, &key);
             self.store.insert(key, kv.clone());
-            events.push(WatchEvent { deleted: false, kv });
+            events.push(WatchEvent::new(false, kv));
         }
         if events.is_empty() {
             return self.cluster.revision;

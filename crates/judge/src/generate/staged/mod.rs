@@ -16,9 +16,9 @@ use super::shop::user_name;
 use super::simulation::{Fate, Shape, Simulation};
 use super::tape::Tape;
 use super::{Generated, KILLED, MEMBERS, Plant, Size, Strategy, run_info_of};
-use crate::history::call::OrderOutcome;
-use crate::history::event::Event;
 use crate::model::OrderKey;
+use ticketcd_history::annotation::OrderOutcome;
+use ticketcd_history::event::Event;
 
 /// Ticket types of an event, unless there is only one ticket.
 const KINDS: [&str; 2] = ["pink", "yellow"];
@@ -132,7 +132,7 @@ impl<'sink> Staged<'sink> {
         for event in self.shop.take_events() {
             self.made.operations += u64::from(matches!(&event, Event::Invoke(invoke) if invoke.id.worker < 2 * self.size.buyers));
             if let Event::OrderClosed(closed) = &event {
-                self.made.sold += u64::from(matches!(closed.outcome, OrderOutcome::Sold { .. }) && closed.paid.0 > 0);
+                self.made.sold += u64::from(matches!(closed.outcome, OrderOutcome::Sold { .. }) && closed.paid_cents > 0);
             }
             let tape = &mut self.tape;
             self.delays.take(event, &mut |event: &Event| tape.tell(event));

@@ -13,10 +13,10 @@ use super::content::{Way, difference, event_anchor, sent_anchor, ways};
 use super::delivered::{Delivered, Held};
 use crate::check::guards::{described, state};
 use crate::check::versions::Versions;
-use crate::history::call::{CallId, Invoke};
-use crate::history::event::WatchEvent;
-use crate::history::request::{Guard, Request};
 use crate::model::{Blob, MemberIndex, Nanos, OrderKey, Revision};
+use ticketcd_history::call::{CallId, Invoke};
+use ticketcd_history::request::{Guard, Request};
+use ticketcd_history::watch::WatchEvent;
 
 /// A call that may have written one revision, or none.
 #[derive(Debug)]

@@ -7,9 +7,9 @@ use rustc_hash::FxBuildHasher;
 
 use crate::check::excerpt::{excerpt, first_difference};
 use crate::check::versions::{KeyRange, Versions};
-use crate::history::event::WatchEvent;
-use crate::history::request::{Answer, AnswerBody, Put, Request, TxnOp, lock_key};
 use crate::model::{Blob, Revision};
+use ticketcd_history::request::{Answer, AnswerBody, Put, Request, TxnOp, lock_key};
+use ticketcd_history::watch::WatchEvent;
 
 /// The operations of an answered request that may have written: of a transaction those of the branch that was taken.
 pub(super) fn written<'call>(request: &'call Request, answer: &Answer) -> Cow<'call, [TxnOp]> {

@@ -2,9 +2,9 @@
 
 use crate::check::guards::{Failed, failed};
 use crate::check::versions::{KeyRange, Versions};
-use crate::history::event::WatchEvent;
-use crate::history::request::{Guard, KeyValue};
 use crate::model::{Blob, Nanos, Revision};
+use ticketcd_history::request::{Guard, KeyValue};
+use ticketcd_history::watch::WatchEvent;
 
 /// A revision that was delivered.
 #[derive(Debug)]

@@ -36,12 +36,12 @@ use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::versions::{FIRST_REVISION, WINDOW};
 use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
-use crate::history::audit::AuditClosed;
-use crate::history::call::{CallId, CallOutcome, Invoke, Return};
-use crate::history::event::Event;
-use crate::history::request::{AnswerBody, Request};
-use crate::history::run_info::RunInfo;
 use crate::model::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
+use ticketcd_history::audit::AuditClosed;
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{AnswerBody, Request};
+use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "authorship";
 

@@ -2,12 +2,13 @@ use super::Authorship;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
 use crate::check::versions::WINDOW;
-use crate::history::event::{Event, WatchBatch, WatchBody};
-use crate::history::request::{
-    AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
-};
 use crate::model::{Blob, MemberIndex};
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{
+    AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
+};
+use ticketcd_history::watch::{WatchBatch, WatchBody};
 
 fn judge(record: &Record) -> Finding {
     found(record).unwrap()
@@ -119,7 +120,7 @@ fn a_revision_that_nobody_sent_is_unauthored() {
 
 #[test]
 fn what_was_acknowledged_must_be_what_is_there() {
-    let alter = |request: Request, edit: &dyn Fn(&mut Vec<crate::history::event::WatchEvent>)| {
+    let alter = |request: Request, edit: &dyn Fn(&mut Vec<ticketcd_history::watch::WatchEvent>)| {
         let mut etcd = everybody();
         etcd.call(1, txn(&[("k", "0"), ("l", "0")]));
         etcd.call(1, request);

@@ -16,10 +16,10 @@ use crate::check::guards::{Failed, described, first_failed, state};
 use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind};
-use crate::history::call::{CallOutcome, Return};
-use crate::history::request::{AnswerBody, Request, Txn};
-use crate::history::run_info::RunInfo;
 use crate::model::{OrderId, Revision, seconds};
+use ticketcd_history::call::{CallOutcome, Return};
+use ticketcd_history::request::{AnswerBody, Request, Txn};
+use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "branch";
 

@@ -1,9 +1,9 @@
 use super::Branch;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::request::{AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
 use crate::model::Blob;
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use ticketcd_history::request::{AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
 
 fn judge(record: &Record) -> Finding {
     found(record).unwrap()
@@ -92,7 +92,7 @@ fn a_branch_that_contradicts_its_guards_is_convicted() {
     etcd.call(1, Request::Put(put("a", "newer")));
     let at = etcd.call(2, guarded(vec![unchanged(written(&etcd))])).revision;
     for event in &mut etcd.events {
-        if let crate::history::event::Event::Invoke(invoke) = event
+        if let ticketcd_history::event::Event::Invoke(invoke) = event
             && let Request::Txn(txn) = &mut invoke.request
         {
             txn.guards

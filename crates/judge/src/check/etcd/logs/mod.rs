@@ -23,8 +23,8 @@ use serde::Deserialize;
 use crate::check::anomalies::{Anomalies, one_reason};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, FaultWindow, Observation, ObservationKind};
-use crate::history::event::Event;
 use crate::model::{MemberIndex, Nanos};
+use ticketcd_history::event::Event;
 
 const NAME: &str = "logs";
 

@@ -6,9 +6,9 @@ use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
 use crate::check::versions::Versions;
 use crate::check::{Check, End, FaultWindow, Observation};
-use crate::history::event::{Event, Phase, PhaseBegan};
 use crate::model::{Keyspace, MemberIndex};
 use crate::testing::{Shape, run_info};
+use ticketcd_history::event::{Event, Phase, PhaseBegan};
 
 /// What a healthy member says from its start to SIGTERM.
 const HEALTHY: &str = r#"{"level":"info","ts":"2026-05-01T20:00:01.000000Z","caller":"etcdmain/etcd.go:73","msg":"Running: "}
@@ -37,7 +37,7 @@ fn judge(logs: &[&[u8]], faults: &[FaultWindow]) -> Finding {
     finish(&info, Some(directory.path()), faults)
 }
 
-fn finish(info: &crate::history::run_info::RunInfo, directory: Option<&Path>, faults: &[FaultWindow]) -> Finding {
+fn finish(info: &ticketcd_history::run_info::RunInfo, directory: Option<&Path>, faults: &[FaultWindow]) -> Finding {
     let keys = Keyspace::new("");
     let versions = Versions::default();
     let end = End {

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use crate::check::versions::{KeyRange, Versions};
-use crate::history::request::{KeyValue, Range, RangeAnswer, TxnOp};
 use crate::model::{Blob, Revision};
+use ticketcd_history::request::{KeyValue, Range, RangeAnswer, TxnOp};
 
 /// Which state a range reads.
 #[derive(Clone, Copy)]

@@ -21,9 +21,9 @@ use crate::check::replayed::ReplayedCall;
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::versions::KeyRange;
 use crate::check::{Check, End, Observation, ObservationKind};
-use crate::history::request::{AnswerBody, Delete, Range, RangeAnswer, Request, TxnAnswer, TxnAnswerBody, TxnOp};
-use crate::history::run_info::RunInfo;
 use crate::model::{OrderId, Revision, seconds};
+use ticketcd_history::request::{AnswerBody, Delete, Range, RangeAnswer, Request, TxnAnswer, TxnAnswerBody, TxnOp};
+use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "reads";
 

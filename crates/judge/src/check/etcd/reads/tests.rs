@@ -1,9 +1,9 @@
 use super::Reads;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::request::{Answer, AnswerBody, Delete, Put, Range, RangeAnswer, Request, Txn, TxnAnswerBody, TxnOp};
 use crate::model::{Blob, Revision};
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use ticketcd_history::request::{Answer, AnswerBody, Delete, Put, Range, RangeAnswer, Request, Txn, TxnAnswerBody, TxnOp};
 
 fn judge(record: &Record) -> Finding {
     let mut judge = Judge::new(&record.info, vec![Box::new(Reads::new(&record.info))]);

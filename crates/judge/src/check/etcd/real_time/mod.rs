@@ -24,10 +24,10 @@ use staircase::Staircase;
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind, never_existed};
-use crate::history::call::{CallId, CallOutcome, Invoke, Return};
-use crate::history::request::{Answer, AnswerBody, Request, TxnAnswerBody, TxnOp};
-use crate::history::run_info::RunInfo;
 use crate::model::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::request::{Answer, AnswerBody, Request, TxnAnswerBody, TxnOp};
+use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "real_time";
 

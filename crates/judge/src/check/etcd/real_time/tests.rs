@@ -4,11 +4,12 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::RealTime;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::call::{CallId, CallOutcome, Invoke, Purpose, Return};
-use crate::history::event::Event;
-use crate::history::request::{Answer, AnswerBody, Put, Range, RangeAnswer, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use crate::model::{MemberIndex, Nanos, OrderKey, Revision};
 use crate::testing::{Etcd, Fate, Shape, Simulation, run_info};
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{Answer, AnswerBody, Put, Range, RangeAnswer, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 
 /// Operations, each by a worker of its own.
 #[derive(Default)]

@@ -16,9 +16,9 @@ use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::etcd::logs::machine_trouble;
 use crate::check::verdict::{Anomaly, Finding, Verdict};
 use crate::check::{Check, End, Observation, ObservationKind};
-use crate::history::call::CallOutcome;
-use crate::history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, Phase};
 use crate::model::{MemberIndex, Nanos, Revision, seconds};
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, Phase};
 
 const NAME: &str = "recovery";
 

@@ -1,9 +1,9 @@
 use super::{RECOVERY_MAX, Recovery};
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent};
 use crate::model::MemberIndex;
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent};
 
 const M2: MemberIndex = MemberIndex(1);
 

@@ -3,9 +3,9 @@
 use crate::check::audits::stage_name;
 use crate::check::excerpt::{excerpt, first_difference};
 use crate::check::verdict::Anomaly;
-use crate::history::audit::AuditStage;
-use crate::history::request::KeyValue;
 use crate::model::{MemberIndex, Revision};
+use ticketcd_history::audit::AuditStage;
+use ticketcd_history::request::KeyValue;
 
 /// A reading of a member's content.
 #[derive(Clone, Copy, Debug)]

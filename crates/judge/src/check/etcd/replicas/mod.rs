@@ -24,10 +24,10 @@ use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::audits::{Audits, MemberSet, members_of, set_of, stage_name};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind};
-use crate::history::audit::{AuditFacts, AuditPage, AuditStage};
-use crate::history::event::Event;
-use crate::history::request::KeyValue;
 use crate::model::{Blob, MemberIndex, Nanos, Revision, seconds};
+use ticketcd_history::audit::{AuditFacts, AuditPage, AuditStage};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::KeyValue;
 
 const NAME: &str = "replicas";
 

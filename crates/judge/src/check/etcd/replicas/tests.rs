@@ -1,11 +1,11 @@
 use super::Replicas;
 use crate::check::engine::Judge;
 use crate::check::verdict::{AnomalyGroup, Finding, Verdict};
-use crate::history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage};
-use crate::history::event::Event;
-use crate::history::request::KeyValue;
 use crate::model::MemberIndex;
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::KeyValue;
 
 use AuditStage::{Healed, Restarted};
 

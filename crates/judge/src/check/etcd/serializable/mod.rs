@@ -20,10 +20,10 @@ use super::real_time::{lowest_range, only_explicit_revisions};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind, never_existed};
-use crate::history::call::{CallId, CallOutcome, Invoke, Return};
-use crate::history::event::Event;
-use crate::history::request::{Answer, AnswerBody, Request};
 use crate::model::{MemberIndex, Nanos, Revision, seconds};
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{Answer, AnswerBody, Request};
 
 const NAME: &str = "serializable";
 

@@ -1,10 +1,10 @@
 use super::Serializable;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::event::{Event, MemberChange, MemberEvent};
-use crate::history::request::{Put, Range, Request, Txn, TxnOp};
 use crate::model::MemberIndex;
 use crate::testing::{Etcd, Record};
+use ticketcd_history::event::{Event, MemberChange, MemberEvent};
+use ticketcd_history::request::{Put, Range, Request, Txn, TxnOp};
 
 fn judge(record: &Record) -> Finding {
     found(record).unwrap()

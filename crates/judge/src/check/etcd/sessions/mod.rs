@@ -22,11 +22,11 @@ use super::real_time::{lowest_range, only_explicit_revisions};
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind};
-use crate::history::call::{CallOutcome, Invoke, Return};
-use crate::history::event::Event;
-use crate::history::request::{Answer, Request};
-use crate::history::run_info::RunInfo;
 use crate::model::{MemberIndex, Nanos, OrderId, Revision, seconds};
+use ticketcd_history::call::{CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{Answer, Request};
+use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "sessions";
 

@@ -1,11 +1,11 @@
 use super::Sessions;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::call::Invoke;
-use crate::history::event::{Event, MemberChange, MemberEvent};
-use crate::history::request::{Put, Range, Request, Txn, TxnOp};
 use crate::model::{MemberIndex, Revision};
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use ticketcd_history::call::Invoke;
+use ticketcd_history::event::{Event, MemberChange, MemberEvent};
+use ticketcd_history::request::{Put, Range, Request, Txn, TxnOp};
 
 fn judge(record: &Record) -> Finding {
     let mut judge = Judge::new(&record.info, vec![Box::new(Sessions::new(&record.info))]);

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::topics::{Change, Previous, Topic, event_hash, kv_hash};
 use crate::check::excerpt::excerpt;
-use crate::history::board::{BoardEvent, BoardOpened};
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_history::watch::{WatchEvent, WatchOpened};
 
 /// Revisions that were left out and may still come, too late: so many are remembered.
 const MISSED_MAX: usize = 4_096;
@@ -59,7 +59,7 @@ pub(super) struct Board {
 #[derive(Debug)]
 pub(super) enum Message {
     /// Events, and the highest revision that was asked to be compacted by then.
-    Events(Nanos, Vec<BoardEvent>, Revision),
+    Events(Nanos, Vec<WatchEvent>, Revision),
     /// Everything up to the revision was told.
     Bookmark(Nanos, Revision),
     /// Its owner closed it. By then the member's collector had long delivered everything up to the revision `owed`.
@@ -109,7 +109,7 @@ impl Message {
 
 impl Board {
     /// `had` is what its member is known to have had when the request was sent.
-    pub(super) fn new(opened: &BoardOpened, compacted: Option<Revision>, overtaken: usize, had: Revision) -> Self {
+    pub(super) fn new(opened: &WatchOpened, compacted: Option<Revision>, overtaken: usize, had: Revision) -> Self {
         Self {
             subscription: opened.subscription,
             stream: opened.stream,
@@ -118,7 +118,7 @@ impl Board {
             end: opened.range_end.clone(),
             asked: opened.start_revision,
             opened: opened.at,
-            wants_previous: opened.previous,
+            wants_previous: opened.options.previous,
             compacted,
             cancelled: false,
             created: None,
@@ -199,7 +199,7 @@ impl Board {
         &mut self,
         at: Nanos,
         revision: Revision,
-        group: &[BoardEvent],
+        group: &[WatchEvent],
         compacted: Revision,
         topic: &Topic,
         breaches: &mut Vec<Breach>,
@@ -279,7 +279,7 @@ impl Board {
         &mut self,
         at: Nanos,
         revision: Revision,
-        group: &[BoardEvent],
+        group: &[WatchEvent],
         compacted: Revision,
         topic: &Topic,
         breaches: &mut Vec<Breach>,

@@ -1,8 +1,8 @@
 //! What each member is known to have compacted.
 
-use crate::history::call::{CallOutcome, Invoke, Return};
-use crate::history::request::Request;
 use crate::model::{MemberIndex, Nanos, Revision};
+use ticketcd_history::call::{CallOutcome, Invoke, Return};
+use ticketcd_history::request::Request;
 
 /// The compactions of a run.
 #[derive(Debug, Default)]

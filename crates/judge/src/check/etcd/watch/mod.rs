@@ -45,13 +45,13 @@ use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::versions::Versions;
 use crate::check::{Check, End, FaultWindow, Observation};
-use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardOpened};
-use crate::history::call::{CallOutcome, Invoke, Return};
-use crate::history::event::{Event, WatchBatch, WatchBody, WatchRole};
-use crate::history::request::Request;
 use crate::known_defects::KnownDefect;
 use crate::model::keys::prefix_end;
 use crate::model::{MemberIndex, Nanos, Revision, seconds};
+use ticketcd_history::call::{CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::Request;
+use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchOpened, WatchRole};
 
 const NAME: &str = "watch";
 
@@ -184,10 +184,12 @@ impl Watch {
             Event::WatchOpened(opened) if opened.role == WatchRole::Collector => {
                 self.collectors.insert(opened.subscription, opened.member);
             }
-            Event::WatchBatch(batch) => self.collected(batch),
-            Event::BoardOpened(opened) => self.open(opened),
-            Event::BoardBatch(batch) => self.told(batch),
-            Event::ProgressAsked(asked) => self.unanswered.entry(asked.stream).or_default().push_back(asked.at),
+            Event::WatchOpened(opened) => self.open(opened),
+            Event::WatchBatch(batch) => match self.collectors.get(&batch.subscription) {
+                Some(member) => self.collected(*member, batch),
+                None => self.told(batch),
+            },
+            Event::ProgressRequested(asked) => self.unanswered.entry(asked.stream).or_default().push_back(asked.at),
             Event::StreamProgress(progress) => {
                 if let Some(unanswered) = self.unanswered.get_mut(&progress.stream) {
                     unanswered.pop_front();
@@ -205,13 +207,12 @@ impl Watch {
                     }
                 }
             }
-            Event::BoardClosed(closed) => self.close(closed),
+            Event::WatchClosed(closed) => self.close(closed),
             _ => {}
         }
     }
 
-    fn collected(&mut self, batch: &WatchBatch) {
-        let Some(&member) = self.collectors.get(&batch.subscription) else { return };
+    fn collected(&mut self, member: MemberIndex, batch: &WatchBatch) {
         match &batch.body {
             WatchBody::Events(events) => {
                 let Some(revision) = events.last().map(|event| event.kv.mod_revision) else { return };
@@ -236,7 +237,7 @@ impl Watch {
         }
     }
 
-    fn open(&mut self, opened: &BoardOpened) {
+    fn open(&mut self, opened: &WatchOpened) {
         self.opened += 1;
         let certain = self.compactions.certain(opened.member);
         let compacted = (opened.start_revision > 0 && opened.start_revision < certain).then_some(certain);
@@ -265,16 +266,16 @@ impl Watch {
         self.boards.insert(opened.subscription, board);
     }
 
-    fn told(&mut self, batch: &BoardBatch) {
+    fn told(&mut self, batch: &WatchBatch) {
         self.messages += 1;
         let possible = self.compactions.possible();
         let Some(board) = self.boards.get_mut(&batch.subscription) else { return };
         let message = match &batch.body {
-            BoardBody::Created => {
+            WatchBody::Created => {
                 self.revisions.note(board.member, batch.at, batch.revision);
                 return board.create(batch.at, batch.revision);
             }
-            BoardBody::Events(events) => {
+            WatchBody::Events(events) => {
                 let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
                 board.delivered(last);
                 self.revisions.note(board.member, batch.at, last);
@@ -290,12 +291,12 @@ impl Watch {
                 }
                 Message::Events(batch.at, events.clone(), possible)
             }
-            BoardBody::Progress => {
+            WatchBody::Progress => {
                 board.bookmarked(batch.revision);
                 self.unsynced.received(batch.subscription, batch.revision, batch.at);
                 Message::Bookmark(batch.at, batch.revision)
             }
-            BoardBody::Cancelled { compact_revision, .. } => {
+            WatchBody::Cancelled { compact_revision, .. } => {
                 board.cancelled = true;
                 board.compacted = None;
                 let stream = board.stream;
@@ -310,11 +311,11 @@ impl Watch {
         self.push(batch.subscription, message);
     }
 
-    fn close(&mut self, closed: &BoardClosed) {
+    fn close(&mut self, closed: &WatchClosed) {
         self.unsynced.closed(closed.subscription, closed.at);
         let Some((member, stream)) = self.boards.get(&closed.subscription).map(|board| (board.member, board.stream)) else { return };
         self.leave_stream(closed.subscription, stream, closed.at);
-        if !closed.intended {
+        if !closed.is_intended() {
             self.unsynced.stream_ended(stream, closed.at);
         }
         let Some(board) = self.boards.get_mut(&closed.subscription) else { return };
@@ -322,7 +323,7 @@ impl Watch {
         let until = closed.read_until.min(closed.at);
         let had_time = board.created.is_some_and(|created| until.saturating_sub(created) > PATIENCE);
         let message = match board.compacted {
-            _ if !closed.intended || board.cancelled => Message::Broken,
+            _ if !closed.is_intended() || board.cancelled => Message::Broken,
             Some(compacted) if had_time => {
                 let what = format!(
                     "It had been open for {:.0} s and was never refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",

@@ -2,11 +2,13 @@ use super::{PATIENCE, Watch};
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
 use crate::check::versions::KeyRange;
-use crate::history::board::{BoardBatch, BoardBody, BoardClosed, BoardEvent, BoardOpened, ProgressAsked, StreamProgress};
-use crate::history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, WatchBatch, WatchBody};
-use crate::history::request::{Delete, Put, Range, Request, Txn, TxnOp};
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent};
+use ticketcd_history::request::{Delete, Put, Range, Request, Txn, TxnOp};
+use ticketcd_history::watch::{
+    ProgressRequested, StreamProgress, WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchEvent, WatchOpened, WatchOptions, WatchRole,
+};
 
 /// An etcd with boards at m1, all on one stream, that are told what they must be, or what a test makes of it.
 #[derive(Default)]
@@ -37,7 +39,7 @@ impl Shop {
 
     fn open_as(&mut self, start_revision: Revision, resumes: Option<u32>) -> u32 {
         let subscription = self.open_unconfirmed(start_revision, resumes);
-        self.say(subscription, BoardBody::Created);
+        self.say(subscription, WatchBody::Created);
         subscription
     }
 
@@ -46,16 +48,16 @@ impl Shop {
         let subscription = 100 + self.boards;
         let (key, range_end, member) = ("a".into(), "d".into(), MemberIndex(0));
         self.etcd.record(|at| {
-            Event::BoardOpened(BoardOpened {
+            Event::WatchOpened(WatchOpened {
                 subscription,
                 stream: 1,
                 member,
+                role: WatchRole::Client,
                 key,
                 range_end,
                 start_revision,
                 resumes,
-                previous: true,
-                progress: true,
+                options: WatchOptions { previous: true, progress: true, ..WatchOptions::default() },
                 at,
             })
         });
@@ -68,43 +70,43 @@ impl Shop {
     }
 
     /// What there is to say of the revisions.
-    fn events(&self, revisions: impl IntoIterator<Item = Revision>) -> Vec<BoardEvent> {
+    fn events(&self, revisions: impl IntoIterator<Item = Revision>) -> Vec<WatchEvent> {
         let range = ("a".into(), "d".into());
         let logged = self.etcd.events.iter().filter_map(|event| match event {
-            Event::WatchBatch(WatchBatch { body: WatchBody::Events(events), .. }) => Some(events),
+            Event::WatchBatch(WatchBatch { subscription: 0, body: WatchBody::Events(events), .. }) => Some(events),
             _ => None,
         });
         let logged: Vec<_> = logged.flatten().filter(|event| KeyRange::new(&range.0, &range.1).contains(event.kv.key.as_bytes())).collect();
         let told = |revision: Revision| {
             let of = logged.iter().filter(move |event| event.kv.mod_revision == revision);
-            of.map(move |event| BoardEvent {
+            of.map(move |event| WatchEvent {
                 deleted: event.deleted,
                 kv: event.kv.clone(),
-                previous: self.etcd.key(&event.kv.key.to_text(), revision - 1),
+                previous: self.etcd.key(&event.kv.key.to_text(), revision - 1).map(Box::new),
             })
         };
         revisions.into_iter().flat_map(told).collect()
     }
 
-    fn say(&mut self, subscription: u32, body: BoardBody) {
+    fn say(&mut self, subscription: u32, body: WatchBody) {
         let revision = self.etcd.revision();
         self.say_at(subscription, revision, body);
     }
 
-    fn say_at(&mut self, subscription: u32, revision: Revision, body: BoardBody) {
-        self.etcd.record(|at| Event::BoardBatch(BoardBatch { subscription, at, revision, body }));
+    fn say_at(&mut self, subscription: u32, revision: Revision, body: WatchBody) {
+        self.etcd.record(|at| Event::WatchBatch(WatchBatch { subscription, at, revision, body }));
     }
 
     /// Tells of the revisions, in one message.
     fn tell(&mut self, subscription: u32, revisions: impl IntoIterator<Item = Revision>) {
         let events = self.events(revisions);
-        self.say(subscription, BoardBody::Events(events));
+        self.say(subscription, WatchBody::Events(events));
     }
 
-    fn tell_edited(&mut self, subscription: u32, revision: Revision, edit: impl FnOnce(&mut Vec<BoardEvent>)) {
+    fn tell_edited(&mut self, subscription: u32, revision: Revision, edit: impl FnOnce(&mut Vec<WatchEvent>)) {
         let mut events = self.events([revision]);
         edit(&mut events);
-        self.say(subscription, BoardBody::Events(events));
+        self.say(subscription, WatchBody::Events(events));
     }
 
     fn stream_progress(&mut self, revision: Revision) {
@@ -115,7 +117,12 @@ impl Shop {
         let mut now = 0;
         self.etcd.record(|at| {
             now = at;
-            Event::BoardClosed(BoardClosed { subscription, at: at + after, read_until: at + after, intended, reason: String::new() })
+            Event::WatchClosed(WatchClosed {
+                subscription,
+                at: at + after,
+                read_until: at + after,
+                end: if intended { WatchEnd::Closed } else { WatchEnd::EndedByMember },
+            })
         });
     }
 
@@ -155,12 +162,12 @@ fn every_board() -> Shop {
     // The log is behind a board: its message comes first in the record.
     shop.tell(old, [3, 5, 6]);
     shop.tell(old, [7, 8]);
-    shop.say_at(compacted, 8, BoardBody::Cancelled { compact_revision: 2, reason: "compacted".to_owned() });
+    shop.say_at(compacted, 8, WatchBody::Cancelled { compact_revision: 2, reason: "compacted".to_owned() });
     shop.put(&["a", "c"]);
     shop.put(&["unwatched/x"]);
     for board in [old, now] {
         shop.tell(board, [9]);
-        shop.say(board, BoardBody::Progress);
+        shop.say(board, WatchBody::Progress);
     }
     shop.stream_progress(10);
     shop.put(&["b"]);
@@ -178,7 +185,7 @@ fn every_board() -> Shop {
 fn boards_that_are_told_everything_pass() {
     let mut shop = every_board();
     // The delivery of the last revision moves behind what the boards say of it.
-    let batch = shop.etcd.events.iter().rposition(|event| matches!(event, Event::WatchBatch(_))).unwrap();
+    let batch = shop.etcd.events.iter().rposition(|event| matches!(event, Event::WatchBatch(WatchBatch { subscription: 0, .. }))).unwrap();
     let batch = shop.etcd.events.remove(batch);
     shop.etcd.events.push(batch);
     let finding = shop.judge();
@@ -285,7 +292,7 @@ fn a_watch_from_now_may_receive_what_its_created_header_already_knows() {
         let board = shop.open_unconfirmed(0, None);
         shop.put(&["a"]);
         shop.put(&["b"]);
-        shop.say(board, BoardBody::Created);
+        shop.say(board, WatchBody::Created);
         shop.put(&["a"]);
         shop.tell(board, received.iter().copied());
         (board, shop)
@@ -316,7 +323,8 @@ fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
         // Worker 1 is at m2, worker 3 at m1; the collector is at m1 too, but delivers revision 2 after the watch was opened.
         let put = |key: &str| Request::Put(Put { key: key.into(), value: "x".into(), lease: 0 });
         shop.etcd.call(reader, put("a"));
-        let late = shop.etcd.events.iter().rposition(|event| matches!(event, Event::WatchBatch(_))).unwrap();
+        let late =
+            shop.etcd.events.iter().rposition(|event| matches!(event, Event::WatchBatch(WatchBatch { subscription: 0, .. }))).unwrap();
         let late = shop.etcd.events.remove(late);
         if let Some(change) = change {
             shop.etcd.record(|at| Event::Member(MemberEvent { member: MemberIndex(0), at, change }));
@@ -335,7 +343,7 @@ fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
 /// Progress that was asked for before a board was opened may come behind its confirmation, and says nothing of it.
 #[test]
 fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
-    let ask = |shop: &mut Shop| shop.etcd.record(|at| Event::ProgressAsked(ProgressAsked { stream: 1, at }));
+    let ask = |shop: &mut Shop| shop.etcd.record(|at| Event::ProgressRequested(ProgressRequested { stream: 1, at }));
     let mut overtaken = Shop::new();
     ask(&mut overtaken);
     let board = overtaken.open(2);
@@ -348,7 +356,7 @@ fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
     let board = answered.open_unconfirmed(2, None);
     ask(&mut answered);
     answered.stream_progress(8);
-    answered.say(board, BoardBody::Created);
+    answered.say(board, WatchBody::Created);
     answered.stream_progress(8);
     answered.tell(board, 2..=8);
     assert_eq!(answered.convicted().len(), 1);
@@ -371,7 +379,7 @@ fn a_bookmark_promises_that_everything_was_told() {
     let mut own = Shop::new();
     let board = own.open(2);
     own.tell(board, [2, 3, 5]);
-    own.say_at(board, 7, BoardBody::Progress);
+    own.say_at(board, 7, WatchBody::Progress);
     let finding = own.judge();
     assert_eq!((finding.anomalies[0].kind.as_str(), finding.anomalies[0].first.revision), ("bookmark_broken", Some(6)));
     let story = finding.anomalies[0].first.story.join(" ");
@@ -383,7 +391,7 @@ fn a_bookmark_promises_that_everything_was_told() {
 
 #[test]
 fn events_are_as_they_were() {
-    let edited = |edit: &dyn Fn(&mut BoardEvent)| {
+    let edited = |edit: &dyn Fn(&mut WatchEvent)| {
         let mut shop = Shop::new();
         let board = shop.open(2);
         shop.tell(board, [2]);
@@ -399,7 +407,7 @@ fn events_are_as_they_were() {
     assert_eq!(edited(&|event| event.previous.as_mut().unwrap().version = 7), of("wrong_previous", 1));
     let mut created = Shop::new();
     let board = created.open(6);
-    created.tell_edited(board, 6, |events| events[0].previous = Some(events[1].kv.clone()));
+    created.tell_edited(board, 6, |events| events[0].previous = Some(Box::new(events[1].kv.clone())));
     assert_eq!(created.convicted(), of("wrong_previous", 1));
     let mut phantom = Shop::new();
     let board = phantom.open(2);
@@ -481,7 +489,7 @@ fn a_watch_has_the_patience_from_its_own_beginning() {
         let board = if confirmed { shop.open(2) } else { shop.open_unconfirmed(2, None) };
         shop.etcd.record(|at| {
             let (at, read_until) = (at + open_for, at + read_until);
-            Event::BoardClosed(BoardClosed { subscription: board, at, read_until, intended: true, reason: String::new() })
+            Event::WatchClosed(WatchClosed { subscription: board, at, read_until, end: WatchEnd::Closed })
         });
         let finding = shop.judge();
         finding.anomalies.into_iter().map(|group| group.kind).collect::<Vec<_>>()
@@ -501,7 +509,7 @@ fn a_missing_refusal_needs_the_same_patience() {
         let board = shop.open(2);
         shop.etcd.record(|at| {
             let (at, read_until) = (at + open_for, at + read_until);
-            Event::BoardClosed(BoardClosed { subscription: board, at, read_until, intended: true, reason: String::new() })
+            Event::WatchClosed(WatchClosed { subscription: board, at, read_until, end: WatchEnd::Closed })
         });
         shop.judge().anomalies.len()
     };

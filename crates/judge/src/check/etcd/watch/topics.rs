@@ -6,10 +6,10 @@ use std::hash::BuildHasher;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::check::versions::{KeyRange, Versions};
-use crate::history::event::WatchEvent;
-use crate::history::request::KeyValue;
 use crate::model::keys::prefix_end;
 use crate::model::{Blob, Revision};
+use ticketcd_history::request::KeyValue;
+use ticketcd_history::watch::WatchEvent;
 
 /// Changes of one range that are kept before old ones, which no open board waits for, are given up.
 const CHANGES_MAX: usize = 1 << 17;

@@ -24,10 +24,11 @@ use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::leases::LeaseBook;
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, SequencedRevision, ShopChange};
-use crate::history::call::{CallOutcome, Purpose};
-use crate::history::event::Event;
-use crate::history::run_info::RunInfo;
 use crate::model::{Blob, Keyspace, Nanos, Revision, seconds};
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
 
 /// Name of the check.
 const NAME: &str = "holds";

@@ -2,10 +2,10 @@ use super::Holds;
 use crate::check::engine::Judge;
 use crate::check::standard::standard_checks;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::event::Event;
-use crate::history::run_info::StockLayout;
 use crate::model::MemberIndex;
 use crate::testing::{Fate, HeldOrder, Record, Shape, Simulation};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::StockLayout;
 
 const SECOND: u64 = 1_000_000_000;
 

@@ -19,11 +19,11 @@ use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::audits::{Audits, stage_name};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind};
-use crate::history::audit::{AuditClosed, AuditPage, AuditStage};
-use crate::history::event::Event;
-use crate::history::run_info::RunInfo;
 use crate::model::records::EventRecord;
 use crate::model::{Blob, Keyspace, MemberIndex, Nanos, ShopKey, seconds};
+use ticketcd_history::audit::{AuditClosed, AuditPage, AuditStage};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
 
 /// Name of the check.
 const NAME: &str = "indexes";

@@ -1,10 +1,10 @@
 use super::Indexes;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::audit::AuditStage;
-use crate::history::event::Event;
-use crate::history::request::KeyValue;
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::audit::AuditStage;
+use ticketcd_history::event::Event;
+use ticketcd_history::request::KeyValue;
 
 fn judge(record: &Record) -> Finding {
     let mut judge = Judge::new(&record.info, vec![Box::new(Indexes::new(&record.info))]);

@@ -4,9 +4,9 @@ use super::order::Told;
 use super::reread::{Noted, Untold};
 use super::{Ledger, Sighting};
 use crate::check::audits::{MemberSet, members_of, set_of, stage_name};
-use crate::history::audit::{AuditPage, AuditStage};
 use crate::model::records::parse_purchases;
 use crate::model::{MemberIndex, OrderKey, ShopKey};
+use ticketcd_history::audit::{AuditPage, AuditStage};
 
 impl Ledger {
     pub(super) fn page(&mut self, page: &AuditPage) {

@@ -3,9 +3,9 @@
 use super::Ledger;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::event::Event;
 use crate::model::OrderKey;
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::event::Event;
 
 fn judge(record: &Record) -> Finding {
     let mut judge = Judge::new(&record.info, vec![Box::new(Ledger::new(&record.info))]);

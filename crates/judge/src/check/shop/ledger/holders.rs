@@ -1,7 +1,7 @@
 //! The members that have something, by the audit that found it there.
 
 use crate::check::audits::MemberSet;
-use crate::history::audit::AuditStage;
+use ticketcd_history::audit::AuditStage;
 
 /// The members that have something, by audit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use crate::check::End;
 use crate::check::anomalies::one_reason;
 use crate::check::audits::{MemberSet, names_of, stage_name};
 use crate::check::verdict::{Anomaly, Finding};
-use crate::history::audit::AuditStage;
 use crate::model::{OrderId, OrderKey, Revision, seconds};
+use ticketcd_history::audit::AuditStage;
 
 /// The members whose content tells something, in one audit.
 #[derive(Clone, Copy, Debug)]

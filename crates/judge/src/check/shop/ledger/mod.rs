@@ -40,12 +40,13 @@ use super::super::audits::{Audits, MemberSet};
 use super::super::verdict::{Anomaly, Finding};
 use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use super::demand::Demand;
-use crate::history::audit::AuditStage;
-use crate::history::call::{CallOutcome, CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
-use crate::history::event::Event;
-use crate::history::run_info::RunInfo;
 use crate::model::records::Purchase;
 use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, ShopKey, seconds};
+use ticketcd_history::annotation::{CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
+use ticketcd_history::audit::AuditStage;
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "ledger";
 

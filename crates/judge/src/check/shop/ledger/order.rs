@@ -5,9 +5,9 @@ use std::hash::Hasher;
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::holders::Holders;
-use crate::history::call::OrderOutcome;
 use crate::model::records::Purchase;
 use crate::model::{Blob, Nanos, Revision};
+use ticketcd_history::annotation::OrderOutcome;
 
 /// What the buyer was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

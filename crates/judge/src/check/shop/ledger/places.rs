@@ -5,8 +5,8 @@ use rustc_hash::FxHashMap;
 use super::holders::Holders;
 use crate::check::audits::{MemberSet, names_of, stage_name};
 use crate::check::verdict::Anomaly;
-use crate::history::audit::AuditStage;
 use crate::model::OrderKey;
+use ticketcd_history::audit::AuditStage;
 
 /// Of each order and each kind of anomaly, where it shows. An order that nothing is wrong with takes no room here.
 #[derive(Debug, Default)]

@@ -10,8 +10,8 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::holders::Holders;
 use crate::check::audits::MemberSet;
-use crate::history::audit::AuditStage;
 use crate::model::{Blob, OrderKey};
+use ticketcd_history::audit::AuditStage;
 
 /// The values that were read last of each key, when nothing was wrong with them.
 #[derive(Debug, Default)]

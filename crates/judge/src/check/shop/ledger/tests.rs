@@ -1,11 +1,11 @@
 use super::Ledger;
 use crate::check::engine::Judge;
 use crate::check::verdict::{AnomalyGroup, Finding, Verdict};
-use crate::history::audit::AuditStage;
-use crate::history::event::Event;
-use crate::history::request::KeyValue;
 use crate::model::{Blob, MemberIndex};
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::audit::AuditStage;
+use ticketcd_history::event::Event;
+use ticketcd_history::request::KeyValue;
 
 fn judge(record: &Record) -> Finding {
     let mut judge = Judge::new(&record.info, vec![Box::new(Ledger::new(&record.info))]);
@@ -189,7 +189,7 @@ fn a_wrong_revision_in_the_acknowledgement_is_an_alteration() {
         if let Event::OrderClosed(closed) = event
             && closed.order.buyer == 2
         {
-            closed.outcome = crate::history::call::OrderOutcome::Sold { revision: 3 };
+            closed.outcome = ticketcd_history::annotation::OrderOutcome::Sold { revision: 3 };
         }
     }
     is_convicted_of(&judge(&record), "altered_order", "r1-2-1");
@@ -204,7 +204,7 @@ fn a_record_that_was_cut_off_is_unknown_and_raises_no_alarm() {
     // The collectors were behind: the last purchase is acknowledged and not delivered.
     let last = record.events.iter().rposition(|event| matches!(event, Event::OrderClosed(_))).unwrap();
     let Event::OrderClosed(closed) = &record.events[last] else { unreachable!() };
-    let crate::history::call::OrderOutcome::Sold { revision } = closed.outcome else { unreachable!() };
+    let ticketcd_history::annotation::OrderOutcome::Sold { revision } = closed.outcome else { unreachable!() };
     record.drop_revision(revision);
     let finding = judge(&record);
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Unknown, vec![]), "{finding:#?}");

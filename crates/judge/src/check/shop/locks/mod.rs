@@ -21,10 +21,10 @@ use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::leases::LeaseBook;
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, SequencedRevision};
-use crate::history::call::{CallOutcome, Invoke, Return};
-use crate::history::request::{AnswerBody, Request, Txn, TxnOp};
-use crate::history::run_info::RunInfo;
 use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, ShopKey, seconds};
+use ticketcd_history::call::{CallOutcome, Invoke, Return};
+use ticketcd_history::request::{AnswerBody, Request, Txn, TxnOp};
+use ticketcd_history::run_info::RunInfo;
 
 /// Name of the check.
 const NAME: &str = "locks";

@@ -27,10 +27,11 @@ use self::told::Told;
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
-use crate::history::call::{CallOutcome, OrderClosed, OrderOutcome, OrderPlaced, Return};
-use crate::history::event::Event;
-use crate::history::run_info::RunInfo;
 use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, seconds};
+use ticketcd_history::annotation::{OrderClosed, OrderOutcome, OrderPlaced};
+use ticketcd_history::call::{CallOutcome, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
 
 /// Name of the check.
 const NAME: &str = "refusal";

@@ -1,9 +1,9 @@
 use super::Refusal;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::event::Event;
-use crate::history::run_info::StockLayout;
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::StockLayout;
 
 fn judge(record: &Record) -> Finding {
     let mut judge = Judge::new(&record.info, vec![Box::new(Refusal::new(&record.info))]);

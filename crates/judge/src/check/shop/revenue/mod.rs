@@ -25,11 +25,11 @@ use super::super::anomalies::{Anomalies, evidence, one_reason};
 use super::super::verdict::{Anomaly, Finding, RevenueRow};
 use super::super::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use super::demand::Demand;
-use crate::history::call::{OrderClosed, OrderOutcome};
-use crate::history::event::Event;
-use crate::history::run_info::RunInfo;
 use crate::model::records::{HoldRecord, Purchase, Ticket};
-use crate::model::{Blob, Cents, Nanos, OrderId, OrderKey, Revision, Total, seconds};
+use crate::model::{Blob, Nanos, OrderId, OrderKey, Revision, Total, seconds};
+use ticketcd_history::annotation::{OrderClosed, OrderOutcome};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "revenue";
 
@@ -184,9 +184,9 @@ impl Revenue {
         let Some((event, recorded)) = self.uncertain.remove(&closed.order) else { return };
         if let OrderOutcome::Sold { revision } = closed.outcome {
             self.receipts += 1;
-            self.refunds += u64::from(closed.paid < Cents(0));
+            self.refunds += u64::from(closed.paid_cents < 0);
             self.last_acknowledged = self.last_acknowledged.max(revision);
-            let paid = i128::from(closed.paid.0);
+            let paid = i128::from(closed.paid_cents);
             self.books.entry(event.clone()).or_default().receipts += paid;
             if recorded == 0 {
                 self.awaited.insert(closed.order, (event, paid));

@@ -1,9 +1,8 @@
 use super::Revenue;
 use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, RevenueRow, Verdict};
-use crate::history::event::Event;
-use crate::model::Cents;
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::event::Event;
 
 fn judge(record: &Record) -> Finding {
     let mut judge = Judge::new(&record.info, vec![Box::new(Revenue::new(&record.info))]);
@@ -57,7 +56,7 @@ fn a_receipt_that_is_a_cent_off_is_caught() {
         if let Event::OrderClosed(closed) = event
             && closed.order.buyer == 2
         {
-            closed.paid = Cents(4_991);
+            closed.paid_cents = 4_991;
         }
     }
     let finding = judge(&record);

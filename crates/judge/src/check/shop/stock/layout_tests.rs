@@ -4,8 +4,8 @@ use crate::check::engine::{Judge, Judgement};
 use crate::check::shop::revenue::Revenue;
 use crate::check::standard::online_checks;
 use crate::check::verdict::{Finding, Verdict};
-use crate::history::run_info::StockLayout;
 use crate::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_history::run_info::StockLayout;
 
 const NAMES: [&str; 3] = ["oversell", "conservation", "revenue"];
 

@@ -17,10 +17,10 @@ pub(super) use self::ticket::{Balance, Place, TicketStock};
 use super::demand::Demand;
 use crate::check::verdict::Anomaly;
 use crate::check::{End, SequencedRevision, ShopChange};
-use crate::history::event::Event;
-use crate::history::run_info::{RunInfo, StockLayout};
 use crate::model::records::{HoldRecord, Purchase};
 use crate::model::{Blob, Keyspace, Revision};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::{RunInfo, StockLayout};
 
 /// The stock of all events.
 #[derive(Debug)]

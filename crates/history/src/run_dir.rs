@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::frame::BoundFile;
-use super::run_info::{FORMAT_VERSION, RunInfo};
-use crate::model::MemberIndex;
+use crate::MemberIndex;
+use crate::frame::BoundFile;
+use crate::run_info::{FORMAT_VERSION, RunInfo};
 
 /// A run directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

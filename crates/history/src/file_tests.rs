@@ -4,20 +4,30 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::event::Event;
-use super::frame::{Closing, FRAME_HEADER_BYTES};
-use super::integrity::{ChainBreak, Tail};
-use super::reader::{HistoryError, HistoryReader};
-use super::run_info::FORMAT_VERSION;
-use super::writer::HistoryWriter;
-use crate::testing::{Fate, Shape, Simulation};
+use crate::annotation::Purpose;
+use crate::call::{CallId, CallOutcome, Invoke, Return};
+use crate::event::{Ended, Event};
+use crate::frame::{Closing, FRAME_HEADER_BYTES};
+use crate::integrity::{ChainBreak, Tail};
+use crate::reader::{HistoryError, HistoryReader};
+use crate::request::{Answer, AnswerBody, Put, Request};
+use crate::run_info::FORMAT_VERSION;
+use crate::writer::HistoryWriter;
+use crate::{Blob, MemberIndex};
 
+/// Calls with keys and values of several lengths.
 fn events() -> Vec<Event> {
-    let mut shop = Simulation::new(&Shape::default());
-    for buyer in 0..6 {
-        shop.buy(buyer, "ann", "e1", &[("pink", 1)], Fate::Answered);
-    }
-    shop.finish().events
+    let call = |number: u32| {
+        let id = CallId { worker: number % 3, sequence: number / 3 + 1 };
+        let (member, sent, done) = (MemberIndex(0), u64::from(number) * 10, u64::from(number) * 10 + 5);
+        let (key, value) = (Blob::from(format!("key {number}")), Blob::from("x".repeat(number as usize)));
+        let request = Request::Put(Put { key, value, lease: 0 });
+        let invoke = Invoke { id, member, sent, purpose: Purpose::Purchase, orders: Vec::new(), request };
+        let answer = Answer { member_id: 1, revision: i64::from(number) + 2, raft_term: 2, body: AnswerBody::Put };
+        [Event::Invoke(invoke), Event::Return(Return { id, done, outcome: CallOutcome::Ok(answer) })]
+    };
+    let ended = Event::Ended(Ended { at: 1_000, interrupted: false });
+    (0..26).flat_map(call).chain([ended]).collect()
 }
 
 /// A history file of several frames, in a directory that goes with the value.
@@ -54,13 +64,13 @@ impl Written {
     /// Where its frames are, the closing one last.
     fn frames(&self) -> Vec<std::ops::Range<usize>> {
         let bytes = self.bytes();
-        let mut frames = vec![12..12];
-        while frames.last().unwrap().end < bytes.len() {
-            let start = frames.last().unwrap().end;
+        let (mut frames, mut start) = (Vec::new(), 12);
+        while start < bytes.len() {
             let compressed = u32::from_le_bytes(bytes[start..start + 4].try_into().unwrap()) as usize;
             frames.push(start..start + FRAME_HEADER_BYTES + compressed);
+            start += FRAME_HEADER_BYTES + compressed;
         }
-        frames.split_off(1)
+        frames
     }
 
     /// What is read when its frames come in another order; each is named by its place.
@@ -188,8 +198,8 @@ fn a_frame_holds_no_more_than_a_reader_takes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("history.zst");
     let mut writer = HistoryWriter::create(&path).unwrap();
-    let large = Event::Invalid(crate::history::event::Invalid { at: 1, reason: "x".repeat(3 << 20) });
-    let small = Event::Ended(crate::history::event::Ended { at: 1, interrupted: false });
+    let large = Event::Invalid(crate::event::Invalid { at: 1, reason: "x".repeat(3 << 20) });
+    let small = Event::Ended(Ended { at: 1, interrupted: false });
     let count = 40_000;
     (0..count).for_each(|_| writer.append(&small).unwrap());
     writer.append(&large).unwrap();
@@ -202,7 +212,7 @@ fn a_frame_holds_no_more_than_a_reader_takes() {
         sizes.push(batch.len());
     }
     assert_eq!(sizes.iter().sum::<usize>(), count + 2);
-    assert!(sizes.iter().all(|size| *size <= super::frame::RECORDS_MAX as usize) && sizes.contains(&1), "{sizes:?}");
+    assert!(sizes.iter().all(|size| *size <= crate::frame::RECORDS_MAX as usize) && sizes.contains(&1), "{sizes:?}");
 }
 
 proptest! {

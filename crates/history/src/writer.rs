@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
-use super::event::Event;
-use super::frame::{
+use crate::event::Event;
+use crate::frame::{
     BoundFile, Chain, Closing, FRAME_BYTES_MAX, FrameHeader, MAGIC, RECORD_HEADER_BYTES, RECORDS_MAX, SHARED_FRAME_BYTES_MAX, first_chain,
     next_chain,
 };
-use super::run_info::FORMAT_VERSION;
+use crate::run_info::FORMAT_VERSION;
 
 /// A frame is ended when it has this many bytes.
 const FRAME_BYTES: usize = 256 << 10;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// What was given out, and may have come back.
 #[derive(Debug)]
-pub(super) struct Spares<Held: ?Sized>(Vec<Arc<Held>>);
+pub(crate) struct Spares<Held: ?Sized>(Vec<Arc<Held>>);
 
 impl<Held: ?Sized> Default for Spares<Held> {
     fn default() -> Self {
@@ -18,13 +18,13 @@ impl<Held: ?Sized> Spares<Held> {
     const COUNT_MAX: usize = 128;
 
     /// One that nobody else holds.
-    pub(super) fn take(&mut self) -> Option<Arc<Held>> {
+    pub(crate) fn take(&mut self) -> Option<Arc<Held>> {
         let unused = self.0.iter().position(|spare| Arc::strong_count(spare) == 1)?;
         Some(self.0.swap_remove(unused))
     }
 
     /// Remembers one that is given out.
-    pub(super) fn remember(&mut self, given_out: &Arc<Held>) {
+    pub(crate) fn remember(&mut self, given_out: &Arc<Held>) {
         if self.0.len() < Self::COUNT_MAX {
             self.0.push(Arc::clone(given_out));
         }

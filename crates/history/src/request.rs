@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Blob, Revision};
+use crate::{Blob, Revision};
 
 /// A request to one member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,73 +1,20 @@
-//! Calls: a request, when it was sent, what came back; and the orders that buyers placed.
+//! What a client meant by its calls: orders, cancellations, queries, and what a call is for.
+//!
+//! Nothing at the etcd level depends on annotations: a history without any is judged by the same etcd checks.
 
 use serde::{Deserialize, Serialize};
 
-use super::request::{Answer, Request};
-use crate::model::{Blob, Cents, MemberIndex, Nanos, OrderKey, Revision};
-
-/// A call within a run: the worker that made it, and the how-manieth of that worker it is, from 1. A worker is one task:
-/// its calls follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CallId {
-    /// The worker's number.
-    pub worker: u32,
-    /// The worker's own count, from 1, without gaps.
-    pub sequence: u32,
-}
-
-/// A request, recorded before it is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invoke {
-    /// Which call.
-    pub id: CallId,
-    /// The member it is sent to.
-    pub member: MemberIndex,
-    /// When it is sent.
-    pub sent: Nanos,
-    /// What for.
-    pub purpose: Purpose,
-    /// The orders it would carry out: none for a read, several for a batch.
-    pub orders: Vec<OrderKey>,
-    /// The request.
-    pub request: Request,
-}
-
-/// What came back, or that nothing did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Return {
-    /// Which call.
-    pub id: CallId,
-    /// When it came back, or was given up.
-    pub done: Nanos,
-    /// What came back.
-    pub outcome: CallOutcome,
-}
-
-/// How a call ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CallOutcome {
-    /// Answered.
-    Ok(Answer),
-    /// Refused, and by the table of errors nothing was written. The ledger checks that on every member all the same.
-    Refused {
-        /// Name of the gRPC code.
-        code: String,
-        /// What the error says.
-        message: String,
-    },
-    /// It may or may not have happened.
-    Unknown {
-        /// Name of the gRPC code.
-        code: String,
-        /// What the error says.
-        message: String,
-    },
-}
+use crate::call::Invoke;
+use crate::event::Event;
+use crate::{Blob, Nanos, OrderKey, Revision};
 
 /// What a call is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
+    /// Nobody says.
+    #[default]
+    Unstated,
     /// Buying.
     Purchase,
     /// Searching events.
@@ -142,8 +89,8 @@ pub struct OrderClosed {
     pub done: Nanos,
     /// The outcome.
     pub outcome: OrderOutcome,
-    /// What was paid: the receipt. Zero unless sold; negative for a cancellation, whose buyer is paid back.
-    pub paid: Cents,
+    /// What was paid, in cents: the receipt. Zero unless sold; negative for a cancellation, whose buyer is paid back.
+    pub paid_cents: i64,
     /// Transactions sent for it.
     pub attempts: u32,
 }
@@ -184,4 +131,13 @@ pub struct QueryClosed {
     pub done: Nanos,
     /// Whether it was answered.
     pub answered: bool,
+}
+
+/// An event without its annotations; none when it is nothing else.
+pub fn strip(event: Event) -> Option<Event> {
+    match event {
+        Event::OrderPlaced(_) | Event::OrderClosed(_) | Event::CancelPlaced(_) | Event::QueryClosed(_) => None,
+        Event::Invoke(invoke) => Some(Event::Invoke(Invoke { purpose: Purpose::Unstated, orders: Vec::new(), ..invoke })),
+        other => Some(other),
+    }
 }

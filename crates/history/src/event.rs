@@ -1,16 +1,16 @@
 //! The one stream of events. Every producer of a run writes to it; files, statistics, views and checks read it.
 //!
 //! Events are written in binary (postcard): a new variant or field is a new format version, see
-//! [`run_info::FORMAT_VERSION`](super::run_info::FORMAT_VERSION).
+//! [`run_info::FORMAT_VERSION`](crate::run_info::FORMAT_VERSION).
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::{AuditClosed, AuditPage};
-use super::board::{BoardBatch, BoardClosed, BoardOpened, ProgressAsked, StreamProgress};
-use super::call::{CancelPlaced, Invoke, OrderClosed, OrderPlaced, QueryClosed, Return};
-use super::metrics::{HostSample, MetricsSample};
-use super::request::KeyValue;
-use crate::model::{Blob, MemberIndex, Nanos, Revision};
+use crate::annotation::{CancelPlaced, OrderClosed, OrderPlaced, QueryClosed};
+use crate::audit::{AuditClosed, AuditPage};
+use crate::call::{Invoke, Return};
+use crate::metrics::{HostSample, MetricsSample};
+use crate::watch::{ProgressRequested, StreamProgress, WatchBatch, WatchClosed, WatchOpened};
+use crate::{MemberIndex, Nanos, Revision};
 
 /// Something that happened in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +28,16 @@ pub enum Event {
     Invoke(Invoke),
     /// A request ended.
     Return(Return),
-    /// A watch was asked for.
+    /// A watch is about to be requested.
     WatchOpened(WatchOpened),
-    /// A watch delivered something.
+    /// A watch received a message.
     WatchBatch(WatchBatch),
-    /// A watch ended.
+    /// A watch ended on our side.
     WatchClosed(WatchClosed),
+    /// Progress was requested on a stream of watches.
+    ProgressRequested(ProgressRequested),
+    /// A stream of watches received a progress notification.
+    StreamProgress(StreamProgress),
     /// Something happened to a fault.
     Fault(FaultEvent),
     /// Something happened to a member's process.
@@ -56,16 +60,6 @@ pub enum Event {
     Ended(Ended),
     /// A buyer asked to cancel an order.
     CancelPlaced(CancelPlaced),
-    /// A stock board was opened.
-    BoardOpened(BoardOpened),
-    /// A stock board was told something.
-    BoardBatch(BoardBatch),
-    /// A stock board was closed.
-    BoardClosed(BoardClosed),
-    /// Progress was asked for on a stream of boards.
-    ProgressAsked(ProgressAsked),
-    /// A stream of boards was told how far it is.
-    StreamProgress(StreamProgress),
     /// A member's own metrics.
     Metrics(MetricsSample),
     /// How busy this machine and we ourselves are.
@@ -99,87 +93,6 @@ pub struct PhaseBegan {
     pub at: Nanos,
     /// Which.
     pub phase: Phase,
-}
-
-/// A watch was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WatchOpened {
-    /// The subscription's number within the run.
-    pub subscription: u32,
-    /// The member it is asked of.
-    pub member: MemberIndex,
-    /// What it is for.
-    pub role: WatchRole,
-    /// First key.
-    pub key: Blob,
-    /// First key behind the range; empty for a single key.
-    pub range_end: Blob,
-    /// The revision it starts from; 0 for "now".
-    pub start_revision: Revision,
-    /// When.
-    pub at: Nanos,
-}
-
-/// What a watch is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WatchRole {
-    /// It collects the whole key space of one member, as evidence.
-    Collector,
-    /// A client's own, under judgement.
-    Board,
-}
-
-/// One message of a watch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WatchBatch {
-    /// Which subscription.
-    pub subscription: u32,
-    /// When it arrived.
-    pub at: Nanos,
-    /// The header's revision.
-    pub revision: Revision,
-    /// What it says.
-    pub body: WatchBody,
-}
-
-/// What a message of a watch says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WatchBody {
-    /// The watch is set up.
-    Created,
-    /// Events, in order.
-    Events(Vec<WatchEvent>),
-    /// Nothing new up to the header's revision: a bookmark.
-    Progress,
-    /// The member ended the watch.
-    Cancelled {
-        /// Set when the start lies below the compaction.
-        compact_revision: Revision,
-        /// Why, if it says so.
-        reason: String,
-    },
-}
-
-/// A change of one key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct WatchEvent {
-    /// Whether the key was deleted; then only `kv.key` and `kv.mod_revision` say something.
-    pub deleted: bool,
-    /// The key as it is now.
-    pub kv: KeyValue,
-}
-
-/// A watch ended on our side: its stream broke or was closed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WatchClosed {
-    /// Which subscription.
-    pub subscription: u32,
-    /// When.
-    pub at: Nanos,
-    /// Why.
-    pub reason: String,
 }
 
 /// Something happened to a fault. Every fault of the plan has its `Planned` before the load begins.

@@ -32,7 +32,7 @@ impl MemberIndex {
     }
 }
 
-/// An order within a run: the buyer who placed it, and the how-manieth of that buyer it is.
+/// An order within a run: the buyer who placed it, and its sequence number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrderKey {
     /// The buyer's number, from 0.

@@ -9,14 +9,14 @@ use std::vec;
 
 use zstd::bulk::Decompressor;
 
-use super::event::Event;
-use super::frame::{
+use crate::Blob;
+use crate::event::Event;
+use crate::frame::{
     Chain, Closing, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, MAGIC, RECORD_HEADER_BYTES, first_chain, next_chain,
 };
-use super::integrity::{ChainBreak, Tail};
-use super::run_info::FORMAT_VERSION;
-use super::spares::Spares;
-use crate::model::Blob;
+use crate::integrity::{ChainBreak, Tail};
+use crate::run_info::FORMAT_VERSION;
+use crate::spares::Spares;
 
 /// Larger frames are rare, and their memory is not worth keeping.
 const SPARE_BYTES_MAX: usize = 1 << 20;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::request::KeyValue;
-use crate::model::{MemberIndex, Nanos, Revision};
+use crate::request::KeyValue;
+use crate::{MemberIndex, Nanos, Revision};
 
 /// When an audit was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::frame::{BoundFile, Closing};
+use crate::frame::{BoundFile, Closing};
 
 /// How a history file ends.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{MemberIndex, Nanos};
+use crate::{MemberIndex, Nanos};
 
 /// What one member says at its `/metrics`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

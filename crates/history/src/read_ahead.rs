@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use super::event::Event;
-use super::integrity::Tail;
-use super::reader::{HistoryError, HistoryReader};
-use super::spares::Spares;
+use crate::event::Event;
+use crate::integrity::Tail;
+use crate::reader::{HistoryError, HistoryReader};
+use crate::spares::Spares;
 
 /// Batches that are decoded ahead. More would only take memory: one side is always the slower one.
 const BATCHES_AHEAD: usize = 24;
@@ -80,8 +80,8 @@ impl Iterator for ReadAhead {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::event::Ended;
-    use crate::history::writer::HistoryWriter;
+    use crate::event::Ended;
+    use crate::writer::HistoryWriter;
 
     /// A history of so many events, without its last bytes.
     fn history(events: u64, cut: u64) -> (tempfile::TempDir, std::path::PathBuf) {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::event::Event;
+use crate::event::Event;
 
 /// Appends each fault event as a line of JSON.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl FaultLines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::event::{Ended, FaultEvent, FaultStage};
+    use crate::event::{Ended, FaultEvent, FaultStage};
 
     #[test]
     fn only_faults_become_lines() {

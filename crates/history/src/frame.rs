@@ -15,45 +15,45 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// How the file begins.
-pub(super) const MAGIC: [u8; 8] = *b"TKTHIST\n";
+pub(crate) const MAGIC: [u8; 8] = *b"TKTHIST\n";
 
 /// Bytes before the first frame.
-pub(super) const FILE_HEADER_BYTES: usize = MAGIC.len() + 4;
+pub(crate) const FILE_HEADER_BYTES: usize = MAGIC.len() + 4;
 
 /// Bytes before the compressed bytes of a frame.
-pub(super) const FRAME_HEADER_BYTES: usize = 16 + CHAIN_BYTES;
+pub(crate) const FRAME_HEADER_BYTES: usize = 16 + CHAIN_BYTES;
 
 /// Bytes of a hash.
 const CHAIN_BYTES: usize = 32;
 
 /// Bytes before a record.
-pub(super) const RECORD_HEADER_BYTES: usize = 4;
+pub(crate) const RECORD_HEADER_BYTES: usize = 4;
 
 /// The most a frame of one record may hold, uncompressed and compressed. A header that says more is damaged.
-pub(super) const FRAME_BYTES_MAX: usize = 64 << 20;
+pub(crate) const FRAME_BYTES_MAX: usize = 64 << 20;
 
 /// The most a frame of several records may hold, uncompressed: what decoding one frame takes is bounded.
-pub(super) const SHARED_FRAME_BYTES_MAX: usize = 1 << 20;
+pub(crate) const SHARED_FRAME_BYTES_MAX: usize = 1 << 20;
 
 /// The most records of a frame. An event takes many times the memory of its shortest record.
-pub(super) const RECORDS_MAX: u32 = 1 << 14;
+pub(crate) const RECORDS_MAX: u32 = 1 << 14;
 
 /// SHA-256 of everything before a frame.
-pub(super) type Chain = [u8; CHAIN_BYTES];
+pub(crate) type Chain = [u8; CHAIN_BYTES];
 
 /// What stands before the compressed bytes of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FrameHeader {
+pub(crate) struct FrameHeader {
     /// Compressed bytes that follow.
-    pub(super) compressed_bytes: u32,
+    pub(crate) compressed_bytes: u32,
     /// Bytes they decompress to.
-    pub(super) bytes: u32,
+    pub(crate) bytes: u32,
     /// Records in them; none in the closing frame.
-    pub(super) records: u32,
+    pub(crate) records: u32,
     /// Frames before it.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// The hash of everything before it.
-    pub(super) chain: Chain,
+    pub(crate) chain: Chain,
 }
 
 /// What the last frame of a finished history says.
@@ -75,7 +75,7 @@ pub struct BoundFile {
 }
 
 /// The hash that the frame behind these bytes carries.
-pub(super) fn next_chain(chain: &Chain, bytes: [&[u8]; 2]) -> Chain {
+pub(crate) fn next_chain(chain: &Chain, bytes: [&[u8]; 2]) -> Chain {
     let mut hash = Sha256::new();
     hash.update(chain);
     bytes.iter().for_each(|bytes| hash.update(bytes));
@@ -83,12 +83,12 @@ pub(super) fn next_chain(chain: &Chain, bytes: [&[u8]; 2]) -> Chain {
 }
 
 /// The hash that the first frame carries.
-pub(super) fn first_chain(file_header: &[u8]) -> Chain {
+pub(crate) fn first_chain(file_header: &[u8]) -> Chain {
     Sha256::digest(file_header).into()
 }
 
 impl FrameHeader {
-    pub(super) fn encode(self) -> [u8; FRAME_HEADER_BYTES] {
+    pub(crate) fn encode(self) -> [u8; FRAME_HEADER_BYTES] {
         let mut encoded = [0; FRAME_HEADER_BYTES];
         let (numbers, chain) = encoded.split_at_mut(FRAME_HEADER_BYTES - CHAIN_BYTES);
         for (place, number) in numbers.chunks_exact_mut(4).zip([self.compressed_bytes, self.bytes, self.records, self.number]) {
@@ -99,7 +99,7 @@ impl FrameHeader {
     }
 
     /// `None` when the numbers cannot be those of a frame.
-    pub(super) fn decode(encoded: &[u8; FRAME_HEADER_BYTES]) -> Option<Self> {
+    pub(crate) fn decode(encoded: &[u8; FRAME_HEADER_BYTES]) -> Option<Self> {
         let (numbers, chain) = encoded.split_at(FRAME_HEADER_BYTES - CHAIN_BYTES);
         let mut numbers = numbers.chunks_exact(4).filter_map(|number| number.try_into().ok().map(u32::from_le_bytes));
         let mut next = || numbers.next();

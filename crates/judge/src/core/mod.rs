@@ -1,0 +1,3 @@
+//! What checks share, computed once.
+
+pub mod revision_log;
