@@ -52,8 +52,8 @@ pub(super) struct Args {
 }
 
 fn known_defect(name: &str) -> Result<KnownDefect, String> {
-    KNOWN_DEFECTS.into_iter().find(|defect| defect.name() == name).ok_or_else(|| {
-        let names: Vec<String> = KNOWN_DEFECTS.iter().map(KnownDefect::name).collect();
+    KNOWN_DEFECTS.into_iter().find(|defect| defect.name == name).ok_or_else(|| {
+        let names: Vec<&str> = KNOWN_DEFECTS.iter().map(|defect| defect.name).collect();
         format!("no finding is recognised as it; known defects are {}", names.join(", "))
     })
 }

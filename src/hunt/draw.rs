@@ -457,7 +457,7 @@ fn waiver(issue: &str, check: &str) -> Known {
 
 /// Waives these defects of etcd in a scenario.
 pub fn waive(scenario: &mut Scenario, defects: &[KnownDefect]) {
-    scenario.known.extend(defects.iter().map(|defect| waiver(&defect.name(), defect.check)));
+    scenario.known.extend(defects.iter().map(|defect| waiver(defect.name, defect.check)));
 }
 
 #[cfg(test)]

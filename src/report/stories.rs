@@ -17,7 +17,7 @@ pub(super) fn write_stories(text: &mut String, findings: &[Finding]) -> std::fmt
             writeln!(text, "\n  {} · {}", finding.name, group_title(group))?;
             write_story(text, &group.first)?;
             if let Some(defect) = KnownDefect::of(&finding.name, &group.kind) {
-                let (name, title) = (defect.name(), defect.title);
+                let (name, title) = (defect.name, defect.title);
                 writeln!(text, "    This is a known defect of etcd, {name}: {title}.")?;
                 writeln!(text, "    A scenario waives it, and nothing else, until a date of your choice:")?;
                 writeln!(text, "      [[known]]")?;

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::check::verdict::{AnomalyGroup, Finding, Verdict};
-use ticketcd_judge::known_defects::{KNOWN_DEFECTS, KnownDefect};
+use ticketcd_judge::known_defects::KNOWN_DEFECTS;
 
 use crate::scenario::types::Known;
 
@@ -77,14 +77,15 @@ pub fn is_waived(waivers: &[WaiverResult], finding: &Finding) -> bool {
     waivers.iter().any(|waiver| of_check(&waiver)) && violations(finding).all(is_covered)
 }
 
-/// The anomalies that count in their own right.
+/// The anomalies that count in their own right; all of them where each is a consequence of another finding.
 fn violations(finding: &Finding) -> impl Iterator<Item = &AnomalyGroup> {
-    finding.anomalies.iter().filter(|group| group.consequence_of.is_none())
+    let only_consequences = finding.anomalies.iter().all(|group| group.consequence_of.is_some());
+    finding.anomalies.iter().filter(move |group| only_consequences || group.consequence_of.is_none())
 }
 
 /// Whether a waiver of an issue covers anomalies of its check.
 pub fn covers(issue: &str, group: &AnomalyGroup) -> bool {
-    let is_recognised = KNOWN_DEFECTS.iter().map(KnownDefect::name).any(|name| name == issue);
+    let is_recognised = KNOWN_DEFECTS.iter().any(|defect| defect.name == issue);
     match &group.known_defect {
         Some(defect) => defect == issue,
         None => !is_recognised,
@@ -156,6 +157,12 @@ mod tests {
             let waivers = WaiverResult::all(&[known(issue)], std::slice::from_ref(&finding), "2026-11-22T23:30:00Z");
             is_waived(&waivers, &finding)
         };
+        // What is only a consequence of another finding is waived like the finding itself.
+        let consequence = AnomalyGroup { consequence_of: Some("divergence at revision 3".to_owned()), ..group(None) };
+        let finding = finding("ledger", vec![consequence]);
+        let known = Known { issue: "etcd#18667".to_owned(), check: "ledger".to_owned(), until: "2026-11-30".to_owned() };
+        let waivers = WaiverResult::all(&[known], std::slice::from_ref(&finding), "2026-11-22T23:30:00Z");
+        assert!(is_waived(&waivers, &finding));
         let starved = Some("etcd#22294");
         assert!(waived("etcd#22294", &[starved]));
         assert!(!waived("etcd#22294", &[starved, None]) && !waived("etcd#22294", &[None]));

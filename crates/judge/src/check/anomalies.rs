@@ -80,7 +80,7 @@ impl Anomalies {
             kind: kind.to_owned(),
             count: group.count,
             consequence_of: None,
-            known_defect: KnownDefect::of(check, kind).map(KnownDefect::name),
+            known_defect: KnownDefect::of(check, kind).map(|defect| defect.name.to_owned()),
             first: group.first.1,
             worst: group.worst.1,
             last: group.last.1,

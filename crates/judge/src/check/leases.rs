@@ -39,7 +39,6 @@ pub(super) struct LeaseBook {
     uncertain_keys: FxHashMap<Blob, Nanos>,
     uncertain_ranges: Vec<(Delete, Nanos)>,
     terms: Terms,
-    has_hole: bool,
 }
 
 /// The last time a lease was granted or kept alive.
@@ -81,7 +80,6 @@ impl LeaseBook {
             uncertain_keys: FxHashMap::default(),
             uncertain_ranges: Vec::new(),
             terms: Terms::default(),
-            has_hole: false,
         }
     }
 
@@ -146,8 +144,7 @@ impl LeaseBook {
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
         // What a key is attached to is not known after a hole.
-        self.has_hole |= revision.missing_before > 0;
-        if self.has_hole {
+        if revision.after_hole {
             return;
         }
         let authored = self.authored.remove(&revision.revision);

@@ -123,9 +123,8 @@ pub struct SequencedRevision<'run> {
     pub events: &'run [WatchEvent],
     /// What it changed in the shop, one change an event.
     pub changes: Changes<'run>,
-    /// The revisions directly before this one that no collector delivered: 0 in a complete history. What a replay says
-    /// after a hole is not evidence.
-    pub missing_before: u64,
+    /// Whether a revision before this one was delivered by no collector. What a replay says after a hole is not evidence.
+    pub after_hole: bool,
     /// The key space, this revision included, for checks that [ask for it](Check::replays). Ask first whether it covers a
     /// revision.
     pub versions: &'run Versions,

@@ -25,15 +25,17 @@ use super::shop::revenue::Revenue;
 use ticketcd_history::read_ahead::ReadAhead;
 use ticketcd_history::reader::{HistoryError, HistoryReader};
 use ticketcd_history::run_dir::{RunDir, RunDirError};
-use ticketcd_history::run_info::{RunInfo, StockLayout};
+use ticketcd_history::run_info::RunInfo;
 
 /// Every check a recorded run is judged by, beside the judge's own.
 pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    let mut checks: Vec<Box<dyn Check>> = vec![
+    vec![
         Box::new(Oversell::new(info)),
         Box::new(Conservation::new(info)),
         Box::new(Revenue::new(info)),
         Box::new(Ledger::new(info)),
+        Box::new(Holds::new(info)),
+        Box::new(Locks::new(info)),
         Box::new(Refusal::new(info)),
         Box::new(Indexes::new(info)),
         Box::new(RealTime::new(info)),
@@ -42,42 +44,29 @@ pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
         Box::new(Reads::new(info)),
         Box::new(Serializable::default()),
         Box::new(Sessions::new(info)),
-        Box::new(Watch::default()),
+        Box::new(Watch::new(info)),
         Box::new(Replicas::default()),
         Box::new(Recovery::default()),
         Box::new(Logs::default()),
-    ];
-    checks.extend(checks_of_strategy(info));
-    checks
+    ]
 }
 
 /// The names of all checks: the judge's own, then the standard ones.
 pub fn check_names() -> Vec<&'static str> {
     let own = ["divergence", "collectors"];
-    // No run has both, but a run with both would be judged by every check there is.
-    let everything = RunInfo { layout: StockLayout::Held, strategy: "lock".to_owned(), ..RunInfo::default() };
-    let standard = standard_checks(&everything);
+    let standard = standard_checks(&RunInfo::default());
     own.into_iter().chain(standard.iter().map(|check| check.name())).collect()
 }
 
 /// The checks that are cheap enough to be made while the load runs.
 pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    let mut checks: Vec<Box<dyn Check>> =
-        vec![Box::new(Oversell::new(info)), Box::new(Conservation::new(info)), Box::new(RealTime::new(info))];
-    checks.extend(checks_of_strategy(info));
-    checks
-}
-
-/// The checks of what only some strategies do. In a run of another one they would have nothing to look at.
-fn checks_of_strategy(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    let mut checks: Vec<Box<dyn Check>> = Vec::new();
-    if info.layout == StockLayout::Held {
-        checks.push(Box::new(Holds::new(info)));
-    }
-    if Locks::concerns(info) {
-        checks.push(Box::new(Locks::new(info)));
-    }
-    checks
+    vec![
+        Box::new(Oversell::new(info)),
+        Box::new(Conservation::new(info)),
+        Box::new(RealTime::new(info)),
+        Box::new(Holds::new(info)),
+        Box::new(Locks::new(info)),
+    ]
 }
 
 /// A run directory cannot be judged.

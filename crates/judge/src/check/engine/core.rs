@@ -38,6 +38,7 @@ pub(super) struct Turn {
     events: TurnEvents,
     changes: Vec<ShopChange>,
     missing_before: u64,
+    after_hole: bool,
 }
 
 /// The events of a revision.
@@ -73,8 +74,8 @@ impl Turn {
 
     /// The revision as checks see it, in a key space that has it already.
     pub(super) fn sequenced<'run>(&'run self, cause: Option<&'run Event>, versions: &'run Versions) -> SequencedRevision<'run> {
-        let Self { revision, at, missing_before, .. } = *self;
-        SequencedRevision { revision, at, events: self.events(cause), changes: Changes(&self.changes), missing_before, versions }
+        let Self { revision, at, after_hole, .. } = *self;
+        SequencedRevision { revision, at, events: self.events(cause), changes: Changes(&self.changes), after_hole, versions }
     }
 }
 
@@ -152,7 +153,8 @@ impl Core {
             if offer.place == Place::Next {
                 let changes = self.replay.apply(events);
                 let events = TurnEvents::Within(begin..end);
-                turns.push(Turn { revision, at: batch.at, events, changes, missing_before: 0 });
+                let after_hole = self.log.missing() > 0;
+                turns.push(Turn { revision, at: batch.at, events, changes, missing_before: 0, after_hole });
             }
             self.pass_on_held(false, turns);
         }
@@ -162,7 +164,8 @@ impl Core {
         while let Some(held) = self.log.next_held(record_ends) {
             let changes = self.replay.apply(&held.events);
             let (revision, at, missing_before) = (held.revision, held.at, held.missing_before);
-            turns.push(Turn { revision, at, events: TurnEvents::Held(held.events), changes, missing_before });
+            let after_hole = self.log.missing() > 0;
+            turns.push(Turn { revision, at, events: TurnEvents::Held(held.events), changes, missing_before, after_hole });
         }
     }
 }

@@ -23,7 +23,6 @@ const NAME: &str = "conservation";
 pub struct Conservation {
     keys: Keyspace,
     /// Until the first hole.
-    judges: bool,
     book: StockBook,
     anomalies: Anomalies,
     judged: u64,
@@ -32,7 +31,7 @@ pub struct Conservation {
 impl Conservation {
     /// The check of one run.
     pub fn new(info: &RunInfo) -> Self {
-        Self { keys: Keyspace::new(info.prefix.as_str()), judges: true, book: StockBook::new(info), anomalies: Anomalies::new(), judged: 0 }
+        Self { keys: Keyspace::new(info.prefix.as_str()), book: StockBook::new(info), anomalies: Anomalies::new(), judged: 0 }
     }
 
     fn judge(&mut self, revision: &SequencedRevision<'_>) {
@@ -61,13 +60,10 @@ impl Check for Conservation {
     fn observe(&mut self, observation: &Observation<'_>) {
         match observation {
             Observation::Event(event) => self.book.observe(event),
-            Observation::Revision(revision) if self.judges => {
-                // What a replay says after a hole is not evidence: a sale may lie in it.
-                self.judges = revision.missing_before == 0;
-                if self.judges {
-                    self.book.apply(revision);
-                    self.judge(revision);
-                }
+            // A sale may lie in a hole.
+            Observation::Revision(revision) if !revision.after_hole => {
+                self.book.apply(revision);
+                self.judge(revision);
             }
             _ => {}
         }

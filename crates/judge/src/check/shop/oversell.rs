@@ -20,20 +20,19 @@ pub struct Oversell {
     keys: Keyspace,
     book: StockBook,
     anomalies: Anomalies,
-    after_hole: bool,
 }
 
 impl Oversell {
     /// The check of one run.
     pub fn new(info: &RunInfo) -> Self {
-        Self { keys: Keyspace::new(info.prefix.as_str()), book: StockBook::new(info), anomalies: Anomalies::new(), after_hole: false }
+        Self { keys: Keyspace::new(info.prefix.as_str()), book: StockBook::new(info), anomalies: Anomalies::new() }
     }
 
     fn judge(&mut self, revision: &SequencedRevision<'_>) {
         for event in self.book.touched() {
             for ticket in event.tickets.iter().filter(|ticket| ticket.revision == revision.revision) {
                 let case = Case { keys: &self.keys, event, ticket, revision: revision.revision, at: revision.at };
-                for (kind, anomaly) in case.anomalies(self.after_hole) {
+                for (kind, anomaly) in case.anomalies(revision.after_hole) {
                     self.anomalies.add(kind, revision.at, anomaly);
                 }
             }
@@ -54,7 +53,6 @@ impl Check for Oversell {
         match observation {
             Observation::Event(event) => self.book.observe(event),
             Observation::Revision(revision) => {
-                self.after_hole |= revision.missing_before > 0;
                 self.book.apply(revision);
                 self.judge(revision);
             }

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use super::PREVIOUS_MISSING;
 use super::topics::{Change, Previous, Topic, event_hash, kv_hash};
 use crate::check::excerpt::excerpt;
 use crate::model::{Blob, MemberIndex, Nanos, Revision};
 use ticketcd_history::watch::{WatchEvent, WatchOpened};
+
+/// How far behind the confirmation a message is that etcd had prepared before it: nanoseconds.
+const RIGHT_BEHIND: Nanos = 100_000_000;
 
 /// Revisions that were left out and may still come, too late: so many are remembered.
 const MISSED_MAX: usize = 4_096;
@@ -39,6 +43,10 @@ pub(super) struct Board {
     /// Up to where it was told everything, as its owner counts: from here it resumes.
     pub(super) told: Revision,
     pub(super) topic: Option<usize>,
+    /// Whether it has received a previous value.
+    has_previous: bool,
+    /// Whether the message in hand may lack previous values because of a known defect of etcd.
+    is_unprepared: bool,
     /// Whether `told` is only the revision of the `created` header: a watch from "now" that has received nothing yet.
     is_start_unknown: bool,
     /// The first revision that it may receive. Of a watch from "now": the one above what its member was known to have had
@@ -128,6 +136,8 @@ impl Board {
             is_listed: false,
             told: (opened.start_revision - 1).max(0),
             topic: None,
+            has_previous: false,
+            is_unprepared: false,
             is_start_unknown: opened.start_revision == 0,
             lowest: if opened.start_revision > 0 { opened.start_revision } else { had + 1 },
             first: (opened.start_revision > 0).then_some(opened.start_revision),
@@ -166,6 +176,9 @@ impl Board {
         self.next = self.next.or(self.first).map(|next| next.max(topic.known_from));
         match message {
             Message::Events(at, events, compacted) => {
+                // Such messages are held back until the watch is confirmed, and sent right behind that.
+                self.has_previous |= events.iter().any(|event| event.previous.is_some());
+                self.is_unprepared = !self.has_previous && self.created.is_some_and(|created| at < created + RIGHT_BEHIND);
                 let mut last = 0;
                 for group in events.chunk_by(|one, next| one.kv.mod_revision == next.kv.mod_revision) {
                     let Some(revision) = group.first().map(|event| event.kv.mod_revision) else { continue };
@@ -327,7 +340,7 @@ impl Board {
                 (None, Previous::Some(_)) if revision <= compacted => {}
                 (None, Previous::Some(_)) => {
                     breach(
-                        "wrong_previous",
+                        if self.is_unprepared { PREVIOUS_MISSING } else { "wrong_previous" },
                         format!(
                             "It asked for previous values and was told none of {name} in revision {revision}; there was one, and no compaction took it."
                         ),

@@ -51,9 +51,13 @@ use crate::model::{MemberIndex, Nanos, Revision, seconds};
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::Request;
+use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchOpened, WatchRole};
 
 const NAME: &str = "watch";
+
+/// The kind of anomaly that has the shape of the known defect `etcd/prev-kv-at-creation`.
+const PREVIOUS_MISSING: &str = "previous_missing_at_creation";
 
 /// The kind of anomaly that has the shape of etcd issue 22294.
 const STARVED: &str = "starved";
@@ -82,6 +86,8 @@ struct Stall {
 /// The check.
 #[derive(Debug, Default)]
 pub struct Watch {
+    /// The release of etcd, as `run.json` has it.
+    version: String,
     boards: FxHashMap<u32, Board>,
     /// The open boards of each stream.
     streams: FxHashMap<u32, Vec<u32>>,
@@ -143,10 +149,9 @@ impl Check for Watch {
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         self.look(end.versions);
         let unheard: usize = self.boards.values().map(|board| board.waiting.len()).sum();
-        let starved = KnownDefect::of(NAME, STARVED).filter(|defect| defect.is_in(&end.info.etcd.version));
         for Stall { kind, from, at, is_starved, anomaly } in std::mem::take(&mut self.stalls) {
             if !end.faults.iter().any(|fault| in_force(fault, from, at)) {
-                let kind = if is_starved && starved.is_some() { STARVED } else { kind };
+                let kind = if is_starved && self.has_defect(STARVED) { STARVED } else { kind };
                 self.anomalies.add(kind, at, anomaly);
             }
         }
@@ -174,6 +179,16 @@ impl Check for Watch {
 }
 
 impl Watch {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self { version: info.etcd.version.clone(), ..Self::default() }
+    }
+
+    /// Whether the release has the defect that anomalies of this kind show.
+    fn has_defect(&self, kind: &str) -> bool {
+        KnownDefect::of(NAME, kind).is_some_and(|defect| defect.is_in(&self.version))
+    }
+
     fn event(&mut self, event: &Event) {
         match event {
             Event::Invoke(invoke) => self.compactions.sent(invoke),
@@ -394,6 +409,7 @@ impl Watch {
     /// Judges what waits and can be judged.
     fn look(&mut self, versions: &Versions) {
         let mut breaches = Vec::new();
+        let lacks_previous = self.has_defect(PREVIOUS_MISSING);
         for subscription in std::mem::take(&mut self.listed) {
             let Some(board) = self.boards.get_mut(&subscription) else { continue };
             let index = *board.topic.get_or_insert_with(|| self.topics.of(&board.key, &board.end, versions));
@@ -416,6 +432,7 @@ impl Watch {
                         let until = board.read_until;
                         self.stalls.push(Self::stall(&self.unsynced, &self.compactions, board, &breach, until));
                     }
+                    PREVIOUS_MISSING if !lacks_previous => self.anomalies.add("wrong_previous", breach.at, anomaly),
                     kind => self.anomalies.add(kind, breach.at, anomaly),
                 }
             }

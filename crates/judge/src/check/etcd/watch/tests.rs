@@ -143,7 +143,7 @@ impl Shop {
 }
 
 fn found(record: &Record) -> Option<Finding> {
-    let mut judge = Judge::new(&record.info, vec![Box::new(Watch::default())]);
+    let mut judge = Judge::new(&record.info, vec![Box::new(Watch::new(&record.info))]);
     record.events.iter().for_each(|event| judge.observe(event));
     judge.finish(None).findings.into_iter().find(|finding| finding.name == "watch")
 }
@@ -395,6 +395,8 @@ fn events_are_as_they_were() {
         let mut shop = Shop::new();
         let board = shop.open(2);
         shop.tell(board, [2]);
+        // Long after it was confirmed.
+        shop.etcd.wait(PATIENCE / 10);
         shop.tell_edited(board, 3, |events| edit(&mut events[0]));
         shop.convicted()
     };
@@ -425,10 +427,40 @@ fn a_previous_value_may_be_missing_only_where_a_compaction_may_have_taken_it() {
         let mut shop = Shop::new();
         let board = shop.open(7);
         shop.compact(compacted);
+        shop.etcd.wait(PATIENCE / 10);
         shop.tell_edited(board, 7, |events| events[0].previous = None);
         shop.judge().verdict
     };
     assert_eq!([6, 7, 8].map(without_previous), [Verdict::Violation, Verdict::Pass, Verdict::Pass]);
+}
+
+/// etcd registers a watch before it notes that previous values were asked for.
+#[test]
+fn the_first_messages_of_a_watch_may_lack_previous_values_by_a_known_defect() {
+    let lacking = |first: Revision, later: Revision, wait: Nanos| {
+        let mut shop = Shop::new();
+        let board = shop.open(first);
+        shop.etcd.wait(wait);
+        for revision in first..=8 {
+            let lacks = revision <= later;
+            shop.tell_edited(board, revision, |events| {
+                events.iter_mut().filter(|_| lacks).for_each(|event| event.previous = None);
+            });
+        }
+        let finding = shop.judge();
+        finding.anomalies.into_iter().map(|group| (group.kind, group.count, group.known_defect)).collect::<Vec<_>>()
+    };
+    let known = |count| vec![("previous_missing_at_creation".to_owned(), count, Some("etcd/prev-kv-at-creation".to_owned()))];
+    let wrong = |count| vec![("wrong_previous".to_owned(), count, None)];
+    assert_eq!(lacking(7, 7, 0), known(1));
+    // Revision 8 has a previous value too.
+    assert_eq!(lacking(7, 8, 0), known(2));
+    assert_eq!(lacking(7, 7, 200_000_000), wrong(1), "long after it was confirmed");
+    let mut later = Shop::new();
+    let board = later.open(7);
+    later.tell(board, [7]);
+    later.tell_edited(board, 8, |events| events[0].previous = None);
+    assert_eq!(later.convicted(), of("wrong_previous", 1));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use self::hold::{Deeds, Ending, Hold};
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::leases::LeaseBook;
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation, SequencedRevision, ShopChange};
+use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use crate::model::{Blob, Keyspace, Nanos, Revision, seconds};
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::call::CallOutcome;
@@ -42,7 +42,6 @@ pub struct Holds {
     holds: FxHashMap<Blob, Hold>,
     anomalies: Anomalies,
     counts: Counts,
-    has_hole: bool,
     malformed: u64,
     /// Whether the last call that was to release reservations failed.
     release_failed: bool,
@@ -68,7 +67,6 @@ impl Holds {
             holds: FxHashMap::default(),
             anomalies: Anomalies::new(),
             counts: Counts::default(),
-            has_hole: false,
             malformed: 0,
             release_failed: false,
             was_stopped: false,
@@ -77,9 +75,8 @@ impl Holds {
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
-        self.has_hole |= revision.missing_before > 0;
         self.now = self.now.max(revision.at);
-        if self.has_hole {
+        if revision.after_hole {
             return;
         }
         for (order, deeds) in self.deeds(revision) {
@@ -148,7 +145,7 @@ impl Holds {
         let mut left: Vec<(&Blob, &Hold)> = self.holds.iter().filter(|(_, hold)| hold.is_reserved()).collect();
         left.sort_unstable_by_key(|(order, hold)| (hold.reserved, *order));
         let alive = left.iter().filter(|(_, hold)| hold.is_alive()).count() as u64;
-        let is_over = end.complete && !self.was_stopped && !self.release_failed && !self.has_hole && end.missing_revisions == 0;
+        let is_over = end.complete && !self.was_stopped && !self.release_failed && end.missing_revisions == 0;
         for (order, hold) in left.iter().filter(|(_, hold)| is_over && !hold.is_alive()) {
             let story = format!(
                 "it had been reserved at revision {}, expired at revision {}, and by the end nobody had released it",
@@ -180,6 +177,14 @@ impl Check for Holds {
         }
     }
 
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
+    }
+
+    fn applies(&self) -> bool {
+        self.counts.holds > 0 || !self.anomalies.is_empty()
+    }
+
     fn alarm(&self) -> Option<String> {
         self.anomalies.alarm()
     }
@@ -192,8 +197,7 @@ impl Check for Holds {
         }
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
-        when(self.counts.holds == 0, "No reservation was seen.".to_owned());
-        when(self.has_hole || end.missing_revisions > 0, "The log of revisions has a hole.".to_owned());
+        when(end.missing_revisions > 0, "The log of revisions has a hole.".to_owned());
         when(end.diverged, "The members disagree about what was written, so there is no one log to replay.".to_owned());
         when(self.malformed > 0, format!("Of the shop's values {} could not be read.", self.malformed));
         when(!end.complete, "The record was cut off; what came after is not known.".to_owned());

@@ -194,7 +194,7 @@ impl Ledger {
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
-        self.log_has_hole |= revision.missing_before > 0;
+        self.log_has_hole |= revision.after_hole;
         // An element in a value that cannot be read is neither present nor absent.
         self.log_has_hole |= revision.changes.iter().any(|change| self.is_unreadable(change));
         if self.log_has_hole {

@@ -20,7 +20,7 @@ use self::queue::{LockQueues, Position};
 use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::leases::LeaseBook;
 use crate::check::verdict::{Anomaly, Finding};
-use crate::check::{Check, End, Observation, SequencedRevision};
+use crate::check::{Check, End, Observation, ObservationKind, SequencedRevision};
 use crate::model::{Blob, Keyspace, Nanos, OrderId, OrderKey, Revision, ShopKey, seconds};
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::request::{AnswerBody, Request, Txn, TxnOp};
@@ -45,7 +45,6 @@ pub struct Locks {
     anomalies: Anomalies,
     counts: Counts,
     lost: Option<String>,
-    has_hole: bool,
 }
 
 #[derive(Debug, Default)]
@@ -82,13 +81,7 @@ impl Locks {
             anomalies: Anomalies::new(),
             counts: Counts::default(),
             lost: None,
-            has_hole: false,
         }
-    }
-
-    /// Whether a run of this strategy takes locks.
-    pub fn concerns(info: &RunInfo) -> bool {
-        matches!(info.strategy.as_str(), "lock" | "fenced-lock")
     }
 
     fn call(&mut self, invoke: &Invoke, returned: Option<&Return>) {
@@ -103,8 +96,9 @@ impl Locks {
                 self.held.remove(&worker);
             }
             (Request::Txn(txn), AnswerBody::Txn { succeeded: true, .. }) if answer.wrote() => {
+                let positions = self.unclaimed.remove(&answer.revision);
                 let Some(written) = self.written(invoke, txn, returned.map_or(0, |returned| returned.done)) else { return };
-                match self.unclaimed.remove(&answer.revision) {
+                match positions {
                     Some(positions) => self.judge(answer.revision, &written, &positions),
                     None => {
                         self.waiting.insert(answer.revision, written);
@@ -133,11 +127,11 @@ impl Locks {
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
-        self.has_hole |= revision.missing_before > 0;
-        if self.has_hole {
+        if revision.after_hole {
             return;
         }
-        let positions = self.queues.before_purchases(revision);
+        // Before the first lock there is no holder to compare a purchase with.
+        let positions = if self.queues.is_used() || self.counts.granted > 0 { self.queues.before_purchases(revision) } else { Vec::new() };
         if !positions.is_empty() {
             match self.waiting.remove(&revision.revision) {
                 Some(written) => self.judge(revision.revision, &written, &positions),
@@ -203,6 +197,14 @@ impl Check for Locks {
         }
     }
 
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
+    }
+
+    fn applies(&self) -> bool {
+        self.counts.granted > 0 || self.queues.is_used() || !self.anomalies.is_empty()
+    }
+
     fn alarm(&self) -> Option<String> {
         self.anomalies.alarm()
     }
@@ -214,9 +216,8 @@ impl Check for Locks {
         }
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: &str| reasons.extend(so.then(|| reason.to_owned()));
-        when(self.counts.granted == 0, "No lock was granted.");
         when(self.counts.granted > 0 && self.counts.fenced + self.counts.unfenced == 0, "Nothing was written under a lock.");
-        when(self.has_hole || end.missing_revisions > 0, "The log of revisions has a hole.");
+        when(end.missing_revisions > 0, "The log of revisions has a hole.");
         when(end.diverged, "The members disagree about what was written, so there is no one log to replay.");
         when(!end.complete, "The record was cut off; what came after is not known.");
         let counts = evidence([

@@ -25,6 +25,11 @@ pub(super) struct Position {
 }
 
 impl LockQueues {
+    /// Whether any lock was ever taken or waited for.
+    pub(super) fn is_used(&self) -> bool {
+        !self.queues.is_empty()
+    }
+
     /// Of each event that the revision writes purchases of, who held its lock before that.
     pub(super) fn before_purchases(&self, revision: &SequencedRevision<'_>) -> Vec<(Blob, Position)> {
         let mut positions: Vec<(Blob, Position)> = Vec::new();

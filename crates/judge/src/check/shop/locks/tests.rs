@@ -7,9 +7,13 @@ use crate::testing::{Fate, Record, Shape, Simulation};
 const SECOND: u64 = 1_000_000_000;
 
 fn judge(record: &Record) -> Finding {
+    found(record).unwrap()
+}
+
+fn found(record: &Record) -> Option<Finding> {
     let mut judge = Judge::new(&record.info, vec![Box::new(Locks::new(&record.info))]);
     record.events.iter().for_each(|event| judge.observe(event));
-    judge.finish(None).findings.into_iter().find(|finding| finding.name == "locks").unwrap()
+    judge.finish(None).findings.into_iter().find(|finding| finding.name == "locks")
 }
 
 fn kinds(finding: &Finding) -> Vec<(&str, u64)> {
@@ -145,8 +149,20 @@ fn a_lock_call_that_was_given_up_is_taken_out_of_the_queue_by_etcd() {
 
 #[test]
 fn nothing_under_a_lock_is_no_evidence() {
-    let mut shop = shop("lock");
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
-    let finding = judge(&shop.finish());
-    assert_eq!((finding.verdict, finding.reason.as_deref()), (Verdict::Unknown, Some("No lock was granted.")));
+    let mut idle = shop("lock");
+    let lock = idle.lock(1, "e1", 10);
+    idle.unlock(1, &lock);
+    let finding = judge(&idle.finish());
+    assert_eq!((finding.verdict, finding.reason.as_deref()), (Verdict::Unknown, Some("Nothing was written under a lock.")));
+}
+
+/// What a run did decides, not the name of its strategy: a script may take locks too.
+#[test]
+fn it_applies_to_every_run_that_takes_locks_and_to_no_other() {
+    let mut without = shop("lock");
+    without.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    assert_eq!(found(&without.finish()), None);
+    let mut script = shop("command");
+    buy_locked(&mut script, 1, "ann", true);
+    assert_eq!(judge(&script.finish()).verdict, Verdict::Pass);
 }

@@ -49,7 +49,6 @@ pub struct Refusal {
     position: Revision,
     anomalies: Anomalies,
     counts: Counts,
-    has_hole: bool,
     malformed: u64,
 }
 
@@ -94,7 +93,6 @@ impl Refusal {
             position: 0,
             anomalies: Anomalies::new(),
             counts: Counts::default(),
-            has_hole: false,
             malformed: 0,
         }
     }
@@ -121,8 +119,7 @@ impl Refusal {
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
-        self.has_hole |= revision.missing_before > 0;
-        if self.has_hole {
+        if revision.after_hole {
             return;
         }
         self.malformed += revision.changes.iter().filter(|change| matches!(change, ShopChange::Malformed { .. })).count() as u64;
@@ -132,7 +129,7 @@ impl Refusal {
     }
 
     fn judge_what_is_reached(&mut self) {
-        while self.pending.front().is_some_and(|refused| refused.until <= self.position) && !self.has_hole {
+        while self.pending.front().is_some_and(|refused| refused.until <= self.position) {
             if let Some(refused) = self.pending.pop_front() {
                 self.judge(&refused);
             }
@@ -219,11 +216,14 @@ impl Check for Refusal {
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
         when(self.position == 0, "No revision was delivered.".to_owned());
-        when(self.has_hole || end.missing_revisions > 0, "The log of revisions has a hole.".to_owned());
+        when(end.missing_revisions > 0, "The log of revisions has a hole.".to_owned());
         when(end.diverged, "The members disagree about what was written, so there is no one log to replay.".to_owned());
         when(self.malformed > 0, format!("Of the shop's values {} could not be read.", self.malformed));
         when(!end.complete, "The record was cut off; what came after is not known.".to_owned());
-        when(beyond > 0 && !self.has_hole, format!("Of the refusals {beyond} lie beyond the last delivered revision {}.", self.position));
+        when(
+            beyond > 0 && end.missing_revisions == 0,
+            format!("Of the refusals {beyond} lie beyond the last delivered revision {}.", self.position),
+        );
         let counts = evidence([
             ("refused", self.counts.refused),
             ("judged", self.counts.judged),

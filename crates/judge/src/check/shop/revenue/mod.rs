@@ -58,7 +58,6 @@ pub struct Revenue {
     revisions: u64,
     last_revision: Revision,
     last_acknowledged: Revision,
-    has_hole: bool,
     /// Lines without the price they were sold at, as the original wrote them.
     unpriced_lines: u64,
     repriced_tickets: u64,
@@ -91,7 +90,6 @@ impl Revenue {
             revisions: 0,
             last_revision: 0,
             last_acknowledged: 0,
-            has_hole: false,
             unpriced_lines: 0,
             repriced_tickets: 0,
             now: 0,
@@ -134,7 +132,7 @@ impl Check for Revenue {
         }
         let mut reasons = self.reasons(end);
         let mut anomalies = Anomalies::new();
-        let judged = !self.has_hole && end.missing_revisions == 0;
+        let judged = end.missing_revisions == 0;
         let whole = judged && end.complete && self.last_acknowledged <= self.last_revision && self.unpriced_lines == 0;
         let counted = judged && self.unpriced_lines == 0 && self.repriced_tickets == 0;
         let mut unexplained = 0;
@@ -199,7 +197,6 @@ impl Revenue {
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
-        self.has_hole |= revision.missing_before > 0;
         self.revisions += 1;
         (self.last_revision, self.now) = (revision.revision, self.now.max(revision.at));
         for change in &revision.changes {
@@ -334,7 +331,7 @@ impl Revenue {
         };
         when(self.revisions == 0, "No revision was delivered.");
         when(self.receipts == 0, "Nobody was told that they bought anything.");
-        when(self.has_hole || end.missing_revisions > 0, "The log of revisions has a hole.");
+        when(end.missing_revisions > 0, "The log of revisions has a hole.");
         when(!end.complete, "The record was cut off, so receipts cannot be held against records.");
         when(self.last_acknowledged > self.last_revision, "The log ends before the last receipt.");
         when(self.unpriced_lines > 0, "Some purchases do not say at what price.");
