@@ -32,6 +32,7 @@ const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 /// The collectors of a run, one for each member. Dropping it stops them.
 pub struct Collectors {
     collectors: Vec<Collector>,
+    reach: Reach,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
 }
@@ -58,8 +59,9 @@ impl Collectors {
             };
             Collector { progress, task: tokio::spawn(worker.collect()) }
         };
-        let collectors = clients.iter().enumerate().map(collector).collect();
-        Self { collectors, _stop_on_drop: stop.clone().drop_guard(), stop }
+        let collectors: Vec<Collector> = clients.iter().enumerate().map(collector).collect();
+        let reach = Reach::new(collectors.iter().map(|collector| collector.progress.clone()).collect());
+        Self { collectors, reach, _stop_on_drop: stop.clone().drop_guard(), stop }
     }
 
     /// The revision of the last event that a member has delivered; 0 before the first.
@@ -69,7 +71,7 @@ impl Collectors {
 
     /// How far all of them are.
     pub fn reach(&self) -> Reach {
-        Reach::new(self.collectors.iter().map(|collector| collector.progress.clone()).collect())
+        self.reach.clone()
     }
 
     /// Waits until every member has delivered the events of `revision`.

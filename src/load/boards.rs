@@ -38,6 +38,12 @@ impl Billboard {
     pub fn draw(&self, market: &Market, keys: &Keyspace, user: &str, random: &mut ChaCha8Rng) -> Option<Wish> {
         let (event, items) = market.draw_order(random)?;
         let (kind, _) = items.first()?;
+        // What was deleted at the compaction must still be delivered. Deletions are of holds and locks: only a watch on
+        // everything sees them.
+        if self.kept_revisions.is_some() && random.random_ratio(1, 10) {
+            let (key, range_end) = everything_below(keys.key(""));
+            return Some(Wish { key, range_end, start: Start::AtCompaction, previous: random.random(), progress: random.random() });
+        }
         let (key, range_end) = match random.random_range(0..100_u8) {
             // It is told of every write: that costs as much as a collector.
             0 => everything_below(keys.key("")),

@@ -51,6 +51,7 @@ impl Housekeeping {
             // etcd refuses to compact to where it is compacted already.
             if target > compacted && self.ask(&mut caller, Purpose::Housekeeping, Request::Compact(target), due).await {
                 compacted = target;
+                self.reach.note_compaction(target);
             }
             caller.rotate();
         }

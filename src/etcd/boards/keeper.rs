@@ -154,6 +154,7 @@ impl Keeper {
             Start::Now => None,
             Start::Back(count) => Some((newest - i64::from(count)).max(1)),
             Start::Ahead(count) => Some(newest + i64::from(count)),
+            Start::AtCompaction => Some(self.reach.compacted()).filter(|compacted| *compacted > 0),
             Start::At(revision) => Some(revision.max(1)),
         };
         let board = Board {

@@ -47,6 +47,8 @@ pub enum Start {
     Back(u32),
     /// So many revisions ahead.
     Ahead(u32),
+    /// At the last compaction: the oldest revision that a member may still deliver. "Now" while there was none.
+    AtCompaction,
     /// This one.
     At(Revision),
 }

@@ -475,6 +475,7 @@ fn at_its_moment(breach: &Breach) -> String {
 fn anomaly(board: &Board, breach: &Breach) -> Anomaly {
     let range = match board.end.is_empty() {
         true => board.key.to_text(),
+        false if board.key.as_bytes() == [0] && board.end.as_bytes() == [0] => "all keys".to_owned(),
         false if board.end == prefix_end(board.key.as_bytes()) => format!("all keys that begin with {}", board.key.to_text()),
         false => format!("the keys from {} to {}", board.key.to_text(), board.end.to_text()),
     };
