@@ -1,7 +1,7 @@
 //! Sells tickets on an etcd cluster while things break, and proves from the record that none was oversold or lost.
 //!
 //! Data flows one way, and every module uses only those before it in this list:
-//! scenario, record, etcd, shop, dataset, net, release, cluster, fault, load, report, run, hunt, cli.
+//! scenario, record, etcd, shop, dataset, net, release, testbed, fault, load, report, run, hunt, cli.
 
 pub mod scenario;
 
@@ -17,7 +17,7 @@ pub mod net;
 
 pub mod release;
 
-pub mod cluster;
+pub mod testbed;
 
 pub mod fault;
 

@@ -7,9 +7,9 @@ use ticketcd_judge::history::event::{Event, MemberChange};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure};
-use crate::cluster::{ClusterError, LocalCluster, LocalOptions, Scratch};
 use crate::record::{Reader, Recorder, Sink};
-use crate::release;
+use crate::scenario::types::Cluster;
+use crate::testbed::{Prepared, StartOptions, Testbed};
 
 /// How long the members are given to form a cluster.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,29 +48,15 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
 async fn run(up: Up) -> Result<Exit, Failure> {
     let internal = |what: &str, error: std::io::Error| Failure::Internal(format!("cannot {what}: {error}"));
     let mut interrupts = Interrupts::listen().map_err(|error| internal("listen to signals", error))?;
-    let wanted = up.etcd.clone();
-    let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
-    let etcd = etcd.await.map_err(|error| Failure::Internal(error.to_string()))??;
-    let leash = std::env::current_exe().map_err(|error| internal("find this program", error))?;
-    let cannot_prepare = |error: std::io::Error| Failure::Invalid(format!("cannot prepare {}: {error}", std::env::temp_dir().display()));
-    let directory = Scratch::create(&leash).map_err(cannot_prepare)?;
+    let settings = Cluster { members: up.members, etcd: up.etcd, flags: up.flags, ..Cluster::default() };
+    let prepared = tokio::task::spawn_blocking(move || Prepared::new(&settings));
+    let prepared = prepared.await.map_err(|error| Failure::Internal(error.to_string()))??;
+    let supervisor = std::env::current_exe().map_err(|error| internal("find this program", error))?;
     let (sink, recorder) = Recorder::start(vec![Box::new(Announcer)]).map_err(|error| internal("start the recorder", error))?;
-    let options = LocalOptions {
-        etcd: etcd.path,
-        members: up.members,
-        data_directory: directory.path().to_owned(),
-        log_directory: directory.path().to_owned(),
-        leash,
-        proxy_clients: true,
-        election_timeout: Duration::from_millis(1000),
-        heartbeat_interval: Duration::from_millis(100),
-        flags: up.flags,
-    };
-    let outcome = keep(options, sink, &mut interrupts).await;
-    // It ends when every sink is gone, and each member's goes with its process: nobody writes to the directory then.
-    let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
-    directory.close().map_err(|error| internal("remove the data directory", error))?;
-    match recorded {
+    let options = StartOptions { log_directory: None, supervisor, shape_clients: true };
+    let outcome = keep(&prepared, options, sink, &mut interrupts).await;
+    // It ends when every sink is gone, and each member's goes with its process.
+    match tokio::task::spawn_blocking(|| recorder.finish()).await {
         Ok(Ok(())) => outcome,
         Ok(Err(error)) => Err(Failure::Internal(error.to_string())),
         Err(error) => Err(Failure::Internal(error.to_string())),
@@ -78,32 +64,31 @@ async fn run(up: Up) -> Result<Exit, Failure> {
 }
 
 /// Starts the cluster and keeps it until it is interrupted; no process is needed any more when this returns.
-async fn keep(options: LocalOptions, sink: Sink, interrupts: &mut Interrupts) -> Result<Exit, Failure> {
-    let failed = |error: ClusterError| Failure::Invalid(error.to_string());
-    let directory = options.log_directory.clone();
-    let cluster = LocalCluster::start(options, sink).await.map_err(failed)?;
+async fn keep(prepared: &Prepared, options: StartOptions, sink: Sink, interrupts: &mut Interrupts) -> Result<Exit, Failure> {
+    let testbed = prepared.start(options, sink).await?;
     let is_healthy = tokio::select! {
-        healthy = cluster.await_healthy(HEALTH_TIMEOUT) => healthy.map(|()| true).map_err(failed)?,
+        healthy = testbed.await_healthy(HEALTH_TIMEOUT) => healthy.map(|()| true)?,
         () = interrupts.next() => false,
     };
     if is_healthy {
-        print_endpoints(&cluster, &directory);
+        print_endpoints(&testbed);
         interrupts.next().await;
     }
     eprintln!("stopping; once more to leave at once");
     tokio::select! {
-        () = cluster.stop() => {}
+        () = testbed.stop() => {}
         () = interrupts.next() => {}
     }
     Ok(Exit::Pass)
 }
 
-fn print_endpoints(cluster: &LocalCluster, directory: &std::path::Path) {
+fn print_endpoints(testbed: &Testbed) {
     let mut urls = Vec::new();
-    for member in cluster.members() {
-        let (Some(url), Some(pid)) = (cluster.advertised_url(member), cluster.pid(member)) else { continue };
-        let log = directory.join(format!("{}.log", member.name()));
-        println!("{}  {url}  pid {pid}  log {}", member.name(), log.display());
+    for member in testbed.members() {
+        let Some(url) = testbed.advertised_url(member) else { continue };
+        let pid = testbed.member(member).ok().and_then(|control| control.pid()).map(|pid| format!("  pid {pid}"));
+        let log = testbed.log(member).map(|log| format!("  log {}", log.display()));
+        println!("{}  {url}{}{}", member.name(), pid.unwrap_or_default(), log.unwrap_or_default());
         urls.push(url);
     }
     println!("export ETCDCTL_ENDPOINTS={}", urls.join(","));

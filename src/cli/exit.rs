@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::run::RunError;
+use crate::testbed::TestbedError;
 
 /// How a command that did its work ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +76,18 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Directory(_) => Self::Usage(error.to_string()),
-            RunError::Release(error) => error.into(),
+            RunError::Testbed(error) => error.into(),
             RunError::Invalid(text) => Self::Invalid(text),
             RunError::Internal(text) => Self::Internal(text),
+        }
+    }
+}
+
+impl From<TestbedError> for Failure {
+    fn from(error: TestbedError) -> Self {
+        match error {
+            TestbedError::Release(error) => error.into(),
+            error => Self::Invalid(error.to_string()),
         }
     }
 }

@@ -12,7 +12,6 @@ mod exit;
 mod gauge;
 mod history;
 mod hunt;
-mod leash;
 mod matrix;
 mod outcome;
 mod output;
@@ -22,6 +21,7 @@ mod run;
 mod run_flags;
 mod scenario;
 mod schema;
+mod supervisor;
 mod table;
 mod visit;
 
@@ -89,9 +89,9 @@ enum Command {
     Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Hold a member on a leash: end it when our end of the pipe closes
+    /// Supervise a process of ours: end it when our end of the pipe closes
     #[command(hide = true)]
-    Leash(leash::Args),
+    Supervisor(supervisor::Args),
 }
 
 impl Cli {
@@ -101,7 +101,7 @@ impl Cli {
     /// When it could not do what it was asked; the failure knows its exit code.
     pub fn execute(self) -> Result<Exit, Failure> {
         match self.command {
-            Command::Leash(args) => leash::execute(args),
+            Command::Supervisor(args) => supervisor::execute(args),
             Command::Scenario(args) => scenario::execute(args),
             Command::Schema(args) => schema::execute(args),
             Command::Completions(args) => completions::execute(args),

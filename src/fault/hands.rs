@@ -10,10 +10,10 @@ use super::aim::{Aim, aim};
 use super::links::{self, Links, Traffic};
 use super::processes::{Deed, Ending, Processes};
 use super::target::Preference;
-use crate::cluster::LocalCluster;
 use crate::etcd::sampler::View;
 use crate::net::{Flow, Link, LinkState};
 use crate::scenario::types::Inject;
+use crate::testbed::Testbed;
 
 /// A fault in force.
 #[derive(Debug)]
@@ -60,9 +60,9 @@ pub(super) struct Hands {
 }
 
 impl Hands {
-    pub(super) fn new(cluster: &Arc<LocalCluster>) -> Self {
-        let links = Links::new(cluster.links().clone());
-        Self { processes: Arc::new(Processes::new(Arc::clone(cluster))), links, aiming: Mutex::default() }
+    pub(super) fn new(testbed: &Arc<Testbed>) -> Self {
+        let links = Links::new(testbed.links().clone());
+        Self { processes: Arc::new(Processes::new(Arc::clone(testbed))), links, aiming: Mutex::default() }
     }
 
     /// Chooses what the fault hits, and claims it.

@@ -16,10 +16,10 @@ use super::effects::Effects;
 use super::hands::Hands;
 use super::plan::{Plan, PlannedFault};
 use super::target::Preference;
-use crate::cluster::LocalCluster;
 use crate::etcd::sampler::{Leadership, NotInTime, View, await_view};
 use crate::record::Sink;
 use crate::scenario::streams::stream;
+use crate::testbed::Testbed;
 
 /// How long a fault that is due waits for its target: an election after another fault takes up to a few seconds.
 const TARGET_WAIT: Duration = Duration::from_secs(10);
@@ -34,11 +34,11 @@ const INTERRUPTED_RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// begins, with the moment at which the steady phase will have begun.
 ///
 /// Returns when every fault is healed and recovered from, or given up. When `cancel` fires, everything in force is
-/// healed at once and nothing more is injected. `view` must come from a sampler of the same cluster that runs longer.
+/// healed at once and nothing more is injected. `view` must come from a sampler of the same testbed that runs longer.
 pub async fn run(
     plan: &Plan,
     seed: u64,
-    cluster: &Arc<LocalCluster>,
+    testbed: &Arc<Testbed>,
     view: watch::Receiver<View>,
     sink: &Sink,
     steady_began: Nanos,
@@ -55,7 +55,7 @@ pub async fn run(
     }
     let (in_force, _) = watch::channel(0);
     let injector =
-        Injector { seed, size: cluster.size(), hands: Hands::new(cluster), view, sink: sink.clone(), steady_began, cancel, in_force };
+        Injector { seed, size: testbed.size(), hands: Hands::new(testbed), view, sink: sink.clone(), steady_began, cancel, in_force };
     let injector = Arc::new(injector);
     let mut faults = JoinSet::new();
     for (fault, planned) in (0..).zip(plan.faults.iter().cloned()) {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ticketcd_judge::model::MemberIndex;
 
-use crate::net::{Flow, Link, LinkState, Switchboard};
+use crate::net::{Flow, Link, LinkState, LinkTable};
 
 /// The links between these members and all others, both ways.
 pub fn isolating(members: &[MemberIndex], size: usize) -> Vec<Link> {
@@ -116,25 +116,25 @@ impl Traffic {
     }
 }
 
-/// The switchboard, shared by faults that overlap: a link has the strongest state that any of them demands, and opens
+/// The table, shared by faults that overlap: a link has the strongest state that any of them demands, and opens
 /// when the last demand is withdrawn.
 #[derive(Debug)]
 pub struct Links {
-    switchboard: Switchboard,
+    table: LinkTable,
     demands: Mutex<Demands>,
 }
 
 impl Links {
-    /// Takes the switchboard over: nobody else sets links while faults do.
-    pub fn new(switchboard: Switchboard) -> Self {
-        Self { switchboard, demands: Mutex::default() }
+    /// Takes the table over: nobody else sets links while faults do.
+    pub fn new(table: LinkTable) -> Self {
+        Self { table, demands: Mutex::default() }
     }
 
     /// Demands a state of these links for a fault.
     pub fn demand(&self, fault: u32, links: &[Link], state: LinkState) {
         let mut demands = self.demands();
         for link in links {
-            self.switchboard.set(*link, demands.add(fault, *link, state));
+            self.table.set(*link, demands.add(fault, *link, state));
         }
     }
 
@@ -142,24 +142,24 @@ impl Links {
     pub fn withdraw(&self, fault: u32) {
         let mut demands = self.demands();
         for (link, state) in demands.withdraw(fault) {
-            self.switchboard.set(link, state);
+            self.table.set(link, state);
         }
     }
 
     /// Cuts the connections that carry these links; returns how many there were.
     pub fn reset(&self, links: &[Link]) -> usize {
-        links.iter().map(|link| self.switchboard.reset(*link)).sum()
+        links.iter().map(|link| self.table.reset(*link)).sum()
     }
 
     /// Bytes on these links so far.
     pub fn traffic(&self, links: &[Link]) -> Traffic {
         links.iter().fold(Traffic::default(), |sum, link| Traffic {
-            carried_bytes: sum.carried_bytes + self.switchboard.carried_bytes(*link),
-            stopped_bytes: sum.stopped_bytes + self.switchboard.stopped_bytes(*link),
+            carried_bytes: sum.carried_bytes + self.table.carried_bytes(*link),
+            stopped_bytes: sum.stopped_bytes + self.table.stopped_bytes(*link),
         })
     }
 
-    /// The lock is held while the switchboard is set, so that the last to demand is the last to set.
+    /// The lock is held while the table is set, so that the last to demand is the last to set.
     fn demands(&self) -> MutexGuard<'_, Demands> {
         // A demand is one map insertion: whoever panicked cannot have left half of one.
         self.demands.lock().unwrap_or_else(PoisonError::into_inner)

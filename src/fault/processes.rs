@@ -11,8 +11,8 @@ use ticketcd_judge::model::MemberIndex;
 use tokio::task::JoinSet;
 
 use super::target::{Situation, Standing};
-use crate::cluster::LocalCluster;
 use crate::etcd::sampler::View;
+use crate::testbed::{MemberControl, Termination, Testbed};
 
 /// How long a member has to end after SIGTERM. A leader whose followers are gone may hang for good.
 const TERMINATION_GRACE: Duration = Duration::from_secs(5);
@@ -90,7 +90,7 @@ pub type Deed = Result<String, String>;
 /// The members' processes, shared by faults that overlap.
 #[derive(Debug)]
 pub struct Processes {
-    cluster: Arc<LocalCluster>,
+    testbed: Arc<Testbed>,
     claims: Mutex<Claims>,
     /// One operation on a process at a time, so that a start does not meet a kill half-way.
     doors: Vec<tokio::sync::Mutex<()>>,
@@ -98,9 +98,9 @@ pub struct Processes {
 
 impl Processes {
     /// The processes of a cluster that only faults stop and start while the load runs.
-    pub fn new(cluster: Arc<LocalCluster>) -> Self {
-        let doors = (0..cluster.size()).map(|_| tokio::sync::Mutex::default()).collect();
-        Self { cluster, claims: Mutex::default(), doors }
+    pub fn new(testbed: Arc<Testbed>) -> Self {
+        let doors = (0..testbed.size()).map(|_| tokio::sync::Mutex::default()).collect();
+        Self { testbed, claims: Mutex::default(), doors }
     }
 
     /// The cluster as a fault finds it now.
@@ -108,7 +108,7 @@ impl Processes {
         let claims = self.claims();
         let standing = |member: MemberIndex| {
             let is_answering = view.member(member).is_some_and(|entry| entry.answering);
-            claims.standing(member, self.cluster.is_running(member), is_answering)
+            claims.standing(member, self.is_running(member), is_answering)
         };
         let standings: Vec<_> = (0..).map(MemberIndex).take(self.doors.len()).map(standing).collect();
         // The view is a moment old: it may still show a leader that another fault has just killed.
@@ -151,11 +151,14 @@ impl Processes {
     async fn end(&self, fault: u32, member: MemberIndex, ending: Ending) -> Deed {
         let _door = self.door(member).await;
         let who = self.who(member);
+        let control = self.control(member)?;
         let ended = match ending {
-            Ending::Kill => self.cluster.kill(member).await.map(|()| format!("SIGKILL to {who}")),
-            Ending::Terminate => self.cluster.terminate(member, TERMINATION_GRACE).await.map(|was_killed| match was_killed {
-                false => format!("SIGTERM to {who}"),
-                true => format!("SIGTERM to {who}, and SIGKILL {} s later because it had not ended", TERMINATION_GRACE.as_secs()),
+            Ending::Kill => control.kill().await.map(|()| format!("SIGKILL to {who}")),
+            Ending::Terminate => control.terminate(TERMINATION_GRACE).await.map(|termination| match termination {
+                Termination::Graceful => format!("SIGTERM to {who}"),
+                Termination::Killed => {
+                    format!("SIGTERM to {who}, and SIGKILL {} s later because it had not ended", TERMINATION_GRACE.as_secs())
+                }
             }),
         };
         match ended {
@@ -173,10 +176,10 @@ impl Processes {
     /// Starts a member that a fault took down, unless it runs already.
     pub async fn start(&self, fault: u32, member: MemberIndex) -> Deed {
         let _door = self.door(member).await;
-        let started = if self.cluster.is_running(member) {
+        let started = if self.is_running(member) {
             Ok(format!("{} runs already", self.who(member)))
         } else {
-            match self.cluster.start_member(member).await {
+            match self.control(member)?.start().await {
                 Ok(()) => Ok(format!("{} was started", self.who(member))),
                 Err(error) => Err(format!("{} could not be started: {error}", member.name())),
             }
@@ -189,7 +192,7 @@ impl Processes {
     pub async fn pause(&self, fault: u32, member: MemberIndex) -> Deed {
         let _door = self.door(member).await;
         let who = self.who(member);
-        self.cluster.pause(member).map(|()| format!("SIGSTOP to {who}")).map_err(|error| {
+        self.control(member)?.pause().await.map(|()| format!("SIGSTOP to {who}")).map_err(|error| {
             self.claims().resume(fault, member);
             format!("{who} could not be paused: {error}")
         })
@@ -200,9 +203,9 @@ impl Processes {
         let _door = self.door(member).await;
         let resumption = self.claims().resume(fault, member);
         match resumption {
-            Resumption::Due if self.cluster.is_running(member) => {
+            Resumption::Due if self.is_running(member) => {
                 let who = self.who(member);
-                let resumed = self.cluster.resume(member);
+                let resumed = self.control(member)?.resume().await;
                 resumed.map(|()| format!("SIGCONT to {who}")).map_err(|error| format!("{who} could not be resumed: {error}"))
             }
             Resumption::StillPaused => Ok(format!("{} stays paused for another fault", member.name())),
@@ -212,14 +215,20 @@ impl Processes {
 
     /// Whether the operating system shows the member's process stopped. `None` where it cannot be asked.
     pub fn stands_still(&self, member: MemberIndex) -> Option<bool> {
-        let pid = self.cluster.pid(member)?;
-        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat_shows_stopped(&status)
+        self.testbed.member(member).ok()?.is_paused()
+    }
+
+    fn control(&self, member: MemberIndex) -> Result<MemberControl, String> {
+        self.testbed.member(member).map_err(|error| error.to_string())
+    }
+
+    fn is_running(&self, member: MemberIndex) -> bool {
+        self.testbed.member(member).is_ok_and(|control| control.is_running())
     }
 
     /// The member and its process: `m2 (pid 4711)`.
     fn who(&self, member: MemberIndex) -> String {
-        match self.cluster.pid(member) {
+        match self.testbed.member(member).ok().and_then(|control| control.pid()) {
             Some(pid) => format!("{} (pid {pid})", member.name()),
             None => member.name(),
         }
@@ -236,12 +245,6 @@ impl Processes {
         // Each change is one insertion or removal: whoever panicked cannot have left half of one.
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Reads the state out of `/proc/PID/stat`: the letter behind the command's name, which may itself hold parentheses.
-fn stat_shows_stopped(stat: &str) -> Option<bool> {
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    behind_name.split_whitespace().next().map(|state| state == "T")
 }
 
 #[cfg(test)]
@@ -283,12 +286,5 @@ mod tests {
         assert_eq!(claims.standing(M1, true, true), Standing::Down, "another fault cannot give it back");
         claims.give_back(1, M1);
         assert_eq!(claims.standing(M1, false, true), Standing::Down, "a member that ended by itself is down too");
-    }
-
-    #[test]
-    fn the_kernel_says_whether_a_process_is_stopped() {
-        assert_eq!(stat_shows_stopped("4711 (etcd (a)) T 1 2 3"), Some(true));
-        assert_eq!(stat_shows_stopped("4711 (etcd) S 1 2 3"), Some(false));
-        assert_eq!(stat_shows_stopped(""), None);
     }
 }

@@ -1,15 +1,17 @@
 //! The links between members, and between clients and members, under control.
 //!
-//! A [`Proxy`] stands in front of each member and holds the TCP port that others know it by. What it does with the bytes
-//! of a link, the [`Switchboard`] says.
+//! A [`Proxy`] listens in front of each member, on the TCP port that others know the member by. The [`LinkTable`] holds
+//! the state of every directed link, and the proxies obey it.
 
+mod address;
 mod connection;
-mod head;
+pub mod link_table;
+mod peer_header;
 mod proxy;
 mod pump;
 mod queue;
 mod stream;
-pub mod switchboard;
 
-pub use proxy::{Proxy, Side};
-pub use switchboard::{Flow, Link, LinkState, Switchboard};
+pub use address::Address;
+pub use link_table::{Flow, Link, LinkState, LinkTable};
+pub use proxy::{Proxy, ProxyOptions, Side};

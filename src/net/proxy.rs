@@ -1,20 +1,21 @@
-//! A link proxy: holds the TCP port that others know a member by, and forwards to the member's Unix socket.
+//! A link proxy: listens on the TCP port that others know a member by, and forwards to the member's own address.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ticketcd_judge::model::MemberIndex;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::address::Address;
 use super::connection::{Connection, Dialer, Direction};
-use super::head::{self, HEAD_BYTES_MAX};
+use super::link_table::{ConnectionGuard, Flow, LinkTable};
+use super::peer_header::{self, HEADER_BYTES_MAX};
 use super::pump::{Cut, Pump};
-use super::switchboard::{Flow, Switchboard, Ticket};
+use super::stream::Stream;
 
 /// Pause after a failed accept: the process is out of descriptors, and some other connection has to end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -28,29 +29,44 @@ pub enum Side {
     Clients,
 }
 
-/// A link proxy. It holds its port on 127.0.0.1 until it is dropped, whether its member runs or not; dropping it cuts every
-/// connection through it.
+/// What a proxy stands in front of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyOptions {
+    /// Who dials it.
+    pub side: Side,
+    /// The member it forwards to.
+    pub member: MemberIndex,
+    /// The local address it listens on; the port is a free one.
+    pub listen: IpAddr,
+    /// Where the member is reached.
+    pub upstream: Address,
+}
+
+/// A link proxy. It holds its port until it is dropped, whether its member runs or not; dropping it cuts every connection
+/// through it.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
+    route: Arc<Route>,
     _running: DropGuard,
 }
 
 impl Proxy {
-    /// Starts a proxy for a member on a free port of 127.0.0.1.
+    /// Starts a proxy on a free port.
     ///
     /// # Errors
     /// When no port can be bound.
-    pub async fn start(side: Side, member: MemberIndex, upstream: PathBuf, switchboard: Switchboard) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    pub async fn start(options: ProxyOptions, links: LinkTable) -> io::Result<Self> {
+        let ProxyOptions { side, member, listen, upstream } = options;
+        let listener = TcpListener::bind((listen, 0)).await?;
         let address = listener.local_addr()?;
         if side == Side::Peers {
-            switchboard.advertise(address.to_string(), member);
+            links.advertise(address.to_string(), member);
         }
         let running = CancellationToken::new();
-        let route = Arc::new(Route { side, member, upstream, switchboard });
-        tokio::spawn(running.clone().run_until_cancelled_owned(accept(listener, route, running.clone())));
-        Ok(Self { address, _running: running.drop_guard() })
+        let route = Arc::new(Route { side, member, upstream: RwLock::new(upstream), links });
+        tokio::spawn(running.clone().run_until_cancelled_owned(accept(listener, Arc::clone(&route), running.clone())));
+        Ok(Self { address, route, _running: running.drop_guard() })
     }
 
     /// Where it listens.
@@ -62,6 +78,11 @@ impl Proxy {
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
+
+    /// Forwards new connections to another address: a member may be reached elsewhere after a restart.
+    pub fn redirect(&self, upstream: Address) {
+        *self.route.upstream.write().unwrap_or_else(PoisonError::into_inner) = upstream;
+    }
 }
 
 /// From whom to whom.
@@ -69,8 +90,14 @@ impl Proxy {
 struct Route {
     side: Side,
     member: MemberIndex,
-    upstream: PathBuf,
-    switchboard: Switchboard,
+    upstream: RwLock<Address>,
+    links: LinkTable,
+}
+
+impl Route {
+    fn upstream(&self) -> Address {
+        self.upstream.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 async fn accept(listener: TcpListener, route: Arc<Route>, running: CancellationToken) {
@@ -87,43 +114,59 @@ async fn accept(listener: TcpListener, route: Arc<Route>, running: CancellationT
 /// One connection, from its first byte to its last.
 async fn serve(dialer: TcpStream, route: Arc<Route>, cut: CancellationToken) {
     let who = if route.side == Side::Clients { Dialer::Client } else { Dialer::Unidentified };
-    let ticket = route.switchboard.enter(Connection::new(route.member, who, cut));
+    let guard = route.links.register(Connection::new(route.member, who, cut));
     let outcome = tokio::select! {
-        () = ticket.connection().was_cut() => Err(Cut),
-        outcome = carry(&dialer, &route, &ticket) => outcome,
+        () = guard.connection().was_cut() => Err(Cut),
+        outcome = carry(&dialer, &route, &guard) => outcome,
     };
     if outcome.is_err() {
-        // A reset is what a dialer sees of a connection that is no more. Where it cannot be had, a close serves.
+        // The dialer sees a cut connection as a reset. Where that is not possible, a close serves.
         let _ = dialer.set_zero_linger();
     }
 }
 
-async fn carry(dialer: &TcpStream, route: &Route, ticket: &Ticket) -> Result<(), Cut> {
-    let (switchboard, connection) = (&route.switchboard, ticket.connection());
+async fn carry(dialer: &TcpStream, route: &Route, guard: &ConnectionGuard) -> Result<(), Cut> {
+    let connection = guard.connection();
     // Small messages must not wait for each other; without it they are only slower.
     let _ = dialer.set_nodelay(true);
     let mut first = Vec::new();
     if route.side == Side::Peers {
-        first = read_head(dialer).await.map_err(|_| Cut)?;
-        connection.identify(switchboard.dialer(&head::parse(&first)));
+        first = read_header(dialer).await.map_err(|_| Cut)?;
+        connection.identify(route.links.dialer(&peer_header::parse(&first)));
     }
-    await_handshake(switchboard, connection, first.len()).await?;
-    let member = connect(&route.upstream).await.map_err(|_| Cut)?;
-    let seed = ticket.number() << 1;
-    let forward = Pump::new(dialer, &member, switchboard, connection, Direction::Forward, seed);
-    let backward = Pump::new(&member, dialer, switchboard, connection, Direction::Backward, seed | 1);
-    tokio::try_join!(forward.run(&first), backward.run(&[]))?;
+    await_handshake(&route.links, connection, first.len()).await?;
+    match route.upstream() {
+        Address::Unix(path) => {
+            let member = UnixStream::connect(path).await.map_err(|_| Cut)?;
+            pump_both_ways(dialer, &member, route, guard, &first).await
+        }
+        Address::Tcp(address) => {
+            let member = TcpStream::connect(address).await.map_err(|_| Cut)?;
+            let _ = member.set_nodelay(true);
+            pump_both_ways(dialer, &member, route, guard, &first).await
+        }
+    }
+}
+
+/// Carries both directions until both have ended. `first` was read from the dialer already.
+async fn pump_both_ways<S: Stream>(
+    dialer: &TcpStream,
+    member: &S,
+    route: &Route,
+    guard: &ConnectionGuard,
+    first: &[u8],
+) -> Result<(), Cut> {
+    let (links, connection, seed) = (&route.links, guard.connection(), guard.number() << 1);
+    let forward = Pump::new(dialer, member, links, connection, Direction::Forward, seed);
+    let backward = Pump::new(member, dialer, links, connection, Direction::Backward, seed | 1);
+    tokio::try_join!(forward.run(first), backward.run(&[]))?;
     Ok(())
 }
 
-async fn connect(upstream: &Path) -> io::Result<UnixStream> {
-    UnixStream::connect(upstream).await
-}
-
-/// Reads until the head of the first request is there, or all that can be.
-async fn read_head(dialer: &TcpStream) -> io::Result<Vec<u8>> {
+/// Reads until the header of the first request is complete, or nothing more comes.
+async fn read_header(dialer: &TcpStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(1024);
-    while bytes.len() < HEAD_BYTES_MAX && !head::is_complete(&bytes) {
+    while bytes.len() < HEADER_BYTES_MAX && !peer_header::is_complete(&bytes) {
         dialer.readable().await?;
         match dialer.try_read_buf(&mut bytes) {
             Ok(0) => break,
@@ -138,12 +181,12 @@ async fn read_head(dialer: &TcpStream) -> io::Result<Vec<u8>> {
 /// Waits until both directions are open.
 ///
 /// # Errors
-/// When one of them was losing what is sent: the dialer has waited in vain.
-async fn await_handshake(switchboard: &Switchboard, connection: &Connection, first_bytes: usize) -> Result<(), Cut> {
-    let mut changes = switchboard.changes();
+/// When one of them dropped traffic meanwhile: the dialer waited in vain.
+async fn await_handshake(links: &LinkTable, connection: &Connection, first_bytes: usize) -> Result<(), Cut> {
+    let mut changes = links.changes();
     let mut is_counted = false;
     loop {
-        let ports = Direction::BOTH.map(|direction| switchboard.port(connection, direction));
+        let ports = Direction::BOTH.map(|direction| links.port(connection, direction));
         for (port, direction) in ports.iter().zip(Direction::BOTH) {
             if port.state.flow == Flow::Lost {
                 connection.lose(direction);
@@ -158,7 +201,7 @@ async fn await_handshake(switchboard: &Switchboard, connection: &Connection, fir
             let [forward, _] = &ports;
             forward.counters.stopped_bytes.fetch_add(first_bytes as u64, Ordering::Relaxed);
         }
-        // The switchboard is borrowed here, so its channel cannot close.
+        // The link table is borrowed here, so its channel cannot close.
         let _ = changes.changed().await;
     }
 }

@@ -9,9 +9,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::connection::{Connection, Direction};
+use super::link_table::{Flow, LinkTable, Port};
 use super::queue::Queue;
 use super::stream::Stream;
-use super::switchboard::{Flow, Port, Switchboard};
 
 /// One read takes at most this much.
 const READ_BYTES_MAX: usize = 64 * 1024;
@@ -29,7 +29,7 @@ pub(super) struct Cut;
 pub(super) struct Pump<'a, R, W> {
     reader: &'a R,
     writer: &'a W,
-    switchboard: &'a Switchboard,
+    links: &'a LinkTable,
     connection: &'a Connection,
     direction: Direction,
     port: Port,
@@ -55,14 +55,14 @@ impl<'a, R: Stream, W: Stream> Pump<'a, R, W> {
     pub(super) fn new(
         reader: &'a R,
         writer: &'a W,
-        switchboard: &'a Switchboard,
+        links: &'a LinkTable,
         connection: &'a Connection,
         direction: Direction,
         seed: u64,
     ) -> Self {
-        let port = switchboard.port(connection, direction);
+        let port = links.port(connection, direction);
         let jitter = ChaCha8Rng::seed_from_u64(seed);
-        Self { reader, writer, switchboard, connection, direction, port, queue: Queue::default(), drained: false, jitter }
+        Self { reader, writer, links, connection, direction, port, queue: Queue::default(), drained: false, jitter }
     }
 
     /// Pumps until the end of the stream is delivered or the receiver is gone, `first` before anything that is read.
@@ -73,8 +73,8 @@ impl<'a, R: Stream, W: Stream> Pump<'a, R, W> {
     /// # Errors
     /// When the connection lost something and the link is open again.
     pub(super) async fn run(mut self, first: &[u8]) -> Result<(), Cut> {
-        let mut changes = self.switchboard.changes();
-        self.port = self.switchboard.port(self.connection, self.direction);
+        let mut changes = self.links.changes();
+        self.port = self.links.port(self.connection, self.direction);
         if self.arrive(first) == Delivery::Over {
             return Ok(());
         }
@@ -85,7 +85,7 @@ impl<'a, R: Stream, W: Stream> Pump<'a, R, W> {
             }
             let due = if self.port.state.flow == Flow::Open && delivery == Delivery::UpToDate { self.queue.next_due() } else { None };
             tokio::select! {
-                // The switchboard is borrowed here, so its channel cannot close.
+                // The link table is borrowed here, so its channel cannot close.
                 _ = changes.changed() => self.follow(),
                 ready = self.reader.readable(), if !self.drained && self.queue.has_room() => {
                     if self.take_in(ready.is_ok()) == Delivery::Over {
@@ -117,7 +117,7 @@ impl<'a, R: Stream, W: Stream> Pump<'a, R, W> {
     /// The table changed.
     fn follow(&mut self) {
         let before = self.port.state.flow;
-        self.port = self.switchboard.port(self.connection, self.direction);
+        self.port = self.links.port(self.connection, self.direction);
         let state = self.port.state;
         self.queue.hurry(Instant::now(), state.delay + state.jitter);
         if before == Flow::Open && state.flow != Flow::Open {

@@ -113,7 +113,7 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     // Said once: where it is no reason, in a note.
     notes.splice(0..0, record_lacks.filter(|lack| decision.reasons.first() != Some(lack)));
     let resources = statistics.timeline.load().map(|load| statistics.resources.during(&load)).unwrap_or_default();
-    let pressure = pressure(&statistics, scenario.as_ref().ok(), &latency, info.own_cluster);
+    let pressure = pressure(&statistics, scenario.as_ref().ok(), &latency, info.testbed.members_on_this_host);
     let result = RunResult {
         schema_version: SCHEMA_VERSION,
         verdict: decision.verdict,
@@ -205,7 +205,7 @@ fn read_scenario(run: &RunDir) -> Result<(Scenario, String), String> {
 }
 
 /// How hard the cluster was pressed. Of a scenario that cannot be read, the model of its load is not known.
-fn pressure(statistics: &Statistics, scenario: Option<&Scenario>, latency: &[LatencyLine], own_cluster: bool) -> Pressure {
+fn pressure(statistics: &Statistics, scenario: Option<&Scenario>, latency: &[LatencyLine], members_on_this_host: bool) -> Pressure {
     let load = statistics.load();
     let in_flight = statistics.in_flight_median();
     let buyers_waited = f64::from(in_flight.unwrap_or(0)) * load.seconds;
@@ -220,7 +220,7 @@ fn pressure(statistics: &Statistics, scenario: Option<&Scenario>, latency: &[Lat
         recorder_wait_share: if buyers_waited > 0.0 { load.recorder_wait_seconds / buyers_waited } else { 0.0 },
         attempts_lost_share: statistics.attempts_lost_share(),
         purchase_ms: latency.iter().find(is_it).map(|line| line.p50_ms),
-        own_cluster,
+        members_on_this_host,
     }
 }
 

@@ -92,7 +92,7 @@ pub struct Pressure {
     /// Median time of a purchase from when it was sent.
     pub purchase_ms: Option<f64>,
     /// Whether the members run on this machine.
-    pub own_cluster: bool,
+    pub members_on_this_host: bool,
 }
 
 /// Decides what limited the run.
@@ -174,7 +174,7 @@ fn processors(resources: &ResourcesResult, pressure: &Pressure) -> Option<(Limit
         return None;
     }
     let (members, own, others) = shares(host, resources, pressure);
-    let parts = if pressure.own_cluster {
+    let parts = if pressure.members_on_this_host {
         format!("members {}, this program {}, other programs {}", percent(members), percent(own), percent(others))
     } else {
         format!("this program {}, other programs {}", percent(own), percent(others))
@@ -192,7 +192,7 @@ fn processors(resources: &ResourcesResult, pressure: &Pressure) -> Option<(Limit
 /// The shares that the members, this program and all others had of the machine's processor time.
 fn shares(host: &HostResources, resources: &ResourcesResult, pressure: &Pressure) -> (f64, f64, f64) {
     let of_all = |percent_of_one: f64| percent_of_one / 100.0 / host.processors;
-    let members = if pressure.own_cluster { resources.members.iter().map(|member| of_all(member.cpu_percent)).sum() } else { 0.0 };
+    let members = if pressure.members_on_this_host { resources.members.iter().map(|member| of_all(member.cpu_percent)).sum() } else { 0.0 };
     let own = of_all(host.own_cpu_percent);
     (members, own, (host.busy_percent / 100.0 - members - own).max(0.0))
 }
@@ -278,7 +278,7 @@ mod tests {
 
     /// Buyers who do not think, and wait 10 ms for each answer.
     fn pressed() -> Pressure {
-        Pressure { waiting_share: Some(1.0), purchase_ms: Some(10.0), own_cluster: true, ..Pressure::default() }
+        Pressure { waiting_share: Some(1.0), purchase_ms: Some(10.0), members_on_this_host: true, ..Pressure::default() }
     }
 
     #[track_caller]
@@ -332,7 +332,7 @@ mod tests {
         assert_limit(&busy(240.0, 40.0), &pressed(), LimitKind::OwnClient, &["this program 60%"]);
         assert_limit(&busy(20.0, 20.0), &pressed(), LimitKind::OtherPrograms, &["other programs 75%"]);
         // The processors of members elsewhere are not ours.
-        let external = Pressure { own_cluster: false, ..pressed() };
+        let external = Pressure { members_on_this_host: false, ..pressed() };
         assert_limit(&busy(240.0, 400.0), &external, LimitKind::OwnClient, &["this program 60%, other programs 35%"]);
     }
 

@@ -7,12 +7,12 @@ use ticketcd_judge::history::run_dir::RunDir;
 use tokio_util::sync::CancellationToken;
 
 use super::Setting;
-use super::close::close;
-use super::cluster::start_cluster;
+use super::context::{RunContext, RunFailure};
+use super::drain_and_audit::drain_and_audit;
 use super::fail_fast::FailFast;
 use super::files::{FaultsFile, HistoryFile};
 use super::interrupt;
-use super::phases::{Stage, Trouble};
+use super::observed::start_testbed;
 use super::progress::Progress;
 use super::sell::sell;
 use super::setup::{RunError, Setup};
@@ -37,17 +37,17 @@ pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunEr
     };
     let watching = watching.transpose().map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
 
-    let stage = Stage { setup, sink: sink.clone(), stop: stop.clone() };
+    let context = RunContext { setup, sink: sink.clone(), stop: stop.clone() };
     let record_ended = recorder.ended();
     let outcome = tokio::select! {
-        outcome = go_through(&stage) => outcome,
-        () = record_ended.cancelled() => Err(Trouble("the record could not be kept".to_owned())),
+        outcome = go_through(&context) => outcome,
+        () = record_ended.cancelled() => Err(RunFailure("the record could not be kept".to_owned())),
     };
-    if let Err(Trouble(reason)) = outcome {
+    if let Err(RunFailure(reason)) = outcome {
         sink.record(Event::Invalid(Invalid { at: sink.now(), reason })).await;
     }
     sink.record(Event::Ended(Ended { at: sink.now(), interrupted: interrupted.is_cancelled() })).await;
-    drop((stage, sink));
+    drop((context, sink));
     let recorded = tokio::task::spawn_blocking(|| recorder.finish()).await;
     if let Some(watching) = watching {
         watching.abort();
@@ -55,12 +55,12 @@ pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunEr
     recorded.map_err(|error| RunError::Internal(error.to_string()))?.map_err(|error| RunError::Invalid(error.to_string()))
 }
 
-/// Everything between an empty directory and a stopped cluster.
-async fn go_through(stage: &Stage<'_>) -> Result<(), Trouble> {
-    let running = start_cluster(stage).await?;
+/// Everything between an empty directory and a stopped testbed.
+async fn go_through(context: &RunContext<'_>) -> Result<(), RunFailure> {
+    let running = start_testbed(context).await?;
     let outcome = async {
-        let opened = sell(stage, &running).await?;
-        close(stage, &running, opened.as_ref()).await
+        let opened = sell(context, &running).await?;
+        drain_and_audit(context, &running, opened.as_ref()).await
     };
     let outcome = outcome.await;
     running.stop().await;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 const EXIT_INTERRUPTED: i32 = 130;
 
 /// Cancels the token on the first SIGINT or SIGTERM, and says what happens now. On the second the process leaves; members,
-/// if any, die with it, because each is on a leash.
+/// if any, die with it, because each is supervised.
 ///
 /// # Errors
 /// When the signals cannot be watched.

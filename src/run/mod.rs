@@ -1,19 +1,19 @@
 //! The one place where all of it meets: a run from beginning to end.
 //!
-//! [`run`] prepares what can fail before anything is started, `conduct` starts the cluster and goes through the phases,
+//! [`run`] prepares what can fail before anything is started, `conduct` starts the testbed and goes through the phases,
 //! and what is left in the run directory is judged by the same code that `ticketcd check` uses.
 
 pub mod directory;
 pub mod interrupt;
 pub mod progress;
 
-mod close;
-mod cluster;
 mod conduct;
+mod context;
+mod drain_and_audit;
 mod fail_fast;
 mod files;
 mod host;
-mod phases;
+mod observed;
 mod sell;
 mod setup;
 
@@ -21,9 +21,9 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::release;
 use crate::report::{self, RunResult};
 use crate::scenario::types::Scenario;
+use crate::testbed::Prepared;
 
 pub use setup::RunError;
 use setup::Setup;
@@ -78,16 +78,17 @@ enum Setting {
 }
 
 async fn run_in(options: RunOptions, setting: Setting) -> Result<Finished, RunError> {
-    let wanted = options.scenario.cluster.etcd.clone();
-    let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
-    let etcd = etcd.await.map_err(|error| RunError::Internal(error.to_string()))??;
-    if let (Setting::Alone, Some(defect)) = (&setting, etcd.known_bad) {
+    let wanted = options.scenario.cluster.clone();
+    let prepared = tokio::task::spawn_blocking(move || Prepared::new(&wanted));
+    let prepared = prepared.await.map_err(|error| RunError::Internal(error.to_string()))??;
+    let etcd = prepared.etcd();
+    if let (Setting::Alone, Some(defect)) = (&setting, &etcd.known_bad) {
         tracing::warn!(
             "etcd {} is known to be bad ({defect}); unless that is what you want to see, name another with --etcd",
             etcd.version
         );
     }
-    let setup = Setup::new(options, etcd)?;
+    let setup = Setup::new(options, prepared)?;
     let conducted = conduct::conduct(&setup, setting).await;
     let directory = setup.directory.clone();
     // The record is worth judging even when it could not be completed.
@@ -99,11 +100,11 @@ async fn run_in(options: RunOptions, setting: Setting) -> Result<Finished, RunEr
     match (conducted, judged) {
         (Ok(()), Ok(result)) => Ok(Finished { result, directory: setup.directory }),
         // A violation that was found stands, whatever happened to us afterwards.
-        (Err(trouble), Ok(result)) if result.verdict == report::RunVerdict::Violation => {
-            tracing::error!("{trouble}");
+        (Err(failure), Ok(result)) if result.verdict == report::RunVerdict::Violation => {
+            tracing::error!("{failure}");
             Ok(Finished { result, directory: setup.directory })
         }
-        (Err(trouble), _) => Err(trouble),
+        (Err(failure), _) => Err(failure),
         (Ok(()), Err(error)) => Err(RunError::Internal(format!("cannot judge {}: {error}", setup.directory.display()))),
     }
 }

@@ -4,15 +4,15 @@ use std::fs;
 use std::path::PathBuf;
 
 use ticketcd_judge::history::run_dir::RunDir;
-use ticketcd_judge::history::run_info::{EtcdInfo, FORMAT_VERSION, MemberInfo, RunInfo, StockLayout};
+use ticketcd_judge::history::run_info::{FORMAT_VERSION, MemberInfo, RunInfo, StockLayout, TestbedInfo};
 use ticketcd_judge::model::Keyspace;
 
 use super::directory::{self, DirectoryError};
 use super::{RunOptions, host};
 use crate::fault::Plan;
-use crate::release::{EtcdBinary, ReleaseError};
 use crate::scenario::fingerprint;
 use crate::scenario::types::{Scenario, StrategyName};
+use crate::testbed::{Capabilities, Prepared, TestbedError};
 
 /// A run that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +20,9 @@ pub enum RunError {
     /// The directory cannot be used.
     #[error("{0}")]
     Directory(#[from] DirectoryError),
-    /// There is no etcd to run.
+    /// The testbed cannot be prepared: there is no etcd to run.
     #[error("{0}")]
-    Release(#[from] ReleaseError),
+    Testbed(#[from] TestbedError),
     /// The run could not be started or recorded.
     #[error("{0}")]
     Invalid(String),
@@ -41,9 +41,9 @@ pub(super) struct Setup {
     pub(super) fail_fast: bool,
     /// The run directory, absolute.
     pub(super) directory: PathBuf,
-    pub(super) etcd: EtcdBinary,
-    /// This program, to be re-executed as the leash of members and scripts.
-    pub(super) leash: PathBuf,
+    pub(super) prepared: Prepared,
+    /// This program, to be executed again as the supervisor of members and scripts.
+    pub(super) supervisor: PathBuf,
     /// The tag that begins every order id of this run.
     pub(super) run_tag: String,
     pub(super) keys: Keyspace,
@@ -54,8 +54,9 @@ pub(super) struct Setup {
 
 impl Setup {
     /// Makes the run directory and writes the resolved scenario into it.
-    pub(super) fn new(options: RunOptions, etcd: EtcdBinary) -> Result<Self, RunError> {
-        let leash = std::env::current_exe().map_err(|error| RunError::Invalid(format!("cannot find this program's own file: {error}")))?;
+    pub(super) fn new(options: RunOptions, prepared: Prepared) -> Result<Self, RunError> {
+        let supervisor =
+            std::env::current_exe().map_err(|error| RunError::Invalid(format!("cannot find this program's own file: {error}")))?;
         let directory = match &options.directory {
             Some(path) => directory::create(path)?,
             None => directory::create_default(&options.scenario.name)?,
@@ -64,7 +65,7 @@ impl Setup {
         fs::create_dir(RunDir::new(&directory).members()).map_err(unwritable)?;
         let mut scenario = options.scenario;
         // The record names what ran, so that running it again runs the same.
-        scenario.cluster.etcd = Some(etcd.path.display().to_string());
+        prepared.pin(&mut scenario.cluster);
         fs::write(RunDir::new(&directory).scenario(), scenario.to_toml()).map_err(unwritable)?;
         let now = jiff::Timestamp::now();
         let setup = Self {
@@ -73,11 +74,10 @@ impl Setup {
             seed: options.seed,
             fail_fast: options.fail_fast,
             directory,
-            etcd,
-            leash,
+            supervisor,
             run_tag: format!("r{}", base36(now.as_millisecond().unsigned_abs())),
-            // The cluster is ours and empty.
-            keys: Keyspace::new(""),
+            keys: Keyspace::new(prepared.prefix()),
+            prepared,
             purchase_date: purchase_date(),
             started: now.to_string(),
         };
@@ -99,16 +99,9 @@ impl Setup {
             layout: layout(&self.scenario.load.strategy),
             started: self.started.clone(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-            etcd: EtcdInfo {
-                version: self.etcd.version.to_string(),
-                git_sha: self.etcd.git_sha.clone(),
-                go_version: self.etcd.go_version.clone(),
-                sha256: self.etcd.sha256.clone(),
-                path: self.etcd.path.display().to_string(),
-                known_bad: self.etcd.known_bad.map(str::to_owned),
-            },
+            etcd: self.prepared.etcd(),
             members,
-            own_cluster: true,
+            testbed: testbed_info(&self.prepared.capabilities()),
             host: host::describe(),
             expect: self.scenario.expect.clone(),
         }
@@ -119,6 +112,16 @@ impl Setup {
         let path = RunDir::new(&self.directory).run_info();
         let text = serde_json::to_vec_pretty(info).map_err(|error| RunError::Internal(error.to_string()))?;
         fs::write(&path, text).map_err(|error| DirectoryError::Unwritable { path, error }.into())
+    }
+}
+
+/// What the judge has to know about the testbed.
+fn testbed_info(capabilities: &Capabilities) -> TestbedInfo {
+    TestbedInfo {
+        owns_key_space: capabilities.owns_key_space,
+        collects_from_first_revision: capabilities.collects_from_first_revision,
+        restarts_for_audit: capabilities.restarts_for_audit,
+        members_on_this_host: capabilities.members_on_this_host,
     }
 }
 

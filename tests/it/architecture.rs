@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the program, each of which uses only those before it.
 const ORDER: [&str; 13] =
-    ["scenario", "record", "etcd", "shop", "dataset", "net", "release", "cluster", "fault", "load", "report", "run", "hunt"];
+    ["scenario", "record", "etcd", "shop", "dataset", "net", "release", "testbed", "fault", "load", "report", "run", "hunt"];
 
 /// A file longer than this holds more than one concept.
 const LINES_MAX: usize = 800;

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use ticketcd::cluster::LocalCluster;
 use ticketcd::etcd::boards::{Boards, Start, Wish};
-use ticketcd::etcd::{Client, Collectors, Security};
+use ticketcd::etcd::{Client, Collectors};
 use ticketcd::record::Sink;
 use ticketcd::scenario::types;
 use ticketcd::scenario::units::Span;
+use ticketcd::testbed::{Route, Testbed};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{Put, Request};
@@ -17,7 +17,7 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{MemberIndex, Revision};
 
 use crate::member::{Kept, Member, TIMEOUT};
-use crate::support::{cluster_options, eventually};
+use crate::support::{eventually, start_testbed};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -269,7 +269,7 @@ async fn the_oldest_board_makes_room() {
 
 /// Three members.
 struct Bench {
-    cluster: LocalCluster,
+    testbed: Testbed,
     clients: Vec<Client>,
     _directory: tempfile::TempDir,
 }
@@ -277,14 +277,10 @@ struct Bench {
 impl Bench {
     async fn start(sink: &Sink) -> Self {
         let directory = tempfile::Builder::new().prefix("t").tempdir().unwrap();
-        let options = cluster_options(directory.path(), 3);
-        let cluster = LocalCluster::start(options, sink.clone()).await.unwrap();
-        cluster.await_healthy(PATIENCE).await.unwrap();
-        let mut clients = Vec::new();
-        for member in cluster.members() {
-            clients.push(Client::connect(&cluster.direct_endpoint(member), &Security::default(), 1).await.unwrap());
-        }
-        Self { cluster, clients, _directory: directory }
+        let testbed = start_testbed(directory.path(), 3, sink.clone()).await.unwrap();
+        testbed.await_healthy(PATIENCE).await.unwrap();
+        let clients = testbed.clients(Route::Harness, 1).await.unwrap();
+        Self { testbed, clients, _directory: directory }
     }
 }
 
@@ -305,7 +301,7 @@ async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
     for number in 0..20 {
         put(last_member, &format!("a:{number}"), "before").await;
     }
-    bench.cluster.kill(MemberIndex(0)).await.unwrap();
+    bench.testbed.member(MemberIndex(0)).unwrap().kill().await.unwrap();
     let mut number = 0;
     eventually("the boards of the killed member are elsewhere", async || {
         number += 1;
@@ -313,17 +309,17 @@ async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
         broken(&kept) >= 3
     })
     .await;
-    bench.cluster.start_member(MemberIndex(0)).await.unwrap();
+    bench.testbed.member(MemberIndex(0)).unwrap().start().await.unwrap();
     eventually("the killed member is back", async || bench.clients[0].status(TIMEOUT).await.is_ok()).await;
     // They all went to the second member, and so did one from the beginning.
-    bench.cluster.pause(MemberIndex(1)).unwrap();
+    bench.testbed.member(MemberIndex(1)).unwrap().pause().await.unwrap();
     eventually("the boards of the paused member are elsewhere", async || {
         number += 1;
         put(last_member, "a:2", &format!("paused {number}")).await;
         broken(&kept) >= 7
     })
     .await;
-    bench.cluster.resume(MemberIndex(1)).unwrap();
+    bench.testbed.member(MemberIndex(1)).unwrap().resume().await.unwrap();
     let last = put(last_member, "a:3", "last").await;
     boards.close(last, PATIENCE).await;
     collectors.await_revision(last, PATIENCE).await.unwrap();
@@ -344,5 +340,5 @@ async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
     }
     let moved = all.iter().filter(|board| board.iter().any(|opened| opened.member != board[0].member)).count();
     assert!(moved >= 4, "{moved} boards moved");
-    bench.cluster.stop().await;
+    bench.testbed.stop().await;
 }

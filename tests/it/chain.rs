@@ -163,12 +163,14 @@ fn a_killed_harness_leaves_no_process_and_a_record_that_raises_no_false_alarm() 
     let mut child =
         runs.command(&words(&arguments)).args(["--set", "load.duration=60s"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     await_sales(&mut child, &runs.path("killed"));
-    let leashed = descendants(child.id());
-    assert!(leashed.len() >= 6, "three members ran, each on its leash: {leashed:?}");
+    let supervised = descendants(child.id());
+    assert!(supervised.len() >= 6, "three members ran, each with its supervisor: {supervised:?}");
     assert!(runs.remains().len() >= 2, "their directory and its keeper can be seen: {:?}", runs.remains());
     child.kill().unwrap();
     child.wait().unwrap();
-    await_until("the end of every member", Duration::from_secs(2), || leashed.iter().all(|pid| !alive(*pid)) && runs.remains().is_empty());
+    await_until("the end of every member", Duration::from_secs(2), || {
+        supervised.iter().all(|pid| !alive(*pid)) && runs.remains().is_empty()
+    });
     let output = runs.ticketcd(&["check", "killed"]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
@@ -184,13 +186,13 @@ fn an_interrupted_run_is_healed_stopped_kept_and_judged() {
     await_until("the pause", Duration::from_secs(20), || {
         fs::read_to_string(runs.path("stopped/faults.jsonl")).is_ok_and(|text| text.contains("injected"))
     });
-    let leashed = descendants(child.id());
+    let supervised = descendants(child.id());
     let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupted.success());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", said(&output));
     assert!(fs::read_to_string(runs.path("stopped/faults.jsonl")).unwrap().contains("healed"));
-    assert!(leashed.iter().all(|pid| !alive(*pid)));
+    assert!(supervised.iter().all(|pid| !alive(*pid)));
     assert_eq!(runs.remains(), Vec::<String>::new());
     let result = runs.result("stopped");
     assert_eq!((&result["verdict"], &result["interrupted"]), (&Value::from("pass"), &Value::from(true)), "{}", said(&output));
@@ -216,7 +218,7 @@ fn alive(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// Between the stop and the start of all members nobody is on a leash.
+/// Between the stop and the start of all members no member is running.
 #[test]
 fn a_second_interrupt_leaves_at_once_and_leaves_nothing_even_when_every_member_is_down() {
     let runs = Runs::new();

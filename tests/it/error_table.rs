@@ -12,15 +12,16 @@ use etcd_client::{
     Client, Compare, CompareOp, ConnectOptions, Error, GetOptions, LeaseGrantOptions, MemberAddOptions, Permission, PutOptions, SortOrder,
     SortTarget, Txn, TxnOp,
 };
-use ticketcd::cluster::{LocalCluster, LocalOptions};
 use ticketcd::etcd::errors::{self, Effect};
 use ticketcd::net::{Flow, Link, LinkState};
 use ticketcd::record::Recorder;
+use ticketcd::testbed::local::LocalOptions;
+use ticketcd::testbed::{LocalTestbed, Testbed};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Put, Request};
 use ticketcd_judge::model::MemberIndex;
 
-use crate::support::{cluster_options, etcd_binary, eventually};
+use crate::support::{etcd_binary, eventually, local_options};
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const M1: MemberIndex = MemberIndex(0);
@@ -36,7 +37,7 @@ fn binaries() -> Vec<PathBuf> {
 
 /// A cluster of one version, with what it answered.
 struct Provoked {
-    cluster: LocalCluster,
+    testbed: Testbed,
     binary: String,
     texts: BTreeSet<String>,
     _directory: tempfile::TempDir,
@@ -50,15 +51,15 @@ impl Provoked {
             etcd: binary.to_owned(),
             election_timeout: Duration::from_secs(1),
             flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
-            ..cluster_options(directory.path(), members)
+            ..local_options(directory.path(), members)
         };
-        let cluster = LocalCluster::start(options, sink).await.unwrap();
-        cluster.await_healthy(Duration::from_secs(30)).await.unwrap();
-        Self { cluster, binary: binary.display().to_string(), texts: BTreeSet::new(), _directory: directory }
+        let testbed = Testbed::Local(LocalTestbed::start(options, sink).await.unwrap());
+        testbed.await_healthy(Duration::from_secs(30)).await.unwrap();
+        Self { testbed, binary: binary.display().to_string(), texts: BTreeSet::new(), _directory: directory }
     }
 
     fn url(&self, member: MemberIndex) -> String {
-        self.cluster.advertised_url(member).unwrap()
+        self.testbed.advertised_url(member).unwrap()
     }
 
     async fn client(&self, member: MemberIndex, options: Option<ConnectOptions>) -> Client {
@@ -114,7 +115,7 @@ async fn every_refusal_has_its_row_and_writes_nothing() {
         refuse_members(&mut provoked, &mut client, observer).await;
         refuse_users(&mut provoked, &mut client, observer).await;
         assert!(provoked.texts.len() >= 34, "{:#?}", provoked.texts);
-        provoked.cluster.stop().await;
+        provoked.testbed.stop().await;
     }
 }
 
@@ -241,7 +242,7 @@ async fn a_full_database_says_nothing_about_a_write() {
         }
         let error = refused.expect("the database never got full");
         provoked.hold(&Request::Put(Put::default()), &error, "database space exceeded", Effect::Unknown);
-        provoked.cluster.stop().await;
+        provoked.testbed.stop().await;
     }
 }
 
@@ -252,7 +253,7 @@ async fn what_a_member_without_leadership_refuses_has_its_row() {
         let mut client = provoked.client(M1, None).await;
         let leader = client.status().await.unwrap().leader();
         let mut members = Vec::new();
-        for member in provoked.cluster.members() {
+        for member in provoked.testbed.members() {
             let id = provoked.client(member, None).await.status().await.unwrap().header().unwrap().member_id();
             members.push((member, id));
         }
@@ -264,7 +265,7 @@ async fn what_a_member_without_leadership_refuses_has_its_row() {
 
         // While leadership goes to a member that is paused, the leader's raft drops proposals.
         let mut leaders = provoked.client(leading, None).await;
-        provoked.cluster.pause(following).unwrap();
+        provoked.testbed.member(following).unwrap().pause().await.unwrap();
         let mut mover = leaders.clone();
         let moving = tokio::spawn(async move { mover.move_leader(followers_id).await });
         let mut dropped = None;
@@ -283,15 +284,15 @@ async fn what_a_member_without_leadership_refuses_has_its_row() {
         provoked.hold(&put, &error, "raft proposal dropped", Effect::None);
         // The transfer is waited for without an end.
         moving.abort();
-        provoked.cluster.resume(following).unwrap();
-        provoked.cluster.await_healthy(Duration::from_secs(30)).await.unwrap();
+        provoked.testbed.member(following).unwrap().resume().await.unwrap();
+        provoked.testbed.await_healthy(Duration::from_secs(30)).await.unwrap();
         absent_everywhere(&provoked, &members, &format!("dropped/{number}")).await;
 
         // A member that is cut off and asked to refuse without a leader does so.
         const LOST: LinkState = LinkState { flow: Flow::Lost, delay: Duration::ZERO, jitter: Duration::ZERO };
         for (other, _) in members.iter().filter(|(other, _)| *other != following) {
-            provoked.cluster.links().set(Link::Peer { from: following, to: *other }, LOST);
-            provoked.cluster.links().set(Link::Peer { from: *other, to: following }, LOST);
+            provoked.testbed.links().set(Link::Peer { from: following, to: *other }, LOST);
+            provoked.testbed.links().set(Link::Peer { from: *other, to: following }, LOST);
         }
         let mut strict = provoked.client(following, Some(ConnectOptions::new().with_require_leader(true))).await;
         let mut attempt = 0;
@@ -307,20 +308,20 @@ async fn what_a_member_without_leadership_refuses_has_its_row() {
         .await;
         let (key, error) = refused.unwrap();
         provoked.hold(&put, &error, "etcdserver: no leader", Effect::None);
-        provoked.cluster.links().heal_all();
-        provoked.cluster.await_healthy(Duration::from_secs(30)).await.unwrap();
+        provoked.testbed.links().heal_all();
+        provoked.testbed.await_healthy(Duration::from_secs(30)).await.unwrap();
         absent_everywhere(&provoked, &members, &key).await;
 
         // Without a quorum a proposal waits, and may be committed when there is one again.
         for (member, _) in members.iter().filter(|(member, _)| *member != leading) {
-            provoked.cluster.pause(*member).unwrap();
+            provoked.testbed.member(*member).unwrap().pause().await.unwrap();
         }
         let error = tokio::time::timeout(TIMEOUT, leaders.put("waiting", "value", None)).await.unwrap().unwrap_err();
         provoked.hold(&put, &error, "etcdserver: request timed out", Effect::Unknown);
         for (member, _) in members.iter().filter(|(member, _)| *member != leading) {
-            provoked.cluster.resume(*member).unwrap();
+            provoked.testbed.member(*member).unwrap().resume().await.unwrap();
         }
-        provoked.cluster.stop().await;
+        provoked.testbed.stop().await;
     }
 }
 
@@ -388,7 +389,7 @@ async fn too_many_requests_are_refused_before_they_are_proposed() {
         for (key, _) in &refused {
             assert!(!written.contains(key.as_str()), "{}: {key} was refused and written", provoked.binary);
         }
-        provoked.cluster.stop().await;
+        provoked.testbed.stop().await;
     }
 }
 

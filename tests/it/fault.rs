@@ -3,19 +3,18 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ticketcd::cluster::LocalCluster;
 use ticketcd::etcd::sampler::{Sampler, await_view};
-use ticketcd::etcd::{Client, Security};
 use ticketcd::fault::{self, Plan, PlannedFault};
 use ticketcd::net::{Link, LinkState};
 use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::scenario::types::{Down, Inject, Partition, Pause};
 use ticketcd::scenario::units::{Span, Target};
+use ticketcd::testbed::{Route, Testbed};
 use ticketcd_judge::history::event::{Event, FaultStage};
 use ticketcd_judge::model::MemberIndex;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{cluster_options, eventually};
+use crate::support::{eventually, start_testbed};
 
 /// Longer than any test takes: a fault of this length ends only by being interrupted.
 const FOR_EVER: Span = Span::seconds(3600);
@@ -62,7 +61,7 @@ impl Stages {
 }
 
 struct Bench {
-    cluster: Arc<LocalCluster>,
+    testbed: Arc<Testbed>,
     sampler: Sampler,
     sink: Sink,
     stages: Stages,
@@ -74,22 +73,17 @@ impl Bench {
         let directory = tempfile::Builder::new().prefix("t").tempdir().unwrap();
         let stages = Stages::default();
         let (sink, _recorder) = Recorder::start(vec![Box::new(stages.clone())]).unwrap();
-        let options = cluster_options(directory.path(), 3);
-        let cluster = Arc::new(LocalCluster::start(options, sink.clone()).await.unwrap());
-        let mut clients = Vec::new();
-        for member in (0..3).map(MemberIndex) {
-            clients.push(Client::connect(&cluster.direct_endpoint(member), &Security::default(), 1).await.unwrap());
-        }
-        let sampler = Sampler::start(clients, sink.clone());
+        let testbed = Arc::new(start_testbed(directory.path(), 3, sink.clone()).await.unwrap());
+        let sampler = Sampler::start(testbed.clients(Route::Harness, 1).await.unwrap(), sink.clone());
         sampler.await_all_healthy(PATIENCE).await.unwrap();
-        Self { cluster, sampler, sink, stages, _directory: directory }
+        Self { testbed, sampler, sink, stages, _directory: directory }
     }
 
     /// Carries out a plan of faults that are due at once.
     async fn inject(&self, faults: Vec<Inject>, cancel: CancellationToken) {
         let due = Duration::ZERO;
         let plan = Plan { faults: faults.into_iter().map(|inject| PlannedFault { due, inject }).collect() };
-        fault::run(&plan, 1, &self.cluster, self.sampler.view(), &self.sink, self.sink.now(), cancel).await;
+        fault::run(&plan, 1, &self.testbed, self.sampler.view(), &self.sink, self.sink.now(), cancel).await;
     }
 
     async fn stop(self) {
@@ -97,7 +91,7 @@ impl Bench {
         let stages = self.stages.clone();
         self.sampler.await_all_healthy(PATIENCE).await.unwrap();
         self.sampler.stop().await;
-        self.cluster.stop().await;
+        self.testbed.stop().await;
         println!("{:#?}", stages.all());
     }
 }
@@ -106,7 +100,7 @@ impl Bench {
 async fn a_killed_leader_is_replaced_started_again_and_follows() {
     let bench = Bench::start().await;
     let leader = bench.sampler.await_leader(PATIENCE).await.unwrap();
-    let pid = bench.cluster.pid(leader);
+    let pid = bench.testbed.member(leader).unwrap().pid();
     let kill = Down { target: Target::Leader, restart_after: Span::seconds(2) };
     bench.inject(vec![Inject::Kill(kill)], CancellationToken::new()).await;
     eventually("it is recorded as healed", async || bench.stages.is_healed(0)).await;
@@ -115,8 +109,8 @@ async fn a_killed_leader_is_replaced_started_again_and_follows() {
     let effects = bench.stages.effects(0);
     assert!(effects.contains(&format!("the process of {} is gone", leader.name())), "{effects}");
     assert!(effects.contains("became the leader"), "{effects}");
-    assert!(bench.cluster.is_running(leader));
-    assert_ne!(bench.cluster.pid(leader), pid);
+    assert!(bench.testbed.member(leader).unwrap().is_running());
+    assert_ne!(bench.testbed.member(leader).unwrap().pid(), pid);
     bench.stop().await;
 }
 
@@ -139,7 +133,7 @@ async fn an_isolated_leader_loses_its_office_and_its_links_open_again() {
     assert!(effects.contains("became the leader"), "{effects}");
     assert!(effects.contains("bytes were stopped"), "{effects}");
     for other in (0..3).map(MemberIndex).filter(|other| *other != old) {
-        assert_eq!(bench.cluster.links().state(Link::Peer { from: old, to: other }), LinkState::default());
+        assert_eq!(bench.testbed.links().state(Link::Peer { from: old, to: other }), LinkState::default());
     }
     bench.stop().await;
 }

@@ -1,12 +1,13 @@
 //! Link proxies between plain sockets.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::Duration;
 
-use ticketcd::net::{Flow, Link, LinkState, Proxy, Side, Switchboard};
+use ticketcd::net::{Address, Flow, Link, LinkState, LinkTable, Proxy, ProxyOptions, Side};
 use ticketcd_judge::model::MemberIndex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::support::eventually;
 
@@ -17,7 +18,7 @@ const LOST: LinkState = LinkState { flow: Flow::Lost, delay: Duration::ZERO, jit
 const OPEN: LinkState = LinkState { flow: Flow::Open, delay: Duration::ZERO, jitter: Duration::ZERO };
 
 struct Bench {
-    links: Switchboard,
+    links: LinkTable,
     proxy: Proxy,
     member: UnixListener,
     _directory: tempfile::TempDir,
@@ -28,8 +29,8 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("socket");
         let member = listen(&socket);
-        let links = Switchboard::new();
-        let proxy = Proxy::start(side, M1, socket, links.clone()).await.unwrap();
+        let links = LinkTable::new();
+        let proxy = start_proxy(side, Address::Unix(socket), &links).await;
         Self { links, proxy, member, _directory: directory }
     }
 
@@ -41,6 +42,11 @@ impl Bench {
         let dialer = self.dial().await;
         (dialer, self.member.accept().await.unwrap().0)
     }
+}
+
+async fn start_proxy(side: Side, upstream: Address, links: &LinkTable) -> Proxy {
+    let options = ProxyOptions { side, member: M1, listen: IpAddr::V4(Ipv4Addr::LOCALHOST), upstream };
+    Proxy::start(options, links.clone()).await.unwrap()
 }
 
 fn listen(socket: &Path) -> UnixListener {
@@ -154,7 +160,7 @@ async fn a_reset_cuts_what_carries_the_link_and_only_that() {
 }
 
 #[tokio::test]
-async fn a_dialer_is_known_by_its_url_or_once_its_id_is_learnt() {
+async fn a_dialer_is_identified_by_its_url_or_once_its_id_is_known() {
     let bench = Bench::new(Side::Peers).await;
     bench.links.advertise("127.0.0.1:7".to_owned(), M2);
     let link = Link::Peer { from: M2, to: M1 };
@@ -229,4 +235,28 @@ async fn megabytes_pass_unchanged_both_ways_at_once() {
         read_exactly(&mut client_in, bytes.len()),
     );
     assert!(up_received == bytes && down_received == bytes);
+}
+
+#[tokio::test]
+async fn a_proxy_forwards_to_a_tcp_address_and_can_be_redirected() {
+    let links = LinkTable::new();
+    let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = start_proxy(Side::Clients, Address::Tcp(first.local_addr().unwrap().to_string()), &links).await;
+    let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+    let (mut member, _) = first.accept().await.unwrap();
+    client.write_all(b"hello").await.unwrap();
+    assert_eq!(read_exactly(&mut member, 5).await, b"hello");
+    member.write_all(b"back").await.unwrap();
+    assert_eq!(read_exactly(&mut client, 4).await, b"back");
+    assert_eq!(links.carried_bytes(Link::ToMember(M1)), 5);
+
+    proxy.redirect(Address::Tcp(second.local_addr().unwrap().to_string()));
+    let mut next = TcpStream::connect(proxy.address()).await.unwrap();
+    let (mut moved, _) = second.accept().await.unwrap();
+    next.write_all(b"moved").await.unwrap();
+    assert_eq!(read_exactly(&mut moved, 5).await, b"moved");
+    // An open connection stays where it was.
+    client.write_all(b"still").await.unwrap();
+    assert_eq!(read_exactly(&mut member, 5).await, b"still");
 }

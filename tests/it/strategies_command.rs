@@ -106,7 +106,7 @@ async fn nothing_that_a_script_started_is_left() {
     eventually("its child is gone", async || !is_alive(sleeper)).await;
 }
 
-/// As in a run: on a leash, with a log.
+/// As in a run: supervised, with a log.
 async fn served_in_a_run(script: &str, log: &std::path::Path) -> (Bought, Result<(), String>) {
     let load = shell(script);
     let mut stand = Stand::new(&[], &[("pink", 9)], &load).await;

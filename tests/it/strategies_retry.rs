@@ -1,9 +1,10 @@
 //! What `optimistic` does when an answer is lost on its way back.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use ticketcd::etcd::{Client, Endpoint, Security};
-use ticketcd::net::{Flow, Link, LinkState, Proxy, Side, Switchboard};
+use ticketcd::net::{Address, Flow, Link, LinkState, LinkTable, Proxy, ProxyOptions, Side};
 use ticketcd::scenario::types::{Load, ReadMode, Retry};
 use ticketcd::shop::Bought;
 use ticketcd_judge::history::annotation::OrderOutcome;
@@ -21,8 +22,10 @@ use crate::support::eventually;
 async fn with_a_lost_answer(retry: Retry) -> (Bought, usize, Vec<Event>) {
     let stand = Stand::new(&[], &[("pink", 9)], &Load { retry, ..Load::default() }).await;
     let Endpoint::Unix(socket) = stand.etcd.endpoint() else { panic!("the member listens on a socket") };
-    let links = Switchboard::new();
-    let proxy = Proxy::start(Side::Clients, MemberIndex(0), socket, links.clone()).await.unwrap();
+    let links = LinkTable::new();
+    let listen = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let options = ProxyOptions { side: Side::Clients, member: MemberIndex(0), listen, upstream: Address::Unix(socket) };
+    let proxy = Proxy::start(options, links.clone()).await.unwrap();
     let client = Client::connect(&Endpoint::Url(proxy.url()), &Security::default(), 1).await.unwrap();
     let (kept, sink, recorder) = Kept::start();
     let mut caller = stand.caller_with(&client, &sink, Duration::from_secs(2));

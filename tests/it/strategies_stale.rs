@@ -1,10 +1,10 @@
 //! Buying with serializable reads, at a member that has lost the others: what it has may be out of date, and it cannot know.
 
-use ticketcd::cluster::LocalCluster;
-use ticketcd::etcd::{Caller, Client, Security};
+use ticketcd::etcd::{Caller, Client};
 use ticketcd::record::Sink;
 use ticketcd::scenario::types::{Load, ReadMode, StrategyName};
 use ticketcd::shop::{Shop, Strategy};
+use ticketcd::testbed::{Route, Testbed};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
@@ -12,7 +12,7 @@ use ticketcd_judge::model::{Keyspace, MemberIndex};
 
 use crate::member::{Kept, TIMEOUT};
 use crate::stand::{EVENT, memory, order};
-use crate::support::{cluster_options, concert, eventually};
+use crate::support::{concert, eventually, start_testbed};
 
 const ALONE: MemberIndex = MemberIndex(0);
 
@@ -20,15 +20,15 @@ const ALONE: MemberIndex = MemberIndex(0);
 struct Remote {
     client: Client,
     keys: Keyspace,
-    cluster: LocalCluster,
+    testbed: Testbed,
     _directory: tempfile::TempDir,
 }
 
 impl Remote {
     async fn start(sink: &Sink) -> Self {
         let directory = tempfile::Builder::new().prefix("t").tempdir().unwrap();
-        let cluster = LocalCluster::start(cluster_options(directory.path(), 3), sink.clone()).await.unwrap();
-        let client = Client::connect(&cluster.direct_endpoint(ALONE), &Security::default(), 1).await.unwrap();
+        let testbed = start_testbed(directory.path(), 3, sink.clone()).await.unwrap();
+        let client = testbed.clients(Route::Harness, 1).await.unwrap().swap_remove(ALONE.index());
         let keys = Keyspace::new("t/");
         let ticket = br#"{"total_quantity":9,"current_quantity":0,"price":49.90}"#;
         let event = serde_json::to_vec(&concert(0)).unwrap();
@@ -37,7 +37,7 @@ impl Remote {
             eventually("it is written", async || matches!(client.call(&put, TIMEOUT).await, CallOutcome::Ok(_))).await;
         }
         for other in [MemberIndex(1), MemberIndex(2)] {
-            cluster.kill(other).await.unwrap();
+            testbed.member(other).unwrap().kill().await.unwrap();
         }
         let own = Request::Range(Range { key: keys.ticket(EVENT, "pink"), serializable: true, ..Range::default() });
         let has = |outcome| match outcome {
@@ -45,7 +45,7 @@ impl Remote {
             _ => false,
         };
         eventually("the member has it too", async || has(client.call(&own, TIMEOUT).await)).await;
-        Self { client, keys, cluster, _directory: directory }
+        Self { client, keys, testbed, _directory: directory }
     }
 
     /// What a buyer of this strategy is told there.
@@ -75,7 +75,7 @@ async fn who_is_safe_refuses_nobody_for_what_one_member_says() {
             other => panic!("{name} says {other:?} for what it cannot know"),
         }
     }
-    remote.cluster.stop().await;
+    remote.testbed.stop().await;
     drop(remote);
     drop(sink);
     recorder.finish().unwrap();

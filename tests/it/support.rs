@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use ticketcd::cluster::LocalOptions;
+use ticketcd::record::Sink;
+use ticketcd::testbed::local::{DataDirectory, LocalOptions};
+use ticketcd::testbed::{LocalTestbed, Testbed, TestbedError};
 use ticketcd_judge::model::records::EventRecord;
 
 /// The etcd binary the tests run: the one that runs use by default.
@@ -13,24 +15,29 @@ pub fn etcd_binary() -> PathBuf {
     BINARY.get_or_init(|| ticketcd::release::resolve(None).unwrap_or_else(|error| panic!("{error}")).path).clone()
 }
 
-/// This program, as a leash or a command.
+/// This program, as a supervisor or a command.
 pub fn ticketcd_binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_ticketcd"))
 }
 
 /// Members that keep everything in `directory` and elect quickly.
-pub fn cluster_options(directory: &Path, members: u8) -> LocalOptions {
+pub fn local_options(directory: &Path, members: u8) -> LocalOptions {
     LocalOptions {
         etcd: etcd_binary(),
         members,
-        data_directory: directory.to_owned(),
-        log_directory: directory.to_owned(),
-        leash: ticketcd_binary(),
-        proxy_clients: false,
+        data_directory: DataDirectory::At(directory.to_owned()),
+        log_directory: None,
+        supervisor: ticketcd_binary(),
+        shape_clients: false,
         election_timeout: Duration::from_millis(500),
         heartbeat_interval: Duration::from_millis(50),
         flags: Vec::new(),
     }
+}
+
+/// A local testbed of members that keep everything in `directory` and elect quickly.
+pub async fn start_testbed(directory: &Path, members: u8, sink: Sink) -> Result<Testbed, TestbedError> {
+    LocalTestbed::start(local_options(directory, members), sink).await.map(Testbed::Local)
 }
 
 /// An event with so many tickets left.

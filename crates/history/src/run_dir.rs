@@ -138,7 +138,7 @@ impl RunDir {
     /// Reads `run.json`.
     ///
     /// # Errors
-    /// When it is not there, is not what it should be, or was written by a newer version.
+    /// When it is not there, is not what it should be, or has another format version.
     pub fn read_info(&self) -> Result<RunInfo, RunDirError> {
         /// The one field that every version has.
         #[derive(Deserialize)]
@@ -175,13 +175,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_newer_format_is_refused_by_its_version_alone() {
+    fn another_format_is_refused_by_its_version_alone() {
         let directory = tempfile::tempdir().unwrap();
         let run = RunDir::new(directory.path());
         std::fs::write(run.run_info(), r#"{"format_version": 99, "anything": "else"}"#).unwrap();
         let error = run.read_info().unwrap_err();
         assert!(matches!(error, RunDirError::TooNew { found: 99, .. }), "{error}");
         assert!(error.to_string().contains("format version 99"), "{error}");
+        std::fs::write(run.run_info(), r#"{"format_version": 2, "anything": "else"}"#).unwrap();
+        let error = run.read_info().unwrap_err();
+        assert!(matches!(error, RunDirError::TooOld { found: 2, .. }), "{error}");
     }
 
     #[test]

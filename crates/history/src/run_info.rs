@@ -32,8 +32,8 @@ pub struct RunInfo {
     pub etcd: EtcdInfo,
     /// The members, in the order of their indices.
     pub members: Vec<MemberInfo>,
-    /// Whether the cluster is ours: only then everything in it is recorded.
-    pub own_cluster: bool,
+    /// What the record can show, because of where the run took place.
+    pub testbed: TestbedInfo,
     /// The machine.
     pub host: HostInfo,
     /// The verdict the scenario expects, as in `--expect`.
@@ -68,6 +68,30 @@ pub struct EtcdInfo {
     pub path: String,
     /// A known defect that makes this build unfit for use, if there is one.
     pub known_bad: Option<String>,
+}
+
+/// What the record can show, because of where the run took place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestbedInfo {
+    /// Whether the whole key space belongs to the run: nobody else wrote to the cluster.
+    pub owns_key_space: bool,
+    /// Whether the collectors began at revision 1.
+    pub collects_from_first_revision: bool,
+    /// Whether every member was restarted for a second audit.
+    pub restarts_for_audit: bool,
+    /// Whether the members ran on the machine of the load, so that they shared its processors.
+    pub members_on_this_host: bool,
+}
+
+impl TestbedInfo {
+    /// The testbed of a cluster that a run started for itself on this machine.
+    pub const OWN: Self =
+        Self { owns_key_space: true, collects_from_first_revision: true, restarts_for_audit: true, members_on_this_host: true };
+
+    /// Whether the record has every write to the cluster, so that a write that is not in it did not happen.
+    pub fn records_every_write(&self) -> bool {
+        self.owns_key_space && self.collects_from_first_revision
+    }
 }
 
 /// A member.

@@ -83,10 +83,10 @@ impl Strategy {
         }
     }
 
-    /// The same strategy in a run: what it starts is held by `leash`, which is this program, and logs to `log`.
-    pub fn within(self, leash: &Path, log: &Path) -> Self {
+    /// The same strategy in a run: what it starts is supervised by `supervisor`, which is this program, and logs to `log`.
+    pub fn within(self, supervisor: &Path, log: &Path) -> Self {
         match self {
-            Self::Command(command) => Self::Command(command.within(leash, log)),
+            Self::Command(command) => Self::Command(command.within(supervisor, log)),
             other => other,
         }
     }

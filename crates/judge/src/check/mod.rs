@@ -296,7 +296,7 @@ impl End<'_> {
     /// The last revision that can have existed. None where the record does not show that there were no others.
     pub fn last_that_existed(&self) -> Option<Revision> {
         let is_whole = self.complete && self.missing_revisions == 0 && self.audited > 0;
-        let is_shown = is_whole && self.info.own_cluster && self.faults.iter().all(|fault| fault.survivable);
+        let is_shown = is_whole && self.info.testbed.records_every_write() && self.faults.iter().all(|fault| fault.survivable);
         is_shown.then(|| self.last_revision.max(self.audited))
     }
 

@@ -34,7 +34,7 @@ pub use strategy::{NotAStrategy, Strategy};
 use crate::model::{MemberIndex, Nanos};
 use ticketcd_history::event::Event;
 use ticketcd_history::run_dir::RunDir;
-use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo};
+use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, TestbedInfo};
 
 /// Members of a made-up cluster.
 const MEMBERS: u8 = 3;
@@ -105,7 +105,7 @@ pub fn run_info_of(size: &Size, strategy: Strategy) -> RunInfo {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         etcd: EtcdInfo { version: "3.5.30".to_owned(), path: MADE_UP.to_owned(), ..EtcdInfo::default() },
         members: (0..MEMBERS).map(member).collect(),
-        own_cluster: true,
+        testbed: TestbedInfo::OWN,
         host: HostInfo::default(),
         expect: None,
     }

@@ -79,9 +79,9 @@ impl Command {
         Self { program: Program::new(command), timeout, pool: Arc::new(pool) }
     }
 
-    /// The same strategy, the processes of which are held by `leash`, this program, and whose standard error goes to `log`.
-    pub(super) fn within(self, leash: &Path, log: &Path) -> Self {
-        Self { program: self.program.within(leash, Arc::new(ScriptLog::new(log))), ..self }
+    /// The same strategy, whose processes are supervised by `supervisor`, this program, and log their standard error to `log`.
+    pub(super) fn within(self, supervisor: &Path, log: &Path) -> Self {
+        Self { program: self.program.within(supervisor, Arc::new(ScriptLog::new(log))), ..self }
     }
 
     /// Starts the first process, to find out before the sale whether it can be.

@@ -1,4 +1,4 @@
-//! What a script is started from: its command, the leash it is on, and where its standard error goes.
+//! What a script is started from: its command, its supervisor, and where its standard error goes.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(super) struct Program {
 #[derive(Clone, Debug)]
 struct Run {
     /// This program, which holds the script so that it does not outlive us.
-    leash: Arc<Path>,
+    supervisor: Arc<Path>,
     log: Arc<ScriptLog>,
 }
 
@@ -29,8 +29,8 @@ impl Program {
         Self { command: command.into(), run: None }
     }
 
-    pub(super) fn within(self, leash: &Path, log: Arc<ScriptLog>) -> Self {
-        Self { run: Some(Run { leash: leash.into(), log }), ..self }
+    pub(super) fn within(self, supervisor: &Path, log: Arc<ScriptLog>) -> Self {
+        Self { run: Some(Run { supervisor: supervisor.into(), log }), ..self }
     }
 
     /// As a person would type it.
@@ -38,8 +38,8 @@ impl Program {
         self.command.join(" ")
     }
 
-    /// Whether a leash holds its processes.
-    pub(super) fn is_on_leash(&self) -> bool {
+    /// Whether its processes are supervised.
+    pub(super) fn is_supervised(&self) -> bool {
         self.run.is_some()
     }
 
@@ -67,15 +67,15 @@ impl Program {
     /// What to start, in a process group of its own.
     ///
     /// # Errors
-    /// When there is no such program, in words. The leash could only say so when the script is needed.
+    /// When there is no such program, in words. The supervisor could report it only when the script is needed.
     pub(super) fn to_start(&self) -> Result<Command, String> {
         let (program, arguments) = self.command.split_first().ok_or("load.strategy.command names no program")?;
         let mut command = match &self.run {
             Some(run) => {
                 find(program, std::env::var_os("PATH").as_deref().map(std::env::split_paths).into_iter().flatten())
                     .map_err(|reason| format!("the script `{}` cannot be started: {reason}", self.name()))?;
-                let mut command = Command::new(&*run.leash);
-                command.args(["leash", "--pass-on", "--", program]).args(arguments).stderr(Stdio::piped());
+                let mut command = Command::new(&*run.supervisor);
+                command.args(["supervisor", "--pass-on", "--", program]).args(arguments).stderr(Stdio::piped());
                 command
             }
             None => {

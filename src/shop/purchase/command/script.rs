@@ -20,12 +20,12 @@ const SHOWN_LETTERS: usize = 200;
 /// How long a script that has ended gets to have its exit status collected.
 const EXIT_WAIT: Duration = Duration::from_millis(200);
 
-/// A running script. Dropping it ends its process group. In a run a leash does that, also when this program is killed, and
+/// A running script. Dropping it ends its process group. In a run a supervisor does that, also when this program is killed, and
 /// what the script writes to standard error is kept; elsewhere its standard error goes where ours goes.
 #[derive(Debug)]
 pub(super) struct Script {
     name: String,
-    is_on_leash: bool,
+    is_supervised: bool,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -46,7 +46,7 @@ impl Script {
             // It ends with the last process that holds the pipe's other end.
             tokio::spawn(async move { log.keep(errors).await });
         }
-        Ok(Self { name, is_on_leash: program.is_on_leash(), child, input, output: BufReader::new(output) })
+        Ok(Self { name, is_supervised: program.is_supervised(), child, input, output: BufReader::new(output) })
     }
 
     /// Tells it something.
@@ -90,8 +90,8 @@ impl Script {
 
 impl Drop for Script {
     fn drop(&mut self) {
-        // The leash sees that its pipe is closed, and kills more than could be killed from here: it knows the group.
-        if self.is_on_leash {
+        // The supervisor notices that its pipe is closed, and kills the whole group, which is not known here.
+        if self.is_supervised {
             return;
         }
         // Without an id it has ended and was waited for.

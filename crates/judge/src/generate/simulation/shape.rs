@@ -2,7 +2,7 @@
 
 use crate::generate::{STARTED, member_id};
 use crate::model::MemberIndex;
-use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout};
+use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout, TestbedInfo};
 
 /// The size of a simulated shop.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ pub fn run_info(shape: &Shape) -> RunInfo {
         tool_version: "0.1.0".to_owned(),
         etcd: EtcdInfo { version: "3.5.30".to_owned(), ..EtcdInfo::default() },
         members: (0..shape.members).map(member).collect(),
-        own_cluster: true,
+        testbed: TestbedInfo::OWN,
         host: HostInfo::default(),
         expect: None,
     }

@@ -48,7 +48,7 @@ const NAME: &str = "authorship";
 /// The check.
 #[derive(Debug)]
 pub struct Authorship {
-    own_cluster: bool,
+    records_every_write: bool,
     run_tag: String,
     /// Revisions that no acknowledged write has claimed yet.
     unclaimed: BTreeMap<Revision, Delivered>,
@@ -82,7 +82,7 @@ impl Authorship {
     /// The check of a run.
     pub fn new(info: &RunInfo) -> Self {
         Self {
-            own_cluster: info.own_cluster,
+            records_every_write: info.testbed.records_every_write(),
             run_tag: info.run_tag.clone(),
             unclaimed: BTreeMap::new(),
             told: FxHashMap::default(),
@@ -106,7 +106,7 @@ impl Check for Authorship {
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
-        if !self.own_cluster {
+        if !self.records_every_write {
             return;
         }
         match observation {
@@ -125,7 +125,7 @@ impl Check for Authorship {
     }
 
     fn applies(&self) -> bool {
-        self.own_cluster
+        self.records_every_write
     }
 
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {

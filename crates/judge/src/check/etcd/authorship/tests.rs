@@ -225,7 +225,7 @@ fn what_was_refused_must_not_be_there() {
 #[test]
 fn without_the_record_of_every_write_nothing_is_said() {
     let mut record = everybody().finish();
-    record.info.own_cluster = false;
+    record.info.testbed.owns_key_space = false;
     assert_eq!(found(&record), None);
     // Cut off: the author's request may be lost with the rest.
     let mut etcd = everybody();

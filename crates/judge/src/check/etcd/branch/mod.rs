@@ -26,7 +26,7 @@ const NAME: &str = "branch";
 /// The check.
 #[derive(Debug)]
 pub struct Branch {
-    own_cluster: bool,
+    records_every_write: bool,
     run_tag: String,
     /// Answered transactions with guards.
     asked: u64,
@@ -42,7 +42,7 @@ impl Branch {
     pub fn new(info: &RunInfo) -> Self {
         let run_tag = info.run_tag.clone();
         Self {
-            own_cluster: info.own_cluster,
+            records_every_write: info.testbed.records_every_write(),
             run_tag,
             asked: 0,
             succeeded: 0,
@@ -85,7 +85,7 @@ impl Check for Branch {
     }
 
     fn applies(&self) -> bool {
-        (self.own_cluster && self.asked > 0) || self.guards > 0
+        (self.records_every_write && self.asked > 0) || self.guards > 0
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
@@ -97,7 +97,7 @@ impl Check for Branch {
         ]);
         let lacking = if self.guards == 0 {
             Some("No transaction with a guard could be held against the log.".to_owned())
-        } else if end.missing_revisions > 0 && self.own_cluster {
+        } else if end.missing_revisions > 0 && self.records_every_write {
             Some(format!("Revisions are missing after {}: what follows was not judged.", end.last_revision))
         } else {
             None

@@ -30,7 +30,7 @@ const NAME: &str = "reads";
 /// The check.
 #[derive(Debug)]
 pub struct Reads {
-    own_cluster: bool,
+    records_every_write: bool,
     run_tag: String,
     ranges: u64,
     keys: u64,
@@ -42,8 +42,8 @@ pub struct Reads {
 impl Reads {
     /// The check of a run.
     pub fn new(info: &RunInfo) -> Self {
-        let (own_cluster, run_tag) = (info.own_cluster, info.run_tag.clone());
-        Self { own_cluster, run_tag, ranges: 0, keys: 0, serializable: 0, too_old: 0, anomalies: Anomalies::new() }
+        let (records_every_write, run_tag) = (info.testbed.records_every_write(), info.run_tag.clone());
+        Self { records_every_write, run_tag, ranges: 0, keys: 0, serializable: 0, too_old: 0, anomalies: Anomalies::new() }
     }
 }
 
@@ -78,7 +78,7 @@ impl Check for Reads {
     }
 
     fn applies(&self) -> bool {
-        self.own_cluster || self.ranges > 0
+        self.records_every_write || self.ranges > 0
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
@@ -90,7 +90,7 @@ impl Check for Reads {
         ]);
         let lacking = if self.ranges == 0 {
             Some("No read could be held against the log.".to_owned())
-        } else if end.missing_revisions > 0 && self.own_cluster {
+        } else if end.missing_revisions > 0 && self.records_every_write {
             Some(format!("Revisions are missing after {}: what follows was not judged.", end.last_revision))
         } else {
             None

@@ -205,7 +205,7 @@ fn members_that_were_not_read_at_rest_or_at_all_leave_it_unknown() {
         _ => true,
     });
     assert_eq!(verdict(&judge(&not_restarted)), (Verdict::Unknown, vec![]));
-    not_restarted.info.own_cluster = false;
+    not_restarted.info.testbed.restarts_for_audit = false;
     assert_eq!(verdict(&judge(&not_restarted)), (Verdict::Pass, vec![]));
     assert_eq!(verdict(&judge(&Simulation::new(&Shape::default()).cut())), (Verdict::Unknown, vec![]));
 }

@@ -159,7 +159,7 @@ impl Check for Watch {
         self.boards.values().for_each(|board| add(&mut counts, board.counts));
         let lacking = if counts.events + counts.bookmarks == 0 && self.compacted_starts == 0 {
             Some("No board was told anything that could be judged.".to_owned())
-        } else if unheard > 0 && end.info.own_cluster {
+        } else if unheard > 0 && end.info.testbed.records_every_write() {
             Some(format!("{unheard} messages speak of revisions that the unbroken log does not have."))
         } else {
             None

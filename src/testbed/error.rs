@@ -1,20 +1,26 @@
-//! What can go wrong with a cluster.
+//! What can go wrong with a testbed.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A member could not be started, stopped or signalled.
+use crate::etcd::ClientError;
+use crate::release::ReleaseError;
+
+/// A testbed could not be prepared or started, or one of its members could not be controlled.
 #[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
+pub enum TestbedError {
+    /// There is no etcd to run.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     /// There is no such member.
     #[error("there is no member {0}")]
     NoSuchMember(String),
-    /// The member's process is not there.
+    /// The member's process is not running.
     #[error("{0} is not running")]
     NotRunning(String),
-    /// The member's process is there already.
-    #[error("{0} is running already")]
+    /// The member's process is running already.
+    #[error("{0} is already running")]
     AlreadyRunning(String),
     /// A Unix socket's path is too long for the kernel.
     #[error("the socket path {path} has {length} bytes, and Unix sockets allow {limit}: use a shorter data directory")]
@@ -26,7 +32,7 @@ pub enum ClusterError {
         /// The longest allowed, bytes.
         limit: usize,
     },
-    /// The etcd binary or the leash cannot be run.
+    /// The etcd binary or the supervisor cannot be run.
     #[error("cannot run {path}: {reason}")]
     Binary {
         /// Which file.
@@ -34,17 +40,20 @@ pub enum ClusterError {
         /// Why not.
         reason: String,
     },
-    /// A file, a port or a process could not be had.
+    /// An operation on a file, a port or a process failed.
     #[error("cannot {what}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         what: String,
         /// Why it failed.
         source: io::Error,
     },
-    /// A member ended while it was waited for.
-    #[error("{member} ended ({status}): see its log {log}")]
-    Ended {
+    /// A client of a member cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A member ended while the testbed waited for its health.
+    #[error("{member} exited ({status}): see its log {log}")]
+    Exited {
         /// Which.
         member: String,
         /// How, in words.
@@ -52,18 +61,18 @@ pub enum ClusterError {
         /// Its log file.
         log: PathBuf,
     },
-    /// Members did not become healthy in time.
-    #[error("not healthy after {waited:?}: {members}")]
+    /// A member did not become healthy in time.
+    #[error("{member} is not healthy after {waited:?}")]
     NotHealthy {
-        /// Which members.
-        members: String,
-        /// How long they were given.
+        /// Which.
+        member: String,
+        /// How long the testbed waited.
         waited: Duration,
     },
 }
 
-impl ClusterError {
-    /// Wraps an error of the operating system with what was tried.
+impl TestbedError {
+    /// Wraps an error of the operating system with the operation that failed.
     pub(super) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }

@@ -1,11 +1,11 @@
-//! The leash: a process of ours between the harness and a member, so that the member cannot outlive either.
+//! The supervisor: a process of ours between the harness and a member, so that the member cannot outlive either.
 //!
-//! The harness re-executes its own binary as the leash and holds a pipe to its standard input. The leash starts the member
-//! in a process group of its own and says so in lines on its standard output, see [`Report`]. When the pipe closes, however
-//! the harness ended, the leash kills the group. When the leash itself is killed, the kernel kills the member: the member is
-//! executed by a second stage that first asks for a signal at its parent's death, which survives the execution.
+//! The harness executes its own binary again as the supervisor and holds a pipe to its standard input. The supervisor starts
+//! the member in a process group of its own and reports on its standard output, see [`Report`]. When the pipe closes, however
+//! the harness ended, the supervisor kills the group. When the supervisor itself is killed, the kernel kills the member: the
+//! member is executed by a second stage that first asks for a signal at its parent's death, which survives the execution.
 //!
-//! A user's script is held in the same way, see [`hold_and_pass_on`]: its own input is the pipe.
+//! A user's script is supervised in the same way, see [`supervise_and_pass_on`]: its own input is the pipe.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{self, SigSet, Signal};
 use nix::unistd::{Pid, dup2_stdout, getppid};
 
-/// A line the leash writes on its standard output.
+/// A line that the supervisor writes on its standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     /// The member has this process id.
@@ -41,9 +41,9 @@ impl fmt::Display for Report {
     }
 }
 
-/// The line is none the leash writes.
+/// The line is none that the supervisor writes.
 #[derive(Debug, thiserror::Error)]
-#[error("the leash said {0:?}")]
+#[error("not a report of the supervisor: {0:?}")]
 pub struct NotAReport(String);
 
 impl FromStr for Report {
@@ -65,8 +65,8 @@ impl FromStr for Report {
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn hold(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
-    leave_signals_to_the_harness()?;
+pub fn supervise(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
+    block_terminal_signals()?;
     // Spawned from the main thread: the parent-death signal is tied to the thread that forked.
     let mut child = Command::new(std::env::current_exe()?)
         .args(second_stage)
@@ -78,24 +78,24 @@ pub fn hold(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
         .process_group(0)
         .spawn()?;
     let pid = child.id();
-    say(&Report::Started(pid));
+    report(&Report::Started(pid));
     std::thread::Builder::new().name("pipe".to_owned()).spawn(move || {
         await_end_of_input();
         kill_group(pid);
     })?;
     let status = child.wait()?;
-    say(&Report::Ended(words(status)));
+    report(&Report::Ended(words(status)));
     Ok(())
 }
 
-/// As [`hold`], for a command that the harness talks to: it has this process's own standard input and output, and is killed
+/// As [`supervise`], for a command that the harness talks to: it has this process's own standard input and output, and is killed
 /// when the harness has closed its end of the input, whether the command reads on or not. Returns the command's exit code, as
 /// a shell gives it.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn hold_and_pass_on(second_stage: &[OsString], command: &[OsString]) -> io::Result<u8> {
-    leave_signals_to_the_harness()?;
+pub fn supervise_and_pass_on(second_stage: &[OsString], command: &[OsString]) -> io::Result<u8> {
+    block_terminal_signals()?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(second_stage)
         .arg(std::process::id().to_string())
@@ -116,9 +116,9 @@ pub fn hold_and_pass_on(second_stage: &[OsString], command: &[OsString]) -> io::
     Ok(exit_code(status))
 }
 
-/// Only the harness decides when a process of ours ends. Call it on the main thread, before there is another; children
-/// get an empty mask.
-pub(super) fn leave_signals_to_the_harness() -> io::Result<()> {
+/// Blocks the signals of a terminal: only the harness decides when a process of ours ends. Call it on the main thread,
+/// before there is another; children get an empty mask.
+pub(super) fn block_terminal_signals() -> io::Result<()> {
     let ignored: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT].into_iter().collect();
     Ok(ignored.thread_block()?)
 }
@@ -131,13 +131,13 @@ pub fn become_member(parent: u32, command: &[OsString]) -> io::Result<Infallible
     let (program, arguments) = command.split_first().ok_or_else(|| io::Error::other("no command"))?;
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     if u32::try_from(getppid().as_raw()).ok() != Some(parent) {
-        return Err(io::Error::other("the leash is gone"));
+        return Err(io::Error::other("the supervisor is gone"));
     }
     Err(Command::new(program).args(arguments).exec())
 }
 
-/// The harness may be gone; then nobody is left to be told.
-fn say(report: &Report) {
+/// The harness may be gone; then nobody reads it.
+fn report(report: &Report) {
     let mut output = io::stdout().lock();
     let _ = writeln!(output, "{report}").and_then(|()| output.flush());
 }

@@ -1,7 +1,7 @@
 //! Where members keep their data and sockets: a directory that does not outlive the harness, however that ends.
 //!
 //! A harness that is killed cannot clean up, and its members may be down at that moment. So one more process of ours, the
-//! keeper, waits at a pipe as a leash does, and removes the directory when the pipe closes. In good order it goes the same way.
+//! keeper, waits at a pipe as a supervisor does, and removes the directory when the pipe closes. In good order it goes the same way.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::leash;
+use super::supervisor;
 
 /// How long the keeper tries: members that are being killed may write a moment longer.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ impl Scratch {
     pub fn create(program: &Path) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("ticketcd-").tempdir()?;
         let mut command = Command::new(program);
-        command.args(["leash", "--scratch"]).arg(directory.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["supervisor", "--scratch"]).arg(directory.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // Ctrl-C in the terminal is for the harness alone.
         let keeper = command.process_group(0).current_dir("/").spawn()?;
         Ok(Self { path: directory.keep(), keeper })
@@ -72,8 +72,8 @@ impl Drop for Scratch {
 /// # Errors
 /// When it cannot be removed.
 pub fn keep(directory: &Path) -> io::Result<()> {
-    leash::leave_signals_to_the_harness()?;
-    leash::await_end_of_input();
+    supervisor::block_terminal_signals()?;
+    supervisor::await_end_of_input();
     let deadline = Instant::now() + REMOVAL_TIMEOUT;
     loop {
         match remove_if_there(directory) {

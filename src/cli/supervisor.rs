@@ -1,14 +1,15 @@
-//! `ticketcd leash`: not for people; see [`crate::cluster::leash`] and [`crate::cluster::scratch`].
+//! `ticketcd supervisor`: started by this program only; see [`crate::testbed::local::supervisor`] and
+//! [`crate::testbed::local::scratch`].
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::{Exit, Failure};
-use crate::cluster::{leash, scratch};
+use crate::testbed::local::{scratch, supervisor};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Become the command, on the leash of this process.
+    /// Become the command, supervised by this process.
     #[arg(long)]
     parent: Option<u32>,
     /// Give the command our own standard input and output, and end as it does.
@@ -31,12 +32,12 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let failed = |error: std::io::Error| Failure::Invalid(format!("cannot run {program}: {error}"));
     match args.parent {
         None if args.pass_on => {
-            let code = leash::hold_and_pass_on(&["leash".into(), "--parent".into()], &args.command).map_err(failed)?;
+            let code = supervisor::supervise_and_pass_on(&["supervisor".into(), "--parent".into()], &args.command).map_err(failed)?;
             // Its end is that of the command, not one of our own verdicts.
             std::process::exit(code.into());
         }
-        Some(parent) => match leash::become_member(parent, &args.command).map_err(failed)? {},
-        None => leash::hold(&["leash".into(), "--parent".into()], &args.command).map_err(failed)?,
+        Some(parent) => match supervisor::become_member(parent, &args.command).map_err(failed)? {},
+        None => supervisor::supervise(&["supervisor".into(), "--parent".into()], &args.command).map_err(failed)?,
     }
     Ok(Exit::Pass)
 }

@@ -1,4 +1,4 @@
-//! Local clusters of real etcd processes.
+//! Local testbeds of real etcd processes.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use etcd_client::Client;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use ticketcd::cluster::{ClusterError, LocalCluster};
 use ticketcd::net::{Flow, Link, LinkState};
 use ticketcd::record::{Reader, Recorder};
+use ticketcd::testbed::{MemberControl, Termination, Testbed, TestbedError};
 use ticketcd_judge::history::event::{Event, MemberChange};
 use ticketcd_judge::model::MemberIndex;
 
-use crate::support::{cluster_options, etcd_binary, eventually, is_alive, ticketcd_binary};
+use crate::support::{etcd_binary, eventually, is_alive, start_testbed, ticketcd_binary};
 
 const MEMBERS: [MemberIndex; 3] = [MemberIndex(0), MemberIndex(1), MemberIndex(2)];
 const LOST: LinkState = LinkState { flow: Flow::Lost, delay: Duration::ZERO, jitter: Duration::ZERO };
 
 struct Bench {
-    cluster: LocalCluster,
+    testbed: Testbed,
     changes: mpsc::Receiver<(MemberIndex, MemberChange)>,
     _directory: tempfile::TempDir,
 }
@@ -43,14 +43,14 @@ impl Bench {
         let (sender, changes) = mpsc::channel();
         let (sink, _recorder) = Recorder::start(vec![Box::new(Changes(sender))]).unwrap();
         let began = Instant::now();
-        let cluster = LocalCluster::start(cluster_options(directory.path(), members), sink).await.unwrap();
-        cluster.await_healthy(Duration::from_secs(30)).await.unwrap();
+        let testbed = start_testbed(directory.path(), members, sink).await.unwrap();
+        testbed.await_healthy(Duration::from_secs(30)).await.unwrap();
         println!("{members} members healthy after {:?}", began.elapsed());
-        Self { cluster, changes, _directory: directory }
+        Self { testbed, changes, _directory: directory }
     }
 
     async fn client(&self, member: MemberIndex) -> Client {
-        Client::connect([self.cluster.advertised_url(member).unwrap()], None).await.unwrap()
+        Client::connect([self.testbed.advertised_url(member).unwrap()], None).await.unwrap()
     }
 
     async fn put(&self, member: MemberIndex, key: &str) -> i64 {
@@ -72,10 +72,14 @@ impl Bench {
         get.ok().and_then(Result::ok).and_then(|get| get.header().map(|header| header.revision())).unwrap_or(0)
     }
 
+    fn control(&self, member: MemberIndex) -> MemberControl {
+        self.testbed.member(member).unwrap()
+    }
+
     fn isolate(&self, member: MemberIndex) {
         for other in MEMBERS.into_iter().filter(|other| *other != member) {
-            self.cluster.links().set(Link::Peer { from: member, to: other }, LOST);
-            self.cluster.links().set(Link::Peer { from: other, to: member }, LOST);
+            self.testbed.links().set(Link::Peer { from: member, to: other }, LOST);
+            self.testbed.links().set(Link::Peer { from: other, to: member }, LOST);
         }
     }
 
@@ -102,18 +106,18 @@ async fn a_partitioned_member_stays_behind_and_catches_up() {
     }
     assert_eq!(bench.revision(m3).await, before);
     eventually("the others go on", async || bench.revision(m2).await >= after).await;
-    let stopped = |from, to| bench.cluster.links().stopped_bytes(Link::Peer { from, to });
+    let stopped = |from, to| bench.testbed.links().stopped_bytes(Link::Peer { from, to });
     eventually("something was lost", async || stopped(m1, m3) + stopped(m2, m3) > 0).await;
-    assert!(bench.cluster.links().heal_all() > 0);
+    assert!(bench.testbed.links().heal_all() > 0);
     eventually("it catches up", async || bench.revision(m3).await >= after).await;
-    bench.cluster.stop().await;
+    bench.testbed.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_one_way_loss_stops_what_travels_that_way_only() {
     let bench = Bench::start(3).await;
     let (m1, m3) = (MEMBERS[0], MEMBERS[2]);
-    let links = bench.cluster.links();
+    let links = bench.testbed.links();
     for other in [m1, MEMBERS[1]] {
         links.set(Link::Peer { from: other, to: m3 }, LOST);
     }
@@ -128,7 +132,7 @@ async fn a_one_way_loss_stops_what_travels_that_way_only() {
     assert!(links.reset(Link::Peer { from: m1, to: m3 }) > 0);
     let revision = bench.put(m1, "c").await;
     eventually("streams are made anew", async || bench.revision(m3).await >= revision).await;
-    bench.cluster.stop().await;
+    bench.testbed.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,40 +140,42 @@ async fn members_are_killed_paused_and_started_again_and_the_record_says_so() {
     let bench = Bench::start(1).await;
     let m1 = MEMBERS[0];
     let revision = bench.put(m1, "kept").await;
-    let pid = bench.cluster.pid(m1).unwrap();
-    bench.cluster.pause(m1).unwrap();
-    assert!(bench.cluster.is_running(m1));
-    bench.cluster.kill(m1).await.unwrap();
+    let pid = bench.control(m1).pid().unwrap();
+    bench.control(m1).pause().await.unwrap();
+    assert!(bench.control(m1).is_running());
+    eventually("the process is stopped", async || bench.control(m1).is_paused() == Some(true)).await;
+    bench.control(m1).kill().await.unwrap();
     assert!(!is_alive(pid));
-    assert!(!bench.cluster.is_running(m1));
+    assert!(!bench.control(m1).is_running());
     assert_eq!(bench.next_exit(), (m1, "SIGKILL".to_owned(), true));
-    assert!(matches!(bench.cluster.kill(m1).await, Err(ClusterError::NotRunning(_))));
-    bench.cluster.start_member(m1).await.unwrap();
-    assert!(matches!(bench.cluster.start_member(m1).await, Err(ClusterError::AlreadyRunning(_))));
-    bench.cluster.await_healthy(Duration::from_secs(30)).await.unwrap();
+    assert!(matches!(bench.control(m1).kill().await, Err(TestbedError::NotRunning(_))));
+    bench.control(m1).start().await.unwrap();
+    assert!(matches!(bench.control(m1).start().await, Err(TestbedError::AlreadyRunning(_))));
+    bench.testbed.await_healthy(Duration::from_secs(30)).await.unwrap();
     assert_eq!(bench.revision(m1).await, revision);
     let started = bench.changes.recv_timeout(Duration::from_secs(10)).unwrap();
     assert!(matches!(started, (_, MemberChange::Started { incarnation: 2, .. })), "{started:?}");
-    bench.cluster.terminate(m1, Duration::from_secs(10)).await.unwrap();
+    let termination = bench.control(m1).terminate(Duration::from_secs(10)).await.unwrap();
+    assert_eq!(termination, Termination::Graceful);
     let (_, _, expected) = bench.next_exit();
     assert!(expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_dies_with_its_leash_and_with_its_cluster() {
+async fn a_member_dies_with_its_supervisor_and_with_its_testbed() {
     let bench = Bench::start(1).await;
     let m1 = MEMBERS[0];
-    let pid = bench.cluster.pid(m1).unwrap();
+    let pid = bench.control(m1).pid().unwrap();
     kill(Pid::from_raw(parent(pid)), Signal::SIGKILL).unwrap();
     eventually("etcd is gone", async || !is_alive(pid)).await;
     let (member, status, expected) = bench.next_exit();
     assert_eq!((member, expected), (m1, false));
-    assert!(status.contains("leash"), "{status}");
-    eventually("the cluster knows", async || !bench.cluster.is_running(m1)).await;
-    bench.cluster.start_member(m1).await.unwrap();
-    let pid = bench.cluster.pid(m1).unwrap();
-    bench.cluster.pause(m1).unwrap();
-    drop(bench.cluster);
+    assert!(status.contains("supervisor"), "{status}");
+    eventually("the testbed knows", async || !bench.control(m1).is_running()).await;
+    bench.control(m1).start().await.unwrap();
+    let pid = bench.control(m1).pid().unwrap();
+    bench.control(m1).pause().await.unwrap();
+    drop(bench.testbed);
     eventually("etcd is gone, though paused", async || !is_alive(pid)).await;
 }
 
@@ -178,8 +184,8 @@ async fn a_long_directory_is_refused_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let (sink, _recorder) = Recorder::start(Vec::new()).unwrap();
     let long = directory.path().join("d".repeat(100));
-    let error = LocalCluster::start(cluster_options(&long, 1), sink).await.unwrap_err();
-    assert!(matches!(error, ClusterError::PathTooLong { limit: 107, .. }), "{error}");
+    let error = start_testbed(&long, 1, sink).await.unwrap_err();
+    assert!(matches!(error, TestbedError::PathTooLong { limit: 107, .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,11 +206,11 @@ async fn a_killed_harness_leaves_no_process_and_an_interrupted_one_leaves_nothin
         let words: Vec<_> = lines[0].split_whitespace().collect();
         let position = words.iter().position(|word| *word == "pid").unwrap();
         let etcd: u32 = words[position + 1].parse().unwrap();
-        let leash = u32::try_from(parent(etcd)).unwrap();
-        assert!(is_alive(etcd) && is_alive(leash));
+        let supervisor = u32::try_from(parent(etcd)).unwrap();
+        assert!(is_alive(etcd) && is_alive(supervisor));
         kill(Pid::from_raw(i32::try_from(harness.id()).unwrap()), signal).unwrap();
         let status = harness.wait().unwrap();
-        eventually("both are gone", async || !is_alive(etcd) && !is_alive(leash)).await;
+        eventually("both are gone", async || !is_alive(etcd) && !is_alive(supervisor)).await;
         if signal == Signal::SIGINT {
             assert!(status.success());
             assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);

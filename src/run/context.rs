@@ -12,24 +12,24 @@ use crate::record::Sink;
 pub(super) const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What the phases of a run share.
-pub(super) struct Stage<'run> {
+pub(super) struct RunContext<'run> {
     pub(super) setup: &'run Setup,
     pub(super) sink: Sink,
-    /// Ends the load early: on Ctrl-C, when a check raises the alarm, or when the record cannot be kept.
+    /// Ends the load early: on Ctrl-C, when a check reports a violation, or when the record cannot be kept.
     pub(super) stop: CancellationToken,
 }
 
 /// The run could not go on as planned, in words.
 #[derive(Debug)]
-pub(super) struct Trouble(pub(super) String);
+pub(super) struct RunFailure(pub(super) String);
 
-impl<E: std::error::Error> From<E> for Trouble {
+impl<E: std::error::Error> From<E> for RunFailure {
     fn from(error: E) -> Self {
         Self(error.to_string())
     }
 }
 
-impl Stage<'_> {
+impl RunContext<'_> {
     /// Records that a phase begins.
     pub(super) async fn enter(&self, phase: Phase) {
         self.sink.record(Event::Phase(PhaseBegan { at: self.sink.now(), phase })).await;

@@ -1,4 +1,4 @@
-//! The state of every link, set by faults and obeyed by the proxies.
+//! The state of every directed link: faults set it, link proxies obey it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,58 +9,59 @@ use ticketcd_judge::model::MemberIndex;
 use tokio::sync::watch;
 
 use super::connection::{Connection, Dialer, Direction};
-use super::head::Head;
+use super::peer_header::PeerHeader;
 
 /// A directed link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Link {
-    /// What one member sends another, on whichever of their connections it travels.
+    /// Traffic from one member to another, on any of their connections.
     Peer {
         /// The sender.
         from: MemberIndex,
         /// The receiver.
         to: MemberIndex,
     },
-    /// What clients send a member.
+    /// Traffic from clients to a member.
     ToMember(MemberIndex),
-    /// What a member sends its clients.
+    /// Traffic from a member to its clients.
     FromMember(MemberIndex),
 }
 
-/// Whether a link carries anything.
+/// Whether a link delivers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flow {
-    /// Yes.
+    /// It delivers.
     #[default]
     Open,
-    /// No; connections stay open, and what was sent arrives when the link opens again.
+    /// It holds traffic back: connections stay open, and the bytes arrive when the link opens again.
     Held,
-    /// No; what was sent is lost, so that a connection that lost something is cut when the link opens again.
+    /// It drops traffic. A connection that lost bytes is cut when the link opens again.
     Lost,
 }
 
 /// The state of a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkState {
-    /// Whether it carries anything.
+    /// Whether it delivers.
     pub flow: Flow,
-    /// How much later everything arrives.
+    /// Added latency.
     pub delay: Duration,
-    /// Up to how much later still, drawn evenly. Order is kept.
+    /// Largest further latency, drawn evenly. Order is kept.
     pub jitter: Duration,
 }
 
 /// The state of every link. Cloning shares it.
 ///
 /// A new connection is made only while both of its directions are open, as a TCP handshake needs both; until then the
-/// dialer hears nothing.
+/// dialer gets no response.
 ///
-/// The dialer of a peer connection is known from its first request: by its advertised peer URL, which the cluster names
-/// with [`advertise`](Self::advertise) before any member runs, or by a member id that was [learnt](Self::learn). A few of
-/// etcd's peer requests name nobody (`/members`, `/version`, probes, forwarded lease keep-alives). Such a connection obeys
-/// the mildest state of all links that it could belong to: it is stopped when its member is cut off from all others.
+/// The dialer of a peer connection is identified from its first request: by its advertised peer URL, registered with
+/// [`advertise`](Self::advertise) before any member runs, or by a member id registered with [`learn`](Self::learn). A few
+/// of etcd's peer requests identify no sender (`/members`, `/version`, probes, forwarded lease keep-alives). Such a
+/// connection obeys the mildest state of all links that it could belong to: it is stopped when its member is cut off from
+/// all others.
 #[derive(Clone, Debug, Default)]
-pub struct Switchboard {
+pub struct LinkTable {
     shared: Arc<Shared>,
 }
 
@@ -70,7 +71,7 @@ struct Shared {
     table: Mutex<Table>,
     connections: Mutex<HashMap<u64, Arc<Connection>>>,
     connections_made: AtomicU64,
-    /// Counts changes of the table, so that whoever waits for one looks again.
+    /// Counts changes of the table, so that every waiter looks again.
     changes: watch::Sender<u64>,
 }
 
@@ -82,14 +83,14 @@ struct Table {
     members_by_id: HashMap<u64, MemberIndex>,
 }
 
-/// What a link did so far.
+/// Bytes on a link so far.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) carried_bytes: AtomicU64,
     pub(super) stopped_bytes: AtomicU64,
 }
 
-/// What one direction of a connection has to obey.
+/// The state that one direction of a connection obeys.
 #[derive(Clone, Debug)]
 pub(super) struct Port {
     pub(super) state: LinkState,
@@ -132,13 +133,13 @@ fn peer_link(dialer: MemberIndex, listener: MemberIndex, direction: Direction) -
     }
 }
 
-impl Switchboard {
+impl LinkTable {
     /// All links open.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the state of a link; connections that are open feel it at once.
+    /// Sets the state of a link; open connections obey it at once.
     pub fn set(&self, link: Link, state: LinkState) {
         self.table().states.insert(link, state);
         self.cut_what_lost();
@@ -150,12 +151,12 @@ impl Switchboard {
         self.table().state(link)
     }
 
-    /// Cuts every connection that carries this link, both ways, and says how many there were.
+    /// Cuts every connection that carries this link, both ways; returns how many.
     pub fn reset(&self, link: Link) -> usize {
         self.cut_where(|table, connection| Direction::BOTH.into_iter().any(|direction| table.link(connection, direction) == Some(link)))
     }
 
-    /// Opens every link. Connections that lost something are cut. Says how many were.
+    /// Opens every link and cuts every connection that lost bytes; returns how many.
     pub fn heal_all(&self) -> usize {
         self.table().states.clear();
         let cut = self.cut_what_lost();
@@ -194,18 +195,18 @@ impl Switchboard {
         self.announce();
     }
 
-    /// Who the head of a peer connection's first request speaks for.
-    pub(super) fn dialer(&self, head: &Head) -> Dialer {
+    /// The dialer of a peer connection, by the header of its first request.
+    pub(super) fn dialer(&self, header: &PeerHeader) -> Dialer {
         let table = self.table();
-        let by_authority = head.authorities.iter().find_map(|authority| table.members_by_authority.get(authority));
-        match (by_authority, head.id) {
+        let by_authority = header.authorities.iter().find_map(|authority| table.members_by_authority.get(authority));
+        match (by_authority, header.id) {
             (Some(member), _) => Dialer::Member(*member),
             (None, Some(id)) => Dialer::Id(id),
             (None, None) => Dialer::Unidentified,
         }
     }
 
-    /// What one direction of a connection has to obey now.
+    /// The state that one direction of a connection obeys now.
     pub(super) fn port(&self, connection: &Connection, direction: Direction) -> Port {
         let mut table = self.table();
         match table.link(connection, direction) {
@@ -214,24 +215,24 @@ impl Switchboard {
         }
     }
 
-    /// Wakes whoever waits for it at every change.
+    /// Changes at every change of the table.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
     }
 
-    /// Enters a connection; it is struck out when the ticket is dropped.
-    pub(super) fn enter(&self, connection: Connection) -> Ticket {
+    /// Registers a connection until the guard is dropped.
+    pub(super) fn register(&self, connection: Connection) -> ConnectionGuard {
         let number = self.shared.connections_made.fetch_add(1, Ordering::Relaxed);
         let connection = Arc::new(connection);
         self.open_connections().insert(number, Arc::clone(&connection));
-        Ticket { switchboard: self.clone(), number, connection }
+        ConnectionGuard { table: self.clone(), number, connection }
     }
 
     fn counters(&self, link: Link) -> Arc<Counters> {
         Arc::clone(self.table().counters.entry(link).or_default())
     }
 
-    /// Pumps look at the table only after an announcement, so that whoever cuts before it knows how many were cut.
+    /// Pumps look at the table only after an announcement, so that a count of connections cut before it is exact.
     fn announce(&self) {
         self.shared.changes.send_modify(|count| *count += 1);
     }
@@ -262,28 +263,28 @@ impl Switchboard {
     }
 }
 
-/// A connection's place in the switchboard.
+/// Keeps a connection registered in the link table.
 #[derive(Debug)]
-pub(super) struct Ticket {
-    switchboard: Switchboard,
+pub(super) struct ConnectionGuard {
+    table: LinkTable,
     number: u64,
     connection: Arc<Connection>,
 }
 
-impl Ticket {
+impl ConnectionGuard {
     /// The connection.
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Its number, unique within the switchboard.
+    /// Its number, unique within the link table.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 }
 
-impl Drop for Ticket {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.switchboard.open_connections().remove(&self.number);
+        self.table.open_connections().remove(&self.number);
     }
 }

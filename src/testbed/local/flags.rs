@@ -8,7 +8,7 @@ pub(super) const PEER_SOCKET: &str = "peer:1";
 /// The client socket's name in the member's directory.
 pub(super) const CLIENT_SOCKET: &str = "client:1";
 
-/// What a member's flags depend on.
+/// What the flags of a member depend on.
 #[derive(Clone, Debug)]
 pub(super) struct Setting<'a> {
     /// Its name.
@@ -42,10 +42,10 @@ pub(super) fn arguments(setting: &Setting<'_>) -> Vec<String> {
         "--initial-cluster-state=new".to_owned(),
         format!("--election-timeout={}", setting.election_timeout.as_millis()),
         format!("--heartbeat-interval={}", setting.heartbeat_interval.as_millis()),
-        // JSON lines on standard error, which is the member's log file; 3.4 writes plain text unless told.
+        // JSON lines on standard error, which is the member's log file; 3.4 writes plain text by default.
         "--logger=zap".to_owned(),
         "--log-outputs=stderr".to_owned(),
-        // Nobody speaks JSON over HTTP to it, and the gateway would dial the member's own client URL.
+        // The JSON gateway is not used, and it would dial the member's own client URL.
         "--enable-grpc-gateway=false".to_owned(),
     ];
     arguments.extend_from_slice(setting.extra);

@@ -1,4 +1,4 @@
-//! One member: its directory, its flags, and its process on a leash.
+//! One member: its directory, its flags, and its supervised process.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
@@ -16,33 +16,32 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
-use super::error::ClusterError;
 use super::flags::{CLIENT_SOCKET, PEER_SOCKET};
-use super::leash::Report;
+use super::supervisor::Report;
 use crate::record::Sink;
+use crate::testbed::{Termination, TestbedError};
 
-/// How long a leash may take to start its member; it takes milliseconds unless the machine is stuck.
-const LEASH_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a supervisor may take to start its member; it takes milliseconds unless the machine is stuck.
+const SUPERVISOR_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One member, running or not.
 #[derive(Debug)]
-pub(super) struct Member {
-    pub(super) index: MemberIndex,
+pub struct LocalMember {
+    index: MemberIndex,
     /// Its working directory.
-    pub(super) directory: PathBuf,
-    /// Its log file.
-    pub(super) log: PathBuf,
-    pub(super) etcd: PathBuf,
-    pub(super) leash: PathBuf,
-    pub(super) arguments: Vec<String>,
-    pub(super) sink: Sink,
+    directory: PathBuf,
+    log: PathBuf,
+    etcd: PathBuf,
+    supervisor: PathBuf,
+    arguments: Vec<String>,
+    sink: Sink,
     process: Mutex<Option<Process>>,
     incarnations: AtomicU32,
     /// One start at a time.
     starting: tokio::sync::Mutex<()>,
 }
 
-/// A started process. Dropping it closes the leash's pipe, which kills the member.
+/// A started process. Dropping it closes the supervisor's pipe, which kills the member.
 #[derive(Debug)]
 struct Process {
     pid: u32,
@@ -59,20 +58,35 @@ impl Drop for Process {
     }
 }
 
-impl Member {
-    pub(super) fn new(index: MemberIndex, directory: PathBuf, log: PathBuf, etcd: PathBuf, leash: PathBuf, sink: Sink) -> Self {
+impl LocalMember {
+    pub(super) fn new(index: MemberIndex, directory: PathBuf, log: PathBuf, etcd: PathBuf, supervisor: PathBuf, sink: Sink) -> Self {
         Self {
             index,
             directory,
             log,
             etcd,
-            leash,
+            supervisor,
             arguments: Vec::new(),
             sink,
             process: Mutex::new(None),
             incarnations: AtomicU32::new(0),
             starting: tokio::sync::Mutex::new(()),
         }
+    }
+
+    /// Which member.
+    pub(in crate::testbed) fn index(&self) -> MemberIndex {
+        self.index
+    }
+
+    /// Its log file.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// The flags it is started with.
+    pub(super) fn set_arguments(&mut self, arguments: Vec<String>) {
+        self.arguments = arguments;
     }
 
     /// Where it listens for other members.
@@ -86,29 +100,29 @@ impl Member {
     }
 
     /// Its process id, while it runs.
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(in crate::testbed) fn pid(&self) -> Option<u32> {
         self.with_process(|process| process.ended.borrow().is_none().then_some(process.pid)).flatten()
     }
 
     /// How often it has been started so far.
-    pub(super) fn incarnation(&self) -> u32 {
+    pub(in crate::testbed) fn incarnation(&self) -> u32 {
         self.incarnations.load(Ordering::Relaxed)
     }
 
-    /// How its last process ended, if it did.
-    pub(super) fn end(&self) -> Option<String> {
+    /// How its last process ended, in words, if it did.
+    pub(in crate::testbed) fn exit(&self) -> Option<String> {
         self.with_process(|process| process.ended.borrow().clone()).flatten()
     }
 
     /// Starts it on the data it left, if any.
-    pub(super) async fn start(&self) -> Result<(), ClusterError> {
+    pub(in crate::testbed) async fn start(&self) -> Result<(), TestbedError> {
         let _one_at_a_time = self.starting.lock().await;
         if self.pid().is_some() {
-            return Err(ClusterError::AlreadyRunning(self.index.name()));
+            return Err(TestbedError::AlreadyRunning(self.index.name()));
         }
         self.prepare_directory()?;
         let mut child = self.spawn()?;
-        let no_pipe = || ClusterError::Binary { path: self.leash.clone(), reason: "it has no pipes".to_owned() };
+        let no_pipe = || TestbedError::Binary { path: self.supervisor.clone(), reason: "it has no pipes".to_owned() };
         let pipe = child.stdin.take().ok_or_else(no_pipe)?;
         let mut reports = BufReader::new(child.stdout.take().ok_or_else(no_pipe)?).lines();
         let pid = self.read_pid(&mut reports).await?;
@@ -129,9 +143,44 @@ impl Member {
         Ok(())
     }
 
+    /// SIGKILL; returns when the exit is recorded.
+    pub(in crate::testbed) async fn kill(&self) -> Result<(), TestbedError> {
+        self.signal(Signal::SIGKILL)?;
+        self.await_exit().await;
+        Ok(())
+    }
+
+    /// SIGTERM, and SIGKILL after `grace`; returns when the exit is recorded.
+    pub(in crate::testbed) async fn terminate(&self, grace: Duration) -> Result<Termination, TestbedError> {
+        self.signal(Signal::SIGTERM)?;
+        if tokio::time::timeout(grace, self.await_exit()).await.is_ok() {
+            return Ok(Termination::Graceful);
+        }
+        // It may have ended this very moment.
+        let was_running = self.signal(Signal::SIGKILL).is_ok();
+        self.await_exit().await;
+        Ok(if was_running { Termination::Killed } else { Termination::Graceful })
+    }
+
+    /// SIGSTOP.
+    pub(in crate::testbed) fn pause(&self) -> Result<(), TestbedError> {
+        self.signal(Signal::SIGSTOP)
+    }
+
+    /// SIGCONT.
+    pub(in crate::testbed) fn resume(&self) -> Result<(), TestbedError> {
+        self.signal(Signal::SIGCONT)
+    }
+
+    /// Whether the operating system shows its process stopped. `None` where there is no process, or it cannot be read.
+    pub(in crate::testbed) fn is_paused(&self) -> Option<bool> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()?)).ok()?;
+        stat_shows_stopped(&stat)
+    }
+
     /// Sends a signal to its process. A signal that ends it makes its end an expected one.
-    pub(super) fn signal(&self, signal: Signal) -> Result<(), ClusterError> {
-        let not_running = || ClusterError::NotRunning(self.index.name());
+    fn signal(&self, signal: Signal) -> Result<(), TestbedError> {
+        let not_running = || TestbedError::NotRunning(self.index.name());
         let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(not_running)?;
         if matches!(signal, Signal::SIGKILL | Signal::SIGTERM) {
             self.with_process(|process| process.is_expected_to_end.store(true, Ordering::Relaxed));
@@ -140,9 +189,9 @@ impl Member {
     }
 
     /// Waits until its process is gone and that is in the record.
-    pub(super) async fn await_exit(&self) {
+    pub(in crate::testbed) async fn await_exit(&self) {
         let Some(mut ended) = self.with_process(|process| process.ended.clone()) else { return };
-        // The sender goes only after it has told.
+        // The sender is dropped only after it has sent.
         let _ = ended.wait_for(Option::is_some).await;
     }
 
@@ -150,9 +199,9 @@ impl Member {
         self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(look)
     }
 
-    fn prepare_directory(&self) -> Result<(), ClusterError> {
+    fn prepare_directory(&self) -> Result<(), TestbedError> {
         let what = format!("create {}", self.directory.display());
-        fs::create_dir_all(&self.directory).map_err(ClusterError::io(what))?;
+        fs::create_dir_all(&self.directory).map_err(TestbedError::io(what))?;
         // A killed member leaves its sockets behind, and binding fails while they are there.
         for socket in [self.peer_socket(), self.client_socket()] {
             remove_if_there(&socket)?;
@@ -160,11 +209,11 @@ impl Member {
         Ok(())
     }
 
-    fn spawn(&self) -> Result<Child, ClusterError> {
+    fn spawn(&self) -> Result<Child, TestbedError> {
         let what = format!("open the log file {}", self.log.display());
-        let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(ClusterError::io(what))?;
-        let mut command = Command::new(&self.leash);
-        command.arg("leash").arg("--").arg(&self.etcd).args(&self.arguments);
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(TestbedError::io(what))?;
+        let mut command = Command::new(&self.supervisor);
+        command.arg("supervisor").arg("--").arg(&self.etcd).args(&self.arguments);
         command.current_dir(&self.directory).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         // Ctrl-C in the terminal is for the harness alone.
         command.process_group(0);
@@ -172,13 +221,13 @@ impl Member {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ETCD_")) {
             command.env_remove(name);
         }
-        command.spawn().map_err(|error| ClusterError::Binary { path: self.leash.clone(), reason: error.to_string() })
+        command.spawn().map_err(|error| TestbedError::Binary { path: self.supervisor.clone(), reason: error.to_string() })
     }
 
-    async fn read_pid(&self, reports: &mut Lines<BufReader<ChildStdout>>) -> Result<u32, ClusterError> {
-        let failed = |reason: String| ClusterError::Binary { path: self.leash.clone(), reason };
-        let line = tokio::time::timeout(LEASH_TIMEOUT, reports.next_line()).await;
-        let line = line.map_err(|_| failed(format!("nothing heard within {LEASH_TIMEOUT:?}")))?;
+    async fn read_pid(&self, reports: &mut Lines<BufReader<ChildStdout>>) -> Result<u32, TestbedError> {
+        let failed = |reason: String| TestbedError::Binary { path: self.supervisor.clone(), reason };
+        let line = tokio::time::timeout(SUPERVISOR_TIMEOUT, reports.next_line()).await;
+        let line = line.map_err(|_| failed(format!("no report within {SUPERVISOR_TIMEOUT:?}")))?;
         let line = line.map_err(|error| failed(error.to_string()))?;
         match line.as_deref().unwrap_or_default().parse() {
             Ok(Report::Started(pid)) => Ok(pid),
@@ -188,30 +237,48 @@ impl Member {
     }
 }
 
-async fn await_end(mut reports: Lines<BufReader<ChildStdout>>, mut leash: Child) -> String {
+async fn await_end(mut reports: Lines<BufReader<ChildStdout>>, mut supervisor: Child) -> String {
     let mut status = None;
     while let Ok(Some(line)) = reports.next_line().await {
         if let Ok(Report::Ended(words)) = line.parse() {
             status = Some(words);
         }
     }
-    // Reaped so that no zombie is left; how it ended matters only when it could not say how the member did.
-    let leash_status = leash.wait().await;
-    status.unwrap_or_else(|| match leash_status {
-        Ok(status) => format!("SIGKILL, because its leash ended ({status})"),
-        Err(error) => format!("unknown, because its leash was lost ({error})"),
+    // Reaped so that no zombie is left; how it ended matters only when it did not report the member's exit.
+    let supervisor_status = supervisor.wait().await;
+    status.unwrap_or_else(|| match supervisor_status {
+        Ok(status) => format!("SIGKILL, because its supervisor ended ({status})"),
+        Err(error) => format!("unknown, because its supervisor was lost ({error})"),
     })
+}
+
+/// The state in `/proc/PID/stat`: the letter behind the command's name, which may itself hold parentheses.
+fn stat_shows_stopped(stat: &str) -> Option<bool> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    behind_name.split_whitespace().next().map(|state| state == "T")
 }
 
 async fn record(sink: &Sink, member: MemberIndex, change: MemberChange) {
     sink.record(Event::Member(MemberEvent { member, at: sink.now(), change })).await;
 }
 
-fn remove_if_there(path: &Path) -> Result<(), ClusterError> {
+fn remove_if_there(path: &Path) -> Result<(), TestbedError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(ClusterError::Io { what: format!("remove the old socket {}", path.display()), source: error })
+            Err(TestbedError::Io { what: format!("remove the old socket {}", path.display()), source: error })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_shows_whether_a_process_is_stopped() {
+        assert_eq!(stat_shows_stopped("4711 (etcd (a)) T 1 2 3"), Some(true));
+        assert_eq!(stat_shows_stopped("4711 (etcd) S 1 2 3"), Some(false));
+        assert_eq!(stat_shows_stopped(""), None);
     }
 }

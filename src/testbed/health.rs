@@ -1,0 +1,41 @@
+//! Whether members serve: etcd's own `/health`, asked past every link proxy.
+
+use std::time::{Duration, Instant};
+
+use super::{Route, Testbed, TestbedError};
+use crate::etcd::{Endpoint, plain_http};
+
+/// A response has a few hundred bytes.
+const RESPONSE_BYTES_MAX: u64 = 16 * 1024;
+
+/// Pause between two requests for a member's health.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long one request for a member's health may take.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Waits until every member reports itself healthy.
+pub(super) async fn await_healthy(testbed: &Testbed, timeout: Duration) -> Result<(), TestbedError> {
+    let deadline = Instant::now() + timeout;
+    for member in testbed.members() {
+        let endpoint = testbed.access(member, Route::Harness)?.endpoint;
+        let control = testbed.member(member)?;
+        while !is_healthy(&endpoint).await {
+            if let Some(status) = control.exit() {
+                let log = testbed.log(member).map(ToOwned::to_owned).unwrap_or_default();
+                return Err(TestbedError::Exited { member: member.name(), status, log });
+            }
+            if Instant::now() >= deadline {
+                return Err(TestbedError::NotHealthy { member: member.name(), waited: timeout });
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the member reports itself healthy: it can read at the quorum.
+async fn is_healthy(member: &Endpoint) -> bool {
+    let response = tokio::time::timeout(TIMEOUT, plain_http::get(member, "/health", RESPONSE_BYTES_MAX)).await;
+    matches!(response, Ok(Ok(response)) if response.contains(r#""health":"true""#))
+}
