@@ -85,9 +85,7 @@ struct Line<'answer> {
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let mut visit = Visit::begin(&args.connection).await?;
-    let outcome = buy(&mut visit, &args).await;
-    visit.end().await?;
-    let (text, exit) = outcome?;
+    let (text, exit) = buy(&mut visit, &args).await?;
     super::output::print(&text)?;
     Ok(exit)
 }

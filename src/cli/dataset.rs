@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::gauge::Gauge;
 use super::{Exit, Failure};
 use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Target};
-use crate::record::Recorder;
+use crate::record::Sink;
 use crate::run::interrupt;
 use crate::scenario::types;
 
@@ -106,11 +106,10 @@ async fn load(shop: &Shop, force: bool, connection: &Connection, stop: Cancellat
     let keys = connection.keyspace()?;
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let options = LoadOptions { force, ..LoadOptions::default() };
-    let (target, recorder) = target(connection, stop).await?;
+    let target = target(connection, stop).await?;
     let mut gauge = Gauge::new("Writing");
     let loaded = dataset::load(&dataset, &target, options, |progress| gauge.show(progress)).await;
     gauge.finish();
-    close(target, recorder)?;
     ended(loaded, |loaded| {
         let there = if loaded.skipped == 0 { String::new() } else { format!(", {} were there already", loaded.skipped) };
         format!(
@@ -127,11 +126,10 @@ async fn load(shop: &Shop, force: bool, connection: &Connection, stop: Cancellat
 async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
     let keys = connection.keyspace()?;
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
-    let (target, recorder) = target(connection, stop).await?;
+    let target = target(connection, stop).await?;
     let mut gauge = Gauge::new("Reading");
     let verified = dataset::verify(&dataset, &target, |progress| gauge.show(progress)).await;
     gauge.finish();
-    close(target, recorder)?;
     ended(verified, |verified| {
         format!("All {} keys under {} are as seed {} says, at revision {}.", verified.keys, keys.prefix(), shop.seed, verified.revision)
     })
@@ -139,24 +137,16 @@ async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -
 
 async fn clean(connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
     let keys = connection.keyspace()?;
-    let (target, recorder) = target(connection, stop).await?;
+    let target = target(connection, stop).await?;
     let mut gauge = Gauge::new("Removing");
     let removed = dataset::clean(&keys, &target, |progress| gauge.show(progress)).await;
     gauge.finish();
-    close(target, recorder)?;
     ended(removed, |removed| format!("Removed {removed} keys under {}.", keys.prefix()))
 }
 
-/// The cluster, with a record that nobody reads: there is no run.
-async fn target(connection: &Connection, stop: CancellationToken) -> Result<(Target, Recorder), Failure> {
-    let clients = connection.connect().await?;
-    let (sink, recorder) = Recorder::start(Vec::new()).map_err(|error| Failure::Internal(error.to_string()))?;
-    Ok((Target { clients, sink, timeout: TIMEOUT, stop }, recorder))
-}
-
-fn close(target: Target, recorder: Recorder) -> Result<(), Failure> {
-    drop(target);
-    recorder.finish().map_err(|error| Failure::Internal(error.to_string()))
+/// The cluster. Nothing is recorded: this is no run.
+async fn target(connection: &Connection, stop: CancellationToken) -> Result<Target, Failure> {
+    Ok(Target { clients: connection.connect().await?, sink: Sink::discarding(), timeout: TIMEOUT, stop })
 }
 
 fn ended<T>(result: Result<T, DatasetError>, summary: impl FnOnce(T) -> String) -> Result<Exit, Failure> {

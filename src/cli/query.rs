@@ -65,22 +65,21 @@ struct Output {
 }
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
-    let (text, visit) = match args.command {
+    let text = match args.command {
         Command::Purchases { user, output, connection } => {
             let mut visit = Visit::begin(&connection).await?;
-            (purchases::answer(&mut visit, &user, output.json).await, visit)
+            purchases::answer(&mut visit, &user, output.json).await
         }
         Command::Revenue { types, output, connection } => {
             let mut visit = Visit::begin(&connection).await?;
-            (revenue::answer(&mut visit, &types, output.json).await, visit)
+            revenue::answer(&mut visit, &types, output.json).await
         }
         Command::Search { kind, location, text, output, connection } => {
             let wanted = wanted(kind, location, text)?;
             let mut visit = Visit::begin(&connection).await?;
-            (search::answer(&mut visit, &wanted, output.json).await, visit)
+            search::answer(&mut visit, &wanted, output.json).await
         }
     };
-    visit.end().await?;
     super::output::print(&text?)
 }
 

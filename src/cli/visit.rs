@@ -8,7 +8,7 @@ use super::Failure;
 use super::connection::Connection;
 use crate::dataset::unfinished;
 use crate::etcd::Caller;
-use crate::record::Recorder;
+use crate::record::Sink;
 use crate::shop::queries::names::{is_empty, names_of, nearest_name};
 use crate::shop::queries::{Named, QueryError};
 
@@ -24,7 +24,6 @@ pub(super) struct Visit {
     /// Who asks.
     pub(super) caller: Caller,
     members: usize,
-    recorder: Recorder,
 }
 
 impl Visit {
@@ -32,14 +31,12 @@ impl Visit {
     pub(super) async fn begin(connection: &Connection) -> Result<Self, Failure> {
         let keys = connection.keyspace()?;
         let clients = connection.connect().await?;
-        // A record that nobody reads: there is no run.
-        let (sink, recorder) = Recorder::start(Vec::new()).map_err(|error| Failure::Internal(error.to_string()))?;
         let members = clients.len();
-        let mut caller = Caller::new(clients, MemberIndex(0), TIMEOUT, sink);
+        let mut caller = Caller::new(clients, MemberIndex(0), TIMEOUT, Sink::discarding());
         if let Some(unfinished) = unfinished(&keys, &mut caller).await {
             eprintln!("ticketcd: warning: {unfinished}");
         }
-        Ok(Self { keys, caller, members, recorder })
+        Ok(Self { keys, caller, members })
     }
 
     /// Asks something, of one member after the other until one answers.
@@ -89,12 +86,6 @@ impl Visit {
         let prefix = self.keys.prefix();
         let next = "load one with `ticketcd dataset load`, or name another prefix with --prefix";
         Ok(empty.then(|| Failure::Invalid(format!("there is no shop under the prefix {prefix:?}: {next}"))))
-    }
-
-    /// Leaves.
-    pub(super) async fn end(self) -> Result<(), Failure> {
-        self.caller.close().await;
-        self.recorder.finish().map_err(|error| Failure::Internal(error.to_string()))
     }
 }
 

@@ -8,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::buyer::Buyer;
 use super::counters::Counters;
-use crate::record::Sink;
+use crate::record::Clock;
 
 /// Pause after an operation without an answer. A member that is down refuses at once: buyers that ask it again at once
 /// would fill the record with refusals and take the processor from the members that live.
 const UNANSWERED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Lets a buyer buy until `over`; the operation under way then is finished.
-pub async fn buy_until(mut buyer: Buyer, think_mean: Duration, counters: &Counters, sink: &Sink, over: CancellationToken) -> Buyer {
+pub async fn buy_until(mut buyer: Buyer, think_mean: Duration, counters: &Counters, clock: Clock, over: CancellationToken) -> Buyer {
     if !think_mean.is_zero() {
         // Not everybody at once: they come in over the first think time.
         let share: f64 = buyer.thoughts().random();
@@ -23,7 +23,7 @@ pub async fn buy_until(mut buyer: Buyer, think_mean: Duration, counters: &Counte
     }
     while !over.is_cancelled() {
         counters.offer();
-        let answered = buyer.operate(sink.now()).await;
+        let answered = buyer.operate(clock.now()).await;
         let thought: f64 = if think_mean.is_zero() { 0.0 } else { buyer.thoughts().sample(Exp1) };
         let breath = if answered { Duration::ZERO } else { UNANSWERED_PAUSE };
         pause(think_mean.mul_f64(thought).max(breath), &over).await;

@@ -82,10 +82,10 @@ impl Counts {
 /// Records a sample of what was counted beyond `seen` every second until `over`, and a last one then.
 pub async fn sample(counters: &Counters, mut seen: Counts, sink: &Sink, over: impl Future<Output = ()>) {
     tokio::pin!(over);
-    let mut waited = sink.waited();
+    let mut waited = sink.events().waited();
     loop {
         let ended = tokio::time::timeout(SAMPLE_INTERVAL, &mut over).await.is_ok();
-        let (counts, waited_now) = (counters.counts(), sink.waited());
+        let (counts, waited_now) = (counters.counts(), sink.events().waited());
         let new = counts.since(seen);
         let sample = LoadSample {
             at: sink.now(),

@@ -154,12 +154,12 @@ impl Load {
 
     async fn buy(&self, buyers: Vec<Buyer>, model: Model, over: CancellationToken) -> Vec<Buyer> {
         match model {
-            Model::Open(arrivals) => open::dispatch(buyers, *arrivals, &self.common.counters, &self.sink, over).await,
+            Model::Open(arrivals) => open::dispatch(buyers, *arrivals, &self.common.counters, self.sink.clock(), over).await,
             Model::Closed(think_mean) => {
                 let mut busy = JoinSet::new();
                 for buyer in buyers {
-                    let (common, sink, over) = (Arc::clone(&self.common), self.sink.clone(), over.clone());
-                    busy.spawn(async move { closed::buy_until(buyer, think_mean, &common.counters, &sink, over).await });
+                    let (common, clock, over) = (Arc::clone(&self.common), self.sink.clock(), over.clone());
+                    busy.spawn(async move { closed::buy_until(buyer, think_mean, &common.counters, clock, over).await });
                 }
                 let mut buyers = Vec::with_capacity(busy.len());
                 while let Some(done) = busy.join_next().await {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::arrivals::Arrivals;
 use super::buyer::Buyer;
 use super::counters::Counters;
-use crate::record::Sink;
+use crate::record::Clock;
 
 /// How long an operation that finds every buyer busy waits for one before it is shed. Response time counts from when it
 /// was due, so the wait is not hidden.
@@ -18,14 +18,14 @@ const QUEUE_WAIT_MAX: Nanos = Duration::from_millis(100).as_nanos() as Nanos;
 
 /// Hands out the arrivals until `over`, to the buyer that has been idle for longest. Operations under way are finished.
 /// Returns the buyers.
-pub async fn dispatch(buyers: Vec<Buyer>, arrivals: Arrivals, counters: &Counters, sink: &Sink, over: CancellationToken) -> Vec<Buyer> {
-    let began = sink.now();
+pub async fn dispatch(buyers: Vec<Buyer>, arrivals: Arrivals, counters: &Counters, clock: Clock, over: CancellationToken) -> Vec<Buyer> {
+    let began = clock.now();
     let mut arrivals = arrivals.map(|offset| began.saturating_add(offset)).peekable();
     let mut waiting: VecDeque<Nanos> = VecDeque::new();
     let mut idle: VecDeque<Buyer> = buyers.into();
     let mut busy: JoinSet<Buyer> = JoinSet::new();
     loop {
-        let now = sink.now();
+        let now = clock.now();
         while let Some(due) = arrivals.next_if(|due| *due <= now) {
             counters.offer();
             waiting.push_back(due);
@@ -43,7 +43,7 @@ pub async fn dispatch(buyers: Vec<Buyer>, arrivals: Arrivals, counters: &Counter
                 buyer
             });
         }
-        let next = arrivals.peek().map(|due| tokio::time::Instant::from_std(sink.instant(*due)));
+        let next = arrivals.peek().map(|due| tokio::time::Instant::from_std(clock.instant(*due)));
         tokio::select! {
             () = over.cancelled() => break,
             Some(done) = busy.join_next() => idle.push_back(returned(done)),

@@ -7,6 +7,7 @@ use ticketcd_judge::history::event::Event;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::event_sink::EventSink;
 use super::sink::Sink;
 
 /// Events that may wait for the recorder before producers have to.
@@ -75,7 +76,7 @@ impl Recorder {
             let _at_end = at_end;
             clock.block_on(hand_out(receiver, readers))
         })?;
-        Ok((Sink::new(sender), Self { thread, ended }))
+        Ok((Sink::new(EventSink::new(sender)), Self { thread, ended }))
     }
 
     /// Cancelled when the recorder has ended, which before the sinks are gone means that it failed.

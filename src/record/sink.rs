@@ -1,88 +1,105 @@
-//! The producers' end of the record.
+//! What a producer of events needs: clock, ids and event sink together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::model::Nanos;
-use tokio::sync::mpsc;
 
-/// Where every producer of the run writes its events, and the run's clock. Cloning shares both.
+use super::clock::Clock;
+use super::event_sink::EventSink;
+use super::ids::Ids;
+
+/// What every producer of a run shares. Cloning shares all of it.
 #[derive(Clone, Debug)]
 pub struct Sink {
-    shared: Arc<Shared>,
-    queue: mpsc::Sender<Event>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    began: Instant,
-    workers: AtomicU32,
-    subscriptions: AtomicU32,
-    waited_nanos: AtomicU64,
-    last_unanswered: AtomicU64,
+    clock: Clock,
+    ids: Ids,
+    events: EventSink,
+    last_unanswered: Arc<AtomicU64>,
 }
 
 impl Sink {
-    /// A sink in front of a bounded queue; the clock starts now.
-    pub(super) fn new(queue: mpsc::Sender<Event>) -> Self {
-        let shared = Shared {
-            began: Instant::now(),
-            workers: AtomicU32::new(0),
-            subscriptions: AtomicU32::new(0),
-            waited_nanos: AtomicU64::new(0),
-            last_unanswered: AtomicU64::new(0),
-        };
-        Self { shared: Arc::new(shared), queue }
+    /// Events go to `events`; the clock starts now.
+    pub fn new(events: EventSink) -> Self {
+        Self { clock: Clock::start(), ids: Ids::default(), events, last_unanswered: Arc::default() }
+    }
+
+    /// Nothing is recorded: for commands that are no run.
+    pub fn discarding() -> Self {
+        Self::new(EventSink::discarding())
+    }
+
+    /// The run's clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Where events go.
+    pub fn events(&self) -> &EventSink {
+        &self.events
     }
 
     /// Now, on the run's clock.
     pub fn now(&self) -> Nanos {
-        u64::try_from(self.shared.began.elapsed().as_nanos()).unwrap_or(Nanos::MAX)
+        self.clock.now()
     }
 
-    /// The moment of the run as an instant, to sleep until.
+    /// A moment of the run as an instant, to sleep until.
     pub fn instant(&self, at: Nanos) -> Instant {
-        self.shared.began + std::time::Duration::from_nanos(at)
+        self.clock.instant(at)
     }
 
-    /// Records an event. Waits while the queue is full. After the recorder has failed events go nowhere: its failure
-    /// ends the run.
+    /// Records an event: see [`EventSink::record`].
     pub async fn record(&self, event: Event) {
-        let event = match self.queue.try_send(event) {
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return,
-            Err(mpsc::error::TrySendError::Full(event)) => event,
-        };
-        let since = Instant::now();
-        // A closed queue means that the recorder failed, which `Recorder::finish` reports.
-        let _ = self.queue.send(event).await;
-        let waited = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.shared.waited_nanos.fetch_add(waited, Ordering::Relaxed);
+        self.events.record(event).await;
     }
 
     /// A number for a new worker: a task whose calls follow each other.
     pub fn next_worker(&self) -> u32 {
-        self.shared.workers.fetch_add(1, Ordering::Relaxed)
+        self.ids.next_worker()
     }
 
     /// A number for a new watch.
     pub fn next_subscription(&self) -> u32 {
-        self.shared.subscriptions.fetch_add(1, Ordering::Relaxed)
+        self.ids.next_subscription()
     }
 
-    /// A call was given up without an answer: the drain has to outlast it.
+    /// A call was given up without a response: the drain has to outlast it.
     pub fn note_unanswered(&self, at: Nanos) {
-        self.shared.last_unanswered.fetch_max(at, Ordering::Relaxed);
+        self.last_unanswered.fetch_max(at, Ordering::Relaxed);
     }
 
-    /// When a call was last given up without an answer; 0 when every call was answered.
+    /// When a call was last given up without a response; 0 when every call got one.
     pub fn last_unanswered(&self) -> Nanos {
-        self.shared.last_unanswered.load(Ordering::Relaxed)
+        self.last_unanswered.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ticketcd_judge::history::event::Ended;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_discarding_sink_takes_events_without_a_recorder() {
+        let sink = Sink::discarding();
+        for at in 0..100_000 {
+            sink.record(Event::Ended(Ended { at, interrupted: false })).await;
+        }
+        assert_eq!(sink.events().waited(), 0);
     }
 
-    /// How long producers have waited for the recorder so far, all together, in nanoseconds.
-    pub fn waited(&self) -> Nanos {
-        self.shared.waited_nanos.load(Ordering::Relaxed)
+    #[test]
+    fn clones_share_ids_and_unanswered_calls() {
+        let (sink, clone) = (Sink::discarding(), Sink::discarding());
+        assert_eq!((clone.next_worker(), sink.next_worker()), (0, 0), "two sinks share nothing");
+        let clone = sink.clone();
+        assert_eq!((clone.next_worker(), sink.next_worker(), clone.next_subscription()), (1, 2, 0));
+        clone.note_unanswered(7);
+        sink.note_unanswered(5);
+        assert_eq!(sink.last_unanswered(), 7);
     }
 }

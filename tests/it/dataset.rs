@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ticketcd::dataset::{Dataset, DatasetError, LoadOptions, Target, clean, load, verify};
-use ticketcd::record::Recorder;
+use ticketcd::record::Sink;
 use ticketcd::scenario::types;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
@@ -14,10 +14,9 @@ use crate::member::{Member, TIMEOUT};
 
 const OPTIONS: LoadOptions = LoadOptions { workers: 4, force: false };
 
-async fn target(member: &Member) -> (Target, Recorder) {
-    let (sink, recorder) = Recorder::start(Vec::new()).unwrap();
+async fn target(member: &Member) -> Target {
     let clients = vec![member.client().await];
-    (Target { clients, sink, timeout: Duration::from_secs(5), stop: CancellationToken::new() }, recorder)
+    Target { clients, sink: Sink::discarding(), timeout: Duration::from_secs(5), stop: CancellationToken::new() }
 }
 
 fn shop() -> Dataset {
@@ -41,7 +40,7 @@ async fn everything(target: &Target) -> Vec<(String, String, i64)> {
 #[tokio::test]
 async fn a_dataset_is_written_verified_tampered_with_and_removed() {
     let member = Member::start(&[]).await;
-    let (target, _recorder) = target(&member).await;
+    let target = target(&member).await;
     let dataset = shop();
     put(&target, "other", "stays").await;
 
@@ -75,7 +74,7 @@ async fn a_dataset_is_written_verified_tampered_with_and_removed() {
 #[tokio::test]
 async fn a_prefix_that_is_not_empty_is_refused_and_nothing_changes() {
     let member = Member::start(&[]).await;
-    let (target, _recorder) = target(&member).await;
+    let target = target(&member).await;
     put(&target, "shop/user:somebody", "else").await;
     let before = everything(&target).await;
     let refused = load(&shop(), &target, OPTIONS, |_| ()).await.unwrap_err();
@@ -86,7 +85,7 @@ async fn a_prefix_that_is_not_empty_is_refused_and_nothing_changes() {
 #[tokio::test]
 async fn loading_resumes_where_it_was_stopped() {
     let member = Member::start(&[]).await;
-    let (target, _recorder) = target(&member).await;
+    let target = target(&member).await;
     let dataset = shop();
     let stop = CancellationToken::new();
     let stopped = Target { stop: stop.clone(), ..target.clone() };
@@ -111,7 +110,7 @@ async fn loading_resumes_where_it_was_stopped() {
 #[tokio::test]
 async fn of_two_loaders_of_different_shops_one_is_refused() {
     let member = Member::start(&[]).await;
-    let (target, _recorder) = target(&member).await;
+    let target = target(&member).await;
     for round in 0..8 {
         let keys = Keyspace::new(format!("round{round}/"));
         let shop = |seed| Dataset::generate(&types::Dataset { users: 300, events: 5, ..types::Dataset::default() }, seed, &keys).unwrap();
@@ -132,7 +131,7 @@ async fn of_two_loaders_of_different_shops_one_is_refused() {
 #[tokio::test]
 async fn a_full_database_is_told_at_once() {
     let member = Member::start(&["--quota-backend-bytes=2097152"]).await;
-    let (target, _recorder) = target(&member).await;
+    let target = target(&member).await;
     let spec = types::Dataset { users: 30_000, events: 1, ..types::Dataset::default() };
     let dataset = Dataset::generate(&spec, 1, &Keyspace::new("shop/")).unwrap();
     let full = tokio::time::timeout(Duration::from_secs(25), load(&dataset, &target, OPTIONS, |_| ())).await.unwrap().unwrap_err();
@@ -143,7 +142,7 @@ async fn a_full_database_is_told_at_once() {
 #[tokio::test]
 async fn a_loader_that_was_killed_is_continued_by_the_next() {
     let member = Member::start(&[]).await;
-    let (target, _recorder) = target(&member).await;
+    let target = target(&member).await;
     let endpoint = member.endpoint().to_string();
     let program = |command: &str| {
         let mut program = std::process::Command::new(crate::support::ticketcd_binary());

@@ -12,7 +12,7 @@ use std::time::Duration;
 use naive::{Everything, Stock};
 use ticketcd::dataset::{Catalogue, Dataset, LoadOptions, Target, load};
 use ticketcd::etcd::{Caller, Client};
-use ticketcd::record::Recorder;
+use ticketcd::record::Sink;
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types;
 use ticketcd::shop::queries::{
@@ -45,8 +45,7 @@ impl Fixture {
         let member = Member::start(&[]).await;
         let client = member.client().await;
         let dataset = Dataset::generate(&spec, 5, &Keyspace::new(PREFIX)).unwrap();
-        let (sink, _recorder) = Recorder::start(Vec::new()).unwrap();
-        let target = Target { clients: vec![client.clone()], sink, timeout: TIMEOUT, stop: CancellationToken::new() };
+        let target = Target { clients: vec![client.clone()], sink: Sink::discarding(), timeout: TIMEOUT, stop: CancellationToken::new() };
         load(&dataset, &target, LoadOptions::default(), |_| ()).await.unwrap();
         Self { _member: member, client, dataset }
     }

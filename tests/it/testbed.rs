@@ -9,7 +9,7 @@ use etcd_client::Client;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use ticketcd::net::{Flow, Link, LinkState};
-use ticketcd::record::{Reader, Recorder};
+use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::testbed::{MemberControl, Termination, Testbed, TestbedError};
 use ticketcd_judge::history::event::{Event, MemberChange};
 use ticketcd_judge::model::MemberIndex;
@@ -182,9 +182,8 @@ async fn a_member_dies_with_its_supervisor_and_with_its_testbed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_directory_is_refused_in_words() {
     let directory = tempfile::tempdir().unwrap();
-    let (sink, _recorder) = Recorder::start(Vec::new()).unwrap();
     let long = directory.path().join("d".repeat(100));
-    let error = start_testbed(&long, 1, sink).await.unwrap_err();
+    let error = start_testbed(&long, 1, Sink::discarding()).await.unwrap_err();
     assert!(matches!(error, TestbedError::PathTooLong { limit: 107, .. }), "{error}");
 }
 
