@@ -1,9 +1,9 @@
 //! Sells tickets on an etcd cluster while things break, and proves from the record that none was oversold or lost.
 //!
 //! Data flows one way, and every module uses only those before it in this list:
-//! scenario, record, etcd, shop, dataset, net, release, testbed, fault, load, report, run, hunt, cli.
+//! settings, record, etcd, shop, dataset, net, release, testbed, fault, scenario, load, report, run, hunt, cli.
 
-pub mod scenario;
+pub mod settings;
 
 pub mod record;
 
@@ -20,6 +20,8 @@ pub mod release;
 pub mod testbed;
 
 pub mod fault;
+
+pub mod scenario;
 
 pub mod load;
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::event::{Event, MemberChange};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -121,9 +122,9 @@ struct Announcer;
 impl Reader for Announcer {
     fn observe(&mut self, event: &Event) -> std::io::Result<()> {
         if let Event::Member(event) = event
-            && let MemberChange::Exited { status, expected: false } = &event.change
+            && let MemberChange::Exited { exit, expected: false } = &event.change
         {
-            eprintln!("{} ended: {status}", event.member.name());
+            eprintln!("{} exited: {}", event.member.name(), exit.in_words());
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Directory(_) => Self::Usage(error.to_string()),
+            RunError::Directory(_) | RunError::Unavailable(_) => Self::Usage(error.to_string()),
             RunError::Testbed(error) => error.into(),
             RunError::Invalid(text) => Self::Invalid(text),
             RunError::Internal(text) => Self::Internal(text),

@@ -12,8 +12,8 @@ use ticketcd_judge::model::{Blob, Cents, Keyspace};
 
 use super::error::DatasetError;
 use super::vocabulary::{ADJECTIVES, ATTRACTIONS, EVENT_TYPES, FIRST_NAMES, LAST_NAMES, LOCATIONS, NOUNS, TICKET_TYPES};
-use crate::scenario::streams::stream;
-use crate::scenario::types;
+use crate::settings::streams::stream;
+use crate::settings::types;
 
 /// Words shorter than this are not searched for.
 const WORD_LETTERS_MIN: usize = 3;

@@ -10,7 +10,7 @@ use ticketcd_judge::model::{MemberIndex, OrderKey};
 
 use super::client::Client;
 use crate::record::Sink;
-use crate::scenario::types::ReadMode;
+use crate::settings::types::ReadMode;
 
 /// One worker: a task whose calls follow each other and are all recorded. It has a client for each member and talks to
 /// one of them at a time.

@@ -64,16 +64,16 @@ impl Sampler {
     /// Waits until a majority of the members follows a leader.
     ///
     /// # Errors
-    /// When there is none in time; the error says how each member stands.
+    /// When there is none in time; the error has what each member reports.
     pub async fn await_leader(&self, timeout: Duration) -> Result<MemberIndex, NotInTime> {
-        let leader = |view: &View| view.leader().ok_or_else(|| view.no_leader_because());
+        let leader = |view: &View| view.leader().ok_or_else(|| vec![view.no_leader()]);
         await_view(&mut self.view(), timeout, leader).await
     }
 
     /// Waits until all members answer and follow the same leader, by answers to questions asked from now on.
     ///
     /// # Errors
-    /// When that is not so in time; the error says what is missing.
+    /// When that is not so in time; the error has what is missing.
     pub async fn await_all_healthy(&self, timeout: Duration) -> Result<MemberIndex, NotInTime> {
         let since = self.sink.now();
         await_view(&mut self.view(), timeout, |view| view.all_healthy(since)).await

@@ -1,9 +1,10 @@
-//! What a fault visibly caused, by what the members say of themselves.
+//! What a fault visibly caused, by the members' own status.
 //!
-//! While faults overlap, each of them reports what happened under it: who is to blame is not for the record to say.
+//! While faults overlap, each of them reports what happened under it: the record does not say which one caused it.
 
 use std::collections::BTreeSet;
 
+use ticketcd_judge::history::fault::FaultEffect;
 use ticketcd_judge::model::{MemberIndex, Nanos};
 
 use crate::etcd::sampler::{Leadership, View};
@@ -25,31 +26,31 @@ impl Effects {
         Self { hit: hit.to_vec(), since, leadership, is_leaderless: leadership.is_none(), silent: BTreeSet::new() }
     }
 
-    /// What is new in a view, in words.
-    pub(super) fn note(&mut self, view: &View) -> Vec<String> {
+    /// What is new in a view.
+    pub(super) fn note(&mut self, view: &View) -> Vec<FaultEffect> {
         let mut new = Vec::new();
         for member in &self.hit {
-            // Questions asked before the fault say nothing about it.
+            // Samples taken before the fault show nothing of it.
             let Some(entry) = view.member(*member).filter(|entry| entry.is_newer_than(self.since)) else { continue };
             if !entry.answering && self.silent.insert(*member) {
-                new.push(format!("{} stopped answering", member.name()));
+                new.push(FaultEffect::StoppedResponding { member: *member });
             } else if entry.answering && self.silent.remove(member) {
-                new.push(format!("{} answers again", member.name()));
+                new.push(FaultEffect::RespondsAgain { member: *member });
             }
         }
         match view.leadership() {
             None if !self.is_leaderless => {
                 self.is_leaderless = true;
-                new.push("no leader is followed by a majority".to_owned());
+                new.push(FaultEffect::LeaderLost);
             }
             Some(now) => {
                 let returned = std::mem::take(&mut self.is_leaderless);
                 let is_newer = self.leadership.is_none_or(|known| now.term > known.term);
                 if is_newer {
                     self.leadership = Some(now);
-                    new.push(format!("{} became the leader in term {}", now.member.name(), now.term));
+                    new.push(FaultEffect::LeaderElected(now));
                 } else if returned {
-                    new.push(format!("{} leads again, still in term {}", now.member.name(), now.term));
+                    new.push(FaultEffect::LeaderReturned(now));
                 }
             }
             None => {}
@@ -90,12 +91,12 @@ mod tests {
         let mut effects = Effects::new(&healthy, &[M1], 20);
         assert!(effects.note(&healthy).is_empty());
         let silent = view(30, &[None, Some((1, 2)), Some((1, 2))]);
-        assert_eq!(effects.note(&silent), ["m1 stopped answering", "no leader is followed by a majority"]);
+        assert_eq!(effects.note(&silent), [FaultEffect::StoppedResponding { member: M1 }, FaultEffect::LeaderLost]);
         assert!(effects.note(&silent).is_empty(), "each change is reported once");
         let replaced = view(40, &[None, Some((2, 3)), Some((2, 3))]);
-        assert_eq!(effects.note(&replaced), ["m2 became the leader in term 3"]);
+        assert_eq!(effects.note(&replaced), [FaultEffect::LeaderElected(Leadership { member: MemberIndex(1), term: 3 })]);
         let back = view(50, &[Some((2, 3)), Some((2, 3)), Some((2, 3))]);
-        assert_eq!(effects.note(&back), ["m1 answers again"]);
+        assert_eq!(effects.note(&back), [FaultEffect::RespondsAgain { member: M1 }]);
     }
 
     #[test]
@@ -103,8 +104,8 @@ mod tests {
         let healthy = view(10, &[Some((1, 2)), Some((1, 2)), Some((1, 2))]);
         let mut effects = Effects::new(&healthy, &[M1], 20);
         let early = view(15, &[None, Some((1, 2)), Some((1, 2))]);
-        assert_eq!(effects.note(&early), ["no leader is followed by a majority"]);
+        assert_eq!(effects.note(&early), [FaultEffect::LeaderLost]);
         let resumed = view(30, &[Some((1, 2)), Some((1, 2)), Some((1, 2))]);
-        assert_eq!(effects.note(&resumed), ["m1 leads again, still in term 2"]);
+        assert_eq!(effects.note(&resumed), [FaultEffect::LeaderReturned(Leadership { member: M1, term: 2 })]);
     }
 }

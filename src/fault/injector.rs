@@ -1,24 +1,26 @@
-//! Carries out the plan: waits, aims, injects, watches, heals, waits for recovery, and records each step.
+//! Carries out the plan: waits, resolves, injects, watches, heals, waits for recovery, and records each step.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ticketcd_judge::history::event::{Event, FaultEvent, FaultStage, Invalid};
-use ticketcd_judge::model::{MemberIndex, Nanos};
+use ticketcd_judge::history::fault::{FaultEffect, NotInjected, NotRecovered};
+use ticketcd_judge::history::invalid::InvalidReason;
+use ticketcd_judge::model::{MemberIndex, Nanos, nanos};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::aim::Aim;
-use super::catalogue;
+use super::definition::{Fault, InjectionFailed};
 use super::effects::Effects;
-use super::hands::Hands;
+use super::executor::FaultExecutor;
 use super::plan::{Plan, PlannedFault};
-use super::target::Preference;
-use crate::etcd::sampler::{Leadership, NotInTime, View, await_view};
+use super::resolved_target::ResolvedTarget;
+use super::target::TargetOrder;
+use crate::etcd::sampler::{NotInTime, View, await_view};
 use crate::record::Sink;
-use crate::scenario::streams::stream;
+use crate::settings::streams::stream;
 use crate::testbed::Testbed;
 
 /// How long a fault that is due waits for its target: an election after another fault takes up to a few seconds.
@@ -44,19 +46,19 @@ pub async fn run(
     steady_began: Nanos,
     cancel: CancellationToken,
 ) {
+    let capabilities = testbed.capabilities();
     for (fault, planned) in (0..).zip(&plan.faults) {
         let stage = FaultStage::Planned {
-            kind: catalogue::kind(&planned.inject).to_owned(),
-            target: catalogue::target(&planned.inject),
+            kind: planned.inject.name().to_owned(),
+            target: planned.inject.target(),
             due: nanos(planned.due),
-            survivable: catalogue::is_survivable(&planned.inject),
+            survivable: planned.inject.survivable(&capabilities),
         };
         sink.record(Event::Fault(FaultEvent { fault, at: sink.now(), stage })).await;
     }
     let (in_force, _) = watch::channel(0);
-    let injector =
-        Injector { seed, size: testbed.size(), hands: Hands::new(testbed), view, sink: sink.clone(), steady_began, cancel, in_force };
-    let injector = Arc::new(injector);
+    let executor = FaultExecutor::new(testbed);
+    let injector = Arc::new(Injector { seed, executor, view, sink: sink.clone(), steady_began, cancel, in_force });
     let mut faults = JoinSet::new();
     for (fault, planned) in (0..).zip(plan.faults.iter().cloned()) {
         let injector = Arc::clone(&injector);
@@ -64,22 +66,17 @@ pub async fn run(
     }
     while let Some(ended) = faults.join_next().await {
         if let Err(error) = ended {
-            let reason = format!("a fault could not be carried out to its end: {error}");
+            let reason = InvalidReason::FaultAborted { detail: error.to_string() };
             sink.record(Event::Invalid(Invalid { at: sink.now(), reason })).await;
         }
     }
-}
-
-fn nanos(span: Duration) -> Nanos {
-    Nanos::try_from(span.as_nanos()).unwrap_or(Nanos::MAX)
 }
 
 /// What all faults of a run share.
 #[derive(Debug)]
 struct Injector {
     seed: u64,
-    size: usize,
-    hands: Hands,
+    executor: FaultExecutor,
     view: watch::Receiver<View>,
     sink: Sink,
     steady_began: Nanos,
@@ -107,65 +104,68 @@ impl Drop for InForce<'_> {
 impl Injector {
     /// One fault, from waiting until it is due to the recovery after it.
     async fn carry_out(&self, fault: u32, planned: PlannedFault) {
-        let aim = match self.wait_and_aim(fault, &planned).await {
-            Ok(aim) => aim,
-            Err(reason) => return self.record(fault, self.sink.now(), FaultStage::NotInjected { reason }).await,
+        let executor = self.executor.of_fault(fault);
+        let target = match self.wait_and_resolve(fault, &planned, &executor).await {
+            Ok(target) => target,
+            Err(reason) => return self.record(fault, self.sink.now(), FaultStage::NotInjected(reason)).await,
         };
         let before = self.view.borrow().clone();
         let in_force = InForce::begin(&self.in_force);
         let at = self.sink.now();
-        let injection = match self.hands.inject(fault, &planned.inject, aim).await {
+        let injection = match planned.inject.inject(&executor, target).await {
             Ok(injection) => injection,
-            Err(reason) => return self.record(fault, at, FaultStage::NotInjected { reason }).await,
+            Err(InjectionFailed(actions)) => {
+                return self.record(fault, at, FaultStage::NotInjected(NotInjected::Failed { actions })).await;
+            }
         };
         let members = injection.members;
-        let what = with_leader(injection.what, &members, before.leadership());
-        self.record(fault, at, FaultStage::Injected { members: members.clone(), what }).await;
+        let injected = FaultStage::Injected { members: members.clone(), actions: injection.actions, leader: before.leadership() };
+        self.record(fault, at, injected).await;
         self.record_effects(fault, injection.effects).await;
 
         let mut effects = Effects::new(&before, &members, at);
         let over = async {
             tokio::select! {
-                () = tokio::time::sleep(catalogue::lasts(&planned.inject)) => {}
+                () = tokio::time::sleep(planned.inject.lasts()) => {}
                 () = self.cancel.cancelled() => {}
             }
         };
         self.watch_until(over, fault, &mut effects).await;
 
-        let healing = self.hands.heal(fault, injection.force).await;
+        let healing = injection.active.heal().await;
         drop(in_force);
+        let is_complete = healing.is_complete();
         self.record_effects(fault, healing.effects).await;
         let healed = self.sink.now();
         let recovery = self.watch_until(self.recovery(&members, healed), fault, &mut effects).await;
-        let at = self.sink.now();
-        let stage = match (healing.what, recovery) {
-            (Err(failure), _) => FaultStage::NotRecovered { reason: failure },
-            (Ok(what), Err(missing)) => FaultStage::NotRecovered { reason: format!("{what}; {missing}") },
-            (Ok(what), Ok(())) => {
-                let what = format!("{what}; recovered after {:.1} s", Duration::from_nanos(at.saturating_sub(healed)).as_secs_f64());
-                FaultStage::Healed { what }
-            }
+        let (at, actions) = (self.sink.now(), healing.actions);
+        let stage = match recovery {
+            _ if !is_complete => FaultStage::NotRecovered { actions, reason: NotRecovered::HealingFailed },
+            Err(reason) => FaultStage::NotRecovered { actions, reason },
+            Ok(()) => FaultStage::Healed { actions, recovered_after: at.saturating_sub(healed) },
         };
         self.record(fault, at, stage).await;
     }
 
-    /// Waits until the fault is due and until there is somebody to hit.
+    /// Waits until the fault is due and until there is something to hit.
     ///
     /// # Errors
-    /// Why it is not to be injected, in words.
-    async fn wait_and_aim(&self, fault: u32, planned: &PlannedFault) -> Result<Aim, String> {
+    /// Why it is not to be injected.
+    async fn wait_and_resolve(&self, fault: u32, planned: &PlannedFault, executor: &FaultExecutor) -> Result<ResolvedTarget, NotInjected> {
         let due = self.sink.instant(self.steady_began.saturating_add(nanos(planned.due)));
-        let aim = async {
+        let resolved = async {
             tokio::time::sleep_until(due.into()).await;
-            let preference = Preference::draw(self.size, &mut stream(self.seed, "fault target", fault));
-            let aim = |view: &View| self.hands.aim(fault, &planned.inject, view, &preference);
-            await_view(&mut self.view.clone(), TARGET_WAIT, aim).await.map_err(|error| error.to_string())
+            let order = TargetOrder::draw(executor.size(), &mut stream(self.seed, "fault target", fault));
+            let inject: &dyn Fault = &*planned.inject;
+            let resolve = |view: &View| executor.resolve(inject, view, &order);
+            let late = |late: NotInTime<_>| NotInjected::NoTarget { reason: late.missing, waited: nanos(late.after) };
+            await_view(&mut self.view.clone(), TARGET_WAIT, resolve).await.map_err(late)
         };
         tokio::select! {
-            // In this order nothing is injected after an interruption, and no claim that an aim made is forgotten.
+            // In this order nothing is injected after an interruption, and no claim is forgotten.
             biased;
-            () = self.cancel.cancelled() => Err("the run was interrupted before".to_owned()),
-            aim = aim => aim,
+            () = self.cancel.cancelled() => Err(NotInjected::Interrupted),
+            resolved = resolved => resolved,
         }
     }
 
@@ -190,12 +190,12 @@ impl Injector {
         }
     }
 
-    /// Waits until these members follow a leader again. While other faults are in force nothing is owed, so that the
-    /// time begins anew whenever one begins or is healed.
+    /// Waits until these members follow a leader again. While other faults are in force etcd promises no recovery, so that
+    /// the time begins anew whenever one begins or is healed.
     ///
     /// # Errors
-    /// What was missing when the time was over, in words.
-    async fn recovery(&self, members: &[MemberIndex], healed: Nanos) -> Result<(), String> {
+    /// What was missing when the time was over.
+    async fn recovery(&self, members: &[MemberIndex], healed: Nanos) -> Result<(), NotRecovered> {
         let mut view = self.view.clone();
         let mut in_force = self.in_force.subscribe();
         loop {
@@ -205,32 +205,25 @@ impl Injector {
             tokio::select! {
                 recovered = await_view(&mut view, limit, |view| view.healthy(members, healed)) => match recovered {
                     Ok(_) => return Ok(()),
-                    Err(NotInTime { .. }) if others > 0 && view.has_changed().is_ok() => {}
-                    Err(late) => return Err(late.to_string()),
+                    Err(late) if !late.is_sampled => return Err(NotRecovered::NotSampled),
+                    Err(_) if others > 0 => {}
+                    Err(late) => return Err(NotRecovered::Unhealthy { missing: late.missing, waited: nanos(late.after) }),
                 },
                 changed = in_force.changed() => if changed.is_err() {
-                    return Err("the injector has ended".to_owned());
+                    return Err(NotRecovered::NotSampled);
                 },
                 () = self.cancel.cancelled(), if !is_interrupted => {}
             }
         }
     }
 
-    async fn record_effects(&self, fault: u32, effects: Vec<String>) {
-        for what in effects {
-            self.record(fault, self.sink.now(), FaultStage::Effect { what }).await;
+    async fn record_effects(&self, fault: u32, effects: Vec<FaultEffect>) {
+        for effect in effects {
+            self.record(fault, self.sink.now(), FaultStage::Effect(effect)).await;
         }
     }
 
     async fn record(&self, fault: u32, at: Nanos, stage: FaultStage) {
         self.sink.record(Event::Fault(FaultEvent { fault, at, stage })).await;
-    }
-}
-
-/// What was done, and whether it hit the leader.
-fn with_leader(what: String, hit: &[MemberIndex], leadership: Option<Leadership>) -> String {
-    match leadership.filter(|leadership| hit.contains(&leadership.member)) {
-        Some(Leadership { member, term }) => format!("{what}; {} was the leader in term {term}", member.name()),
-        None => what,
     }
 }

@@ -1,4 +1,4 @@
-//! Faults of links: which links are meant, and what several faults together demand of one.
+//! Sets of links, and what several faults together demand of one link.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -42,23 +42,13 @@ fn peer((from, to): (MemberIndex, MemberIndex)) -> Link {
     Link::Peer { from, to }
 }
 
-/// Links as a person reads them: `m1→m2, clients→m3`.
-pub fn names(links: &[Link]) -> String {
-    let name = |link: &Link| match link {
-        Link::Peer { from, to } => format!("{}→{}", from.name(), to.name()),
-        Link::ToMember(member) => format!("clients→{}", member.name()),
-        Link::FromMember(member) => format!("{}→clients", member.name()),
-    };
-    links.iter().map(name).collect::<Vec<_>>().join(", ")
-}
-
 /// What the faults in force demand of each link.
 #[derive(Debug, Default)]
-struct Demands {
+struct LinkDemands {
     links: BTreeMap<Link, BTreeMap<u32, LinkState>>,
 }
 
-impl Demands {
+impl LinkDemands {
     /// Adds a fault's demand; returns the state the link must have now.
     fn add(&mut self, fault: u32, link: Link, state: LinkState) -> LinkState {
         let demands = self.links.entry(link).or_default();
@@ -79,7 +69,7 @@ impl Demands {
     }
 }
 
-/// Each property as the most demanding fault wants it.
+/// The strongest of each property.
 fn strongest<'a>(demands: impl Iterator<Item = &'a LinkState>) -> LinkState {
     demands.fold(LinkState::default(), |one, other| LinkState {
         flow: std::cmp::max_by_key(one.flow, other.flow, |flow| severity(*flow)),
@@ -116,16 +106,16 @@ impl Traffic {
     }
 }
 
-/// The table, shared by faults that overlap: a link has the strongest state that any of them demands, and opens
+/// The link table, shared by faults that overlap: a link has the strongest state that any of them demands, and opens
 /// when the last demand is withdrawn.
 #[derive(Debug)]
 pub struct Links {
     table: LinkTable,
-    demands: Mutex<Demands>,
+    demands: Mutex<LinkDemands>,
 }
 
 impl Links {
-    /// Takes the table over: nobody else sets links while faults do.
+    /// Only faults set links while they use the table.
     pub fn new(table: LinkTable) -> Self {
         Self { table, demands: Mutex::default() }
     }
@@ -148,7 +138,7 @@ impl Links {
 
     /// Cuts the connections that carry these links; returns how many there were.
     pub fn reset(&self, links: &[Link]) -> usize {
-        links.iter().map(|link| self.table.reset(*link)).sum()
+        self.table.reset(links)
     }
 
     /// Bytes on these links so far.
@@ -160,8 +150,8 @@ impl Links {
     }
 
     /// The lock is held while the table is set, so that the last to demand is the last to set.
-    fn demands(&self) -> MutexGuard<'_, Demands> {
-        // A demand is one map insertion: whoever panicked cannot have left half of one.
+    fn demands(&self) -> MutexGuard<'_, LinkDemands> {
+        // A demand is one map insertion: a panic cannot have left half of one.
         self.demands.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -201,7 +191,7 @@ mod tests {
 
     #[test]
     fn overlapping_demands_compose_and_end_one_by_one() {
-        let (mut demands, shared, alone) = (Demands::default(), link(M1, M2), link(M2, M3));
+        let (mut demands, shared, alone) = (LinkDemands::default(), link(M1, M2), link(M2, M3));
         assert_eq!(demands.add(0, shared, slow(50, 5)), slow(50, 5));
         assert_eq!(demands.add(1, shared, with(Flow::Lost)), LinkState { flow: Flow::Lost, ..slow(50, 5) });
         assert_eq!(demands.add(2, shared, with(Flow::Held)), LinkState { flow: Flow::Lost, ..slow(50, 5) });
@@ -215,7 +205,7 @@ mod tests {
 
     #[test]
     fn two_delays_give_the_longer_of_each_property() {
-        let mut demands = Demands::default();
+        let mut demands = LinkDemands::default();
         demands.add(0, link(M1, M2), slow(10, 90));
         assert_eq!(demands.add(1, link(M1, M2), slow(40, 5)), slow(40, 90));
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 
-use super::catalogue;
-use crate::scenario::streams::stream;
-use crate::scenario::types::{Inject, RandomFaults, Scenario};
-use crate::scenario::units::Span;
+use super::Inject;
+use super::settings::{RandomFaults, ScheduledFault};
+use crate::settings::streams::stream;
+use crate::settings::units::Span;
+use crate::testbed::{Capabilities, Capability, MissingCapability};
 
 /// How long members usually need to be back after a fault was healed: an election and a start. Without overlap the next
 /// random fault leaves the one before it this long.
@@ -36,27 +37,51 @@ pub struct PlannedFault {
 impl PlannedFault {
     /// When it is to be healed, from the start of the steady phase.
     pub fn heal_due(&self) -> Duration {
-        self.due.saturating_add(catalogue::lasts(&self.inject))
+        self.due.saturating_add(self.inject.lasts())
     }
 }
 
 impl Plan {
-    /// The plan of a scenario: its timetable and what the seed draws from its pool. Of faults that are due at the same
-    /// moment, those of the timetable come first.
-    pub fn draw(scenario: &Scenario, seed: u64) -> Self {
-        let timetable = scenario.faults.iter().map(|fault| PlannedFault { due: fault.at.0, inject: fault.inject.clone() });
+    /// The plan of a timetable, and of what the seed draws from a pool for a load that lasts so long. Of faults that are due
+    /// at the same moment, those of the timetable come first.
+    pub fn draw(timetable: &[ScheduledFault], random: Option<&RandomFaults>, load: Span, seed: u64) -> Self {
+        let timetable = timetable.iter().map(|fault| PlannedFault { due: fault.at.0, inject: fault.inject.clone() });
         let mut faults: Vec<_> = timetable.collect();
-        if let Some(random) = &scenario.random_faults {
-            faults.extend(draw_random(random, scenario.load.duration, seed));
+        if let Some(random) = random {
+            faults.extend(draw_random(random, load, seed));
         }
         faults.sort_by_key(|fault| fault.due);
         Self { faults }
     }
 
-    /// Whether any fault touches the links between the load and a member, so that clients must go through a link proxy.
-    pub fn touches_clients(&self) -> bool {
-        self.faults.iter().any(|fault| catalogue::touches_clients(&fault.inject))
+    /// Whether every fault can be injected on a testbed.
+    ///
+    /// # Errors
+    /// The first that cannot, and why.
+    pub fn check(&self, testbed: &Capabilities) -> Result<(), UnavailableFault> {
+        for (fault, planned) in (1..).zip(&self.faults) {
+            let inject = &planned.inject;
+            inject.available(testbed).map_err(|missing| UnavailableFault { fault, name: inject.name(), missing })?;
+        }
+        Ok(())
     }
+
+    /// Whether any fault shapes the links between the load and a member, so that clients must go through a link proxy.
+    pub fn shapes_clients(&self) -> bool {
+        self.faults.iter().any(|fault| fault.inject.needs().contains(&Capability::ShapeClientLinks))
+    }
+}
+
+/// A fault of a plan that the testbed cannot carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("fault {fault}, `{name}`, cannot be injected: {missing}")]
+pub struct UnavailableFault {
+    /// Its position in the plan, from 1.
+    pub fault: usize,
+    /// Its name, as scenarios write it.
+    pub name: &'static str,
+    /// What the testbed lacks.
+    pub missing: MissingCapability,
 }
 
 /// The first comes within `every_min` of `from`, each further one `every_min..=every_max` after the one before. One
@@ -101,19 +126,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scenario::types::{Down, Fault, Load, Pause};
-    use crate::scenario::units::Target;
+    use crate::fault::{BlackHole, Kill, LinkSet, Pause};
+    use crate::settings::units::Target;
+    use crate::testbed::{LinkCapabilities, ProcessCapabilities, local};
 
     fn kill(restart_after: Span) -> Inject {
-        Inject::Kill(Down { target: Target::Any, restart_after })
+        Inject::Kill(Kill { target: Target::Any, restart_after })
     }
 
     fn pause(lasts: Span) -> Inject {
         Inject::Pause(Pause { target: Target::Leader, lasts })
     }
 
-    fn scenario(faults: Vec<Fault>, random_faults: Option<RandomFaults>) -> Scenario {
-        Scenario { load: Load { duration: Span::seconds(60), ..Load::default() }, faults, random_faults, ..Scenario::new("test") }
+    fn draw(timetable: &[ScheduledFault], random: Option<&RandomFaults>, seed: u64) -> Plan {
+        Plan::draw(timetable, random, Span::seconds(60), seed)
     }
 
     fn random(every_min: u64, every_max: u64, overlap: bool) -> RandomFaults {
@@ -129,8 +155,8 @@ mod tests {
 
     #[test]
     fn a_timetable_is_kept_and_sorted() {
-        let at = |seconds| Fault { at: Span::seconds(seconds), inject: kill(Span::seconds(seconds)) };
-        let plan = Plan::draw(&scenario(vec![at(9), at(2), at(5)], None), 1);
+        let at = |seconds| ScheduledFault { at: Span::seconds(seconds), inject: kill(Span::seconds(seconds)) };
+        let plan = draw(&[at(9), at(2), at(5)], None, 1);
         let due: Vec<_> = plan.faults.iter().map(|fault| fault.due.as_secs()).collect();
         assert_eq!(due, [2, 5, 9]);
         assert_eq!(plan.faults[0].inject, kill(Span::seconds(2)));
@@ -139,9 +165,9 @@ mod tests {
 
     #[test]
     fn the_timetable_does_not_move_what_is_drawn() {
-        let drawn = Plan::draw(&scenario(Vec::new(), Some(random(1000, 2000, true))), 7);
-        let fault = Fault { at: Span::seconds(20), inject: pause(Span::seconds(1)) };
-        let mut both = Plan::draw(&scenario(vec![fault], Some(random(1000, 2000, true))), 7);
+        let drawn = draw(&[], Some(&random(1000, 2000, true)), 7);
+        let fault = ScheduledFault { at: Span::seconds(20), inject: pause(Span::seconds(1)) };
+        let mut both = draw(&[fault], Some(&random(1000, 2000, true)), 7);
         both.faults.retain(|fault| fault.inject != pause(Span::seconds(1)));
         assert!(drawn.faults.len() > 5, "{}", drawn.faults.len());
         assert_eq!(drawn, both);
@@ -150,18 +176,37 @@ mod tests {
     #[test]
     fn an_empty_pool_and_a_zero_gap_end() {
         let empty = RandomFaults { pool: Vec::new(), ..random(1000, 2000, true) };
-        assert_eq!(Plan::draw(&scenario(Vec::new(), Some(empty)), 1).faults, []);
-        let dense = Plan::draw(&scenario(Vec::new(), Some(random(0, 0, true))), 1);
+        assert_eq!(draw(&[], Some(&empty), 1).faults, []);
+        let dense = draw(&[], Some(&random(0, 0, true)), 1);
         assert!(dense.faults.len() <= 600);
+    }
+
+    #[test]
+    fn a_fault_that_the_testbed_cannot_carry_out_is_refused_by_name() {
+        let all = local::CAPABILITIES;
+        let black_hole = Inject::BlackHole(BlackHole { on: LinkSet::Clients(Target::All), lasts: Span::seconds(1) });
+        let at = |inject| ScheduledFault { at: Span::seconds(1), inject };
+        let plan = draw(&[at(kill(Span::seconds(1))), at(black_hole)], None, 1);
+        assert!(plan.shapes_clients());
+        assert_eq!(plan.check(&all), Ok(()));
+        let without_kill = Capabilities { processes: ProcessCapabilities { kill: false, ..all.processes }, ..all };
+        let refused = plan.check(&without_kill).unwrap_err();
+        assert_eq!((refused.fault, refused.name, refused.missing), (1, "kill", MissingCapability(Capability::Kill)));
+        let without_clients = Capabilities { links: LinkCapabilities { clients: false, ..all.links }, ..all };
+        let refused = plan.check(&without_clients).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "fault 2, `black_hole`, cannot be injected: this testbed cannot shape the links between clients and members"
+        );
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn random_plans_are_deterministic_ordered_and_bounded(seed: u64, min in 0u64..4000, more in 0u64..4000, overlap: bool) {
-            let scenario = scenario(Vec::new(), Some(random(min, min + more, overlap)));
-            let plan = Plan::draw(&scenario, seed);
-            prop_assert_eq!(&plan, &Plan::draw(&scenario, seed));
+            let random = random(min, min + more, overlap);
+            let plan = draw(&[], Some(&random), seed);
+            prop_assert_eq!(&plan, &draw(&[], Some(&random), seed));
             prop_assert!(!plan.faults.is_empty() || !overlap);
             for fault in &plan.faults {
                 prop_assert!(fault.due >= Duration::from_secs(3));

@@ -8,22 +8,23 @@
 //! they write exercises etcd like anything else, and the checks that they fail by design are waived in the drawn scenario.
 
 use rand::RngExt;
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use ticketcd_judge::check::standard::check_names;
 use ticketcd_judge::known_defects::KnownDefect;
 
+use crate::fault::Draws;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{
-    Arrivals, Boards, Closed, Cluster, Constant, Dataset, Direction, Down, Fault, Hold, Housekeeping, Inject, Known, Latency, LinkSet,
-    Links, Load, Lock, Mix, Partition, Pause, Pinning, Popularity, Ramp, RandomFaults, ReadMode, ResetLinks, Restart, Retry, Scenario,
-    Spike, Stall, Stock, StrategyName,
+    Arrivals, Boards, Closed, Cluster, Constant, Dataset, Hold, Housekeeping, Inject, Known, Load, Lock, Mix, Pinning, Popularity, Ramp,
+    RandomFaults, ReadMode, Retry, Scenario, ScheduledFault, Spike, Stall, Stock, StrategyName,
 };
-use crate::scenario::units::{Rate, Span, Target};
+use crate::scenario::units::{Rate, Span};
 use crate::scenario::{self, ScenarioError};
 
 /// Changes whenever the same seed and index draw another scenario than before, so that a hunt is not resumed with other draws.
-pub const DRAW_VERSION: u32 = 1;
+/// A further fault is drawn too, and changes it.
+pub const DRAW_VERSION: u32 = 2_000 + FAULTS.len() as u32;
 
 /// Every strategy that is drawn: all but `command`, which needs a script.
 pub const STRATEGIES: [StrategyName; 8] = [
@@ -37,8 +38,8 @@ pub const STRATEGIES: [StrategyName; 8] = [
     StrategyName::Quoted,
 ];
 
-/// Every kind of fault that is drawn, as `fault::catalogue` names them.
-pub const FAULT_KINDS: [&str; 8] = ["kill", "terminate", "pause", "restart", "partition", "latency", "black_hole", "reset"];
+/// Every fault that is drawn: all that there are.
+pub const FAULTS: &[&str] = Inject::NAMES;
 
 /// Sizes of clusters that are drawn.
 pub const MEMBERS: [u8; 3] = [1, 3, 5];
@@ -325,12 +326,12 @@ impl Draw {
     }
 
     /// None, a timetable in which faults overlap as they come, or a pool of random ones.
-    fn faults(&mut self, members: u8, duration: Span) -> (Vec<Fault>, Option<RandomFaults>) {
+    fn faults(&mut self, members: u8, duration: Span) -> (Vec<ScheduledFault>, Option<RandomFaults>) {
         match self.number(0..100_u32) {
             0..15 => (Vec::new(), None),
             15..88 => {
                 let count = self.one_of(&[1_usize, 1, 1, 2, 2, 3, 4], 1);
-                let faults = (0..count).map(|_| Fault { at: self.within(duration), inject: self.inject(members) }).collect();
+                let faults = (0..count).map(|_| ScheduledFault { at: self.within(duration), inject: self.inject(members) }).collect();
                 (faults, None)
             }
             _ => {
@@ -352,89 +353,7 @@ impl Draw {
     }
 
     fn inject(&mut self, members: u8) -> Inject {
-        // A single member has no links to others.
-        let kinds: &[u8] = if members > 1 { &[0, 1, 2, 3, 4, 5, 6, 7] } else { &[0, 1, 2, 3, 5, 6, 7] };
-        match self.one_of(kinds, 0) {
-            0 => Inject::Kill(self.down(members)),
-            1 => Inject::Terminate(self.down(members)),
-            2 => Inject::Pause(Pause { target: self.target(members), lasts: self.lasts() }),
-            3 => Inject::Restart(Restart { target: self.target(members) }),
-            4 => Inject::Partition(self.partition(members)),
-            5 => {
-                let delay = self.milliseconds(&[0, 5, 20, 50, 200]);
-                let jitter = self.milliseconds(&[1, 5, 20, 50]);
-                Inject::Latency(Latency { on: self.links(members), delay, jitter, lasts: self.lasts() })
-            }
-            6 => Inject::BlackHole(Links { on: self.links(members), lasts: self.lasts() }),
-            _ => Inject::Reset(ResetLinks { on: self.links(members) }),
-        }
-    }
-
-    fn down(&mut self, members: u8) -> Down {
-        Down { target: self.target(members), restart_after: self.milliseconds(&[0, 100, 500, 1_000, 2_000, 3_000]) }
-    }
-
-    fn lasts(&mut self) -> Span {
-        self.milliseconds(&[100, 300, 600, 1_000, 1_500, 3_000])
-    }
-
-    fn target(&mut self, members: u8) -> Target {
-        let named = Target::Member(self.number(0..members));
-        if members == 1 {
-            return self.one_of(&[Target::Leader, Target::Any, Target::All, Target::Majority, named], Target::Any);
-        }
-        // What etcd survives more often than what stops it.
-        let (leader, follower) = (Target::Leader, Target::Follower);
-        self.one_of(
-            &[leader, leader, leader, follower, follower, Target::Any, Target::Minority, named, Target::Majority, Target::All],
-            leader,
-        )
-    }
-
-    fn partition(&mut self, members: u8) -> Partition {
-        let nothing = Partition { isolate: None, split: None, one_way: None, lasts: self.lasts() };
-        match self.number(0..10_u8) {
-            0..5 => {
-                let isolate = [Target::Leader, Target::Leader, Target::Follower, Target::Any, Target::Minority, Target::Majority];
-                Partition { isolate: Some(self.one_of(&isolate, Target::Leader)), ..nothing }
-            }
-            5..8 => Partition { split: Some(self.groups(members)), ..nothing },
-            _ => Partition { one_way: Some(self.direction(members)), ..nothing },
-        }
-    }
-
-    /// Two groups or more, each with a member in it.
-    fn groups(&mut self, members: u8) -> Vec<Vec<Target>> {
-        let mut order: Vec<u8> = (0..members).collect();
-        order.shuffle(&mut self.0);
-        let count = usize::from(self.number(2..=members));
-        let mut groups = vec![Vec::new(); count];
-        for (position, member) in order.into_iter().enumerate() {
-            // The first of each group are dealt in turn, so that none is empty.
-            let group = if position < count { position } else { self.number(0..count) };
-            if let Some(group) = groups.get_mut(group) {
-                group.push(Target::Member(member));
-            }
-        }
-        groups
-    }
-
-    fn direction(&mut self, members: u8) -> Direction {
-        let from = self.number(0..members);
-        // Any other member.
-        let to = (from + self.number(1..members)) % members;
-        let named = (Target::Member(from), Target::Member(to));
-        let (leader, follower) = (Target::Leader, Target::Follower);
-        let choices = [named, (leader, follower), (follower, leader), (leader, Target::All), (Target::All, leader)];
-        let (from, to) = self.one_of(&choices, named);
-        Direction { from, to }
-    }
-
-    fn links(&mut self, members: u8) -> LinkSet {
-        if members == 1 || self.percent(35) {
-            return LinkSet::Clients(self.target(members));
-        }
-        if self.percent(60) { LinkSet::Peers(self.target(members)) } else { LinkSet::Peer(self.direction(members)) }
+        Inject::draw(&mut Draws::new(&mut self.0, members))
     }
 }
 
@@ -465,10 +384,10 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
 
+    use ticketcd_judge::explain::Explain;
     use ticketcd_judge::known_defects::KNOWN_DEFECTS;
 
     use super::*;
-    use crate::fault::{Plan, catalogue};
 
     /// Draws of several hunts.
     fn many() -> impl Iterator<Item = Drawn> {
@@ -480,7 +399,7 @@ mod tests {
     #[test]
     fn whatever_is_drawn_is_valid_and_short() {
         for drawn in many() {
-            let plan = Plan::draw(&drawn.scenario, drawn.seed);
+            let plan = drawn.scenario.fault_plan(drawn.seed);
             let last = plan.faults.iter().map(|fault| fault.heal_due()).max().unwrap_or_default();
             let load = &drawn.scenario.load;
             assert!(load.warm_up.0 + load.duration.0.max(last) <= Duration::from_secs(13), "{}", drawn.scenario.name);
@@ -502,21 +421,20 @@ mod tests {
         let mut seen: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
         for drawn in many() {
             let load = &drawn.scenario.load;
-            let faults = Plan::draw(&drawn.scenario, drawn.seed).faults;
-            pairs.extend(faults.iter().map(|fault| (load.strategy.name(), catalogue::kind(&fault.inject))));
-            let targets = faults.iter().map(|fault| catalogue::target(&fault.inject).split(' ').next().unwrap_or_default().to_owned());
+            let faults = drawn.scenario.fault_plan(drawn.seed).faults;
+            pairs.extend(faults.iter().map(|fault| (load.strategy.name(), fault.inject.name())));
+            let targets = faults.iter().map(|fault| fault.inject.target().in_words().to_string());
+            let targets = targets.flat_map(|target| target.split([' ', '→']).map(str::to_owned).collect::<Vec<_>>());
             seen.entry("targets").or_default().extend(targets);
             seen.entry("members").or_default().insert(drawn.scenario.cluster.members.to_string());
             seen.entry("retries").or_default().insert(format!("{:?}", load.retry));
             seen.entry("arrivals").or_default().insert(format!("{:?}", load.arrivals).split('(').next().unwrap_or_default().to_owned());
         }
         let expected: BTreeSet<(&str, &str)> =
-            STRATEGIES.iter().flat_map(|strategy| FAULT_KINDS.iter().map(move |kind| (strategy.name(), *kind))).collect();
+            STRATEGIES.iter().flat_map(|strategy| FAULTS.iter().map(move |kind| (strategy.name(), *kind))).collect();
         assert_eq!(pairs, expected);
         assert_eq!((seen["members"].len(), seen["retries"].len(), seen["arrivals"].len()), (3, 3, 5), "{seen:?}");
-        for target in
-            ["leader", "follower", "any", "minority", "majority", "all", "m1", "m5", "isolate", "split", "from", "peers", "clients"]
-        {
+        for target in ["leader", "follower", "any", "minority", "majority", "all", "m1", "m5", "isolated", "|", "peers", "clients"] {
             assert!(seen["targets"].contains(target), "{target} is never hit");
         }
     }

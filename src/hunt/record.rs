@@ -9,7 +9,6 @@ use ticketcd_judge::check::verdict::{Finding, Verdict};
 
 use super::draw::Drawn;
 use super::features;
-use crate::fault::{Plan, catalogue};
 use crate::report::waivers::{self, WaiverResult, WaiverState};
 use crate::report::{RunResult, RunVerdict};
 
@@ -108,12 +107,12 @@ impl Record {
     pub fn planned(run: u32, drawn: &Drawn) -> Self {
         let scenario = &drawn.scenario;
         let load = &scenario.load;
-        let plan = Plan::draw(scenario, drawn.seed);
+        let plan = scenario.fault_plan(drawn.seed);
         Self {
             run,
             members: scenario.cluster.members,
             strategy: load.strategy.name().to_owned(),
-            faults: plan.faults.iter().map(|fault| catalogue::kind(&fault.inject).to_owned()).collect(),
+            faults: plan.faults.iter().map(|fault| fault.inject.name().to_owned()).collect(),
             mix: features::mix(&load.mix),
             watches: (load.mix.board > 0).then_some((load.boards.open_max, load.boards.streams)),
             features: features::of(scenario, &plan),

@@ -257,7 +257,7 @@ mod tests {
         // Most pairs were met: those that were not are named.
         let all = |strategy: &str| Record {
             strategy: strategy.to_owned(),
-            faults: super::super::draw::FAULT_KINDS.map(str::to_owned).to_vec(),
+            faults: super::super::draw::FAULTS.iter().map(|name| (*name).to_owned()).collect(),
             ..record(1, Outcome::Pass)
         };
         let records: Vec<Record> = ["naive", "optimistic", "lock", "fenced-lock", "batched", "sharded", "hold"].map(all).to_vec();

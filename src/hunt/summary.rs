@@ -6,7 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::draw::{FAULT_KINDS, MEMBERS, STRATEGIES};
+use super::draw::{FAULTS, MEMBERS, STRATEGIES};
 use super::features;
 use super::record::{Found, Outcome, Record};
 
@@ -214,18 +214,18 @@ impl Coverage {
             records.iter().flat_map(|record| record.faults.iter().map(|fault| (record.strategy.as_str(), fault.as_str()))).collect();
         let mut never: BTreeMap<usize, NeverMet> = BTreeMap::new();
         for (position, strategy) in STRATEGIES.iter().enumerate() {
-            for fault in FAULT_KINDS.iter().filter(|fault| !met.contains(&(strategy.name(), **fault))) {
+            for fault in FAULTS.iter().filter(|fault| !met.contains(&(strategy.name(), **fault))) {
                 let entry = NeverMet { strategy: strategy.name().to_owned(), faults: Vec::new() };
                 never.entry(position).or_insert(entry).faults.push((*fault).to_owned());
             }
         }
         let pairs_never: Vec<NeverMet> = never.into_values().collect();
-        let pairs = (STRATEGIES.len() * FAULT_KINDS.len()) as u64;
+        let pairs = (STRATEGIES.len() * FAULTS.len()) as u64;
         Self {
             runs: records.len() as u64,
             members: MEMBERS.iter().map(|members| count(&members.to_string(), &|record| record.members == *members)).collect(),
             strategies: STRATEGIES.iter().map(|strategy| count(strategy.name(), &|record| record.strategy == strategy.name())).collect(),
-            faults: FAULT_KINDS.iter().map(|kind| count(kind, &|record| record.faults.iter().any(|fault| fault == kind))).collect(),
+            faults: FAULTS.iter().map(|kind| count(kind, &|record| record.faults.iter().any(|fault| fault == kind))).collect(),
             features: features::ALL.iter().map(|name| count(name, &|record| record.features.contains(*name))).collect(),
             pairs,
             pairs_seen: pairs - pairs_never.iter().map(|never| never.faults.len() as u64).sum::<u64>(),

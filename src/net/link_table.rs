@@ -5,27 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use ticketcd_judge::history::fault::Link;
 use ticketcd_judge::model::MemberIndex;
 use tokio::sync::watch;
 
 use super::connection::{Connection, Dialer, Direction};
 use super::peer_header::PeerHeader;
-
-/// A directed link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Link {
-    /// Traffic from one member to another, on any of their connections.
-    Peer {
-        /// The sender.
-        from: MemberIndex,
-        /// The receiver.
-        to: MemberIndex,
-    },
-    /// Traffic from clients to a member.
-    ToMember(MemberIndex),
-    /// Traffic from a member to its clients.
-    FromMember(MemberIndex),
-}
 
 /// Whether a link delivers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -151,9 +136,11 @@ impl LinkTable {
         self.table().state(link)
     }
 
-    /// Cuts every connection that carries this link, both ways; returns how many.
-    pub fn reset(&self, link: Link) -> usize {
-        self.cut_where(|table, connection| Direction::BOTH.into_iter().any(|direction| table.link(connection, direction) == Some(link)))
+    /// Cuts every connection that carries one of these links, both ways; returns how many.
+    pub fn reset(&self, links: &[Link]) -> usize {
+        self.cut_where(|table, connection| {
+            Direction::BOTH.into_iter().filter_map(|direction| table.link(connection, direction)).any(|link| links.contains(&link))
+        })
     }
 
     /// Opens every link and cuts every connection that lost bytes; returns how many.

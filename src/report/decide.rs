@@ -94,7 +94,7 @@ fn reasons_invalid(statistics: &Statistics) -> Vec<String> {
     for (index, fault) in statistics.timeline.faults.iter().enumerate() {
         if fault.not_injected {
             let why = fault.trouble.as_deref().unwrap_or("no reason recorded");
-            reasons.push(format!("fault {} ({} of {}) was not injected: {why}", index + 1, fault.kind, fault.target));
+            reasons.push(format!("fault {}, {} ({}), was not injected: {why}", index + 1, fault.kind, fault.target));
         }
     }
     if reasons.is_empty() && statistics.load().achieved == 0 {

@@ -153,8 +153,8 @@ mod tests {
             events.extend([Event::OrderPlaced(placed), Event::OrderClosed(closed)]);
         }
         let fault = |at, stage| Event::Fault(FaultEvent { fault: 0, at, stage });
-        events.push(fault(4 * SECOND, FaultStage::Injected { members: Vec::new(), what: String::new() }));
-        events.push(fault(6 * SECOND, FaultStage::Healed { what: String::new() }));
+        events.push(fault(4 * SECOND, FaultStage::Injected { members: Vec::new(), actions: Vec::new(), leader: None }));
+        events.push(fault(6 * SECOND, FaultStage::Healed { actions: Vec::new(), recovered_after: 0 }));
         events.push(Event::Phase(PhaseBegan { at: 10 * SECOND, phase: Phase::Drain }));
         events.push(Event::Ended(Ended { at: 11 * SECOND, interrupted: false }));
         let mut statistics = Statistics::default();

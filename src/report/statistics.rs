@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, Purpose};
 use ticketcd_judge::history::event::{Event, LoadSample, Phase};
 use ticketcd_judge::model::{Nanos, OrderKey};
@@ -123,7 +124,7 @@ impl Statistics {
             }
             Event::Load(sample) if self.timeline.began(Phase::Steady).is_some() => self.load.push(sample.clone()),
             Event::Calibrated(calibrated) => self.outcomes.calibrated_per_second = Some(calibrated.millihertz as f64 / 1000.0),
-            Event::Invalid(invalid) => self.invalid.push(invalid.reason.clone()),
+            Event::Invalid(invalid) => self.invalid.push(invalid.reason.in_words().to_string()),
             Event::Ended(ended) => {
                 self.ended = true;
                 self.interrupted = ended.interrupted;

@@ -215,7 +215,7 @@ fn write_faults(text: &mut String, faults: &[FaultResult]) -> std::fmt::Result {
             (Some(start), None) => format!("{start:>6.1} – ?"),
             _ => "   not injected".to_owned(),
         };
-        let what = format!("{} of {}: {}", fault.kind.replace('_', " "), fault.target, fault.what_happened);
+        let what = format!("{} ({}): {}", fault.kind.replace('_', " "), fault.target, fault.what_happened);
         text.write_str(&wrapped(&format!("    {:>2}  {span:<15} ", index + 1), &what))?;
         for effect in fault.effects.iter().chain(&fault.trouble) {
             text.write_str(&wrapped("                        → ", effect))?;

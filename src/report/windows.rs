@@ -1,5 +1,6 @@
 //! The parts of a run that statistics are split by: the whole load, and before, during and after each fault.
 
+use ticketcd_judge::explain::{self, Explain};
 use ticketcd_judge::history::event::{Event, FaultStage, Phase};
 use ticketcd_judge::model::Nanos;
 
@@ -119,24 +120,24 @@ impl FaultStory {
         match stage {
             FaultStage::Planned { kind, target, due, .. } => {
                 self.kind.clone_from(kind);
-                self.target.clone_from(target);
+                self.target = target.in_words().to_string();
                 self.due = *due;
             }
-            FaultStage::NotInjected { reason } => {
+            FaultStage::NotInjected(reason) => {
                 self.not_injected = true;
-                self.trouble = Some(reason.clone());
+                self.trouble = Some(reason.in_words().to_string());
             }
-            FaultStage::Injected { members, what } => {
+            FaultStage::Injected { members, actions, leader } => {
                 self.from = Some(at);
                 self.members = members.iter().map(|member| member.name()).collect();
-                self.injected = Some(what.clone());
+                self.injected = Some(explain::applied(actions, members, *leader));
             }
-            FaultStage::Effect { what } => self.effects.push(what.clone()),
-            FaultStage::Healed { what } => {
+            FaultStage::Effect(effect) => self.effects.push(effect.in_words().to_string()),
+            FaultStage::Healed { actions, recovered_after } => {
                 self.until = Some(at);
-                self.healed = Some(what.clone());
+                self.healed = Some(explain::healed(actions, *recovered_after));
             }
-            FaultStage::NotRecovered { reason } => self.trouble = Some(reason.clone()),
+            FaultStage::NotRecovered { actions, reason } => self.trouble = Some(explain::not_recovered(actions, reason)),
         }
     }
 }

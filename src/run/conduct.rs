@@ -3,6 +3,7 @@
 use std::io;
 
 use ticketcd_judge::history::event::{Ended, Event, Invalid};
+use ticketcd_judge::history::invalid::InvalidReason;
 use ticketcd_judge::history::run_dir::RunDir;
 use tokio_util::sync::CancellationToken;
 
@@ -41,7 +42,7 @@ pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunEr
     let record_ended = recorder.ended();
     let outcome = tokio::select! {
         outcome = go_through(&context) => outcome,
-        () = record_ended.cancelled() => Err(RunFailure("the record could not be kept".to_owned())),
+        () = record_ended.cancelled() => Err(RunFailure(InvalidReason::NotRecorded)),
     };
     if let Err(RunFailure(reason)) = outcome {
         sink.record(Event::Invalid(Invalid { at: sink.now(), reason })).await;

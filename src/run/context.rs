@@ -1,8 +1,10 @@
 //! What the phases of a run share.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use ticketcd_judge::history::event::{Event, Phase, PhaseBegan};
+use ticketcd_judge::history::invalid::{InvalidReason, RunStep};
 use tokio_util::sync::CancellationToken;
 
 use super::setup::Setup;
@@ -19,13 +21,14 @@ pub(super) struct RunContext<'run> {
     pub(super) stop: CancellationToken,
 }
 
-/// The run could not go on as planned, in words.
-#[derive(Debug)]
-pub(super) struct RunFailure(pub(super) String);
+/// The run could not go on as planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunFailure(pub(super) InvalidReason);
 
-impl<E: std::error::Error> From<E> for RunFailure {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
+impl RunFailure {
+    /// A step failed, for a reason that another part of the program or the operating system gives.
+    pub(super) fn of<E: Display>(step: RunStep) -> impl Fn(E) -> Self {
+        move |error| Self(InvalidReason::StepFailed { step, detail: error.to_string() })
     }
 }
 

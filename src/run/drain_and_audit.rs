@@ -1,19 +1,20 @@
 //! The end of a run: the drain, then the audit of every member.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use ticketcd_judge::history::audit::AuditStage;
 use ticketcd_judge::history::event::Phase;
+use ticketcd_judge::history::invalid::RunStep;
 use ticketcd_judge::history::request::Range;
-use ticketcd_judge::model::{Blob, MemberIndex};
+use ticketcd_judge::model::{Blob, MemberIndex, Revision};
 
 use super::context::{HEALTH_TIMEOUT, RunContext, RunFailure};
 use super::observed::ObservedTestbed;
 use super::sell::OpenShop;
-use crate::etcd::Caller;
 use crate::etcd::audit::audit;
-use crate::etcd::barrier::barrier;
+use crate::etcd::barrier::{BarrierError, barrier};
+use crate::etcd::sampler::NotInTime;
+use crate::etcd::{Caller, ClientError};
 
 /// What etcd gives a request, beside two election timeouts, before it gives it up itself. A write that was sent before
 /// cannot be applied later than that, once nothing holds it back.
@@ -26,10 +27,39 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 const BOARDS_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long any of these may still take once somebody has pressed Ctrl-C and is waiting.
 const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(10);
-/// What is said then.
-const OUT_OF_PATIENCE: &str = "the cluster was not at rest in the time that is left after Ctrl-C";
 /// How long a member gets to end by itself before it is killed.
 const TERMINATION_GRACE: Duration = Duration::from_secs(3);
+
+/// Why the cluster did not come to rest.
+#[derive(Debug, thiserror::Error)]
+enum NotAtRest {
+    /// Members are not healthy.
+    #[error(transparent)]
+    Unhealthy(#[from] NotInTime),
+    /// A member does not take a write, or has not applied it.
+    #[error(transparent)]
+    Barrier(#[from] BarrierError),
+    /// Collectors have not delivered a revision.
+    #[error("revision {revision} was not delivered by {}", members.iter().map(|member| member.name()).collect::<Vec<_>>().join(", "))]
+    NotDelivered {
+        /// Which revision.
+        revision: Revision,
+        /// By which members.
+        members: Vec<MemberIndex>,
+    },
+    /// A member does not respond.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The stock could not be brought back.
+    #[error("{0}")]
+    Stock(String),
+    /// A member is down.
+    #[error("{} is not running", .0.name())]
+    Exited(MemberIndex),
+    /// It took too long after Ctrl-C.
+    #[error("the cluster was not at rest in the time that is left after Ctrl-C")]
+    OutOfTime,
+}
 
 /// Drains the load and audits every member; where members may be restarted, once more after a restart of all of them.
 ///
@@ -43,7 +73,7 @@ pub(super) async fn drain_and_audit(
     running.testbed.links().heal_all();
     outlast_unanswered(context).await;
     if let Some(opened) = opened {
-        if let Err(reason) = settle_stock(context, running, opened).await {
+        if let Err(reason) = restore_stock(context, running, opened).await {
             tracing::warn!("the stock is not where it belongs: {reason}");
         }
         outlast_unanswered(context).await;
@@ -68,38 +98,36 @@ pub(super) async fn drain_and_audit(
     Ok(())
 }
 
-/// Brings the stock back to where it belongs. A member that is not there is no reason not to.
+/// Brings the stock back to the tickets, also while a member is down.
 ///
 /// # Errors
-/// What could not be done, in words.
-async fn settle_stock(context: &RunContext<'_>, running: &ObservedTestbed, opened: &OpenShop) -> Result<(), String> {
+/// Why it could not.
+async fn restore_stock(context: &RunContext<'_>, running: &ObservedTestbed, opened: &OpenShop) -> Result<(), NotAtRest> {
     if let Err(reason) = worth_waiting(context, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await {
         tracing::warn!("before the stock is settled, {reason}");
     }
     let mut caller = Caller::new(running.direct.clone(), MemberIndex(0), SETTLE_TIMEOUT, context.sink.clone());
     let settled = tokio::select! {
         biased;
-        settled = opened.shop.settle(&mut caller, &opened.events) => settled,
-        () = out_of_patience(context) => Err(OUT_OF_PATIENCE.to_owned()),
+        settled = opened.shop.settle(&mut caller, &opened.events) => settled.map_err(NotAtRest::Stock),
+        () = out_of_patience(context) => Err(NotAtRest::OutOfTime),
     };
     caller.close().await;
     settled
 }
 
-/// Waits until every member is healthy and has everything, and until the collectors have told it.
+/// Waits until every member is healthy and has applied every write, and until the collectors have delivered them.
 ///
 /// # Errors
-/// What did not come about, in words.
-async fn settle(context: &RunContext<'_>, running: &ObservedTestbed) -> Result<(), String> {
+/// Why the cluster is not at rest.
+async fn settle(context: &RunContext<'_>, running: &ObservedTestbed) -> Result<(), NotAtRest> {
     worth_waiting(context, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await?;
     let setup = context.setup;
     let written = barrier(&running.direct, &context.sink, &setup.keys, &setup.run_tag, HEALTH_TIMEOUT);
     let revision = worth_waiting(context, running, written).await?;
     let delivered = async {
-        running.collectors.await_revision(revision, DELIVERY_TIMEOUT).await.map_err(|members| {
-            let names: Vec<String> = members.iter().map(|member| member.name()).collect();
-            format!("revision {revision} was not delivered by {}", names.join(", "))
-        })
+        let late = |members| NotAtRest::NotDelivered { revision, members };
+        running.collectors.await_revision(revision, DELIVERY_TIMEOUT).await.map_err(late)
     };
     worth_waiting(context, running, delivered).await?;
     if let Some(boards) = &running.boards {
@@ -113,8 +141,8 @@ async fn settle(context: &RunContext<'_>, running: &ObservedTestbed) -> Result<(
 /// and, unlike a barrier, changes nothing.
 ///
 /// # Errors
-/// What did not come about, in words.
-async fn catch_up(context: &RunContext<'_>, running: &ObservedTestbed) -> Result<(), String> {
+/// Why the cluster is not at rest.
+async fn catch_up(context: &RunContext<'_>, running: &ObservedTestbed) -> Result<(), NotAtRest> {
     worth_waiting(context, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await?;
     let everything = Range { key: Blob::from(&[0][..]), range_end: Blob::from(&[0][..]), count_only: true, ..Range::default() };
     for client in &running.direct {
@@ -123,22 +151,22 @@ async fn catch_up(context: &RunContext<'_>, running: &ObservedTestbed) -> Result
     Ok(())
 }
 
-/// Waits for something that needs every member: not for long after Ctrl-C, and not at all without a member, which nobody
-/// starts again.
+/// Waits for something that needs every member: not for long after Ctrl-C, and not at all once a member is down, which is
+/// not started again.
 ///
 /// # Errors
-/// What did not come about, in words.
-async fn worth_waiting<T, E: Display>(
+/// Why the cluster is not at rest.
+async fn worth_waiting<T, E: Into<NotAtRest>>(
     context: &RunContext<'_>,
     running: &ObservedTestbed,
     wait: impl Future<Output = Result<T, E>>,
-) -> Result<T, String> {
+) -> Result<T, NotAtRest> {
     tokio::select! {
         // What has come about counts, even if a member ends at that moment.
         biased;
-        done = wait => done.map_err(|error| error.to_string()),
-        member = running.testbed.await_any_exit() => Err(format!("{} is not running", member.name())),
-        () = out_of_patience(context) => Err(OUT_OF_PATIENCE.to_owned()),
+        done = wait => done.map_err(Into::into),
+        member = running.testbed.await_any_exit() => Err(NotAtRest::Exited(member)),
+        () = out_of_patience(context) => Err(NotAtRest::OutOfTime),
     }
 }
 
@@ -162,13 +190,14 @@ async fn outlast_unanswered(context: &RunContext<'_>) {
 async fn restart_all(running: &ObservedTestbed) -> Result<(), RunFailure> {
     let mut stopping = tokio::task::JoinSet::new();
     for member in running.testbed.members() {
-        let control = running.testbed.member(member)?;
+        let control = running.testbed.member(member).map_err(RunFailure::of(RunStep::Restart))?;
         // A member that is not running has been stopped already.
         stopping.spawn(async move { control.terminate(TERMINATION_GRACE).await.is_ok() });
     }
     while stopping.join_next().await.is_some() {}
     for member in running.testbed.members() {
-        running.testbed.member(member)?.start().await?;
+        let control = running.testbed.member(member).map_err(RunFailure::of(RunStep::Restart))?;
+        control.start().await.map_err(RunFailure::of(RunStep::Restart))?;
     }
     Ok(())
 }

@@ -4,18 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ticketcd_judge::history::invalid::{InvalidReason, NeverHealthy, RunStep};
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::MemberInfo;
-use ticketcd_judge::model::MemberIndex;
+use ticketcd_judge::model::{MemberIndex, nanos};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::context::{HEALTH_TIMEOUT, RunContext, RunFailure};
 use super::host;
 use crate::etcd::collector::Collectors;
 use crate::etcd::metrics::{MetricsReader, Source};
-use crate::etcd::sampler::Sampler;
+use crate::etcd::sampler::{NotInTime, Sampler};
 use crate::etcd::{Boards, Client};
-use crate::testbed::{Route, StartOptions, Testbed};
+use crate::testbed::{Route, StartOptions, Testbed, TestbedError};
 
 /// Where collectors begin on a testbed whose first revisions are not part of the run: now.
 const FROM_NOW: i64 = 0;
@@ -40,21 +41,21 @@ pub(super) async fn start_testbed(context: &RunContext<'_>) -> Result<ObservedTe
     let options = StartOptions {
         log_directory: Some(RunDir::new(&setup.directory).members()),
         supervisor: setup.supervisor.clone(),
-        shape_clients: setup.plan.touches_clients(),
+        shape_clients: setup.plan.shapes_clients(),
     };
-    let testbed = Arc::new(setup.prepared.start(options, context.sink.clone()).await?);
+    let testbed = Arc::new(setup.prepared.start(options, context.sink.clone()).await.map_err(RunFailure::of(RunStep::Start))?);
     let capabilities = testbed.capabilities();
-    let direct = testbed.clients(Route::Harness, 1).await?;
+    let direct = testbed.clients(Route::Harness, 1).await.map_err(RunFailure::of(RunStep::Connect))?;
     let sampler = Sampler::start(direct.clone(), context.sink.clone());
-    let never_healthy = |error: String| RunFailure(format!("the cluster never became healthy: {error}"));
     let healthy = async {
         // A member that ends at once, over a flag it does not know perhaps, is not worth a minute of waiting.
-        testbed.await_healthy(HEALTH_TIMEOUT).await.map_err(|error| never_healthy(error.to_string()))?;
-        sampler.await_all_healthy(HEALTH_TIMEOUT).await.map_err(|error| never_healthy(error.to_string()))
+        testbed.await_healthy(HEALTH_TIMEOUT).await.map_err(|error| unhealthy(&error))?;
+        let gaps = |late: NotInTime| NeverHealthy::Gaps { waited: nanos(late.after), missing: late.missing };
+        sampler.await_all_healthy(HEALTH_TIMEOUT).await.map_err(gaps)
     };
     tokio::select! {
-        healthy = healthy => healthy?,
-        () = context.stop.cancelled() => return Err(RunFailure("it was interrupted before the cluster was healthy".to_owned())),
+        healthy = healthy => healthy.map_err(|why| RunFailure(InvalidReason::NeverHealthy(why)))?,
+        () = context.stop.cancelled() => return Err(RunFailure(InvalidReason::InterruptedBeforeHealthy)),
     };
     let view = sampler.view();
     let mut described = Vec::new();
@@ -63,7 +64,7 @@ pub(super) async fn start_testbed(context: &RunContext<'_>) -> Result<ObservedTe
         testbed.links().learn(member_id, member);
         described.push(describe(&testbed, member, member_id, &setup.directory)?);
     }
-    setup.write_info(&setup.info(described)).map_err(|error| RunFailure(error.to_string()))?;
+    setup.write_info(&setup.info(described)).map_err(RunFailure::of(RunStep::Describe))?;
     let collected_from = if capabilities.collects_from_first_revision { 1 } else { FROM_NOW };
     let collectors = Collectors::start(&direct, &context.sink, collected_from);
     let metrics = MetricsReader::start(metrics_sources(&testbed), &context.sink);
@@ -72,9 +73,19 @@ pub(super) async fn start_testbed(context: &RunContext<'_>) -> Result<ObservedTe
     Ok(ObservedTestbed { testbed, direct, sampler, collectors, metrics, host, boards })
 }
 
+/// Why the testbed did not report itself healthy.
+fn unhealthy(error: &TestbedError) -> NeverHealthy {
+    match error {
+        TestbedError::Exited { member, exit, .. } => NeverHealthy::Exited { member: *member, exit: *exit },
+        TestbedError::NotHealthy { member, waited } => NeverHealthy::Unhealthy { member: *member, waited: nanos(*waited) },
+        error => NeverHealthy::NotAsked { detail: error.to_string() },
+    }
+}
+
 fn describe(testbed: &Testbed, member: MemberIndex, member_id: u64, run_directory: &Path) -> Result<MemberInfo, RunFailure> {
     let log = testbed.log(member).map(|log| log.strip_prefix(run_directory).unwrap_or(log).display().to_string());
-    Ok(MemberInfo { name: member.name(), member_id, endpoint: testbed.access(member, Route::Load)?.endpoint.to_string(), log })
+    let access = testbed.access(member, Route::Load).map_err(RunFailure::of(RunStep::Describe))?;
+    Ok(MemberInfo { name: member.name(), member_id, endpoint: access.endpoint.to_string(), log })
 }
 
 fn metrics_sources(testbed: &Testbed) -> Vec<Source> {
@@ -91,7 +102,7 @@ async fn boards(context: &RunContext<'_>, testbed: &Testbed, collectors: &Collec
     if load.mix.board == 0 {
         return Ok(None);
     }
-    let clients = testbed.clients(Route::Load, 1).await?;
+    let clients = testbed.clients(Route::Load, 1).await.map_err(RunFailure::of(RunStep::Connect))?;
     Ok(Some(Boards::start(&clients, &load.boards, load.timeout.0, collectors.reach(), &context.sink)))
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustc_hash::FxHashSet;
+use ticketcd_judge::explain::{self, Explain};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::event::{Event, FaultStage, MemberChange, Phase};
 use ticketcd_judge::model::{OrderKey, seconds};
@@ -78,13 +79,13 @@ impl Reader for Progress {
             },
             Event::Return(_) => self.written += 1,
             Event::Fault(fault) => {
-                if let Some(text) = tell(&fault.stage) {
+                if let Some(text) = describe_stage(&fault.stage) {
                     self.note(&format!("{:>7.2} s  fault {}: {text}", seconds(fault.at), fault.fault + 1));
                 }
             }
             Event::Member(member) => {
-                if let MemberChange::Exited { status, expected: false } = &member.change {
-                    self.note(&format!("{:>7.2} s  {} ended by itself: {status}", seconds(member.at), member.member.name()));
+                if let MemberChange::Exited { exit, expected: false } = &member.change {
+                    self.note(&format!("{:>7.2} s  {} exited unexpectedly: {}", seconds(member.at), member.member.name(), exit.in_words()));
                 }
             }
             Event::Sample(sample) => {
@@ -98,7 +99,7 @@ impl Reader for Progress {
                     self.leader_id = status.leader_id;
                 }
             }
-            Event::Invalid(invalid) => self.note(&format!("{:>7.2} s  invalid: {}", seconds(invalid.at), invalid.reason)),
+            Event::Invalid(invalid) => self.note(&format!("{:>7.2} s  invalid: {}", seconds(invalid.at), invalid.reason.in_words())),
             _ => {}
         }
         self.renew();
@@ -184,13 +185,13 @@ fn describe(phase: Phase) -> &'static str {
     }
 }
 
-fn tell(stage: &FaultStage) -> Option<String> {
+fn describe_stage(stage: &FaultStage) -> Option<String> {
     Some(match stage {
         FaultStage::Planned { .. } => return None,
-        FaultStage::NotInjected { reason } => format!("not injected: {reason}"),
-        FaultStage::Injected { what, .. } => what.clone(),
-        FaultStage::Effect { what } => format!("→ {what}"),
-        FaultStage::Healed { what } => format!("healed: {what}"),
-        FaultStage::NotRecovered { reason } => format!("NOT RECOVERED: {reason}"),
+        FaultStage::NotInjected(reason) => format!("not injected: {}", reason.in_words()),
+        FaultStage::Injected { members, actions, leader } => explain::applied(actions, members, *leader),
+        FaultStage::Effect(effect) => format!("→ {}", effect.in_words()),
+        FaultStage::Healed { actions, recovered_after } => format!("healed: {}", explain::healed(actions, *recovered_after)),
+        FaultStage::NotRecovered { actions, reason } => format!("NOT RECOVERED: {}", explain::not_recovered(actions, reason)),
     })
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ticketcd_judge::history::event::Phase;
+use ticketcd_judge::history::invalid::RunStep;
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::model::MemberIndex;
 use tokio_util::sync::CancellationToken;
@@ -33,14 +34,14 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
     let setup = context.setup;
     let scenario = &setup.scenario;
     context.enter(Phase::Seed).await;
-    let dataset = Dataset::generate(&scenario.dataset, setup.seed, &setup.keys)?;
+    let dataset = Dataset::generate(&scenario.dataset, setup.seed, &setup.keys).map_err(RunFailure::of(RunStep::Seed))?;
     match seed(context, running, &dataset).await {
         // What was written when the run was stopped is no shop to sell in.
         _ if context.stop.is_cancelled() => return Ok(None),
         seeded => seeded?,
     }
 
-    let clients = running.testbed.clients(Route::Load, scenario.load.channels).await?;
+    let clients = running.testbed.clients(Route::Load, scenario.load.channels).await.map_err(RunFailure::of(RunStep::Connect))?;
     let shop = Shop {
         keys: setup.keys.clone(),
         run_tag: setup.run_tag.as_str().into(),
@@ -49,7 +50,7 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
     };
     let opened = OpenShop { events: dataset.catalogue.events.iter().map(|event| event.id.clone()).collect(), shop: shop.clone() };
     let mut caller = Caller::new(running.direct.clone(), MemberIndex(0), SEED_TIMEOUT, context.sink.clone());
-    shop.open(&mut caller, &opened.events).await.map_err(RunFailure)?;
+    shop.open(&mut caller, &opened.events).await.map_err(RunFailure::of(RunStep::PrepareStock))?;
     caller.close().await;
     let over = context.stop.child_token();
     let caller = Caller::new(clients.clone(), MemberIndex(0), scenario.load.timeout.0, context.sink.clone());
@@ -62,7 +63,7 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
     let mut base_rate = 0.0;
     if load.needs_calibration() {
         context.enter(Phase::Calibration).await;
-        base_rate = load.calibrate(&context.stop).await?;
+        base_rate = load.calibrate(&context.stop).await.map_err(RunFailure::of(RunStep::Calibrate))?;
     }
     context.enter(Phase::WarmUp).await;
     load.drive(Phase::WarmUp, scenario.load.warm_up.0, base_rate, &context.stop).await;
@@ -78,7 +79,7 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
     tokio::join!(load.drive(Phase::Steady, scenario.load.duration.0, base_rate, &context.stop), breaking);
     load.close().await;
     over.cancel();
-    tending.await?;
+    tending.await.map_err(RunFailure::of(RunStep::Load))?;
     Ok(Some(opened))
 }
 
@@ -90,7 +91,7 @@ async fn tend(shop: Shop, caller: Caller, over: CancellationToken) {
 /// Writes the dataset and reads it back.
 async fn seed(context: &RunContext<'_>, running: &ObservedTestbed, dataset: &Dataset) -> Result<(), RunFailure> {
     let target = Target { clients: running.direct.clone(), sink: context.sink.clone(), timeout: SEED_TIMEOUT, stop: context.stop.clone() };
-    dataset::load(dataset, &target, LoadOptions::default(), |_| {}).await?;
-    dataset::verify(dataset, &target, |_| {}).await?;
+    dataset::load(dataset, &target, LoadOptions::default(), |_| {}).await.map_err(RunFailure::of(RunStep::Seed))?;
+    dataset::verify(dataset, &target, |_| {}).await.map_err(RunFailure::of(RunStep::Seed))?;
     Ok(())
 }

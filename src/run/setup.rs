@@ -9,7 +9,7 @@ use ticketcd_judge::model::Keyspace;
 
 use super::directory::{self, DirectoryError};
 use super::{RunOptions, host};
-use crate::fault::Plan;
+use crate::fault::{Plan, UnavailableFault};
 use crate::scenario::fingerprint;
 use crate::scenario::types::{Scenario, StrategyName};
 use crate::testbed::{Capabilities, Prepared, TestbedError};
@@ -23,6 +23,9 @@ pub enum RunError {
     /// The testbed cannot be prepared: there is no etcd to run.
     #[error("{0}")]
     Testbed(#[from] TestbedError),
+    /// The testbed cannot carry out the plan.
+    #[error("{0}; leave it out, or run on another testbed")]
+    Unavailable(#[from] UnavailableFault),
     /// The run could not be started or recorded.
     #[error("{0}")]
     Invalid(String),
@@ -57,6 +60,8 @@ impl Setup {
     pub(super) fn new(options: RunOptions, prepared: Prepared) -> Result<Self, RunError> {
         let supervisor =
             std::env::current_exe().map_err(|error| RunError::Invalid(format!("cannot find this program's own file: {error}")))?;
+        let plan = options.scenario.fault_plan(options.seed);
+        plan.check(&prepared.capabilities())?;
         let directory = match &options.directory {
             Some(path) => directory::create(path)?,
             None => directory::create_default(&options.scenario.name)?,
@@ -69,7 +74,7 @@ impl Setup {
         fs::write(RunDir::new(&directory).scenario(), scenario.to_toml()).map_err(unwritable)?;
         let now = jiff::Timestamp::now();
         let setup = Self {
-            plan: Plan::draw(&scenario, options.seed),
+            plan,
             scenario,
             seed: options.seed,
             fail_fast: options.fail_fast,

@@ -6,11 +6,8 @@
 
 pub mod expectation;
 pub mod library;
-pub mod limits;
 pub mod metric;
-pub mod streams;
 pub mod types;
-pub mod units;
 
 mod advice;
 mod error;
@@ -19,7 +16,6 @@ mod position;
 mod read;
 mod schema;
 mod source;
-mod suggest;
 mod validate;
 
 use sha2::{Digest, Sha256};
@@ -29,8 +25,9 @@ pub use expectation::Expectation;
 pub use library::{Embedded, library};
 pub use schema::schema;
 pub use source::Source;
-pub use suggest::nearest;
 pub use types::Scenario;
+
+pub use crate::settings::{limits, nearest, streams, units};
 
 /// The scenario of the library with this name, or the one in the file at this path, with overrides such as
 /// `load.buyers=500` applied in their order.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::position::{path_at, span_of};
-use super::validate::Problem;
 use super::{Scenario, ScenarioError, nearest};
+use crate::settings::problem::Problem;
 
 /// A scenario's text.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,8 @@ pub struct Capabilities {
     pub links: LinkCapabilities,
     /// Whether errors and delays may be injected below a member's data directory.
     pub storage_faults: bool,
+    /// Whether members sync what they write to disk before they acknowledge it. etcd promises to find it again only then.
+    pub syncs_writes: bool,
     /// Whether the whole key space belongs to the run: nobody else writes to the cluster.
     pub owns_key_space: bool,
     /// Whether collectors begin at revision 1, so that the record has every revision.

@@ -4,6 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ticketcd_judge::explain::Explain;
+use ticketcd_judge::history::member::ProcessExit;
+use ticketcd_judge::model::MemberIndex;
+
 use crate::etcd::ClientError;
 use crate::release::ReleaseError;
 
@@ -52,20 +56,20 @@ pub enum TestbedError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A member ended while the testbed waited for its health.
-    #[error("{member} exited ({status}): see its log {log}")]
+    #[error("{} exited ({}): see its log {}", member.name(), exit.in_words(), log.display())]
     Exited {
         /// Which.
-        member: String,
-        /// How, in words.
-        status: String,
+        member: MemberIndex,
+        /// How.
+        exit: ProcessExit,
         /// Its log file.
         log: PathBuf,
     },
     /// A member did not become healthy in time.
-    #[error("{member} is not healthy after {waited:?}")]
+    #[error("{} is not healthy after {waited:?}", member.name())]
     NotHealthy {
         /// Which.
-        member: String,
+        member: MemberIndex,
         /// How long the testbed waited.
         waited: Duration,
     },

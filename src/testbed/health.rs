@@ -21,12 +21,12 @@ pub(super) async fn await_healthy(testbed: &Testbed, timeout: Duration) -> Resul
         let endpoint = testbed.access(member, Route::Harness)?.endpoint;
         let control = testbed.member(member)?;
         while !is_healthy(&endpoint).await {
-            if let Some(status) = control.exit() {
+            if let Some(exit) = control.exit() {
                 let log = testbed.log(member).map(ToOwned::to_owned).unwrap_or_default();
-                return Err(TestbedError::Exited { member: member.name(), status, log });
+                return Err(TestbedError::Exited { member, exit, log });
             }
             if Instant::now() >= deadline {
-                return Err(TestbedError::NotHealthy { member: member.name(), waited: timeout });
+                return Err(TestbedError::NotHealthy { member, waited: timeout });
             }
             tokio::time::sleep(INTERVAL).await;
         }

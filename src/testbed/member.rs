@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ticketcd_judge::history::member::ProcessExit;
 use ticketcd_judge::model::MemberIndex;
 
 use super::TestbedError;
@@ -53,8 +54,8 @@ impl MemberControl {
         }
     }
 
-    /// How its last process ended, in words; `None` while one runs.
-    pub fn exit(&self) -> Option<String> {
+    /// How its last process ended; `None` while one runs.
+    pub fn exit(&self) -> Option<ProcessExit> {
         match self {
             Self::Local(member) => member.exit(),
         }

@@ -57,7 +57,7 @@ impl Testbed {
     /// What may be done on it.
     pub fn capabilities(&self) -> Capabilities {
         match self {
-            Self::Local(_) => local::CAPABILITIES,
+            Self::Local(local) => local.capabilities(),
         }
     }
 

@@ -7,7 +7,7 @@ use ticketcd_judge::history::run_info::EtcdInfo;
 use super::local;
 use super::{Capabilities, Testbed, TestbedError};
 use crate::record::Sink;
-use crate::scenario::types::Cluster;
+use crate::settings::types::Cluster;
 
 /// A testbed that can be started.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Prepared {
     /// What may be done on it once it is started.
     pub fn capabilities(&self) -> Capabilities {
         match self {
-            Self::Local(_) => local::CAPABILITIES,
+            Self::Local(local) => local.capabilities(),
         }
     }
 

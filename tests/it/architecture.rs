@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the program, each of which uses only those before it.
-const ORDER: [&str; 13] =
-    ["scenario", "record", "etcd", "shop", "dataset", "net", "release", "testbed", "fault", "load", "report", "run", "hunt"];
+const ORDER: [&str; 14] =
+    ["settings", "record", "etcd", "shop", "dataset", "net", "release", "testbed", "fault", "scenario", "load", "report", "run", "hunt"];
 
 /// A file longer than this holds more than one concept.
 const LINES_MAX: usize = 800;

@@ -1,62 +1,84 @@
-//! Faults on real clusters: each is seen to work, and is healed.
+//! Faults on real testbeds: each is seen to work, and is healed.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ticketcd::etcd::sampler::{Sampler, await_view};
-use ticketcd::fault::{self, Plan, PlannedFault};
+use ticketcd::etcd::Client;
+use ticketcd::etcd::sampler::{Sampler, View, await_view};
+use ticketcd::fault::{self, BlackHole, Inject, Kill, Latency, LinkSet, Partition, Pause, Plan, PlannedFault, Reset, Restart, Terminate};
 use ticketcd::net::{Link, LinkState};
 use ticketcd::record::{Reader, Recorder, Sink};
-use ticketcd::scenario::types::{Down, Inject, Partition, Pause};
-use ticketcd::scenario::units::{Span, Target};
-use ticketcd::testbed::{Route, Testbed};
-use ticketcd_judge::history::event::{Event, FaultStage};
+use ticketcd::settings::units::{Span, Target};
+use ticketcd::testbed::{LocalTestbed, Route, Testbed};
+use ticketcd_judge::history::call::CallOutcome;
+use ticketcd_judge::history::event::{Event, FaultStage, MemberChange};
+use ticketcd_judge::history::fault::{FaultEffect, NotInjected};
+use ticketcd_judge::history::member::ProcessExit;
+use ticketcd_judge::history::request::{Put, Request};
 use ticketcd_judge::model::MemberIndex;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{eventually, start_testbed};
+use crate::support::{eventually, local_options};
 
 /// Longer than any test takes: a fault of this length ends only by being interrupted.
 const FOR_EVER: Span = Span::seconds(3600);
 const PATIENCE: Duration = Duration::from_secs(30);
+const M2: MemberIndex = MemberIndex(1);
 
-/// Keeps what happened to faults.
+/// Keeps what happened to faults and members.
 #[derive(Clone, Default)]
-struct Stages(Arc<Mutex<Vec<(u32, FaultStage)>>>);
+struct Record(Arc<Mutex<Vec<Event>>>);
 
-impl Reader for Stages {
+impl Reader for Record {
     fn observe(&mut self, event: &Event) -> std::io::Result<()> {
-        if let Event::Fault(event) = event {
-            self.0.lock().unwrap().push((event.fault, event.stage.clone()));
+        if matches!(event, Event::Fault(_) | Event::Member(_)) {
+            self.0.lock().unwrap().push(event.clone());
         }
         Ok(())
     }
 }
 
-impl Stages {
-    fn all(&self) -> Vec<(u32, FaultStage)> {
-        self.0.lock().unwrap().clone()
+impl Record {
+    fn stages(&self, fault: u32) -> Vec<FaultStage> {
+        let events = self.0.lock().unwrap();
+        let stage = |event: &Event| match event {
+            Event::Fault(event) if event.fault == fault => Some(event.stage.clone()),
+            _ => None,
+        };
+        events.iter().filter_map(stage).collect()
     }
 
     /// The members a fault hit, once it is injected.
     fn hit(&self, fault: u32) -> Option<Vec<MemberIndex>> {
-        self.all().into_iter().find_map(|(number, stage)| match stage {
-            FaultStage::Injected { members, .. } if number == fault => Some(members),
+        self.stages(fault).into_iter().find_map(|stage| match stage {
+            FaultStage::Injected { members, .. } => Some(members),
             _ => None,
         })
     }
 
-    /// The words of all effects of a fault.
-    fn effects(&self, fault: u32) -> String {
-        let effects = self.all().into_iter().filter_map(|(number, stage)| match stage {
-            FaultStage::Effect { what } if number == fault => Some(what),
+    fn effects(&self, fault: u32) -> Vec<FaultEffect> {
+        let effect = |stage| match stage {
+            FaultStage::Effect(effect) => Some(effect),
             _ => None,
-        });
-        effects.collect::<Vec<_>>().join("\n")
+        };
+        self.stages(fault).into_iter().filter_map(effect).collect()
     }
 
     fn is_healed(&self, fault: u32) -> bool {
-        self.all().iter().any(|(number, stage)| *number == fault && matches!(stage, FaultStage::Healed { .. }))
+        self.stages(fault).iter().any(|stage| matches!(stage, FaultStage::Healed { .. }))
+    }
+
+    /// How the process of a member ended, each time that it did.
+    fn exits(&self, member: MemberIndex) -> Vec<ProcessExit> {
+        let events = self.0.lock().unwrap();
+        let exit = |event: &Event| match event {
+            Event::Member(event) if event.member == member => match event.change {
+                MemberChange::Exited { exit, expected: true } => Some(exit),
+                _ => None,
+            },
+            _ => None,
+        };
+        events.iter().filter_map(exit).collect()
     }
 }
 
@@ -64,99 +86,229 @@ struct Bench {
     testbed: Arc<Testbed>,
     sampler: Sampler,
     sink: Sink,
-    stages: Stages,
+    record: Record,
     _directory: tempfile::TempDir,
 }
 
 impl Bench {
+    /// Three members; clients reach them through link proxies.
     async fn start() -> Self {
         let directory = tempfile::Builder::new().prefix("t").tempdir().unwrap();
-        let stages = Stages::default();
-        let (sink, _recorder) = Recorder::start(vec![Box::new(stages.clone())]).unwrap();
-        let testbed = Arc::new(start_testbed(directory.path(), 3, sink.clone()).await.unwrap());
+        let record = Record::default();
+        let (sink, _recorder) = Recorder::start(vec![Box::new(record.clone())]).unwrap();
+        let mut options = local_options(directory.path(), 3);
+        options.shape_clients = true;
+        let testbed = Arc::new(Testbed::Local(LocalTestbed::start(options, sink.clone()).await.unwrap()));
         let sampler = Sampler::start(testbed.clients(Route::Harness, 1).await.unwrap(), sink.clone());
         sampler.await_all_healthy(PATIENCE).await.unwrap();
-        Self { testbed, sampler, sink, stages, _directory: directory }
+        Self { testbed, sampler, sink, record, _directory: directory }
     }
 
     /// Carries out a plan of faults that are due at once.
-    async fn inject(&self, faults: Vec<Inject>, cancel: CancellationToken) {
-        let due = Duration::ZERO;
+    async fn inject(&self, faults: Vec<Inject>, cancel: &CancellationToken) {
+        let (due, count) = (Duration::ZERO, u32::try_from(faults.len()).unwrap());
         let plan = Plan { faults: faults.into_iter().map(|inject| PlannedFault { due, inject }).collect() };
-        fault::run(&plan, 1, &self.testbed, self.sampler.view(), &self.sink, self.sink.now(), cancel).await;
+        assert_eq!(plan.check(&self.testbed.capabilities()), Ok(()));
+        fault::run(&plan, 1, &self.testbed, self.sampler.view(), &self.sink, self.sink.now(), cancel.clone()).await;
+        let is_last =
+            |stage: FaultStage| matches!(stage, FaultStage::Healed { .. } | FaultStage::NotInjected(_) | FaultStage::NotRecovered { .. });
+        // Events reach the readers a moment after they were recorded.
+        eventually("every step is recorded", async || (0..count).all(|fault| self.record.stages(fault).pop().is_some_and(is_last))).await;
+    }
+
+    /// Carries out one fault that is healed when `until` is over.
+    async fn inject_until(&self, inject: Inject, until: impl Future<Output = ()>) {
+        let cancel = CancellationToken::new();
+        let interrupt = async {
+            eventually("the fault is in force", async || self.record.hit(0).is_some()).await;
+            until.await;
+            cancel.cancel();
+        };
+        tokio::join!(self.inject(vec![inject], &cancel), interrupt);
+        assert!(self.record.is_healed(0), "{:#?}", self.record.stages(0));
+    }
+
+    async fn leader(&self) -> MemberIndex {
+        self.sampler.await_leader(PATIENCE).await.unwrap()
+    }
+
+    fn pid(&self, member: MemberIndex) -> Option<u32> {
+        self.testbed.member(member).unwrap().pid()
+    }
+
+    /// A client of a member.
+    async fn client(&self, member: MemberIndex, route: Route) -> Client {
+        self.testbed.clients(route, 1).await.unwrap().swap_remove(member.index())
     }
 
     async fn stop(self) {
-        // Events reach the readers a moment after they were recorded.
-        let stages = self.stages.clone();
         self.sampler.await_all_healthy(PATIENCE).await.unwrap();
         self.sampler.stop().await;
         self.testbed.stop().await;
-        println!("{:#?}", stages.all());
+        println!("{:#?}", self.record.stages(0));
     }
+}
+
+/// Writes a key; returns whether that was acknowledged.
+async fn put(client: &Client, timeout: Duration) -> bool {
+    let put = Request::Put(Put { key: "key".into(), value: b"value".to_vec().into(), lease: 0 });
+    matches!(client.call(&put, timeout).await, CallOutcome::Ok(_))
+}
+
+fn elected(effects: &[FaultEffect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, FaultEffect::LeaderElected(_)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_leader_is_replaced_started_again_and_follows() {
     let bench = Bench::start().await;
-    let leader = bench.sampler.await_leader(PATIENCE).await.unwrap();
-    let pid = bench.testbed.member(leader).unwrap().pid();
-    let kill = Down { target: Target::Leader, restart_after: Span::seconds(2) };
-    bench.inject(vec![Inject::Kill(kill)], CancellationToken::new()).await;
-    eventually("it is recorded as healed", async || bench.stages.is_healed(0)).await;
-    assert!(matches!(bench.stages.all()[0], (0, FaultStage::Planned { .. })));
-    assert_eq!(bench.stages.hit(0), Some(vec![leader]));
-    let effects = bench.stages.effects(0);
-    assert!(effects.contains(&format!("the process of {} is gone", leader.name())), "{effects}");
-    assert!(effects.contains("became the leader"), "{effects}");
-    assert!(bench.testbed.member(leader).unwrap().is_running());
-    assert_ne!(bench.testbed.member(leader).unwrap().pid(), pid);
+    let leader = bench.leader().await;
+    let pid = bench.pid(leader);
+    let kill = Kill { target: Target::Leader, restart_after: Span::seconds(2) };
+    bench.inject(vec![Inject::Kill(kill)], &CancellationToken::new()).await;
+    assert!(matches!(bench.record.stages(0)[0], FaultStage::Planned { survivable: true, .. }));
+    assert!(bench.record.is_healed(0));
+    assert_eq!(bench.record.hit(0), Some(vec![leader]));
+    let effects = bench.record.effects(0);
+    assert!(effects.contains(&FaultEffect::ProcessEnded { member: leader, times: 1 }), "{effects:?}");
+    assert!(elected(&effects), "{effects:?}");
+    assert_eq!(bench.record.exits(leader), [ProcessExit::Signal(9)]);
+    assert!(bench.pid(leader).is_some_and(|new| Some(new) != pid));
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_isolated_leader_loses_its_office_and_its_links_open_again() {
+async fn a_terminated_member_exits_by_itself_and_is_started_again() {
     let bench = Bench::start().await;
-    let old = bench.sampler.await_leader(PATIENCE).await.unwrap();
+    let pid = bench.pid(M2);
+    let terminate = Terminate { target: Target::Member(1), restart_after: FOR_EVER };
+    bench
+        .inject_until(Inject::Terminate(terminate), async {
+            eventually("the member is down", async || bench.pid(M2).is_none()).await;
+        })
+        .await;
+    let exits = bench.record.exits(M2);
+    assert!(matches!(exits[..], [ProcessExit::Signal(15) | ProcessExit::Code(0)]), "{exits:?}");
+    assert!(bench.pid(M2).is_some_and(|new| Some(new) != pid));
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_follower_is_a_new_process_on_its_old_data() {
+    let bench = Bench::start().await;
+    let leader = bench.leader().await;
+    assert!(put(&bench.client(leader, Route::Harness).await, PATIENCE).await);
+    bench.inject(vec![Inject::Restart(Restart { target: Target::Follower })], &CancellationToken::new()).await;
+    assert!(bench.record.is_healed(0));
+    let follower = bench.record.hit(0).unwrap()[0];
+    assert_ne!(follower, leader);
+    assert_eq!(bench.testbed.member(follower).unwrap().incarnation(), 2);
+    assert_eq!(bench.record.exits(follower).len(), 1);
+    let status = bench.client(follower, Route::Harness).await.status(PATIENCE).await.unwrap();
+    assert!(status.revision >= 2, "{status:?}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_isolated_leader_is_deposed_and_its_links_open_again() {
+    let bench = Bench::start().await;
+    let old = bench.leader().await;
     let isolate = Partition { isolate: Some(Target::Leader), split: None, one_way: None, lasts: FOR_EVER };
-    let cancel = CancellationToken::new();
-    let heal_when_replaced = async {
-        let elsewhere =
-            |view: &ticketcd::etcd::sampler::View| view.leader().filter(|leader| *leader != old).ok_or_else(|| "another leader".to_owned());
-        await_view(&mut bench.sampler.view(), PATIENCE, elsewhere).await.unwrap();
-        cancel.cancel();
-    };
-    tokio::join!(bench.inject(vec![Inject::Partition(isolate)], cancel.clone()), heal_when_replaced);
-    eventually("it is recorded as healed", async || bench.stages.is_healed(0)).await;
-    assert_eq!(bench.stages.hit(0), Some(vec![old]));
-    let effects = bench.stages.effects(0);
-    assert!(effects.contains("became the leader"), "{effects}");
-    assert!(effects.contains("bytes were stopped"), "{effects}");
-    for other in (0..3).map(MemberIndex).filter(|other| *other != old) {
+    bench
+        .inject_until(Inject::Partition(isolate), async {
+            let elsewhere = |view: &View| view.leader().filter(|leader| *leader != old).ok_or("another leader");
+            await_view(&mut bench.sampler.view(), PATIENCE, elsewhere).await.unwrap();
+        })
+        .await;
+    assert_eq!(bench.record.hit(0), Some(vec![old]));
+    let effects = bench.record.effects(0);
+    assert!(elected(&effects), "{effects:?}");
+    assert!(effects.iter().any(|effect| matches!(effect, FaultEffect::TrafficStopped { .. })), "{effects:?}");
+    for other in bench.testbed.members().filter(|other| *other != old) {
         assert_eq!(bench.testbed.links().state(Link::Peer { from: old, to: other }), LinkState::default());
     }
     bench.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_link_delays_every_request_and_response() {
+    const DELAY: Duration = Duration::from_millis(300);
+    let bench = Bench::start().await;
+    let leader = bench.leader().await;
+    let client = bench.client(leader, Route::Load).await;
+    assert!(put(&client, PATIENCE).await, "the connection is there");
+    let latency = Latency { on: LinkSet::Clients(Target::Leader), delay: Span(DELAY), jitter: Span::default(), lasts: FOR_EVER };
+    bench
+        .inject_until(Inject::Latency(latency), async {
+            let began = Instant::now();
+            assert!(put(&client, PATIENCE).await);
+            assert!(began.elapsed() >= 2 * DELAY, "{:?} there and back", began.elapsed());
+        })
+        .await;
+    assert!(bench.record.effects(0).iter().any(|effect| matches!(effect, FaultEffect::TrafficDelivered { .. })));
+    assert_eq!(bench.testbed.links().state(Link::ToMember(leader)), LinkState::default());
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_black_hole_holds_requests_back_and_delivers_them_when_it_is_healed() {
+    let bench = Bench::start().await;
+    let leader = bench.leader().await;
+    let client = bench.client(leader, Route::Load).await;
+    assert!(put(&client, PATIENCE).await, "the connection is there");
+    let black_hole = BlackHole { on: LinkSet::Clients(Target::Leader), lasts: FOR_EVER };
+    let link = Link::ToMember(leader);
+    let held = async {
+        eventually("the fault is in force", async || bench.record.hit(0).is_some()).await;
+        put(&client, PATIENCE).await
+    };
+    let injected = bench.inject_until(Inject::BlackHole(black_hole), async {
+        eventually("the request is held back", async || bench.testbed.links().stopped_bytes(link) > 0).await;
+        assert!(put(&bench.client(leader, Route::Harness).await, PATIENCE).await, "the member serves others");
+    });
+    let (acknowledged, ()) = tokio::join!(held, injected);
+    assert!(acknowledged, "the request was delivered on the same connection");
+    let effects = bench.record.effects(0);
+    assert!(effects.iter().any(|effect| matches!(effect, FaultEffect::TrafficStopped { .. })), "{effects:?}");
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_cuts_connections_once_and_new_ones_can_be_made() {
+    let bench = Bench::start().await;
+    let leader = bench.leader().await;
+    let client = bench.client(leader, Route::Load).await;
+    assert!(put(&client, PATIENCE).await, "the connection is there");
+    bench.inject(vec![Inject::Reset(Reset { on: LinkSet::Clients(Target::Leader) })], &CancellationToken::new()).await;
+    assert!(bench.record.is_healed(0));
+    // One connection carries the link both ways, and is cut once.
+    assert!(bench.record.effects(0).contains(&FaultEffect::ConnectionsCut { connections: 1 }), "{:?}", bench.record.effects(0));
+    eventually("the client has a new connection", async || put(&client, PATIENCE).await).await;
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interruption_ends_pauses_and_injects_nothing_more() {
     let bench = Bench::start().await;
-    let pause = |target| Inject::Pause(Pause { target, lasts: FOR_EVER });
+    let pause = || Inject::Pause(Pause { target: Target::Member(1), lasts: FOR_EVER });
     let cancel = CancellationToken::new();
     let interrupt = async {
-        eventually("both are paused", async || bench.stages.hit(0).is_some() && bench.stages.hit(1).is_some()).await;
+        eventually("both are in force", async || bench.record.hit(0).is_some() && bench.record.hit(1).is_some()).await;
+        eventually("the process is stopped", async || bench.testbed.member(M2).unwrap().is_paused() == Some(true)).await;
         cancel.cancel();
     };
-    let faults = vec![pause(Target::Member(1)), pause(Target::Member(1))];
-    tokio::join!(bench.inject(faults.clone(), cancel.clone()), interrupt);
-    eventually("both are recorded as healed", async || bench.stages.is_healed(0) && bench.stages.is_healed(1)).await;
-    let effects = bench.stages.effects(0) + &bench.stages.effects(1);
-    assert!(effects.contains("m2 stood still"), "{effects}");
+    tokio::join!(bench.inject(vec![pause(), pause()], &cancel), interrupt);
+    assert!(bench.record.is_healed(0) && bench.record.is_healed(1));
+    let was_paused = |effect: &FaultEffect| matches!(effect, FaultEffect::Paused { member: M2, times: 1, total } if *total > 0);
+    assert!(bench.record.effects(0).iter().chain(&bench.record.effects(1)).any(was_paused));
+    assert_eq!(bench.testbed.member(M2).unwrap().is_paused(), Some(false));
 
-    let injections = |stages: &Stages| stages.all().iter().filter(|(_, stage)| matches!(stage, FaultStage::Injected { .. })).count();
-    bench.inject(faults, cancel).await;
-    let refused = |stage: &FaultStage| matches!(stage, FaultStage::NotInjected { .. });
-    eventually("they are refused", async || bench.stages.all().iter().filter(|(_, stage)| refused(stage)).count() == 2).await;
-    assert_eq!(injections(&bench.stages), 2);
+    bench.inject(vec![pause()], &cancel).await;
+    eventually("it is refused", async || {
+        bench.record.stages(0).iter().any(|stage| *stage == FaultStage::NotInjected(NotInjected::Interrupted))
+    })
+    .await;
+    let injections = bench.record.stages(0).iter().filter(|stage| matches!(stage, FaultStage::Injected { .. })).count();
+    assert_eq!(injections, 1);
     bench.stop().await;
 }

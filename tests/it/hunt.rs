@@ -76,7 +76,8 @@ async fn an_interrupted_run_is_judged_and_run_again() {
 #[test]
 fn a_directory_of_another_hunt_is_refused_before_anything_runs() {
     let directory = tempfile::tempdir().unwrap();
-    let foreign = r#"{"format_version":1,"draw_version":1,"seed":2,"etcd_version":"3.5.30","etcd_sha256":""}"#;
+    let draw_version = ticketcd::hunt::draw::DRAW_VERSION;
+    let foreign = format!(r#"{{"format_version":1,"draw_version":{draw_version},"seed":2,"etcd_version":"3.5.30","etcd_sha256":""}}"#);
     fs::create_dir(directory.path().join("h")).unwrap();
     fs::write(directory.path().join("h/hunt.jsonl"), format!("{foreign}\n")).unwrap();
     let output = hunt(directory.path(), &["--runs", "1", "--out", "h"]).output().unwrap();

@@ -153,8 +153,8 @@ async fn a_reset_cuts_what_carries_the_link_and_only_that() {
     let (mut client, _member) = bench.pair().await;
     let (_other, _other_member) = bench.pair().await;
     eventually("both are known", async || bench.links.connections(Link::ToMember(M1)) == 2).await;
-    assert_eq!(bench.links.reset(Link::ToMember(M2)), 0);
-    assert_eq!(bench.links.reset(Link::FromMember(M1)), 2);
+    assert_eq!(bench.links.reset(&[Link::ToMember(M2)]), 0);
+    assert_eq!(bench.links.reset(&[Link::ToMember(M1), Link::FromMember(M1)]), 2);
     let error = client.read(&mut [0; 16]).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }

@@ -35,6 +35,14 @@ fn the_guide_to_anomalies_is_what_the_program_says() {
 }
 
 #[test]
+fn every_fault_is_documented_with_an_example() {
+    let page = include_str!("../../docs/scenarios.md");
+    for name in ticketcd::fault::Inject::NAMES {
+        assert!(page.contains(&format!("`inject.{name} = {{")), "docs/scenarios.md has no example of {name}");
+    }
+}
+
+#[test]
 fn a_history_without_an_answer_shows_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("log");

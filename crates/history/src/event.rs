@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::annotation::{CancelPlaced, OrderClosed, OrderPlaced, QueryClosed};
 use crate::audit::{AuditClosed, AuditPage};
 use crate::call::{Invoke, Return};
+pub use crate::fault::{FaultEvent, FaultStage};
+pub use crate::invalid::Invalid;
+pub use crate::member::{MemberChange, MemberEvent};
 use crate::metrics::{HostSample, MetricsSample};
 use crate::watch::{ProgressRequested, StreamProgress, WatchBatch, WatchClosed, WatchOpened};
 use crate::{MemberIndex, Nanos, Revision};
@@ -95,92 +98,6 @@ pub struct PhaseBegan {
     pub phase: Phase,
 }
 
-/// Something happened to a fault. Every fault of the plan has its `Planned` before the load begins.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultEvent {
-    /// The fault's position in the plan, from 0.
-    pub fault: u32,
-    /// When.
-    pub at: Nanos,
-    /// What.
-    pub stage: FaultStage,
-}
-
-/// What happened to a fault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultStage {
-    /// It is in the plan.
-    Planned {
-        /// `kill`, `partition`, …
-        kind: String,
-        /// Its target as the scenario names it: `leader`, `m2`, …
-        target: String,
-        /// When it is due, counted from the start of the steady phase.
-        due: Nanos,
-        /// Whether etcd promises to survive it.
-        survivable: bool,
-    },
-    /// It could not be injected: the run is invalid unless it was interrupted.
-    NotInjected {
-        /// Why.
-        reason: String,
-    },
-    /// It is in force.
-    Injected {
-        /// The members it hits.
-        members: Vec<MemberIndex>,
-        /// What was done, in words: `SIGKILL to m2 (pid 4711), the leader in term 3`.
-        what: String,
-    },
-    /// Something it visibly caused: a new leader, connections cut, calls that failed.
-    Effect {
-        /// What, in words.
-        what: String,
-    },
-    /// It is healed, and the members it hit answer again.
-    Healed {
-        /// What was done, in words.
-        what: String,
-    },
-    /// It was healed, but the cluster did not come back within the time it is given.
-    NotRecovered {
-        /// What is missing, in words.
-        reason: String,
-    },
-}
-
-/// Something happened to a member's process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberEvent {
-    /// Which member.
-    pub member: MemberIndex,
-    /// When.
-    pub at: Nanos,
-    /// What.
-    pub change: MemberChange,
-}
-
-/// What happened to a member's process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MemberChange {
-    /// It was started.
-    Started {
-        /// How often it was started so far, from 1.
-        incarnation: u32,
-        /// Its process id.
-        pid: u32,
-    },
-    /// It ended.
-    Exited {
-        /// Exit code or signal, in words.
-        status: String,
-        /// Whether we ended it.
-        expected: bool,
-    },
-}
-
 /// How a member is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberSample {
@@ -244,15 +161,6 @@ pub struct WorkerClosed {
     pub worker: u32,
     /// The sequence number of its last call; 0 when it made none.
     pub last_sequence: u32,
-}
-
-/// The run could not go on as planned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invalid {
-    /// When.
-    pub at: Nanos,
-    /// Why, in words.
-    pub reason: String,
 }
 
 /// The run is over.

@@ -44,8 +44,11 @@ mod tests {
         let path = directory.path().join("faults.jsonl");
         let mut lines = FaultLines::create(&path).unwrap();
         lines.append(&Event::Ended(Ended { at: 1, interrupted: false })).unwrap();
-        let stage = FaultStage::Healed { what: "m1 is up".to_owned() };
+        let stage = FaultStage::Healed { actions: Vec::new(), recovered_after: 8 };
         lines.append(&Event::Fault(FaultEvent { fault: 2, at: 7, stage })).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"fault\":2,\"at\":7,\"stage\":{\"healed\":{\"what\":\"m1 is up\"}}}\n");
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "{\"fault\":2,\"at\":7,\"stage\":{\"healed\":{\"actions\":[],\"recovered_after\":8}}}\n"
+        );
     }
 }

@@ -198,7 +198,8 @@ fn a_frame_holds_no_more_than_a_reader_takes() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("history.zst");
     let mut writer = HistoryWriter::create(&path).unwrap();
-    let large = Event::Invalid(crate::event::Invalid { at: 1, reason: "x".repeat(3 << 20) });
+    let reason = crate::invalid::InvalidReason::FaultAborted { detail: "x".repeat(3 << 20) };
+    let large = Event::Invalid(crate::event::Invalid { at: 1, reason });
     let small = Event::Ended(Ended { at: 1, interrupted: false });
     let count = 40_000;
     (0..count).for_each(|_| writer.append(&small).unwrap());

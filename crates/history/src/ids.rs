@@ -11,6 +11,11 @@ pub type Revision = i64;
 /// Nanoseconds since the run began, on one monotonic clock.
 pub type Nanos = u64;
 
+/// A span of time in nanoseconds; the longest possible when it is longer.
+pub fn nanos(span: std::time::Duration) -> Nanos {
+    Nanos::try_from(span.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
 /// A moment of the run in seconds, for a person to read.
 pub fn seconds(at: Nanos) -> f64 {
     at as f64 / 1e9

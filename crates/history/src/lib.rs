@@ -2,7 +2,7 @@
 //!
 //! One stream of typed events ([`event`]), written by every producer of a run and read by everything else. The etcd level is
 //! complete by itself: calls with their requests and responses ([`call`], [`request`]), watches ([`watch`]), member
-//! processes, faults, audits ([`audit`]), metrics ([`metrics`]). What a client meant by its calls is an annotation
+//! processes ([`member`]), faults ([`fault`]), audits ([`audit`]), metrics ([`metrics`]). What a client meant by its calls is an annotation
 //! ([`annotation`]): a history without any is judged by the same etcd checks.
 //!
 //! A run directory ([`run_dir`], [`run_info`]) is what people share. Its history file is written ([`writer`]) and read
@@ -13,10 +13,13 @@ pub mod audit;
 pub mod blob;
 pub mod call;
 pub mod event;
+pub mod fault;
 pub mod fault_lines;
 mod frame;
 pub mod ids;
 pub mod integrity;
+pub mod invalid;
+pub mod member;
 pub mod metrics;
 pub mod read_ahead;
 pub mod reader;
@@ -32,4 +35,4 @@ mod file_tests;
 
 pub use blob::Blob;
 pub use frame::{BoundFile, Closing};
-pub use ids::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
+pub use ids::{MemberIndex, Nanos, OrderId, OrderKey, Revision, nanos, seconds};

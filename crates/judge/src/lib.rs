@@ -6,6 +6,7 @@
 //! * [`model`]: what a shop is made of: ids, money, keys, records.
 //! * [`core`]: what checks share: the log of revisions.
 //! * [`check`]: the promises, one file each, and the verdict.
+//! * [`explain`]: recorded facts in English.
 //! * [`known_defects`]: the defects of etcd that findings are recognised as.
 //! * [`linearizable`]: the general search, for any history of registers.
 //! * [`generate`]: made-up runs of any size, valid or with one planted violation.
@@ -13,6 +14,7 @@
 
 pub mod check;
 pub mod core;
+pub mod explain;
 pub mod generate;
 pub mod guide;
 pub mod known_defects;

@@ -17,7 +17,7 @@ use super::{Command, Start, Wish};
 use crate::etcd::client::Client;
 use crate::etcd::reach::Reach;
 use crate::record::Sink;
-use crate::scenario::types;
+use crate::settings::types;
 
 /// How often it is looked after what is due.
 const TICK: Duration = Duration::from_millis(50);

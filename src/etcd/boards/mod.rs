@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::client::Client;
 use super::reach::Reach;
 use crate::record::Sink;
-use crate::scenario::types;
+use crate::settings::types;
 
 use keeper::Keeper;
 

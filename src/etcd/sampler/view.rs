@@ -1,8 +1,12 @@
 //! How the cluster is, by what its members say of themselves.
 
+use std::fmt;
 use std::time::Duration;
 
+use ticketcd_judge::explain::all_missing;
 use ticketcd_judge::history::event::MemberStatus;
+pub use ticketcd_judge::history::fault::Leadership;
+use ticketcd_judge::history::fault::{HealthGap, ReportedLeader};
 use ticketcd_judge::model::{MemberIndex, Nanos};
 use tokio::sync::watch;
 
@@ -29,15 +33,6 @@ impl MemberView {
     pub fn is_newer_than(&self, since: Nanos) -> bool {
         self.asked_at.is_some_and(|asked| asked >= since)
     }
-}
-
-/// A leader and the term it leads in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leadership {
-    /// The leader.
-    pub member: MemberIndex,
-    /// The raft term.
-    pub term: u64,
 }
 
 /// How the cluster is, as of the latest answers of its members.
@@ -111,8 +106,8 @@ impl View {
     /// The leader that all members follow, by answers to questions asked since that moment.
     ///
     /// # Errors
-    /// What is missing, in words.
-    pub fn all_healthy(&self, since: Nanos) -> Result<MemberIndex, String> {
+    /// What is missing.
+    pub fn all_healthy(&self, since: Nanos) -> Result<MemberIndex, Vec<HealthGap>> {
         let everyone: Vec<_> = self.each().map(|(index, _)| index).collect();
         self.healthy(&everyone, since)
     }
@@ -120,40 +115,37 @@ impl View {
     /// The leader that these members follow, by answers to questions asked since that moment.
     ///
     /// # Errors
-    /// What is missing, in words.
-    pub fn healthy(&self, members: &[MemberIndex], since: Nanos) -> Result<MemberIndex, String> {
-        let leader = self.leadership().ok_or_else(|| self.no_leader_because())?;
+    /// What is missing.
+    pub fn healthy(&self, members: &[MemberIndex], since: Nanos) -> Result<MemberIndex, Vec<HealthGap>> {
+        let leader = self.leadership().ok_or_else(|| vec![self.no_leader()])?;
         let leader_id = self.member(leader.member).and_then(MemberView::current).map(|status| status.member_id);
-        let mut missing = Vec::new();
-        for member in members {
-            let Some(entry) = self.member(*member) else {
-                missing.push(format!("{} does not exist", member.name()));
-                continue;
-            };
+        let gap = |member: MemberIndex| {
+            let Some(entry) = self.member(member) else { return Some(HealthGap::NoSuchMember(member)) };
             match entry.current() {
-                _ if !entry.is_newer_than(since) => missing.push(format!("{} has not answered yet", member.name())),
-                None => missing.push(format!("{} does not answer", member.name())),
+                _ if !entry.is_newer_than(since) => Some(HealthGap::NoResponseYet(member)),
+                None => Some(HealthGap::Silent(member)),
                 Some(status) if Some(status.leader_id) != leader_id || status.raft_term != leader.term => {
-                    missing.push(format!("{} does not follow {}, the leader in term {}", member.name(), leader.member.name(), leader.term));
+                    Some(HealthGap::NotFollowing { member, leader })
                 }
-                Some(_) => {}
+                Some(_) => None,
             }
-        }
-        if missing.is_empty() { Ok(leader.member) } else { Err(missing.join(", ")) }
+        };
+        let missing: Vec<_> = members.iter().filter_map(|member| gap(*member)).collect();
+        if missing.is_empty() { Ok(leader.member) } else { Err(missing) }
     }
 
-    /// Why nobody leads: how each member stands, in words.
-    pub fn no_leader_because(&self) -> String {
-        let stands = self.each().map(|(index, member)| match (member.current(), &member.status) {
-            (Some(status), _) if status.leader_id == 0 => format!("{} knows no leader in term {}", index.name(), status.raft_term),
-            (Some(status), _) => {
-                let leader = self.index_of(status.leader_id).map_or_else(|| format!("{:x}", status.leader_id), MemberIndex::name);
-                format!("{} follows {leader} in term {}", index.name(), status.raft_term)
-            }
-            (None, Some(_)) => format!("{} does not answer", index.name()),
-            (None, None) => format!("{} has not answered yet", index.name()),
-        });
-        format!("no leader that a majority follows ({})", stands.collect::<Vec<_>>().join(", "))
+    /// That no quorum has a leader, with what each member reports.
+    pub fn no_leader(&self) -> HealthGap {
+        let reported = |member: &MemberView| match (member.current(), &member.status) {
+            (Some(status), _) if status.leader_id == 0 => ReportedLeader::None { term: status.raft_term },
+            (Some(status), _) => match self.index_of(status.leader_id) {
+                Some(leader) => ReportedLeader::Member(Leadership { member: leader, term: status.raft_term }),
+                None => ReportedLeader::Unknown { member_id: status.leader_id, term: status.raft_term },
+            },
+            (None, Some(_)) => ReportedLeader::Silent,
+            (None, None) => ReportedLeader::NoResponseYet,
+        };
+        HealthGap::NoLeader { members: self.each().map(|(index, member)| (index, reported(member))).collect() }
     }
 
     fn each(&self) -> impl Iterator<Item = (MemberIndex, &MemberView)> {
@@ -162,24 +154,33 @@ impl View {
 }
 
 /// The cluster did not get into the state that was waited for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("after {:.1} s: {missing}", after.as_secs_f64())]
-pub struct NotInTime {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotInTime<M = Vec<HealthGap>> {
     /// How long was waited.
     pub after: Duration,
-    /// What was missing at the end, in words.
-    pub missing: String,
+    /// What was missing at the end.
+    pub missing: M,
+    /// Whether members were still sampled at the end.
+    pub is_sampled: bool,
 }
 
-/// Waits until the view meets a condition, which says what is missing while it does not.
+impl fmt::Display for NotInTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "after {:.1} s: {}", self.after.as_secs_f64(), all_missing(&self.missing))
+    }
+}
+
+impl std::error::Error for NotInTime {}
+
+/// Waits until the view meets a condition, which returns what is missing while it does not.
 ///
 /// # Errors
 /// When it does not in time, or the sampler has stopped.
-pub async fn await_view<T>(
+pub async fn await_view<T, M>(
     view: &mut watch::Receiver<View>,
     timeout: Duration,
-    mut condition: impl FnMut(&View) -> Result<T, String>,
-) -> Result<T, NotInTime> {
+    mut condition: impl FnMut(&View) -> Result<T, M>,
+) -> Result<T, NotInTime<M>> {
     let began = tokio::time::Instant::now();
     let deadline = tokio::time::sleep(timeout);
     tokio::pin!(deadline);
@@ -190,9 +191,9 @@ pub async fn await_view<T>(
         };
         tokio::select! {
             changed = view.changed() => if changed.is_err() {
-                return Err(NotInTime { after: began.elapsed(), missing: format!("{missing}; the members are no longer asked") });
+                return Err(NotInTime { after: began.elapsed(), missing, is_sampled: false });
             },
-            () = &mut deadline => return Err(NotInTime { after: began.elapsed(), missing }),
+            () = &mut deadline => return Err(NotInTime { after: began.elapsed(), missing, is_sampled: true }),
         }
     }
 }
@@ -254,32 +255,32 @@ mod tests {
     #[test]
     fn health_names_what_is_missing() {
         let cluster = view(&[Some((1, 2)), Some((1, 2)), None]);
-        assert_eq!(cluster.all_healthy(150), Err("m3 does not answer".to_owned()));
+        assert_eq!(cluster.all_healthy(150), Err(vec![HealthGap::Silent(M3)]));
         assert_eq!(cluster.healthy(&[M2], 150), Ok(M1));
-        assert_eq!(cluster.healthy(&[M2], 300), Err("m2 has not answered yet".to_owned()), "old answers are no evidence");
+        assert_eq!(cluster.healthy(&[M2], 300), Err(vec![HealthGap::NoResponseYet(M2)]), "old answers are no evidence");
         let behind = view(&[Some((1, 3)), Some((1, 3)), Some((1, 2))]);
-        assert_eq!(behind.all_healthy(150), Err("m3 does not follow m1, the leader in term 3".to_owned()));
+        assert_eq!(behind.all_healthy(150), Err(vec![HealthGap::NotFollowing { member: M3, leader: Leadership { member: M1, term: 3 } }]));
         let none = view(&[None, Some((1, 2)), Some((0, 2))]);
-        assert_eq!(
-            none.all_healthy(150),
-            Err("no leader that a majority follows (m1 does not answer, m2 follows m1 in term 2, m3 knows no leader in term 2)".to_owned())
-        );
+        let follows = ReportedLeader::Member(Leadership { member: M1, term: 2 });
+        let members = vec![(M1, ReportedLeader::Silent), (M2, follows), (M3, ReportedLeader::None { term: 2 })];
+        assert_eq!(none.all_healthy(150), Err(vec![HealthGap::NoLeader { members }]));
     }
 
     #[tokio::test]
     async fn waiting_ends_when_the_condition_is_met_and_says_what_is_missing_when_it_is_not() {
         let (publisher, mut receiver) = watch::channel(view(&[None, None, None]));
         let waiting = tokio::spawn(async move {
-            await_view(&mut receiver, Duration::from_secs(60), |view| view.leader().ok_or_else(|| view.no_leader_because())).await
+            await_view(&mut receiver, Duration::from_secs(60), |view| view.leader().ok_or_else(|| view.no_leader())).await
         });
         publisher.send_replace(view(&[Some((3, 2)), Some((3, 2)), Some((3, 2))]));
         assert_eq!(waiting.await.unwrap(), Ok(M3));
 
         let mut receiver = publisher.subscribe();
-        let late = await_view(&mut receiver, Duration::ZERO, |_| Err::<(), _>("the impossible".to_owned())).await;
-        assert_eq!(late.unwrap_err().missing, "the impossible");
+        let late = await_view(&mut receiver, Duration::ZERO, |_| Err::<(), _>("the impossible")).await;
+        let late = late.unwrap_err();
+        assert_eq!((late.missing, late.is_sampled), ("the impossible", true));
         drop(publisher);
-        let stopped = await_view(&mut receiver, Duration::from_secs(60), |_| Err::<(), _>("the impossible".to_owned())).await;
-        assert!(stopped.unwrap_err().missing.contains("no longer asked"));
+        let stopped = await_view(&mut receiver, Duration::from_secs(60), |_| Err::<(), _>("the impossible")).await;
+        assert!(!stopped.unwrap_err().is_sampled);
     }
 }

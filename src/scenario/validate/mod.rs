@@ -1,44 +1,13 @@
 //! Whether what a scenario says makes sense. The types have been checked; here are ranges, and what must fit together.
 
-mod faults;
 mod load;
 mod objectives;
-
-use std::time::Duration;
 
 use super::Expectation;
 use super::limits;
 use super::types::{Cluster, Dataset, Popularity, Scenario};
-use super::units::Span;
-
-/// Something in a scenario that does not make sense.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    /// The dotted path of what is wrong: `fault.0.inject.kill.target`.
-    pub(super) path: String,
-    /// What is wrong with it, as the rest of a sentence that begins with it.
-    pub(super) message: String,
-    /// What to do.
-    pub(super) help: Option<String>,
-}
-
-impl Problem {
-    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into(), help: None }
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// The path and what is wrong with it.
-    pub(super) fn sentence(&self) -> String {
-        format!("`{}`: {}", self.path, self.message)
-    }
-}
-
-type Checked = Result<(), Problem>;
+use crate::fault::settings::{check_random, check_timetable};
+use crate::settings::problem::{Checked, Problem, between, span};
 
 /// The first thing that does not make sense, in the order of the file format.
 pub(super) fn validate(scenario: &Scenario) -> Checked {
@@ -51,8 +20,9 @@ pub(super) fn validate(scenario: &Scenario) -> Checked {
     load::load(&scenario.load, &scenario.dataset)?;
     objectives::objectives(scenario)?;
     objectives::known(&scenario.known)?;
-    faults::timetable(scenario)?;
-    faults::random(scenario)
+    let (load, members) = (scenario.load.duration, scenario.cluster.members);
+    check_timetable(&scenario.faults, load, members)?;
+    scenario.random_faults.as_ref().map_or(Ok(()), |random| check_random(random, load, members))
 }
 
 fn name(name: &str) -> Checked {
@@ -128,27 +98,4 @@ fn dataset(dataset: &Dataset) -> Checked {
         }
         Popularity::Zipf(_) | Popularity::Uniform => Ok(()),
     }
-}
-
-fn between(path: &str, number: u32, least: u32, most: u32) -> Checked {
-    if (least..=most).contains(&number) {
-        return Ok(());
-    }
-    Err(Problem::new(path, format!("{number} is not from {least} to {most}")))
-}
-
-/// A span that something lasts: more than nothing.
-fn span(path: &str, span: Span, most: Duration) -> Checked {
-    if span.0.is_zero() {
-        return Err(Problem::new(path, "0 is no time at all"));
-    }
-    span_or_none(path, span, most)
-}
-
-/// A span that may be nothing.
-fn span_or_none(path: &str, span: Span, most: Duration) -> Checked {
-    if span.0 <= most {
-        return Ok(());
-    }
-    Err(Problem::new(path, format!("{span} is longer than {}", Span(most))))
 }

@@ -20,7 +20,7 @@
 use super::locking::{Held, Locking};
 use super::{Bought, BuyerMemory};
 use crate::etcd::Caller;
-use crate::scenario::types;
+use crate::settings::types;
 use crate::shop::{Order, Shop};
 
 /// The fenced lock strategy's settings.

@@ -19,7 +19,7 @@
 use super::locking::Locking;
 use super::{Bought, BuyerMemory};
 use crate::etcd::Caller;
-use crate::scenario::types;
+use crate::settings::types;
 use crate::shop::{Order, Shop};
 
 /// The lock strategy's settings.

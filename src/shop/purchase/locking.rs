@@ -15,7 +15,7 @@ use super::waiting_room::WaitingRoom;
 use super::write::{Decision, decide};
 use super::{Bought, BuyerMemory};
 use crate::etcd::{Caller, errors};
-use crate::scenario::types;
+use crate::settings::types;
 use crate::shop::{Order, Shop};
 
 /// How locks are taken.
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn every_so_manieth_purchase_stalls_whoever_makes_it() {
-        let stall = types::Stall { every: 3, lasts: crate::scenario::units::Span::seconds(1) };
+        let stall = types::Stall { every: 3, lasts: crate::settings::units::Span::seconds(1) };
         let locking = Locking::new(&types::Lock { stall: Some(stall), ..types::Lock::default() });
         let buyers = [locking.stalls.clone().unwrap(), locking.stalls.unwrap()];
         let stalled: Vec<_> = (0..6).map(|purchase| buyers[purchase % 2].next().is_some()).collect();

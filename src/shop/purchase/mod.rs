@@ -39,7 +39,7 @@ use std::path::Path;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::model::Cents;
 
-use crate::scenario::types::{Load, StrategyName};
+use crate::settings::types::{Load, StrategyName};
 
 /// How tickets are bought.
 #[derive(Clone, Debug)]

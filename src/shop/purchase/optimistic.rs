@@ -27,7 +27,7 @@ use super::state::{Stock, fetch, fetch_latest, reads};
 use super::write::{Decision, Write, decide};
 use super::{Bought, BuyerMemory, Patience};
 use crate::etcd::Caller;
-use crate::scenario::types::Retry;
+use crate::settings::types::Retry;
 use crate::shop::{Order, Shop};
 
 /// The optimistic strategy's settings.

@@ -9,8 +9,8 @@ use super::memory::BuyerMemory;
 use super::state::{Seen, Stock, reads};
 use super::write::{Decision, Write, decide};
 use super::{Naive, Optimistic, Patience, Strategy, naive, optimistic};
-use crate::scenario::streams::stream;
-use crate::scenario::types::Retry;
+use crate::settings::streams::stream;
+use crate::settings::types::Retry;
 use crate::shop::{Order, Shop};
 
 pub(super) fn shop() -> Shop {

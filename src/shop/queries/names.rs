@@ -8,7 +8,7 @@ use ticketcd_judge::model::{Blob, Keyspace};
 
 use super::QueryError;
 use crate::etcd::Caller;
-use crate::scenario::nearest;
+use crate::settings::nearest;
 
 /// Names that are looked at for each beginning: what is not among them is not offered.
 const NAMES_MAX: i64 = 1000;

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
+use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::event::{Event, MemberChange, MemberEvent};
+use ticketcd_judge::history::member::ProcessExit;
 use ticketcd_judge::model::MemberIndex;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -48,7 +50,7 @@ struct Process {
     /// Set before we end it.
     is_expected_to_end: Arc<AtomicBool>,
     /// How it ended; set once the exit is in the record.
-    ended: watch::Receiver<Option<String>>,
+    ended: watch::Receiver<Option<ProcessExit>>,
     _pipe: ChildStdin,
 }
 
@@ -109,9 +111,9 @@ impl LocalMember {
         self.incarnations.load(Ordering::Relaxed)
     }
 
-    /// How its last process ended, in words, if it did.
-    pub(in crate::testbed) fn exit(&self) -> Option<String> {
-        self.with_process(|process| process.ended.borrow().clone()).flatten()
+    /// How its last process ended, if it did.
+    pub(in crate::testbed) fn exit(&self) -> Option<ProcessExit> {
+        self.with_process(|process| *process.ended.borrow()).flatten()
     }
 
     /// Starts it on the data it left, if any.
@@ -134,11 +136,11 @@ impl LocalMember {
         record(&self.sink, self.index, MemberChange::Started { incarnation, pid }).await;
         let (sink, index) = (self.sink.clone(), self.index);
         tokio::spawn(async move {
-            let status = await_end(reports, child).await;
+            let exit = await_end(reports, child).await;
             let expected = is_expected_to_end.load(Ordering::Relaxed);
-            record(&sink, index, MemberChange::Exited { status: status.clone(), expected }).await;
+            record(&sink, index, MemberChange::Exited { exit, expected }).await;
             drop(sink);
-            tell_end.send_replace(Some(status));
+            tell_end.send_replace(Some(exit));
         });
         Ok(())
     }
@@ -231,25 +233,22 @@ impl LocalMember {
         let line = line.map_err(|error| failed(error.to_string()))?;
         match line.as_deref().unwrap_or_default().parse() {
             Ok(Report::Started(pid)) => Ok(pid),
-            Ok(Report::Ended(status)) => Err(failed(status)),
+            Ok(Report::Ended(exit)) => Err(failed(format!("it exited ({})", exit.in_words()))),
             Err(error) => Err(failed(format!("{error}; see {}", self.log.display()))),
         }
     }
 }
 
-async fn await_end(mut reports: Lines<BufReader<ChildStdout>>, mut supervisor: Child) -> String {
-    let mut status = None;
+async fn await_end(mut reports: Lines<BufReader<ChildStdout>>, mut supervisor: Child) -> ProcessExit {
+    let mut exit = None;
     while let Ok(Some(line)) = reports.next_line().await {
-        if let Ok(Report::Ended(words)) = line.parse() {
-            status = Some(words);
+        if let Ok(Report::Ended(reported)) = line.parse() {
+            exit = Some(reported);
         }
     }
     // Reaped so that no zombie is left; how it ended matters only when it did not report the member's exit.
-    let supervisor_status = supervisor.wait().await;
-    status.unwrap_or_else(|| match supervisor_status {
-        Ok(status) => format!("SIGKILL, because its supervisor ended ({status})"),
-        Err(error) => format!("unknown, because its supervisor was lost ({error})"),
-    })
+    let supervised = supervisor.wait().await;
+    exit.unwrap_or(if supervised.is_ok() { ProcessExit::WithSupervisor } else { ProcessExit::Unknown })
 }
 
 /// The state in `/proc/PID/stat`: the letter behind the command's name, which may itself hold parentheses.

@@ -27,16 +27,23 @@ use crate::etcd::Endpoint;
 use crate::net::{Address, LinkTable, Proxy, ProxyOptions, Side};
 use crate::record::Sink;
 
-/// What may be done on a local testbed.
+/// What may be done on a local testbed of members with etcd's default settings.
 pub const CAPABILITIES: Capabilities = Capabilities {
     processes: ProcessCapabilities { kill: true, terminate: true, pause: true, start: true },
     links: LinkCapabilities { peers: true, clients: true },
     storage_faults: false,
+    syncs_writes: true,
     owns_key_space: true,
     collects_from_first_revision: true,
     restarts_for_audit: true,
     members_on_this_host: true,
 };
+
+/// What may be done on a local testbed of members with these flags.
+fn capabilities(flags: &[String]) -> Capabilities {
+    let is_unsynced = |flag: &String| matches!(flag.as_str(), "--unsafe-no-fsync" | "--unsafe-no-fsync=true");
+    Capabilities { syncs_writes: !flags.iter().any(is_unsynced), ..CAPABILITIES }
+}
 
 /// Longest path of a Unix socket: `sun_path` has 108 bytes, the last of which is zero.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -87,6 +94,7 @@ pub struct LocalTestbed {
     _peer_proxies: Vec<Proxy>,
     links: LinkTable,
     shape_clients: bool,
+    capabilities: Capabilities,
     /// Behind the members, so that it is dropped after them.
     scratch: Mutex<Option<Scratch>>,
 }
@@ -144,8 +152,19 @@ impl LocalTestbed {
         while let Some(started) = starts.join_next().await {
             started.map_err(|error| TestbedError::Io { what: "start a member".to_owned(), source: error.into() })??;
         }
-        let scratch = Mutex::new(scratch);
-        Ok(Self { members, client_proxies, _peer_proxies: peer_proxies, links, shape_clients: options.shape_clients, scratch })
+        Ok(Self {
+            members,
+            client_proxies,
+            _peer_proxies: peer_proxies,
+            links,
+            shape_clients: options.shape_clients,
+            capabilities: capabilities(&options.flags),
+            scratch: Mutex::new(scratch),
+        })
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.capabilities
     }
 
     pub(super) fn size(&self) -> usize {

@@ -2,11 +2,11 @@
 
 use ticketcd_judge::history::run_info::EtcdInfo;
 
-use super::{DataDirectory, LocalOptions, LocalTestbed};
+use super::{DataDirectory, LocalOptions, LocalTestbed, capabilities};
 use crate::record::Sink;
 use crate::release::{self, EtcdBinary};
-use crate::scenario::types::Cluster;
-use crate::testbed::{StartOptions, TestbedError};
+use crate::settings::types::Cluster;
+use crate::testbed::{Capabilities, StartOptions, TestbedError};
 
 /// A local testbed that can be started.
 #[derive(Clone, Debug)]
@@ -18,6 +18,10 @@ pub struct Prepared {
 impl Prepared {
     pub(in crate::testbed) fn new(cluster: &Cluster) -> Result<Self, TestbedError> {
         Ok(Self { etcd: release::resolve(cluster.etcd.as_deref())?, settings: cluster.clone() })
+    }
+
+    pub(in crate::testbed) fn capabilities(&self) -> Capabilities {
+        capabilities(&self.settings.flags)
     }
 
     pub(in crate::testbed) fn size(&self) -> usize {

@@ -22,21 +22,24 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{self, SigSet, Signal};
 use nix::unistd::{Pid, dup2_stdout, getppid};
+use ticketcd_judge::history::member::ProcessExit;
 
 /// A line that the supervisor writes on its standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
     /// The member has this process id.
     Started(u32),
-    /// The member ended, in words.
-    Ended(String),
+    /// The member ended.
+    Ended(ProcessExit),
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started(pid) => write!(formatter, "started {pid}"),
-            Self::Ended(status) => write!(formatter, "ended {status}"),
+            Self::Ended(ProcessExit::Code(code)) => write!(formatter, "ended code {code}"),
+            Self::Ended(ProcessExit::Signal(signal)) => write!(formatter, "ended signal {signal}"),
+            Self::Ended(ProcessExit::WithSupervisor | ProcessExit::Unknown) => write!(formatter, "ended unknown"),
         }
     }
 }
@@ -54,7 +57,12 @@ impl FromStr for Report {
         let wrong = || NotAReport(line.to_owned());
         match line.split_once(' ').ok_or_else(wrong)? {
             ("started", pid) => pid.parse().map(Self::Started).map_err(|_| wrong()),
-            ("ended", status) => Ok(Self::Ended(status.to_owned())),
+            ("ended", "unknown") => Ok(Self::Ended(ProcessExit::Unknown)),
+            ("ended", exit) => match exit.split_once(' ').ok_or_else(wrong)? {
+                ("code", code) => code.parse().map(|code| Self::Ended(ProcessExit::Code(code))).map_err(|_| wrong()),
+                ("signal", signal) => signal.parse().map(|signal| Self::Ended(ProcessExit::Signal(signal))).map_err(|_| wrong()),
+                _ => Err(wrong()),
+            },
             _ => Err(wrong()),
         }
     }
@@ -84,7 +92,7 @@ pub fn supervise(second_stage: &[OsString], command: &[OsString]) -> io::Result<
         kill_group(pid);
     })?;
     let status = child.wait()?;
-    report(&Report::Ended(words(status)));
+    report(&Report::Ended(exit_of(status)));
     Ok(())
 }
 
@@ -184,14 +192,11 @@ fn exit_code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
-fn words(status: ExitStatus) -> String {
+fn exit_of(status: ExitStatus) -> ProcessExit {
     match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(number)) => match Signal::try_from(number) {
-            Ok(signal) => signal.as_str().to_owned(),
-            Err(_) => format!("signal {number}"),
-        },
-        (None, None) => status.to_string(),
+        (Some(code), _) => ProcessExit::Code(code),
+        (None, Some(signal)) => ProcessExit::Signal(signal),
+        (None, None) => ProcessExit::Unknown,
     }
 }
 
@@ -201,10 +206,16 @@ mod tests {
 
     #[test]
     fn reports_read_back() {
-        for report in [Report::Started(4711), Report::Ended("exit code 1".to_owned()), Report::Ended("SIGKILL".to_owned())] {
+        for report in [
+            Report::Started(4711),
+            Report::Ended(ProcessExit::Code(1)),
+            Report::Ended(ProcessExit::Signal(9)),
+            Report::Ended(ProcessExit::Unknown),
+        ] {
             assert_eq!(format!("{report}\n").parse::<Report>().unwrap(), report);
         }
         assert!("started soon".parse::<Report>().is_err());
+        assert!("ended badly".parse::<Report>().is_err());
         assert!("".parse::<Report>().is_err());
     }
 
@@ -215,8 +226,8 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_put_in_words() {
-        assert_eq!(words(ExitStatus::from_raw(9)), "SIGKILL");
-        assert_eq!(words(ExitStatus::from_raw(2 << 8)), "exit code 2");
+    fn an_exit_is_a_code_or_a_signal() {
+        assert_eq!(exit_of(ExitStatus::from_raw(9)), ProcessExit::Signal(9));
+        assert_eq!(exit_of(ExitStatus::from_raw(2 << 8)), ProcessExit::Code(2));
     }
 }

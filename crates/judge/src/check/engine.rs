@@ -288,13 +288,13 @@ fn excuse(finding: &mut Finding, faults: &[FaultWindow]) {
     let since = crate::model::seconds(fault.from);
     for group in &mut finding.anomalies {
         if group.first.at_seconds.is_none_or(|at| at >= since) {
-            group.consequence_of = Some(format!("{}, beyond what etcd promises to survive", fault.what));
+            group.consequence_of = Some(format!("{}, beyond what etcd promises to survive", fault.name));
         }
     }
     let excused = finding.anomalies.iter().all(|group| group.consequence_of.is_some());
     if finding.verdict == Verdict::Violation && excused {
         finding.verdict = Verdict::Unknown;
-        finding.reason = Some(format!("What was found came after a fault that etcd does not promise to survive: {}.", fault.what));
+        finding.reason = Some(format!("What was found came after a fault that etcd does not promise to survive: {}.", fault.name));
     }
 }
 

@@ -1,6 +1,7 @@
 //! When each fault was in force.
 
 use super::FaultWindow;
+use crate::explain::fault_name;
 use ticketcd_history::event::{FaultEvent, FaultStage};
 
 /// The faults of a run, from what the record says of them.
@@ -24,12 +25,13 @@ impl FaultTimeline {
             FaultStage::Planned { kind, survivable, .. } => {
                 self.planned.push(Planned { fault: event.fault, kind: kind.clone(), survivable: *survivable });
             }
-            FaultStage::Injected { members, what } => {
+            FaultStage::Injected { members, leader, .. } => {
                 let planned = self.planned.iter().find(|planned| planned.fault == event.fault);
+                let kind = planned.map_or("fault", |planned| planned.kind.as_str());
                 self.windows.push(FaultWindow {
                     fault: event.fault,
-                    kind: planned.map_or_else(String::new, |planned| planned.kind.clone()),
-                    what: what.clone(),
+                    kind: kind.to_owned(),
+                    name: fault_name(kind, members, *leader),
                     members: members.clone(),
                     from: event.at,
                     until: None,
@@ -42,7 +44,7 @@ impl FaultTimeline {
                     window.until = Some(event.at);
                 }
             }
-            FaultStage::NotInjected { .. } | FaultStage::Effect { .. } | FaultStage::NotRecovered { .. } => {}
+            FaultStage::NotInjected(_) | FaultStage::Effect(_) | FaultStage::NotRecovered { .. } => {}
         }
     }
 

@@ -276,7 +276,7 @@ pub struct FaultWindow {
     /// `kill`, …
     pub kind: String,
     /// In words: `kill of m2 (leader)`.
-    pub what: String,
+    pub name: String,
     /// The members it hit.
     pub members: Vec<MemberIndex>,
     /// From when.
@@ -303,6 +303,6 @@ impl End<'_> {
     /// The faults that were in force at a moment, in words.
     pub fn faults_at(&self, at: Nanos) -> Vec<String> {
         let in_force = |window: &&FaultWindow| window.from <= at && window.until.is_none_or(|until| at <= until);
-        self.faults.iter().filter(in_force).map(|window| window.what.clone()).collect()
+        self.faults.iter().filter(in_force).map(|window| window.name.clone()).collect()
     }
 }

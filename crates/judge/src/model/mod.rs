@@ -6,4 +6,4 @@ pub mod records;
 
 pub use keys::{Keyspace, ShopKey};
 pub use money::{Cents, Total};
-pub use ticketcd_history::{Blob, MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
+pub use ticketcd_history::{Blob, MemberIndex, Nanos, OrderId, OrderKey, Revision, nanos, seconds};

@@ -44,7 +44,7 @@ use super::state::{Stock, fetch, fetch_latest};
 use super::write::rejected;
 use super::{Bought, BuyerMemory};
 use crate::etcd::Caller;
-use crate::scenario::types;
+use crate::settings::types;
 use crate::shop::{Order, Shop};
 
 /// The hold strategy's settings.
@@ -268,8 +268,8 @@ impl Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scenario::streams::stream;
-    use crate::scenario::units::Span;
+    use crate::settings::streams::stream;
+    use crate::settings::units::Span;
 
     #[test]
     fn as_many_abandon_and_cancel_as_the_scenario_says() {

@@ -8,6 +8,7 @@ use ticketcd_history::annotation::Purpose;
 use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
 use ticketcd_history::call::{CallId, Invoke, Return};
 use ticketcd_history::event::{Ended, Event, MemberChange, Phase, WorkerClosed};
+use ticketcd_history::member::ProcessExit;
 use ticketcd_history::request::{AnswerBody, KeyValue, Put, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 
 /// Operations of a transaction of the dataset.
@@ -130,7 +131,7 @@ impl Sale<'_> {
         self.audit(AuditStage::Healed, &content);
         for member in &up {
             self.break_off(*member);
-            self.member_event(*member, MemberChange::Exited { status: "exit code 0".to_owned(), expected: true });
+            self.member_event(*member, MemberChange::Exited { exit: ProcessExit::Code(0), expected: true });
         }
         for member in &up {
             self.now += MILLISECOND;

@@ -26,6 +26,8 @@ use crate::model::{MemberIndex, Nanos};
 use ticketcd_history::event::{
     Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, MemberSample, MemberStatus, Phase, PhaseBegan,
 };
+use ticketcd_history::fault::{ActionOutcome, ActionResult, FaultAction, FaultTarget, ProcessAction, ProcessOperation, TargetRole};
+use ticketcd_history::member::ProcessExit;
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchEvent, WatchOpened};
 
@@ -196,7 +198,12 @@ impl<'sink> Sale<'sink> {
         }
         if self.fault != Fault::None {
             let due = self.size.operations * 2 / 5 * SECOND / 5_000;
-            let stage = FaultStage::Planned { kind: "kill".to_owned(), target: KILLED.name(), due, survivable: true };
+            let stage = FaultStage::Planned {
+                kind: "kill".to_owned(),
+                target: FaultTarget::Members(TargetRole::Member(KILLED)),
+                due,
+                survivable: true,
+            };
             self.fault_event(stage);
         }
         self.phase(Phase::Seed);
@@ -318,10 +325,10 @@ impl<'sink> Sale<'sink> {
     fn break_members(&mut self) {
         if self.fault == Fault::Planned && self.made.operations >= self.size.operations * 2 / 5 {
             self.fault = Fault::InForce;
-            let what = format!("SIGKILL to {} (pid {}), a follower in term 2", KILLED.name(), 4_000 + u32::from(KILLED.0));
+            let killed = on_killed(4_000 + u32::from(KILLED.0), ProcessOperation::Kill);
             self.cluster.member(KILLED).is_up = false;
-            self.fault_event(FaultStage::Injected { members: vec![KILLED], what });
-            self.member_event(KILLED, MemberChange::Exited { status: "signal 9 (SIGKILL)".to_owned(), expected: true });
+            self.fault_event(FaultStage::Injected { members: vec![KILLED], actions: vec![killed], leader: None });
+            self.member_event(KILLED, MemberChange::Exited { exit: ProcessExit::Signal(9), expected: true });
             self.break_off(KILLED);
             self.at(self.now + OUTAGE, Task::Heal);
         }
@@ -330,7 +337,7 @@ impl<'sink> Sale<'sink> {
             self.cluster.member(BROKEN).is_up = false;
             // Nobody keeps the log for a member that never comes back.
             self.cluster.member(BROKEN).delivered = i64::MAX;
-            self.member_event(BROKEN, MemberChange::Exited { status: "exit code 2".to_owned(), expected: false });
+            self.member_event(BROKEN, MemberChange::Exited { exit: ProcessExit::Code(2), expected: false });
             self.break_off(BROKEN);
         }
     }
@@ -343,7 +350,7 @@ impl<'sink> Sale<'sink> {
         let incarnation = state.incarnation;
         self.member_event(KILLED, MemberChange::Started { incarnation, pid: 5_000 });
         self.subscribe(KILLED);
-        self.fault_event(FaultStage::Healed { what: format!("{} was started again and answers", KILLED.name()) });
+        self.fault_event(FaultStage::Healed { actions: vec![on_killed(5_000, ProcessOperation::Start)], recovered_after: 0 });
         self.deliver(KILLED);
     }
 
@@ -382,4 +389,9 @@ impl<'sink> Sale<'sink> {
     fn run_tag(&self) -> String {
         run_tag(&self.size)
     }
+}
+
+/// What the fault does to the member that it hits.
+fn on_killed(pid: u32, operation: ProcessOperation) -> FaultAction {
+    FaultAction::Process(ProcessAction { member: KILLED, pid: Some(pid), operation, result: ActionResult::Succeeded(ActionOutcome::Done) })
 }

@@ -5,6 +5,8 @@ use crate::generate::member_id;
 use crate::model::MemberIndex;
 use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
 use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, MemberStatus};
+use ticketcd_history::fault::{FaultTarget, TargetRole};
+use ticketcd_history::member::ProcessExit;
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchOpened};
 
@@ -13,16 +15,21 @@ impl Simulation {
     pub fn inject(&mut self, kind: &str, member: MemberIndex) -> u32 {
         let fault = self.faults;
         self.faults += 1;
-        let planned = FaultStage::Planned { kind: kind.to_owned(), target: member.name(), due: 0, survivable: true };
+        let planned = FaultStage::Planned {
+            kind: kind.to_owned(),
+            target: FaultTarget::Members(TargetRole::Member(member)),
+            due: 0,
+            survivable: true,
+        };
         self.record(|at| Event::Fault(FaultEvent { fault, at, stage: planned }));
-        let injected = FaultStage::Injected { members: vec![member], what: format!("{kind} of {}", member.name()) };
+        let injected = FaultStage::Injected { members: vec![member], actions: Vec::new(), leader: None };
         self.record(|at| Event::Fault(FaultEvent { fault, at, stage: injected }));
         let state = self.cluster.member(member);
         state.is_up = false;
         let subscription = state.subscription;
         self.record(|at| Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end: WatchEnd::EndedByMember }));
         if kind == "kill" {
-            let change = MemberChange::Exited { status: "signal 9".to_owned(), expected: true };
+            let change = MemberChange::Exited { exit: ProcessExit::Signal(9), expected: true };
             self.record(|at| Event::Member(MemberEvent { member, at, change }));
         }
         fault
@@ -37,7 +44,7 @@ impl Simulation {
         self.record(|at| Event::Member(MemberEvent { member, at, change }));
         self.subscribe(member);
         self.deliver(member);
-        let stage = FaultStage::Healed { what: format!("{} answers again", member.name()) };
+        let stage = FaultStage::Healed { actions: Vec::new(), recovered_after: 0 };
         self.record(|at| Event::Fault(FaultEvent { fault, at, stage }));
     }
 

@@ -102,7 +102,7 @@ fn what_a_fault_is_bound_to_cause_is_allowed_for_its_members_from_then_on() {
     let fault = |member, from| FaultWindow {
         fault: 0,
         kind: "enospc".to_owned(),
-        what: "full disk of m1".to_owned(),
+        name: "full disk of m1".to_owned(),
         members: vec![MemberIndex(member)],
         from,
         until: None,

@@ -16,9 +16,11 @@ use crate::check::anomalies::{Anomalies, evidence, one_reason};
 use crate::check::etcd::logs::machine_trouble;
 use crate::check::verdict::{Anomaly, Finding, Verdict};
 use crate::check::{Check, End, Observation, ObservationKind};
+use crate::explain::{Explain, fault_name};
 use crate::model::{MemberIndex, Nanos, Revision, seconds};
 use ticketcd_history::call::CallOutcome;
 use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent, MemberSample, Phase};
+use ticketcd_history::member::ProcessExit;
 
 const NAME: &str = "recovery";
 
@@ -29,7 +31,7 @@ pub const RECOVERY_MAX: Nanos = 60_000_000_000;
 #[derive(Debug, Default)]
 pub struct Recovery {
     faults: BTreeMap<u32, Fault>,
-    crashes: Vec<(MemberIndex, Nanos, String)>,
+    crashes: Vec<(MemberIndex, Nanos, ProcessExit)>,
     acknowledged_writes: u64,
     samples: u64,
     samples_unanswered: u64,
@@ -42,7 +44,9 @@ pub struct Recovery {
 
 #[derive(Debug, Default)]
 struct Fault {
+    kind: String,
     beyond_promise: bool,
+    /// Its name and the members it hit.
     injected: Option<(String, Vec<MemberIndex>)>,
     injected_at: Nanos,
     healed: Option<Healed>,
@@ -95,19 +99,20 @@ impl Check for Recovery {
         let mut loud = Anomalies::new();
         let mut reasons = Vec::new();
         let machine_trouble = if self.crashes.is_empty() { Vec::new() } else { machine_trouble(end) };
-        for (member, at, status) in &self.crashes {
+        for (member, at, exit) in &self.crashes {
             // The members of a run share a machine, and a full disk does not even take the last words of who dies of it.
             let trouble = machine_trouble.iter().find(|trouble| trouble.member == *member).or(machine_trouble.first());
-            if from_outside(status) {
-                reasons.push(format!("Member {} was ended from outside at {:.1} s ({status}).", member.name(), seconds(*at)));
+            if exit.is_from_outside() {
+                reasons.push(format!("Member {} was ended from outside at {:.1} s ({}).", member.name(), seconds(*at), exit.in_words()));
             } else if let Some(trouble) = trouble {
                 reasons.push(format!(
-                    "Member {} ended at {:.1} s ({status}), and its machine had failed. {trouble}",
+                    "Member {} ended at {:.1} s ({}), and its machine had failed. {trouble}",
                     member.name(),
-                    seconds(*at)
+                    seconds(*at),
+                    exit.in_words()
                 ));
             } else {
-                violations.add("crashed", *at, crashed(*member, *at, status));
+                violations.add("crashed", *at, crashed(*member, *at, *exit));
             }
         }
         for fault in self.faults.values() {
@@ -149,22 +154,23 @@ impl Recovery {
         self.now = self.now.max(event.at);
         let fault = self.faults.entry(event.fault).or_default();
         match &event.stage {
-            FaultStage::Planned { survivable, .. } => fault.beyond_promise = !survivable,
-            FaultStage::Injected { members, what } => {
-                (fault.injected, fault.injected_at) = (Some((what.clone(), members.clone())), event.at);
+            FaultStage::Planned { kind, survivable, .. } => (fault.kind, fault.beyond_promise) = (kind.clone(), !survivable),
+            FaultStage::Injected { members, leader, .. } => {
+                let name = fault_name(&fault.kind, members, *leader);
+                (fault.injected, fault.injected_at) = (Some((name, members.clone())), event.at);
             }
             FaultStage::Healed { .. } => fault.healed = Some(Healed { at: event.at, progress: None }),
-            FaultStage::NotRecovered { reason } => fault.not_recovered = Some((event.at, reason.clone())),
-            FaultStage::NotInjected { .. } | FaultStage::Effect { .. } => {}
+            FaultStage::NotRecovered { reason, .. } => fault.not_recovered = Some((event.at, reason.in_words().to_string())),
+            FaultStage::NotInjected(_) | FaultStage::Effect(_) => {}
         }
     }
 
     fn member(&mut self, event: &MemberEvent) {
         self.now = self.now.max(event.at);
-        if let MemberChange::Exited { status, expected: false } = &event.change
+        if let MemberChange::Exited { exit, expected: false } = &event.change
             && self.has_begun
         {
-            self.crashes.push((event.member, event.at, status.clone()));
+            self.crashes.push((event.member, event.at, *exit));
         }
     }
 
@@ -188,15 +194,15 @@ impl Recovery {
     }
 
     fn judge(&self, fault: &Fault) -> Result<(), Lacking> {
-        let Some((what, _)) = &fault.injected else { return Ok(()) };
+        let Some((name, _)) = &fault.injected else { return Ok(()) };
         if fault.beyond_promise {
             return Ok(());
         }
         if let Some((at, reason)) = &fault.not_recovered {
-            return Err(Lacking::Progress(*at, format!("The cluster did not recover from {what}: {reason}.")));
+            return Err(Lacking::Progress(*at, format!("The cluster did not recover from {name}: {reason}.")));
         }
         let Some(healed) = &fault.healed else {
-            return Err(Lacking::Evidence(format!("The record does not say that {what} was healed.")));
+            return Err(Lacking::Evidence(format!("The record does not say that {name} was healed.")));
         };
         let waited = |until: Nanos| until.saturating_sub(self.free_since(healed.at, until));
         let late = |until: Nanos| waited(until) > RECOVERY_MAX;
@@ -205,13 +211,13 @@ impl Recovery {
             Some(progress) if !late(progress) => Ok(()),
             Some(progress) => {
                 let waited = seconds(waited(progress));
-                Err(Lacking::Progress(healed.at, format!("The first answer of a majority after {what} was healed took {waited:.1} s.")))
+                Err(Lacking::Progress(healed.at, format!("The first answer of a majority after {name} was healed took {waited:.1} s.")))
             }
             None if late(under_load_until) => {
                 let waited = seconds(waited(under_load_until));
-                Err(Lacking::Progress(healed.at, format!("No majority answered in the {waited:.1} s after {what} was healed.")))
+                Err(Lacking::Progress(healed.at, format!("No majority answered in the {waited:.1} s after {name} was healed.")))
             }
-            None => Err(Lacking::Evidence(format!("Nothing was answered by a majority after {what} was healed."))),
+            None => Err(Lacking::Evidence(format!("Nothing was answered by a majority after {name} was healed."))),
         }
     }
 
@@ -238,22 +244,9 @@ impl Recovery {
     }
 }
 
-/// Whether a process that ended like this was ended by somebody else: etcd sends itself none of these signals.
-fn from_outside(status: &str) -> bool {
-    let status = status.to_ascii_lowercase();
-    // A container reports 128 and the signal.
-    let reported = ["exit code 129", "exit code 130", "exit code 137", "exit code 143"].contains(&status.as_str());
-    let named = ["sigkill", "sigterm", "sigint", "sighup"].iter().any(|signal| status.contains(signal));
-    let numbered = status.split_once("signal").is_some_and(|(_, rest)| {
-        let number: String = rest.chars().skip_while(|letter| !letter.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-        matches!(number.as_str(), "1" | "2" | "9" | "15")
-    });
-    named || numbered || reported
-}
-
-fn crashed(member: MemberIndex, at: Nanos, status: &str) -> Anomaly {
+fn crashed(member: MemberIndex, at: Nanos, exit: ProcessExit) -> Anomaly {
     Anomaly {
-        story: vec![format!("At {:.3} s the process of {} ended, and nobody had asked it to: {status}.", seconds(at), member.name())],
+        story: vec![format!("At {:.3} s the process of {} exited unexpectedly: {}.", seconds(at), member.name(), exit.in_words())],
         severity: 1,
         members: vec![member.name()],
         ..Anomaly::default()

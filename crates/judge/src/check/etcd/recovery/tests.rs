@@ -4,6 +4,8 @@ use crate::check::verdict::{Finding, Verdict};
 use crate::model::MemberIndex;
 use crate::testing::{Fate, Record, Shape, Simulation};
 use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent};
+use ticketcd_history::fault::{HealthGap, NotRecovered};
+use ticketcd_history::member::ProcessExit;
 
 const M2: MemberIndex = MemberIndex(1);
 
@@ -30,8 +32,8 @@ fn killed_and_healed(buys_afterwards: bool) -> Record {
     shop.finish()
 }
 
-fn exit(record: &mut Record, status: &str) {
-    let change = MemberChange::Exited { status: status.to_owned(), expected: false };
+fn exit(record: &mut Record, exit: ProcessExit) {
+    let change = MemberChange::Exited { exit, expected: false };
     let position = record.events.len() - 1;
     record.events.insert(position, Event::Member(MemberEvent { member: M2, at: 1_000, change }));
 }
@@ -67,10 +69,13 @@ fn a_cluster_that_does_not_come_back_is_said_loudly_and_is_unknown() {
         Event::Fault(FaultEvent { stage: stage @ FaultStage::Healed { .. }, .. }) => Some(stage),
         _ => None,
     });
-    *healed.unwrap() = FaultStage::NotRecovered { reason: "m2 has no leader".to_owned() };
+    *healed.unwrap() = FaultStage::NotRecovered {
+        actions: Vec::new(),
+        reason: NotRecovered::Unhealthy { missing: vec![HealthGap::Silent(M2)], waited: RECOVERY_MAX },
+    };
     let finding = judge(&record);
     assert_eq!(verdict(&finding), (Verdict::Unknown, vec!["not_recovered"]));
-    assert!(finding.reason.unwrap().contains("m2 has no leader"));
+    assert!(finding.reason.unwrap().contains("m2 does not respond"));
 }
 
 #[test]
@@ -112,21 +117,21 @@ fn the_time_under_an_overlapping_fault_does_not_count() {
 #[test]
 fn a_member_that_dies_by_itself_is_a_violation() {
     let mut record = killed_and_healed(true);
-    exit(&mut record, "exit code 2");
+    exit(&mut record, ProcessExit::Code(2));
     let finding = judge(&record);
     assert_eq!(verdict(&finding), (Verdict::Violation, vec!["crashed"]));
     assert_eq!(finding.anomalies[0].first.members, ["m2"]);
     let mut aborted = killed_and_healed(true);
-    exit(&mut aborted, "signal 6 (SIGABRT)");
+    exit(&mut aborted, ProcessExit::Signal(6));
     assert_eq!(judge(&aborted).verdict, Verdict::Violation);
 }
 
 #[test]
 fn a_member_that_somebody_else_killed_proves_nothing() {
-    for status in ["signal: 9 (SIGKILL)", "killed by SIGKILL", "signal 15", "exit code 137"] {
+    for end in [ProcessExit::Signal(9), ProcessExit::WithSupervisor, ProcessExit::Signal(15), ProcessExit::Code(137)] {
         let mut record = killed_and_healed(true);
-        exit(&mut record, status);
-        assert_eq!(verdict(&judge(&record)), (Verdict::Unknown, vec![]), "{status}");
+        exit(&mut record, end);
+        assert_eq!(verdict(&judge(&record)), (Verdict::Unknown, vec![]), "{end:?}");
     }
 }
 
@@ -143,7 +148,7 @@ fn without_faults_progress_is_enough_and_nothing_is_not() {
 #[test]
 fn a_member_that_never_started_is_no_crash() {
     let mut record = killed_and_healed(true);
-    let change = MemberChange::Exited { status: "exit code 2".to_owned(), expected: false };
+    let change = MemberChange::Exited { exit: ProcessExit::Code(2), expected: false };
     record.events.insert(0, Event::Member(MemberEvent { member: M2, at: 1, change }));
     assert_eq!(verdict(&judge(&record)), (Verdict::Pass, vec![]));
 }
@@ -152,7 +157,7 @@ fn a_member_that_never_started_is_no_crash() {
 fn a_member_whose_machine_failed_proves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let mut record = killed_and_healed(true);
-    exit(&mut record, "exit code 1");
+    exit(&mut record, ProcessExit::Code(1));
     for member in &mut record.info.members {
         member.log = Some(format!("{}.log", member.name));
     }

@@ -500,7 +500,7 @@ fn a_board_that_is_silent_while_its_member_delivers_is_stalled() {
         shop.tell(board, [2, 3, 5, 6]);
         shop.put(&["b"]);
         if fault {
-            let stage = FaultStage::Injected { members: vec![MemberIndex(0)], what: "pause of m1".to_owned() };
+            let stage = FaultStage::Injected { members: vec![MemberIndex(0)], actions: Vec::new(), leader: None };
             shop.etcd.record(|at| Event::Fault(FaultEvent { fault: 0, at: at + PATIENCE, stage }));
         }
         shop.close(board, after, true);
