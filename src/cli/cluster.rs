@@ -9,8 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure};
 use crate::record::{Reader, Recorder, Sink};
-use crate::scenario::types::Cluster;
-use crate::testbed::{Prepared, StartOptions, Testbed};
+use crate::testbed::{Cluster, Prepared, StartOptions, Testbed};
 
 /// How long the members are given to form a cluster.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);

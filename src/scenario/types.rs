@@ -7,6 +7,7 @@ use crate::fault::Plan;
 pub use crate::fault::settings::{RandomFaults, ScheduledFault};
 pub use crate::fault::{Direction, Inject, LinkSet};
 pub use crate::settings::types::*;
+pub use crate::testbed::Cluster;
 
 /// A scenario: a cluster, a shop, a load, what breaks, and what is expected of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,36 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::units::{Bound, Rate, Span};
 
-/// The cluster that is started for the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Cluster {
-    /// How many members: 1, 3 or 5.
-    pub members: u8,
-    /// An installed version or the path of a binary; by default the newest known-good version to be had.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub etcd: Option<String>,
-    /// etcd's election timeout.
-    pub election_timeout: Span,
-    /// etcd's heartbeat interval.
-    pub heartbeat_interval: Span,
-    /// Further flags for every member, such as `--snapshot-count=1000`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub flags: Vec<String>,
-}
-
-impl Default for Cluster {
-    fn default() -> Self {
-        Self {
-            members: 3,
-            etcd: None,
-            election_timeout: Span::milliseconds(1000),
-            heartbeat_interval: Span::milliseconds(100),
-            flags: Vec::new(),
-        }
-    }
-}
-
 /// The shop that is written before the load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

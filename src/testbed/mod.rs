@@ -12,6 +12,7 @@ mod health;
 pub mod local;
 mod member;
 mod prepare;
+mod settings;
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub use error::TestbedError;
 pub use local::LocalTestbed;
 pub use member::{MemberControl, Termination};
 pub use prepare::{Prepared, StartOptions};
+pub use settings::Cluster;
 
 use crate::etcd::{Client, ClientError, Endpoint, Security};
 use crate::net::LinkTable;

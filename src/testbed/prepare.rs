@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use ticketcd_judge::history::run_info::EtcdInfo;
 
 use super::local;
-use super::{Capabilities, Testbed, TestbedError};
+use super::{Capabilities, Cluster, Testbed, TestbedError};
 use crate::record::Sink;
-use crate::settings::types::Cluster;
 
 /// A testbed that can be started.
 #[derive(Clone, Debug)]

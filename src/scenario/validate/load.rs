@@ -3,8 +3,8 @@
 use super::super::limits;
 use super::super::types::{Arrivals, Boards, Dataset, Hold, Housekeeping, Load, Lock, Mix, ReadMode, Retry, Spike, StrategyName};
 use super::super::units::{Rate, Span};
-use super::{Checked, Problem, between, span};
-use crate::settings::problem::span_or_none;
+use super::{Checked, Problem, between};
+use crate::settings::problem::{span, span_or_none};
 
 pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     between("load.buyers", load.buyers, 1, limits::BUYERS_MAX)?;

@@ -5,9 +5,9 @@ mod objectives;
 
 use super::Expectation;
 use super::limits;
-use super::types::{Cluster, Dataset, Popularity, Scenario};
+use super::types::{Dataset, Popularity, Scenario};
 use crate::fault::settings::{check_random, check_timetable};
-use crate::settings::problem::{Checked, Problem, between, span};
+use crate::settings::problem::{Checked, Problem, between};
 
 /// The first thing that does not make sense, in the order of the file format.
 pub(super) fn validate(scenario: &Scenario) -> Checked {
@@ -15,7 +15,7 @@ pub(super) fn validate(scenario: &Scenario) -> Checked {
     if let Some(expect) = &scenario.expect {
         expect.parse::<Expectation>().map_err(|message| Problem::new("expect", message))?;
     }
-    cluster(&scenario.cluster)?;
+    scenario.cluster.check()?;
     dataset(&scenario.dataset)?;
     load::load(&scenario.load, &scenario.dataset)?;
     objectives::objectives(scenario)?;
@@ -31,52 +31,6 @@ fn name(name: &str) -> Checked {
     if name.is_empty() || name.len() > limits::NAME_LENGTH_MAX || !letters || name.starts_with('-') {
         let most = limits::NAME_LENGTH_MAX;
         return Err(Problem::new("name", format!("{name:?} is not a name: 1 to {most} letters, digits and hyphens, no hyphen first")));
-    }
-    Ok(())
-}
-
-/// Flags that the harness sets: a second value would move a member out of its reach.
-const OWN_FLAGS: [&str; 12] = [
-    "name",
-    "data-dir",
-    "wal-dir",
-    "config-file",
-    "listen-peer-urls",
-    "listen-client-urls",
-    "initial-advertise-peer-urls",
-    "advertise-client-urls",
-    "initial-cluster",
-    "initial-cluster-state",
-    "initial-cluster-token",
-    "force-new-cluster",
-];
-
-fn cluster(cluster: &Cluster) -> Checked {
-    if !limits::MEMBERS.contains(&cluster.members) {
-        return Err(Problem::new("cluster.members", format!("{} is not 1, 3 or 5", cluster.members))
-            .help("an even number tolerates no more failures than the odd number below it"));
-    }
-    if cluster.etcd.as_deref().is_some_and(|etcd| etcd.trim().is_empty()) {
-        return Err(Problem::new("cluster.etcd", "is empty").help("name a version such as \"3.5.30\", or the path of a binary"));
-    }
-    span("cluster.election_timeout", cluster.election_timeout, limits::ELECTION_TIMEOUT_MAX)?;
-    span("cluster.heartbeat_interval", cluster.heartbeat_interval, limits::ELECTION_TIMEOUT_MAX)?;
-    if cluster.election_timeout.0 < cluster.heartbeat_interval.0 * limits::HEARTBEATS_PER_ELECTION {
-        let least = limits::HEARTBEATS_PER_ELECTION;
-        let heartbeat = cluster.heartbeat_interval;
-        return Err(Problem::new(
-            "cluster.election_timeout",
-            format!("{} is less than {least} heartbeat intervals of {heartbeat}, which etcd refuses", cluster.election_timeout),
-        ));
-    }
-    for (index, flag) in cluster.flags.iter().enumerate() {
-        let path = format!("cluster.flags.{index}");
-        let Some(name) = flag.strip_prefix("--").map(|flag| flag.split('=').next().unwrap_or(flag)).filter(|name| !name.is_empty()) else {
-            return Err(Problem::new(path, format!("{flag:?} is not a flag")).help("write it in one piece: \"--snapshot-count=1000\""));
-        };
-        if OWN_FLAGS.contains(&name) {
-            return Err(Problem::new(path, format!("--{name} is set by the harness")));
-        }
     }
     Ok(())
 }

@@ -5,8 +5,7 @@ use ticketcd_judge::history::run_info::EtcdInfo;
 use super::{DataDirectory, LocalOptions, LocalTestbed, capabilities};
 use crate::record::Sink;
 use crate::release::{self, EtcdBinary};
-use crate::settings::types::Cluster;
-use crate::testbed::{Capabilities, StartOptions, TestbedError};
+use crate::testbed::{Capabilities, Cluster, StartOptions, TestbedError};
 
 /// A local testbed that can be started.
 #[derive(Clone, Debug)]
