@@ -1,7 +1,6 @@
 //! From a run directory to its result: one pass over the record, for the checks and the statistics together.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use ticketcd_judge::check::engine::Judge;
@@ -54,7 +53,7 @@ pub enum ReportError {
 pub struct Report {
     /// The result.
     pub result: RunResult,
-    statistics: Statistics,
+    pub(super) statistics: Statistics,
 }
 
 /// Judges a run directory and gathers its statistics.
@@ -138,20 +137,6 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
 /// What is wrong with a record that is not whole, each flaw in a clause.
 fn record_lacks(flaws: &[RecordFlaw], ended: bool) -> Option<String> {
     (!flaws.is_empty()).then(|| flaws.iter().map(|flaw| flaws::describe(flaw, ended)).collect::<Vec<_>>().join("; "))
-}
-
-/// Writes `result.json` and `latency.hlog` into the directory.
-///
-/// # Errors
-/// When one cannot be written.
-pub fn write(report: &Report, directory: &Path) -> Result<(), ReportError> {
-    let path = RunDir::new(directory).result();
-    let text = serde_json::to_vec_pretty(&report.result).map_err(std::io::Error::other);
-    text.and_then(|text| fs::write(&path, text)).map_err(|error| ReportError::File { path, error })?;
-    let path = RunDir::new(directory).latency_log();
-    let windows = report.statistics.timeline.windows();
-    let log = File::create(&path).and_then(|file| latency::write_log(BufWriter::new(file), &report.statistics.samples, &windows));
-    log.map_err(|error| ReportError::File { path, error })
 }
 
 /// What `run.json` already says, with everything else empty.

@@ -12,6 +12,7 @@ pub mod matrix;
 pub mod numbers;
 pub mod objectives;
 mod provenance;
+mod reporters;
 pub mod resources;
 pub mod result;
 pub mod statistics;
@@ -21,6 +22,7 @@ pub mod waivers;
 pub mod windows;
 pub mod wrap;
 
-pub use build::{Report, ReportError, build, write};
+pub use build::{Report, ReportError, build};
 pub use matrix::matrix_schema;
+pub use reporters::write;
 pub use result::{RunResult, RunVerdict, result_schema};

@@ -1,0 +1,38 @@
+//! The files that are made of a report, one reporter each. A new one is a file here and a line in [`REPORTERS`].
+
+mod latency_log;
+mod result_json;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use super::build::{Report, ReportError};
+
+/// Writes one file of a run directory.
+pub struct Reporter {
+    /// The file's name in the run directory.
+    pub file: &'static str,
+    /// Writes its content.
+    write: fn(&Report, &mut dyn Write) -> io::Result<()>,
+}
+
+/// Every reporter, in the order in which the files are written: the verdict first.
+const REPORTERS: [Reporter; 2] = [result_json::REPORTER, latency_log::REPORTER];
+
+/// Writes the files of all reporters into the run directory.
+///
+/// # Errors
+/// When one cannot be written; those before it are.
+pub fn write(report: &Report, directory: &Path) -> Result<(), ReportError> {
+    for reporter in &REPORTERS {
+        let path = directory.join(reporter.file);
+        let written = File::create(&path).and_then(|file| {
+            let mut output = BufWriter::new(file);
+            (reporter.write)(report, &mut output)?;
+            output.flush()
+        });
+        written.map_err(|error| ReportError::File { path, error })?;
+    }
+    Ok(())
+}
