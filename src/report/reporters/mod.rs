@@ -1,5 +1,6 @@
 //! The files that are made of a report, one reporter each. A new one is a file here and a line in [`REPORTERS`].
 
+mod junit;
 mod latency_log;
 mod result_json;
 
@@ -18,7 +19,7 @@ pub struct Reporter {
 }
 
 /// Every reporter, in the order in which the files are written: the verdict first.
-const REPORTERS: [Reporter; 2] = [result_json::REPORTER, latency_log::REPORTER];
+const REPORTERS: [Reporter; 3] = [result_json::REPORTER, latency_log::REPORTER, junit::REPORTER];
 
 /// Writes the files of all reporters into the run directory.
 ///

@@ -48,6 +48,9 @@ struct Station {
     collector: Option<u32>,
     /// What its collector has delivered.
     delivered: Revision,
+    /// The newest revision that the member's process is known to have: from the header of a response, or because it delivered
+    /// the one after it.
+    known: Revision,
     /// The newest revision that the member has shown: in a response, or to its collector.
     shown: Revision,
     /// Tickets as they were delivered last.
@@ -77,7 +80,17 @@ impl Boards {
             Event::Return(Return { outcome: CallOutcome::Ok(answer), .. }) => {
                 let members = self.stations.iter_mut().zip(0_u8..).map(|(station, index)| (member_id(MemberIndex(index)), station));
                 for (_, station) in members.filter(|(id, _)| *id == answer.member_id) {
+                    let is_kv = !matches!(
+                        answer.body,
+                        AnswerBody::Compact | AnswerBody::Lease { .. } | AnswerBody::Lock { .. } | AnswerBody::Defragment
+                    );
+                    station.known = station.known.max(if is_kv { answer.revision } else { 0 });
                     station.shown = station.shown.max(answer.revision);
+                }
+            }
+            Event::Member(event) => {
+                if let Some(station) = self.stations.get_mut(event.member.index()) {
+                    station.known = 0;
                 }
             }
             Event::WatchOpened(opened) => self.subscribed(opened, told),
@@ -131,6 +144,7 @@ impl Boards {
         }
         station.delivered = events.last().map_or(station.delivered, |event| event.kv.mod_revision);
         station.shown = station.shown.max(station.delivered);
+        station.known = station.known.max(station.delivered - 1);
         self.show(index, at, groups, plan, told);
         self.change_boards(index, at, plan, told);
     }
@@ -217,7 +231,10 @@ impl Boards {
         let station = &mut self.stations[index];
         let start = if is_from_now { 0 } else { station.delivered + 1 };
         let member = MemberIndex(index as u8);
-        let before = station.last.get(&ticket).cloned();
+        // What a watch from now must not receive.
+        let known = station.known;
+        let is_known = |kv: &&KeyValue| !is_from_now || kv.mod_revision <= known;
+        let before = station.last.get(&ticket).filter(is_known).or_else(|| station.last.values().find(is_known)).cloned();
         station.board =
             Some(Board::open(self.opened, member, (&ticket, watched), (start, station.shown, is_raced), before, span, at, told));
     }

@@ -8,10 +8,7 @@ use crate::model::{MemberIndex, Nanos, Revision};
 
 /// How long what a member had is remembered, so that events recorded slightly out of order are still compared by time:
 /// nanoseconds.
-const REMEMBERED: Nanos = 5_000_000_000;
-
-/// How far notes are apart, at least: nanoseconds. Leaving some out only lowers what is known.
-const APART: Nanos = 1_000_000;
+const REMEMBERED: Nanos = 1_000_000_000;
 
 /// What each member is known to have had.
 #[derive(Debug, Default)]
@@ -28,7 +25,13 @@ struct Known {
 }
 
 impl MemberRevisions {
-    /// A message received from the member at this moment shows that it had the revision.
+    /// An event received from the member at this moment shows that it had the revision before that of the event: etcd notifies
+    /// watches before it raises its own revision, and up to 3.5.21 a watch from "now" begins above the latter.
+    pub(super) fn note_delivery(&mut self, member: MemberIndex, at: Nanos, revision: Revision) {
+        self.note(member, at, revision - 1);
+    }
+
+    /// A header received from the member at this moment shows that it had the revision.
     pub(super) fn note(&mut self, member: MemberIndex, at: Nanos, revision: Revision) {
         let known = self.members.entry(member).or_default();
         let newest = known.notes.back().map_or(0, |(_, newest)| *newest);
@@ -37,11 +40,6 @@ impl MemberRevisions {
         }
         // A note that arrives out of order takes the later moment: that only lowers what is known by a moment.
         let at = known.notes.back().map_or(at, |(last, _)| at.max(*last));
-        if let [.., (before, _), (last, _)] = known.notes.make_contiguous()
-            && *last < *before + APART
-        {
-            known.notes.pop_back();
-        }
         known.notes.push_back((at, revision));
         while known.notes.get(1).is_some_and(|(later, _)| *later + REMEMBERED < at) {
             known.notes.pop_front();
@@ -82,6 +80,13 @@ mod tests {
         revisions.note(M1, 20, 7);
         assert_eq!([9, 10, 29, 30].map(|by| revisions.had(M1, by)), [0, 5, 5, 9]);
         assert_eq!((revisions.newest(M1), revisions.had(MemberIndex(1), 100)), (9, 0));
+    }
+
+    #[test]
+    fn a_delivery_shows_the_revision_before_it() {
+        let mut revisions = MemberRevisions::default();
+        revisions.note_delivery(M1, 10, 5);
+        assert_eq!(revisions.had(M1, 10), 4);
     }
 
     #[test]

@@ -231,7 +231,7 @@ impl Watch {
         match &batch.body {
             WatchBody::Events(events) => {
                 let Some(revision) = events.last().map(|event| event.kv.mod_revision) else { return };
-                self.revisions.note(member, batch.at, revision);
+                self.revisions.note_delivery(member, batch.at, revision);
                 let notes = self.delivered.entry(member).or_default();
                 let (last, highest) = notes.back().copied().unwrap_or((0, 0));
                 if revision > highest {
@@ -293,7 +293,7 @@ impl Watch {
             WatchBody::Events(events) => {
                 let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
                 board.delivered(last);
-                self.revisions.note(board.member, batch.at, last);
+                self.revisions.note_delivery(board.member, batch.at, last);
                 self.unsynced.received(batch.subscription, last, batch.at);
                 if let Some(compacted) = board.compacted.take() {
                     let what = format!(
