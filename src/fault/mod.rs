@@ -30,6 +30,7 @@ mod target;
 
 // One file for each fault; the table names them.
 mod black_hole;
+mod crash_loop;
 mod kill;
 mod latency;
 mod partition;

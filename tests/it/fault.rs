@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use ticketcd::etcd::Client;
 use ticketcd::etcd::sampler::{Sampler, View, await_view};
-use ticketcd::fault::{self, BlackHole, Inject, Kill, Latency, LinkSet, Partition, Pause, Plan, PlannedFault, Reset, Restart, Terminate};
+use ticketcd::fault::{
+    self, BlackHole, CrashLoop, Inject, Kill, Latency, LinkSet, Partition, Pause, Plan, PlannedFault, Reset, Restart, Terminate,
+};
 use ticketcd::net::{Link, LinkState};
 use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::settings::units::{Span, Target};
@@ -310,5 +312,24 @@ async fn an_interruption_ends_pauses_and_injects_nothing_more() {
     .await;
     let injections = bench.record.stages(0).iter().filter(|stage| matches!(stage, FaultStage::Injected { .. })).count();
     assert_eq!(injections, 1);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_in_a_crash_loop_crashes_again_and_again_and_is_started_for_good_at_the_end() {
+    const CRASHES: usize = 3;
+    let bench = Bench::start().await;
+    let crash_loop = CrashLoop { target: Target::Member(1), every: Span::milliseconds(100), lasts: FOR_EVER };
+    bench
+        .inject_until(Inject::CrashLoop(crash_loop), async {
+            eventually("it crashes again", async || bench.record.exits(M2).len() >= CRASHES).await;
+        })
+        .await;
+    let exits = bench.record.exits(M2);
+    assert!(exits.iter().all(|exit| *exit == ProcessExit::Signal(9)), "{exits:?}");
+    let times = u32::try_from(exits.len()).unwrap();
+    assert!(bench.record.effects(0).contains(&FaultEffect::ProcessEnded { member: M2, times }), "{:?}", bench.record.effects(0));
+    assert_eq!(bench.testbed.member(M2).unwrap().incarnation(), times + 1);
+    assert!(bench.pid(M2).is_some());
     bench.stop().await;
 }
