@@ -37,6 +37,7 @@ mod partition;
 mod pause;
 mod reset;
 mod restart;
+mod slow_cpu;
 mod terminate;
 
 pub use definition::{ActiveFault, Fault, Healing, Injection, InjectionFailed, Pending};

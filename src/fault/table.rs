@@ -66,4 +66,5 @@ faults! {
     "black_hole" => black_hole::BlackHole,
     "reset" => reset::Reset,
     "crash_loop" => crash_loop::CrashLoop,
+    "slow_cpu" => slow_cpu::SlowCpu,
 }
