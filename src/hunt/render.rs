@@ -10,7 +10,7 @@ use crate::report::wrap::{COLUMNS, wrapped, wrapped_words};
 /// Runs without a verdict that are listed one by one.
 const INCONCLUSIVE_MAX: usize = 10;
 
-/// What stands in each column of [`line`].
+/// What stands in each column of [`line()`].
 pub const HEADING: &str = " run  verdict        time  members  strategy     watches     faults | mix in percent";
 
 /// A finished run in a line; below it, what was found and how to run it again, if it failed.

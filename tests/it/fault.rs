@@ -306,10 +306,7 @@ async fn an_interruption_ends_pauses_and_injects_nothing_more() {
     assert_eq!(bench.testbed.member(M2).unwrap().is_paused(), Some(false));
 
     bench.inject(vec![pause()], &cancel).await;
-    eventually("it is refused", async || {
-        bench.record.stages(0).iter().any(|stage| *stage == FaultStage::NotInjected(NotInjected::Interrupted))
-    })
-    .await;
+    eventually("it is refused", async || bench.record.stages(0).contains(&FaultStage::NotInjected(NotInjected::Interrupted))).await;
     let injections = bench.record.stages(0).iter().filter(|stage| matches!(stage, FaultStage::Injected { .. })).count();
     assert_eq!(injections, 1);
     bench.stop().await;
