@@ -30,12 +30,14 @@ mod target;
 
 // One file for each fault; the table names them.
 mod black_hole;
+mod crash_loop;
 mod kill;
 mod latency;
 mod partition;
 mod pause;
 mod reset;
 mod restart;
+mod slow_cpu;
 mod terminate;
 
 pub use definition::{ActiveFault, Fault, Healing, Injection, InjectionFailed, Pending};

@@ -65,4 +65,6 @@ faults! {
     "latency" => latency::Latency,
     "black_hole" => black_hole::BlackHole,
     "reset" => reset::Reset,
+    "crash_loop" => crash_loop::CrashLoop,
+    "slow_cpu" => slow_cpu::SlowCpu,
 }

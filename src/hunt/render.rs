@@ -10,7 +10,7 @@ use crate::report::wrap::{COLUMNS, wrapped, wrapped_words};
 /// Runs without a verdict that are listed one by one.
 const INCONCLUSIVE_MAX: usize = 10;
 
-/// What stands in each column of [`line`].
+/// What stands in each column of [`line()`].
 pub const HEADING: &str = " run  verdict        time  members  strategy     watches     faults | mix in percent";
 
 /// A finished run in a line; below it, what was found and how to run it again, if it failed.
@@ -252,7 +252,9 @@ mod tests {
         let text = summary(&Summary::new(1, "3.5.30".to_owned(), "3.5.30", Path::new("reports/h"), &records));
         assert!(text.contains("Verdicts     VIOLATION 1 · unknown 1 · pass 1\n"), "{text}");
         assert!(text.contains("replicas: differs · 1 run, 3 anomalies · first in run 2\n"), "{text}");
-        assert!(text.contains(" of 64 pairs of a strategy and a fault\n") && !text.contains(" with "), "{text}");
+        let (faults, strategies) = (super::super::draw::FAULTS.len(), super::super::draw::STRATEGIES.len());
+        let pairs = format!(" of {} pairs of a strategy and a fault\n", strategies * faults);
+        assert!(text.contains(&pairs) && !text.contains(" with "), "{text}");
         assert!(text.contains("\n    never      "), "{text}");
         // Most pairs were met: those that were not are named.
         let all = |strategy: &str| Record {
@@ -262,7 +264,8 @@ mod tests {
         };
         let records: Vec<Record> = ["naive", "optimistic", "lock", "fenced-lock", "batched", "sharded", "hold"].map(all).to_vec();
         let most = summary(&Summary::new(1, "3.5.30".to_owned(), "3.5.30", Path::new("reports/h"), &records));
-        assert!(most.contains("56 of 64 pairs") && most.contains("never: quoted with kill, terminate, pause"), "{most}");
+        let most_pairs = format!("{} of {} pairs", (strategies - 1) * faults, strategies * faults);
+        assert!(most.contains(&most_pairs) && most.contains("never: quoted with kill, terminate, pause"), "{most}");
         assert!(text.ends_with("\nviolation · seed 1 · reports/h\n"), "{text}");
     }
 }

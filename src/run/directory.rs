@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Where runs go when nobody says otherwise.
+/// Where runs go by default.
 pub const DEFAULT_PARENT: &str = "reports";
 
 /// The directory cannot be used for a run. The text says what to do next.

@@ -25,7 +25,7 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long stock boards get to be told of it.
 const BOARDS_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long any of these may still take once somebody has pressed Ctrl-C and is waiting.
+/// How long any of these may still take once Ctrl-C was pressed.
 const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a member gets to end by itself before it is killed.
 const TERMINATION_GRACE: Duration = Duration::from_secs(3);
@@ -170,7 +170,7 @@ async fn worth_waiting<T, E: Into<NotAtRest>>(
     }
 }
 
-/// Waits until somebody has pressed Ctrl-C and has waited for as long as one can be asked to.
+/// Waits until Ctrl-C was pressed, and then for as long as its user can be asked to wait.
 async fn out_of_patience(context: &RunContext<'_>) {
     context.stop.cancelled().await;
     tokio::time::sleep(INTERRUPTED_TIMEOUT).await;

@@ -116,7 +116,7 @@ impl ObservedTestbed {
         self.sampler.stop().await;
         self.metrics.stop().await;
         self.host.abort();
-        // Aborted, so it ends with an error that says so.
+        // Aborted, so it ends with an error.
         let _ = self.host.await;
         self.testbed.stop().await;
     }

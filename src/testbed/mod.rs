@@ -1,7 +1,7 @@
 //! Where a run happens: members, how clients reach them, and what may be done to them.
 //!
 //! [`Testbed`] is one enum. Whatever uses it asks for its [`Capabilities`] and for a [`MemberControl`] of each member, and
-//! never for its kind: a backend is a folder here and an arm of the enums in this file, in [`member`] and in [`prepare`].
+//! never for its kind: a backend is a folder here and an arm of the enums in this file, in `member.rs` and in `prepare.rs`.
 //!
 //! A testbed is used in two steps. [`Prepared`] has found everything that a start needs and knows the capabilities, so that
 //! a run that the testbed cannot carry out is refused before anything runs. [`Prepared::start`] starts the members.

@@ -29,7 +29,7 @@ const OWN_FLAGS: [&str; 12] = [
 pub struct Cluster {
     /// How many members: 1, 3 or 5.
     pub members: u8,
-    /// An installed version or the path of a binary; by default the newest known-good version to be had.
+    /// An installed version or the path of a binary; by default the newest known-good version that is available.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub etcd: Option<String>,
     /// etcd's election timeout.

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use ticketcd::etcd::Client;
 use ticketcd::etcd::sampler::{Sampler, View, await_view};
-use ticketcd::fault::{self, BlackHole, Inject, Kill, Latency, LinkSet, Partition, Pause, Plan, PlannedFault, Reset, Restart, Terminate};
+use ticketcd::fault::{
+    self, BlackHole, CrashLoop, Inject, Kill, Latency, LinkSet, Partition, Pause, Plan, PlannedFault, Reset, Restart, SlowCpu, Terminate,
+};
 use ticketcd::net::{Link, LinkState};
 use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::settings::units::{Span, Target};
@@ -304,11 +306,54 @@ async fn an_interruption_ends_pauses_and_injects_nothing_more() {
     assert_eq!(bench.testbed.member(M2).unwrap().is_paused(), Some(false));
 
     bench.inject(vec![pause()], &cancel).await;
-    eventually("it is refused", async || {
-        bench.record.stages(0).iter().any(|stage| *stage == FaultStage::NotInjected(NotInjected::Interrupted))
-    })
-    .await;
+    eventually("it is refused", async || bench.record.stages(0).contains(&FaultStage::NotInjected(NotInjected::Interrupted))).await;
     let injections = bench.record.stages(0).iter().filter(|stage| matches!(stage, FaultStage::Injected { .. })).count();
     assert_eq!(injections, 1);
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_in_a_crash_loop_crashes_again_and_again_and_is_started_for_good_at_the_end() {
+    const CRASHES: usize = 3;
+    let bench = Bench::start().await;
+    let crash_loop = CrashLoop { target: Target::Member(1), every: Span::milliseconds(100), lasts: FOR_EVER };
+    bench
+        .inject_until(Inject::CrashLoop(crash_loop), async {
+            eventually("it crashes again", async || bench.record.exits(M2).len() >= CRASHES).await;
+        })
+        .await;
+    let exits = bench.record.exits(M2);
+    assert!(exits.iter().all(|exit| *exit == ProcessExit::Signal(9)), "{exits:?}");
+    let times = u32::try_from(exits.len()).unwrap();
+    assert!(bench.record.effects(0).contains(&FaultEffect::ProcessEnded { member: M2, times }), "{:?}", bench.record.effects(0));
+    assert_eq!(bench.testbed.member(M2).unwrap().incarnation(), times + 1);
+    assert!(bench.pid(M2).is_some());
+    bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_on_a_slow_processor_is_paused_for_its_share_of_the_time_and_still_serves() {
+    const CYCLES: u32 = 5;
+    let bench = Bench::start().await;
+    let slow_cpu = SlowCpu { target: Target::Member(1), share_percent: 40, lasts: FOR_EVER };
+    let client = bench.client(M2, Route::Harness).await;
+    bench
+        .inject_until(Inject::SlowCpu(slow_cpu), async {
+            for _ in 0..CYCLES {
+                eventually("the process is stopped", async || bench.testbed.member(M2).unwrap().is_paused() == Some(true)).await;
+                eventually("the process runs", async || bench.testbed.member(M2).unwrap().is_paused() == Some(false)).await;
+            }
+            assert!(put(&client, PATIENCE).await, "the member serves");
+        })
+        .await;
+    let paused = bench.record.effects(0).into_iter().find_map(|effect| match effect {
+        FaultEffect::Paused { member: M2, times, total } => Some((times, Duration::from_nanos(total))),
+        _ => None,
+    });
+    let (times, total) = paused.unwrap();
+    // Each pause takes 60% of a period of 100 ms, or longer on a busy machine; the last may have been cut short.
+    assert!(times >= CYCLES && total >= Duration::from_millis(60) * (times - 1), "{times} times, {total:?}");
+    assert_eq!(bench.testbed.member(M2).unwrap().is_paused(), Some(false));
+    assert_eq!(bench.record.exits(M2), []);
     bench.stop().await;
 }

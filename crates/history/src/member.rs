@@ -45,7 +45,7 @@ pub enum ProcessExit {
     Signal(i32),
     /// Killed by the kernel, because its supervisor had ended.
     WithSupervisor,
-    /// Nobody saw how.
+    /// It is not known how.
     Unknown,
 }
 

@@ -44,7 +44,7 @@ impl Scratch {
         &self.path
     }
 
-    /// Removes the directory. Nobody may write to it any more.
+    /// Removes the directory. Nothing may write to it any more.
     ///
     /// # Errors
     /// When it is still there afterwards.
@@ -55,14 +55,14 @@ impl Scratch {
     fn remove(&mut self) -> io::Result<()> {
         drop(self.keeper.stdin.take());
         self.keeper.wait()?;
-        // Ours to do if somebody has killed the keeper.
+        // Ours to do if the keeper was killed.
         remove_if_there(&self.path)
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // Nothing is left to report to.
         let _ = self.remove();
     }
 }

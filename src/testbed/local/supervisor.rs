@@ -144,7 +144,7 @@ pub fn become_member(parent: u32, command: &[OsString]) -> io::Result<Infallible
     Err(Command::new(program).args(arguments).exec())
 }
 
-/// The harness may be gone; then nobody reads it.
+/// The harness may be gone; then the line goes nowhere.
 fn report(report: &Report) {
     let mut output = io::stdout().lock();
     let _ = writeln!(output, "{report}").and_then(|()| output.flush());
@@ -164,7 +164,7 @@ pub(super) fn await_end_of_input() {
     }
 }
 
-/// Returns when nobody holds the other end of standard input any more. Reads nothing: what is in it is the command's.
+/// Returns when the other end of standard input is closed. Reads nothing: what is in it is the command's.
 fn await_hang_up() {
     let input = io::stdin();
     loop {

@@ -7,9 +7,9 @@ pub(super) fn duration(span: Nanos) -> String {
     const SECOND: Nanos = 1_000_000_000;
     const MILLISECOND: Nanos = 1_000_000;
     match span {
-        SECOND.. if span % SECOND == 0 => format!("{} s", span / SECOND),
+        SECOND.. if span.is_multiple_of(SECOND) => format!("{} s", span / SECOND),
         SECOND.. => format!("{:.1} s", seconds(span)),
-        _ if span % MILLISECOND == 0 => format!("{} ms", span / MILLISECOND),
+        _ if span.is_multiple_of(MILLISECOND) => format!("{} ms", span / MILLISECOND),
         _ => format!("{:.1} ms", seconds(span) * 1_000.0),
     }
 }
