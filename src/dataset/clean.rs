@@ -35,9 +35,9 @@ async fn remove(seeder: &mut Seeder, keys: &Keyspace, target: &Target, mut progr
         if target.stop.is_cancelled() {
             return Err(DatasetError::Interrupted { done, total });
         }
-        let delete = Delete { key: first.key.clone(), range_end: successor(&last.key) };
+        let delete = Delete { key: first.key.clone(), range_end: successor(&last.key), ..Delete::default() };
         let answer = seeder.request("remove a page of keys", &Request::Delete(delete)).await?;
-        if let AnswerBody::Delete { deleted } = answer.body {
+        if let AnswerBody::Delete { deleted, .. } = answer.body {
             done += usize::try_from(deleted).unwrap_or(0);
         }
         progress(Progress { done, total });

@@ -178,7 +178,7 @@ fn guarded(entries: &[&Entry]) -> Txn {
         target: GuardTarget::CreateRevision(0),
         relation: Relation::Equal,
     };
-    let put = |entry: &&Entry| TxnOp::Put(Put { key: entry.key.clone(), value: entry.value.clone(), lease: 0 });
+    let put = |entry: &&Entry| TxnOp::Put(Put { key: entry.key.clone(), value: entry.value.clone(), ..Put::default() });
     let get = |entry: &&Entry| TxnOp::Range(request::Range { key: entry.key.clone(), ..request::Range::default() });
     Txn {
         guards: entries.iter().map(absent).collect(),

@@ -91,7 +91,7 @@ impl Marker {
 
     fn put(&self, keys: &Keyspace) -> Result<Put, DatasetError> {
         let value = serde_json::to_vec(self).map_err(|error| DatasetError::Unsuitable(format!("cannot write JSON: {error}")))?;
-        Ok(Put { key: key(keys), value: value.into(), lease: 0 })
+        Ok(Put { key: key(keys), value: value.into(), ..Put::default() })
     }
 }
 

@@ -124,14 +124,14 @@ impl Client {
             Request::Put(put) => {
                 let options = Some(wire::put_options(put));
                 let response = lane.kv.clone().put(put.key.as_bytes(), put.value.as_bytes(), options).await?;
-                wire::answer(response.header(), AnswerBody::Put)
+                wire::answer(response.header(), AnswerBody::Put { prev_kv: None })
             }
             Request::Delete(delete) => {
                 let response = lane.kv.clone().delete(delete.key.as_bytes(), Some(wire::delete_options(delete))).await?;
                 wire::answer(response.header(), AnswerBody::Delete { deleted: response.deleted() })
             }
             Request::Txn(txn) => wire::txn_answer(&lane.kv.clone().txn(wire::txn(txn)).await?),
-            Request::Compact(revision) => {
+            Request::Compact(Compact { revision, .. }) => {
                 let response = lane.kv.clone().compact(*revision, None).await?;
                 wire::answer(response.header(), AnswerBody::Compact)
             }
@@ -150,10 +150,10 @@ impl Client {
                 let response = lane.lock.clone().lock(name.as_bytes(), options).await?;
                 wire::answer(response.header(), AnswerBody::Lock { key: response.key().into() })
             }
-            Request::Defragment => {
+            Request::Maintenance(MaintenanceRequest::Defragment) => {
                 lane.maintenance.clone().defragment().await?;
                 // The one answer of etcd without a header.
-                return Ok(Answer { member_id: 0, revision: 0, raft_term: 0, body: AnswerBody::Defragment });
+                return Ok(Answer { member_id: 0, revision: 0, raft_term: 0, body: AnswerBody::Maintenance(MaintenanceAnswer::Defragmented) });
             }
         };
         Ok(answer?)

@@ -169,7 +169,7 @@ mod tests {
         let range = TxnOp::Range(Range::default());
         let reading_txn = Request::Txn(Txn { success: vec![range], ..Txn::default() });
         assert_eq!(effect_of(&Request::Range(Range::default()), Code::OutOfRange, message), Effect::None);
-        assert_eq!(effect_of(&Request::Compact(1), Code::OutOfRange, message), Effect::None);
+        assert_eq!(effect_of(&Request::compact(1), Code::OutOfRange, message), Effect::None);
         assert_eq!(effect_of(&reading_txn, Code::OutOfRange, message), Effect::None);
         assert_eq!(effect_of(&writing_txn(), Code::OutOfRange, message), Effect::Unknown);
     }

@@ -93,7 +93,7 @@ pub(super) fn txn_answer(response: &TxnResponse) -> Result<Answer, Malformed> {
 fn operation_answer(response: &TxnOpResponse) -> Result<TxnAnswer, Malformed> {
     let (header, body) = match response {
         TxnOpResponse::Get(range) => (range.header(), TxnAnswerBody::Range(range_answer(range))),
-        TxnOpResponse::Put(put) => (put.header(), TxnAnswerBody::Put),
+        TxnOpResponse::Put(put) => (put.header(), TxnAnswerBody::Put { prev_kv: None }),
         TxnOpResponse::Delete(delete) => (delete.header(), deleted(delete)),
         TxnOpResponse::Txn(_) => return Err(Malformed("holds a transaction within a transaction, which is never asked for")),
     };

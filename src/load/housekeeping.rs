@@ -49,7 +49,7 @@ impl Housekeeping {
             let target = target(&reach, &before, self.settings.keep_revisions);
             before = reach;
             // etcd refuses to compact to where it is compacted already.
-            if target > compacted && self.ask(&mut caller, Purpose::Housekeeping, Request::Compact(target), due).await {
+            if target > compacted && self.ask(&mut caller, Purpose::Housekeeping, Request::compact(target), due).await {
                 compacted = target;
                 self.reach.note_compaction(target);
             }
@@ -65,7 +65,7 @@ impl Housekeeping {
         }
         let mut caller = self.caller(DEFRAGMENT_TIMEOUT);
         while let Some(due) = self.pause(every, over).await {
-            self.ask(&mut caller, Purpose::Defragment, Request::Defragment, due).await;
+            self.ask(&mut caller, Purpose::Defragment, Request::Maintenance(MaintenanceRequest::Defragment), due).await;
             caller.rotate();
         }
         caller.close().await;

@@ -98,6 +98,14 @@ impl Recorder {
     }
 }
 
+/// The event in parts that fit into the record: a watch message can be larger than a frame.
+fn recordable(event: Event) -> Vec<Event> {
+    match event {
+        Event::WatchBatch(message) => message.into_parts().into_iter().map(Event::WatchBatch).collect(),
+        event => vec![event],
+    }
+}
+
 async fn hand_out(mut receiver: mpsc::Receiver<Event>, mut readers: Vec<Box<dyn Reader>>) -> Result<(), RecorderError> {
     let mut batch = Vec::with_capacity(BATCH_LENGTH);
     let mut flush_due = Instant::now() + FLUSH_INTERVAL;
@@ -114,7 +122,7 @@ async fn hand_out(mut receiver: mpsc::Receiver<Event>, mut readers: Vec<Box<dyn 
             Ok(_) => {}
             Err(_elapsed) => continue,
         }
-        for event in batch.drain(..) {
+        for event in batch.drain(..).flat_map(recordable) {
             for reader in &mut readers {
                 reader.observe(&event)?;
             }

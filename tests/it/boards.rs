@@ -32,7 +32,7 @@ fn below(prefix: &str, start: Start) -> Wish {
 
 /// Writes through a client until it is acknowledged.
 async fn put(client: &Client, key: &str, value: &str) -> Revision {
-    let request = Request::Put(Put { key: key.into(), value: value.into(), lease: 0 });
+    let request = Request::Put(Put { key: key.into(), value: value.into(), ..Put::default() });
     let mut revision = 0;
     eventually("a write is acknowledged", async || {
         if let CallOutcome::Ok(answer) = client.call(&request, Duration::from_secs(2)).await {
@@ -178,7 +178,7 @@ async fn a_board_below_the_compaction_is_cancelled_and_the_others_are_told_every
     let single = Single::start(&settings()).await;
     let compaction = single.write(30).await;
     let newest = single.write(30).await;
-    assert!(matches!(single.client.call(&Request::Compact(compaction), TIMEOUT).await, CallOutcome::Ok(_)));
+    assert!(matches!(single.client.call(&Request::compact(compaction), TIMEOUT).await, CallOutcome::Ok(_)));
     single.open(below("a:", Start::At(3))).await;
     single.open(below("a:", Start::At(compaction + 1))).await;
     single.open(below("a:", Start::Back(10))).await;

@@ -54,7 +54,7 @@ impl Fixture {
     }
 
     async fn put(&self, key: Blob, value: Vec<u8>) {
-        self.send(Request::Put(Put { key, value: value.into(), lease: 0 })).await;
+        self.send(Request::Put(Put { key, value: value.into(), ..Put::default() })).await;
     }
 
     async fn values(&self, prefix: Blob) -> Vec<Blob> {
@@ -170,7 +170,7 @@ async fn while_the_stock_is_in_shards_tickets_go_back_to_a_shard() {
     assert_eq!((shards.iter().sum::<i64>(), shards.len()), (43, 4));
 
     let shards = shop.keys.shards_of("e1");
-    fixture.send(Request::Delete(Delete { range_end: prefix_end(shards.as_bytes()), key: shards })).await;
+    fixture.send(Request::Delete(Delete { range_end: prefix_end(shards.as_bytes()), key: shards, ..Delete::default() })).await;
     let cancelled = CANCELLING.cancel(shop, &mut caller, &mut memory, &cancel(4, order(2, 3))).await;
     assert!(matches!(cancelled.outcome, OrderOutcome::Sold { .. }), "{cancelled:?}");
     assert_eq!(fixture.left().await, (STOCK - 3, STOCK - 3));

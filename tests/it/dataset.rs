@@ -25,7 +25,7 @@ fn shop() -> Dataset {
 }
 
 async fn put(target: &Target, key: &str, value: &str) {
-    let put = Request::Put(Put { key: key.into(), value: value.into(), lease: 0 });
+    let put = Request::Put(Put { key: key.into(), value: value.into(), ..Put::default() });
     assert!(matches!(target.clients[0].call(&put, TIMEOUT).await, CallOutcome::Ok(_)));
 }
 

@@ -18,7 +18,7 @@ use ticketcd_judge::model::{Blob, Keyspace, MemberIndex, Revision};
 use crate::member::{Kept, Member, TIMEOUT, eventually};
 
 fn put(key: &str, value: &str) -> Put {
-    Put { key: key.into(), value: value.into(), lease: 0 }
+    Put { key: key.into(), value: value.into(), ..Put::default() }
 }
 
 fn get(key: &str) -> Range {
@@ -39,7 +39,7 @@ async fn every_kind_of_request_makes_the_round_trip() {
     let status = client.status(TIMEOUT).await.unwrap();
 
     let first = ok(&client, Request::Put(put("a", "1"))).await;
-    assert_eq!((first.member_id, first.body), (status.member_id, AnswerBody::Put));
+    assert_eq!((first.member_id, first.body), (status.member_id, AnswerBody::Put { prev_kv: None }));
     ok(&client, Request::Put(put("b", "2"))).await;
 
     let range = Range { key: "a".into(), range_end: "c".into(), limit: 1, ..Range::default() };
@@ -61,9 +61,9 @@ async fn every_kind_of_request_makes_the_round_trip() {
     let AnswerBody::Range(gone) = ok(&client, Request::Range(get("leased"))).await.body else { panic!() };
     assert_eq!(gone.count, 0);
 
-    let deleted = ok(&client, Request::Delete(Delete { key: "a".into(), range_end: "c".into() })).await;
+    let deleted = ok(&client, Request::Delete(Delete { key: "a".into(), range_end: "c".into(), ..Delete::default() })).await;
     assert_eq!(deleted.body, AnswerBody::Delete { deleted: 2 });
-    let compacted = ok(&client, Request::Compact(deleted.revision)).await;
+    let compacted = ok(&client, Request::compact(deleted.revision)).await;
     assert_eq!(compacted.body, AnswerBody::Compact);
     assert!(client.version(TIMEOUT).await.unwrap().starts_with("3."));
     assert_eq!(client.member_list(TIMEOUT).await.unwrap()[0].name, "m1");
@@ -113,7 +113,7 @@ async fn errors_are_classed_as_they_come_from_a_member() {
     let mut member = Member::start(&[]).await;
     let client = member.client().await;
     let revision = ok(&client, Request::Put(put("a", "1"))).await.revision;
-    ok(&client, Request::Compact(revision)).await;
+    ok(&client, Request::compact(revision)).await;
     let refused = |outcome: &CallOutcome, text: &str| match outcome {
         CallOutcome::Refused { message, .. } => message.contains(text),
         _ => false,
@@ -209,7 +209,7 @@ async fn a_collector_below_the_compaction_says_so_and_goes_on_from_there() {
     for number in 0..5 {
         ok(&client, Request::Put(put("k", &number.to_string()))).await;
     }
-    ok(&client, Request::Compact(4)).await;
+    ok(&client, Request::compact(4)).await;
     let (kept, sink, recorder) = Kept::start();
     let collectors = Collectors::start(std::slice::from_ref(&client), &sink, 2);
     collectors.await_revision(6, TIMEOUT).await.unwrap();

@@ -153,7 +153,7 @@ impl Bench {
 
 /// Writes a key; returns whether that was acknowledged.
 async fn put(client: &Client, timeout: Duration) -> bool {
-    let put = Request::Put(Put { key: "key".into(), value: b"value".to_vec().into(), lease: 0 });
+    let put = Request::Put(Put { key: "key".into(), value: b"value".to_vec().into(), ..Put::default() });
     matches!(client.call(&put, timeout).await, CallOutcome::Ok(_))
 }
 

@@ -36,7 +36,7 @@ fn compactions(events: &[Event]) -> Vec<Revision> {
         let Event::Invoke(invoke) = event else { continue };
         let answered =
             |event: &Event| matches!(event, Event::Return(done) if done.id == invoke.id && matches!(done.outcome, CallOutcome::Ok(_)));
-        if let Request::Compact(revision) = invoke.request
+        if let Request::Compact(Compact { revision, .. }) = invoke.request
             && events.iter().any(answered)
         {
             assert_eq!(invoke.purpose, Purpose::Housekeeping);

@@ -92,7 +92,7 @@ impl Fixture {
     }
 
     async fn put(&self, key: Blob, value: Vec<u8>) {
-        let put = Request::Put(Put { key, value: value.into(), lease: 0 });
+        let put = Request::Put(Put { key, value: value.into(), ..Put::default() });
         assert!(matches!(self.client.call(&put, TIMEOUT).await, CallOutcome::Ok(_)));
     }
 

@@ -294,7 +294,7 @@ async fn no_answer_is_huge_however_large_the_shop() {
     let user = &fixture.catalogue().users[0];
     for event in fixture.catalogue().events.iter().take(700) {
         let value = r#"[{"date":"2024-05-01","tickets":[{"type":"pink","quantity":"2"}]}]"#;
-        let put = Put { key: fixture.keys().purchase(user, &event.id), value: value.into(), lease: 0 };
+        let put = Put { key: fixture.keys().purchase(user, &event.id), value: value.into(), ..Put::default() };
         assert!(matches!(fixture.client.call(&Request::Put(put), TIMEOUT).await, CallOutcome::Ok(_)));
     }
     let keys = fixture.keys();
@@ -331,9 +331,9 @@ async fn a_query_whose_revision_is_compacted_begins_again() {
     let compacting = tokio::spawn(async move {
         loop {
             // A key outside of the shop: its content stays what it was.
-            let put = Request::Put(Put { key: "elsewhere".into(), value: "x".into(), lease: 0 });
+            let put = Request::Put(Put { key: "elsewhere".into(), value: "x".into(), ..Put::default() });
             if let CallOutcome::Ok(answer) = client.call(&put, TIMEOUT).await {
-                client.call(&Request::Compact(answer.revision), TIMEOUT).await;
+                client.call(&Request::compact(answer.revision), TIMEOUT).await;
             }
             tokio::time::sleep(Duration::from_millis(15)).await;
         }

@@ -48,7 +48,7 @@ impl Sale {
         let etcd = Member::start(&[]).await;
         let sale = Self { client: etcd.client().await, keys: Keyspace::new("t/"), stock, _etcd: etcd };
         let event = concert(stock);
-        sale.call(Request::Put(Put { key: sale.keys.event("e1"), value: serde_json::to_vec(&event).unwrap().into(), lease: 0 })).await;
+        sale.call(Request::Put(Put { key: sale.keys.event("e1"), value: serde_json::to_vec(&event).unwrap().into(), ..Put::default() })).await;
         sale.offer(stock, "49.90").await;
         sale
     }
@@ -57,7 +57,7 @@ impl Sale {
     pub async fn offer(&self, current_quantity: i64, price: &str) {
         let ticket = Ticket { total_quantity: self.stock, current_quantity, price: price.parse().unwrap() };
         let value = serde_json::to_vec(&ticket).unwrap().into();
-        self.call(Request::Put(Put { key: self.keys.ticket("e1", "pink"), value, lease: 0 })).await;
+        self.call(Request::Put(Put { key: self.keys.ticket("e1", "pink"), value, ..Put::default() })).await;
     }
 
     /// Makes a call that must be answered.

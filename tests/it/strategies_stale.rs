@@ -33,7 +33,7 @@ impl Remote {
         let ticket = br#"{"total_quantity":9,"current_quantity":0,"price":49.90}"#;
         let event = serde_json::to_vec(&concert(0)).unwrap();
         for (key, value) in [(keys.event(EVENT), event), (keys.ticket(EVENT, "pink"), ticket.to_vec())] {
-            let put = Request::Put(Put { key, value: value.into(), lease: 0 });
+            let put = Request::Put(Put { key, value: value.into(), ..Put::default() });
             eventually("it is written", async || matches!(client.call(&put, TIMEOUT).await, CallOutcome::Ok(_))).await;
         }
         for other in [MemberIndex(1), MemberIndex(2)] {

@@ -2,134 +2,186 @@
 //!
 //! Nothing at the etcd level depends on annotations: a history without any is judged by the same etcd checks.
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::call::Invoke;
+use crate::decoding::DecodeContext;
 use crate::event::Event;
 use crate::{Blob, Nanos, OrderKey, Revision};
 
 /// What a call is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
 pub enum Purpose {
     /// Nobody says.
     #[default]
+    #[n(0)]
     Unstated,
     /// Buying.
+    #[n(1)]
     Purchase,
     /// Searching events.
+    #[n(2)]
     Search,
     /// Looking at one's own orders.
+    #[n(3)]
     Orders,
     /// Revenue per event type.
+    #[n(4)]
     Revenue,
     /// Cancelling an order.
+    #[n(5)]
     Cancel,
     /// Traffic of the scenario that is no shop business: the transactions guarded by a range compare.
+    #[n(6)]
     RangeGuard,
     /// Writing or verifying the dataset.
+    #[n(7)]
     Seed,
     /// The write through each member that ends the drain.
+    #[n(8)]
     Barrier,
     /// Compaction.
+    #[n(9)]
     Housekeeping,
     /// Looking at a stock board: a watch.
+    #[n(10)]
     Board,
     /// Defragmentation.
+    #[n(11)]
     Defragment,
     /// Giving back what an expired hold had reserved.
+    #[n(12)]
     Release,
     /// Moving stock to where a strategy keeps it, and back when the sale is over.
+    #[n(13)]
     Settle,
 }
 
 /// A buyer's wish, recorded before the first request is sent for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(context_bound = "DecodeContext")]
 pub struct OrderPlaced {
     /// Which order.
+    #[n(0)]
     pub order: OrderKey,
     /// The user it is for.
+    #[n(1)]
     pub user: Blob,
     /// The event.
+    #[n(2)]
     pub event: Blob,
     /// Ticket type and quantity, each type once.
+    #[n(3)]
     pub items: Vec<(Blob, i64)>,
     /// When it was meant to start.
+    #[n(4)]
     pub due: Nanos,
     /// When it started.
+    #[n(5)]
     pub sent: Nanos,
 }
 
 /// A buyer's wish to give back what an earlier order bought. A cancellation is an order of its own, with its own id and
 /// its own entry in the purchases; it ends with an [`OrderClosed`] like any other, `Sold` meaning that it was carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[cbor(context_bound = "DecodeContext")]
 pub struct CancelPlaced {
     /// The cancellation's own key.
+    #[n(0)]
     pub order: OrderKey,
     /// The order it cancels.
+    #[n(1)]
     pub cancels: OrderKey,
     /// The user it is for.
+    #[n(2)]
     pub user: Blob,
     /// The event.
+    #[n(3)]
     pub event: Blob,
     /// What the cancelled order bought, each type once, with the quantities negated: what its entry says.
+    #[n(4)]
     pub items: Vec<(Blob, i64)>,
     /// When it was meant to start.
+    #[n(5)]
     pub due: Nanos,
     /// When it started.
+    #[n(6)]
     pub sent: Nanos,
 }
 
 /// What became of an order, as its buyer was told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct OrderClosed {
     /// Which order.
+    #[n(0)]
     pub order: OrderKey,
     /// When.
+    #[n(1)]
     pub done: Nanos,
     /// The outcome.
+    #[n(2)]
     pub outcome: OrderOutcome,
     /// What was paid, in cents: the receipt. Zero unless sold; negative for a cancellation, whose buyer is paid back.
+    #[n(3)]
     pub paid_cents: i64,
     /// Transactions sent for it.
+    #[n(4)]
     pub attempts: u32,
 }
 
 /// How an order ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub enum OrderOutcome {
     /// Bought, by the transaction with this revision.
+    #[n(0)]
     Sold {
         /// The transaction's.
+        #[n(0)]
         revision: Revision,
     },
     /// Not enough left.
+    #[n(1)]
     SoldOut,
     /// Refused for another reason; nothing was written.
+    #[n(2)]
     Rejected {
         /// Why.
+        #[n(0)]
         reason: String,
     },
     /// Given up after conflicts with other buyers; nothing was written.
+    #[n(3)]
     Conflict,
     /// It may or may not have happened.
+    #[n(4)]
     Unknown,
 }
 
 /// A query (anything that is not an order), recorded when it ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct QueryClosed {
     /// The worker that asked.
+    #[n(0)]
     pub worker: u32,
     /// What was asked.
+    #[n(1)]
     pub purpose: Purpose,
     /// When it was meant to start.
+    #[n(2)]
     pub due: Nanos,
     /// When it started.
+    #[n(3)]
     pub sent: Nanos,
     /// When it ended.
+    #[n(4)]
     pub done: Nanos,
     /// Whether it was answered.
+    #[n(5)]
     pub answered: bool,
 }
 

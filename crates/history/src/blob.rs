@@ -1,11 +1,13 @@
 //! Keys and values as etcd sees them: bytes, shared rather than copied.
 
-use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 use std::sync::Arc;
 
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -24,37 +26,12 @@ pub struct Blob {
     length: u32,
 }
 
-thread_local! {
-    /// What is being decoded on this thread: see [`Blob::borrowing_from`].
-    static DECODED: RefCell<Option<Arc<[u8]>>> = const { RefCell::new(None) };
-}
-
 impl Blob {
-    /// Decodes something: blobs whose bytes lie in the buffer will be parts of it.
-    pub(crate) fn borrowing_from<Decoded>(buffer: &Arc<[u8]>, decode: impl FnOnce() -> Decoded) -> Decoded {
-        /// Decoding ends, be it by a panic.
-        struct Ends;
-        impl Drop for Ends {
-            fn drop(&mut self) {
-                DECODED.set(None);
-            }
-        }
-        DECODED.set(Some(Arc::clone(buffer)));
-        let _ends = Ends;
-        decode()
-    }
-
-    /// The part of the buffer being decoded that the bytes are, when they are one.
-    fn part(bytes: &[u8]) -> Option<Self> {
-        DECODED.with_borrow(|buffer| {
-            let buffer = buffer.as_ref()?;
-            let start = bytes.as_ptr().addr().checked_sub(buffer.as_ptr().addr())?;
-            // Nothing is believed of addresses alone: the bytes of the part are looked up in the buffer.
-            let part = buffer.get(start..start.checked_add(bytes.len())?)?;
-            let is_the_same = std::ptr::eq(part, bytes);
-            let (start, length) = (u32::try_from(start).ok()?, u32::try_from(bytes.len()).ok()?);
-            is_the_same.then(|| Self { buffer: Some(Arc::clone(buffer)), start, length })
-        })
+    /// The part of a buffer that lies in a range; none when the buffer has no such part, or one of 4 GiB or more.
+    pub(crate) fn part(buffer: &Arc<[u8]>, range: Range<usize>) -> Option<Self> {
+        buffer.get(range.clone())?;
+        let (start, length) = (u32::try_from(range.start).ok()?, u32::try_from(range.len()).ok()?);
+        Some(Self { buffer: (length > 0).then(|| Arc::clone(buffer)), start, length })
     }
 
     /// The bytes.
@@ -205,10 +182,7 @@ impl<'de> Deserialize<'de> for Blob {
                 formatter.write_str("a string, or bytes as {\"hex\": \"00ff\"}")
             }
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Blob, E> {
-                if bytes.is_empty() {
-                    return Ok(Blob::default());
-                }
-                Ok(Blob::part(bytes).unwrap_or_else(|| bytes.into()))
+                Ok(bytes.into())
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Blob, E> {
                 Ok(text.into())
@@ -228,15 +202,45 @@ impl<'de> Deserialize<'de> for Blob {
     }
 }
 
+impl<Context> Encode<Context> for Blob {
+    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut Context) -> Result<(), encode::Error<W::Error>> {
+        encoder.bytes(self.as_bytes())?.ok()
+    }
+}
+
+/// Where decoded blobs take their bytes from.
+pub trait BlobSource {
+    /// The blob of the bytes that stand at these positions of what is decoded.
+    fn blob(&self, positions: Range<usize>, bytes: &[u8]) -> Blob;
+}
+
+impl<'bytes, Source: BlobSource> Decode<'bytes, Source> for Blob {
+    fn decode(decoder: &mut Decoder<'bytes>, source: &mut Source) -> Result<Self, decode::Error> {
+        let bytes = decoder.bytes()?;
+        let end = decoder.position();
+        Ok(source.blob(end - bytes.len()..end, bytes))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Takes every blob from one buffer.
+    struct Whole(Arc<[u8]>);
+
+    impl BlobSource for Whole {
+        fn blob(&self, positions: Range<usize>, _: &[u8]) -> Blob {
+            Blob::part(&self.0, positions).unwrap()
+        }
+    }
+
     /// Three blobs that were decoded from one buffer, and the buffer.
     fn decoded() -> (Vec<Blob>, Arc<[u8]>) {
-        let buffer: Arc<[u8]> = postcard::to_stdvec(&["key", "", "value"].map(Blob::from)).unwrap().into();
-        let blobs = Blob::borrowing_from(&buffer, || postcard::from_bytes::<[Blob; 3]>(&buffer).unwrap());
-        (blobs.into(), buffer)
+        let buffer: Arc<[u8]> = minicbor::to_vec(["key", "", "value"].map(Blob::from)).unwrap().into();
+        let mut source = Whole(Arc::clone(&buffer));
+        let blobs: Vec<Blob> = minicbor::decode_with(&buffer, &mut source).unwrap();
+        (blobs, buffer)
     }
 
     #[test]
@@ -260,14 +264,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_buffer_bytes_are_copied() {
-        let bytes = postcard::to_stdvec(&Blob::from("key")).unwrap();
-        let blob: Blob = postcard::from_bytes(&bytes).unwrap();
-        drop(bytes);
-        assert_eq!(blob.to_text(), "key");
-        let (other, elsewhere): (Arc<[u8]>, _) = ([0; 64].into(), postcard::to_stdvec(&Blob::from("key")).unwrap());
-        let blob: Blob = Blob::borrowing_from(&other, || postcard::from_bytes(&elsewhere).unwrap());
-        assert_eq!((blob.to_text().as_str(), Arc::strong_count(&other)), ("key", 1));
+    fn a_buffer_has_no_part_beyond_its_end() {
+        let buffer: Arc<[u8]> = [0; 4].into();
+        assert!(Blob::part(&buffer, 1..5).is_none());
+        assert_eq!(Blob::part(&buffer, 4..4), Some(Blob::default()));
     }
 
     #[test]

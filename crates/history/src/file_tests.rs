@@ -21,9 +21,9 @@ fn events() -> Vec<Event> {
         let id = CallId { worker: number % 3, sequence: number / 3 + 1 };
         let (member, sent, done) = (MemberIndex(0), u64::from(number) * 10, u64::from(number) * 10 + 5);
         let (key, value) = (Blob::from(format!("key {number}")), Blob::from("x".repeat(number as usize)));
-        let request = Request::Put(Put { key, value, lease: 0 });
+        let request = Request::Put(Put { key, value, ..Put::default() });
         let invoke = Invoke { id, member, sent, purpose: Purpose::Purchase, orders: Vec::new(), request };
-        let answer = Answer { member_id: 1, revision: i64::from(number) + 2, raft_term: 2, body: AnswerBody::Put };
+        let answer = Answer { member_id: 1, revision: i64::from(number) + 2, raft_term: 2, body: AnswerBody::Put { prev_kv: None } };
         [Event::Invoke(invoke), Event::Return(Return { id, done, outcome: CallOutcome::Ok(answer) })]
     };
     let ended = Event::Ended(Ended { at: 1_000, interrupted: false });

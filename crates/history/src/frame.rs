@@ -3,14 +3,15 @@
 //! ```text
 //! file    = "TKTHIST\n"  format version: u32  frame*  [closing frame]
 //! frame   = compressed bytes: u32  bytes: u32  records: u32  number: u32  chain: 32 bytes  a zstd frame with its checksum
-//! record  = bytes: u32  an event in postcard
-//! closing = a frame without records, whose content is a `Closing` in postcard
+//! record  = bytes: u32  an event in CBOR
+//! closing = a frame without records, whose content is a `Closing` in CBOR
 //! ```
 //! All numbers are little-endian. Every frame stands alone, so that whatever happens to the writer, every whole frame can
 //! be read. Frames are numbered from 0, and each carries the hash of everything before it: a frame that was removed,
 //! doubled, swapped or replaced is noticed. The closing frame has the totals and the hashes of the files that belong to the
 //! history; a history without one was not finished.
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -57,20 +58,25 @@ pub(crate) struct FrameHeader {
 }
 
 /// What the last frame of a finished history says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Closing {
     /// Events in all frames.
+    #[n(0)]
     pub events: u64,
     /// The files that belong to the history, as they were when it was finished.
+    #[n(1)]
     pub files: Vec<BoundFile>,
 }
 
 /// A file that belongs to a history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct BoundFile {
     /// Its path, relative to the run directory.
+    #[n(0)]
     pub name: String,
     /// SHA-256 of its bytes.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
     pub sha256: [u8; 32],
 }
 

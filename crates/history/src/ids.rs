@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// A revision of etcd's key space. Every write transaction has one, and they are contiguous.
@@ -22,8 +23,9 @@ pub fn seconds(at: Nanos) -> f64 {
 }
 
 /// The position of a member in the run's list of members, from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct MemberIndex(pub u8);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[cbor(transparent)]
+pub struct MemberIndex(#[n(0)] pub u8);
 
 impl MemberIndex {
     /// The position as an index into the list of members.
@@ -38,11 +40,13 @@ impl MemberIndex {
 }
 
 /// An order within a run: the buyer who placed it, and its sequence number there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
 pub struct OrderKey {
     /// The buyer's number, from 0.
+    #[n(0)]
     pub buyer: u32,
     /// The buyer's own count, from 1.
+    #[n(1)]
     pub sequence: u32,
 }
 

@@ -10,8 +10,10 @@
 
 pub mod annotation;
 pub mod audit;
+pub mod auth;
 pub mod blob;
 pub mod call;
+mod decoding;
 pub mod event;
 pub mod fault;
 pub mod fault_lines;
@@ -19,7 +21,9 @@ mod frame;
 pub mod ids;
 pub mod integrity;
 pub mod invalid;
+pub mod maintenance;
 pub mod member;
+pub mod membership;
 pub mod metrics;
 pub mod read_ahead;
 pub mod reader;

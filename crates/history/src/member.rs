@@ -1,51 +1,65 @@
 //! What happened to members' processes, as data.
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{MemberIndex, Nanos};
 
 /// Something happened to a member's process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct MemberEvent {
     /// Which member.
+    #[n(0)]
     pub member: MemberIndex,
     /// When.
+    #[n(1)]
     pub at: Nanos,
     /// What.
+    #[n(2)]
     pub change: MemberChange,
 }
 
 /// What happened to a member's process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 pub enum MemberChange {
     /// It was started.
+    #[n(0)]
     Started {
         /// How often it was started so far, from 1.
+        #[n(0)]
         incarnation: u32,
         /// Its process id.
+        #[n(1)]
         pid: u32,
     },
     /// It ended.
+    #[n(1)]
     Exited {
         /// How.
+        #[n(0)]
         exit: ProcessExit,
         /// Whether we ended it.
+        #[n(1)]
         expected: bool,
     },
 }
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessExit {
     /// By itself, with this exit code.
-    Code(i32),
+    #[n(0)]
+    Code(#[n(0)] i32),
     /// By this signal.
-    Signal(i32),
+    #[n(1)]
+    Signal(#[n(0)] i32),
     /// Killed by the kernel, because its supervisor had ended.
+    #[n(2)]
     WithSupervisor,
     /// It is not known how.
+    #[n(3)]
     Unknown,
 }
 

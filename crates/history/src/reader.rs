@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::vec;
 
+use minicbor::Decoder;
 use zstd::bulk::Decompressor;
 
-use crate::Blob;
+use crate::decoding::FrameSource;
 use crate::event::Event;
 use crate::frame::{
     Chain, Closing, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, MAGIC, RECORD_HEADER_BYTES, first_chain, next_chain,
@@ -204,7 +205,7 @@ impl HistoryReader {
     /// How a file ends that has this closing frame.
     fn close(&self, frame: &Frame) -> Tail {
         let broken = |broken| Tail::Broken { frame: self.frames - 1, broken };
-        match postcard::from_bytes::<Closing>(frame.content()) {
+        match minicbor::decode::<Closing>(frame.content()) {
             Err(_) => Tail::CutOff { bytes: self.left },
             Ok(closing) if closing.events != self.events => broken(ChainBreak::Totals),
             Ok(_) if self.left > 0 => Tail::Broken { frame: self.frames, broken: ChainBreak::AfterClosing },
@@ -287,14 +288,19 @@ impl Frame {
     /// Adds its events, up to the first that is malformed.
     fn decode(&self, events: &mut Vec<Event>) {
         events.reserve(self.records as usize);
+        let mut source = FrameSource::new(&self.buffer);
         let mut position = 0;
-        Blob::borrowing_from(&self.buffer, || {
-            while let Some((record, next)) = record_at(self.content(), position) {
-                let Ok((event, [])) = postcard::take_from_bytes(record) else { break };
-                events.push(event);
-                position = next;
+        while let Some((record, next)) = record_at(self.content(), position) {
+            let begin = next - record.len();
+            // Positions are those of the buffer, so that keys and values can be parts of it.
+            let mut decoder = Decoder::new(self.content().get(..next).unwrap_or_default());
+            decoder.set_position(begin);
+            match decoder.decode_with(&mut source) {
+                Ok(event) if decoder.position() == next => events.push(event),
+                _ => break,
             }
-        });
+            position = next;
+        }
     }
 }
 

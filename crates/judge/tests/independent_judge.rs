@@ -417,7 +417,7 @@ fn recorded(draw: &mut Draw, calls: usize, planted: Planted, certain: bool) -> (
             written += 1;
             Blob::from(if values == usize::MAX { written + 1 } else { draw.below(values) + 1 }.to_string())
         };
-        let put = Put { key: key.into(), value: value(), lease: 0 };
+        let put = Put { key: key.into(), value: value(), ..Put::default() };
         let is_due = !is_planted && number >= plant_at;
         if is_due && planted != Planted::WrongBranch {
             let newest = etcd.revision();
@@ -468,7 +468,7 @@ fn recorded(draw: &mut Draw, calls: usize, planted: Planted, certain: bool) -> (
 }
 
 fn put_answer(revision: Revision) -> TxnAnswer {
-    TxnAnswer { revision, body: TxnAnswerBody::Put }
+    TxnAnswer { revision, body: TxnAnswerBody::Put { prev_kv: None } }
 }
 
 /// Calls are sent earlier and answered later than they were, as far as the calls of their own worker allow, so that they

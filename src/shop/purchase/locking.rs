@@ -140,7 +140,7 @@ impl Stalls {
 /// Unlocks by deleting the key, as etcd's own clients do. The order has its outcome by then: a lock that stays is in the
 /// way of others but changes nothing about the purchase.
 async fn release(caller: &mut Caller, session: &mut Session, held: Held) {
-    let delete = Delete { key: held.key, range_end: Blob::default() };
+    let delete = Delete { key: held.key, range_end: Blob::default(), ..Delete::default() };
     if !matches!(caller.call(Purpose::Purchase, &[], Request::Delete(delete)).await, CallOutcome::Ok(_)) {
         // Kept alive with its lease, the key might stay for as long as the buyer buys.
         session.give_up(caller).await;

@@ -120,7 +120,7 @@ fn fold_ticket(keys: &Keyspace, event: &str, kind: &str, last: bool, parts: &Par
         txn.guards.push(unchanged(keys.ticket(event, kind), ticket.mod_revision));
         let full = Ticket { current_quantity: left, ..ticket.value.clone() };
         txn.success.push(write(keys.ticket(event, kind), &full)?);
-        txn.success.push(TxnOp::Delete(Delete { range_end: prefix_end(prefix.as_bytes()), key: prefix }));
+        txn.success.push(TxnOp::Delete(Delete { range_end: prefix_end(prefix.as_bytes()), key: prefix, ..Delete::default() }));
     }
     if last {
         let others = parts.stock.tickets.iter().filter(|(name, _)| name != kind);

@@ -138,7 +138,7 @@ pub(super) fn taken_at(stock: &mut Stock, revision: Revision, of: impl Fn(&str) 
 
 /// A write without a lease.
 pub(in crate::shop) fn put(key: Blob, value: Blob) -> Put {
-    Put { key, value, lease: 0 }
+    Put { key, value, ..Put::default() }
 }
 
 /// The key's last write is still the one of this revision; with 0, the key does not exist.

@@ -35,7 +35,7 @@ pub async fn rewrite(client: &Client, keys: &[String], change: impl FnOnce(&mut 
         return false;
     }
     let write = |((key, value), before): ((&Blob, &Value), &Value)| {
-        let put = Put { key: key.clone(), value: value.to_string().into(), lease: 0 };
+        let put = Put { key: key.clone(), value: value.to_string().into(), ..Put::default() };
         let delete = Delete { key: key.clone(), ..Delete::default() };
         (value != before).then_some(if value.is_null() { TxnOp::Delete(delete) } else { TxnOp::Put(put) })
     };

@@ -17,7 +17,7 @@ use super::{Observation, SequencedRevision};
 use crate::model::{Blob, Nanos, Revision, seconds};
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
-use ticketcd_history::request::{AnswerBody, Delete, Request, TxnOp, lock_key};
+use ticketcd_history::request::{AnswerBody, Delete, Request, Txn, TxnOp, lock_key};
 
 const NANOS_PER_SECOND: Nanos = 1_000_000_000;
 
@@ -264,9 +264,9 @@ fn deletions(request: &Request) -> impl Iterator<Item = &Delete> {
         Request::Txn(txn) => (None, Some(txn)),
         _ => (None, None),
     };
-    let of_txn = txn.into_iter().flat_map(|txn| txn.success.iter().chain(&txn.failure));
+    let of_txn = txn.into_iter().flat_map(Txn::operations);
     single.into_iter().chain(of_txn.filter_map(|operation| match operation {
         TxnOp::Delete(delete) => Some(delete),
-        TxnOp::Range(_) | TxnOp::Put(_) => None,
+        TxnOp::Range(_) | TxnOp::Put(_) | TxnOp::Txn(_) => None,
     }))
 }

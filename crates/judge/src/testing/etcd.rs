@@ -11,7 +11,7 @@ use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditStage, AuditStatus};
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent};
 use ticketcd_history::request::{
-    Answer, AnswerBody, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Request, TxnAnswer, TxnAnswerBody, TxnOp,
+    Answer, AnswerBody, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Request, SortOrder, SortTarget, TxnAnswer, TxnAnswerBody, TxnOp,
 };
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchOpened};
 
@@ -174,44 +174,64 @@ impl Etcd {
             Request::Delete(delete) => (true, vec![TxnOp::Delete(delete.clone())]),
             Request::Lock { name, lease } => {
                 let key = Blob::from(format!("{}/{lease:x}", name.to_text()));
-                self.write(vec![(key.clone(), Some(Put { key: key.clone(), value: Blob::default(), lease: *lease }))]);
+                self.write(vec![(key.clone(), Some(Put { key: key.clone(), value: Blob::default(), lease: *lease, ..Put::default() }))]);
                 return (self.revision(), AnswerBody::Lock { key });
             }
             _ => return (revision, AnswerBody::Lease { id: 1, ttl: 5 }),
         };
         let (succeeded, operations) = operations;
         let mut writes: Vec<(Blob, Option<Put>)> = Vec::new();
+        let responses = self.execute(&operations, revision, &mut writes);
+        let header = if writes.is_empty() { revision } else { self.write(writes) };
+        let body = match (request, responses.first().map(|response| &response.body)) {
+            (Request::Put(_), Some(TxnAnswerBody::Put { prev_kv })) => AnswerBody::Put { prev_kv: prev_kv.clone() },
+            (Request::Delete(_), Some(TxnAnswerBody::Delete { deleted, prev_kvs })) => {
+                AnswerBody::Delete { deleted: *deleted, prev_kvs: prev_kvs.clone() }
+            }
+            _ => AnswerBody::Txn { succeeded, responses },
+        };
+        (header, body)
+    }
+
+    /// Carries out operations at a revision: adds what they write, and gives their answers.
+    fn execute(&self, operations: &[TxnOp], revision: Revision, writes: &mut Vec<(Blob, Option<Put>)>) -> Vec<TxnAnswer> {
         let mut responses = Vec::new();
         for operation in operations {
-            let body = match &operation {
+            let mut before = self.state(revision).clone();
+            self.lay_over(&mut before, writes, revision);
+            let body = match operation {
                 TxnOp::Put(put) => {
-                    writes.push((put.key.clone(), Some(put.clone())));
-                    TxnAnswerBody::Put
+                    let previous = before.get(&put.key);
+                    let mut put = put.clone();
+                    if let Some(kept) = previous.filter(|_| put.ignore_value) {
+                        put.value = kept.value.clone();
+                    }
+                    if let Some(kept) = previous.filter(|_| put.ignore_lease) {
+                        put.lease = kept.lease;
+                    }
+                    let prev_kv = previous.filter(|_| put.prev_kv).map(|kv| Box::new(kv.clone()));
+                    writes.push((put.key.clone(), Some(put)));
+                    TxnAnswerBody::Put { prev_kv }
                 }
                 TxnOp::Delete(delete) => {
                     let range = KeyRange::new(&delete.key, &delete.range_end);
-                    let keys: Vec<Blob> = self.state(revision).keys().filter(|key| range.contains(key.as_bytes())).cloned().collect();
-                    let deleted = keys.len() as i64;
-                    writes.extend(keys.into_iter().map(|key| (key, None)));
-                    TxnAnswerBody::Delete { deleted }
+                    let kvs: Vec<KeyValue> = before.into_values().filter(|kv| range.contains(kv.key.as_bytes())).collect();
+                    writes.extend(kvs.iter().map(|kv| (kv.key.clone(), None)));
+                    let deleted = kvs.len() as i64;
+                    TxnAnswerBody::Delete { deleted, prev_kvs: if delete.prev_kv { kvs } else { Vec::new() } }
                 }
                 TxnOp::Range(range) => {
-                    let mut state = self.visible(range, revision);
-                    if range.revision == 0 {
-                        self.lay_over(&mut state, &writes, revision);
-                    }
+                    let state = if range.revision == 0 { before } else { self.visible(range, revision) };
                     TxnAnswerBody::Range(self.read(range, &state))
+                }
+                TxnOp::Txn(txn) => {
+                    let succeeded = txn.guards.iter().all(|guard| self.holds(guard, revision));
+                    TxnAnswerBody::Txn { succeeded, responses: self.execute(txn.branch(succeeded), revision, writes) }
                 }
             };
             responses.push(TxnAnswer { revision: revision + i64::from(!writes.is_empty()), body });
         }
-        let header = if writes.is_empty() { revision } else { self.write(writes) };
-        let body = match (request, responses.first().map(|response| &response.body)) {
-            (Request::Put(_), _) => AnswerBody::Put,
-            (Request::Delete(_), Some(TxnAnswerBody::Delete { deleted })) => AnswerBody::Delete { deleted: *deleted },
-            _ => AnswerBody::Txn { succeeded, responses },
-        };
-        (header, body)
+        responses
     }
 
     fn visible(&self, range: &Range, revision: Revision) -> State {
@@ -232,9 +252,23 @@ impl Etcd {
 
     fn read(&self, range: &Range, state: &State) -> RangeAnswer {
         let keys = KeyRange::new(&range.key, &range.range_end);
+        let within = |min, max, revision| (min == 0 || revision >= min) && (max == 0 || revision <= max);
         let mut kvs: Vec<KeyValue> = state.values().filter(|kv| keys.contains(kv.key.as_bytes())).cloned().collect();
         let count = kvs.len() as i64;
-        let more = range.limit > 0 && count > range.limit && !range.count_only;
+        let filter = &range.filter;
+        kvs.retain(|kv| within(filter.min_mod, filter.max_mod, kv.mod_revision));
+        kvs.retain(|kv| within(filter.min_create, filter.max_create, kv.create_revision));
+        match range.sort.target {
+            SortTarget::Key => {}
+            SortTarget::Version => kvs.sort_by_key(|kv| kv.version),
+            SortTarget::CreateRevision => kvs.sort_by_key(|kv| kv.create_revision),
+            SortTarget::ModRevision => kvs.sort_by_key(|kv| kv.mod_revision),
+            SortTarget::Value => kvs.sort_by(|one, other| one.value.cmp(&other.value)),
+        }
+        if range.sort.order == SortOrder::Descend {
+            kvs.reverse();
+        }
+        let more = range.limit > 0 && kvs.len() as i64 > range.limit && !range.count_only;
         if more {
             kvs.truncate(range.limit as usize);
         }

@@ -174,8 +174,8 @@ impl Step {
     fn into_operation(self) -> TxnOp {
         match self {
             Self::Range(wanted) => TxnOp::Range(wanted.into_range()),
-            Self::Put(written) => TxnOp::Put(Put { key: written.key.into(), value: written.value.into(), lease: 0 }),
-            Self::Delete(wanted) => TxnOp::Delete(Delete { range_end: wanted.end(), key: wanted.key.into() }),
+            Self::Put(written) => TxnOp::Put(Put { key: written.key.into(), value: written.value.into(), ..Put::default() }),
+            Self::Delete(wanted) => TxnOp::Delete(Delete { range_end: wanted.end(), key: wanted.key.into(), ..Delete::default() }),
         }
     }
 }
@@ -188,7 +188,7 @@ impl Reply {
                 AnswerBody::Txn { succeeded, responses } => {
                     let responses = responses.iter().map(|TxnAnswer { body, .. }| match body {
                         TxnAnswerBody::Range(range) => Self::found(range),
-                        TxnAnswerBody::Put | TxnAnswerBody::Delete { .. } => Self::default(),
+                        TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } => Self::default(),
                     });
                     Self { revision: Some(*revision), succeeded: Some(*succeeded), responses: Some(responses.collect()), ..Self::default() }
                 }

@@ -227,7 +227,7 @@ pub(super) fn transaction(keys: &Keyspace, event: &str, due: &[&Noted], stock: &
     let counter = after.event.as_mut().ok_or("there is no such event")?;
     let mut guards = Vec::with_capacity(2 * due.len() + after.tickets.len() + 1);
     let mut success = Vec::with_capacity(2 * due.len() + after.tickets.len() + 1);
-    let delete = |key: &Blob| TxnOp::Delete(Delete { key: key.clone(), range_end: Blob::default() });
+    let delete = |key: &Blob| TxnOp::Delete(Delete { key: key.clone(), range_end: Blob::default(), ..Delete::default() });
     for one in due {
         let (record, alive) = (keys.hold(event, &one.order), keys.hold_alive(event, &one.order));
         success.push(delete(&record));

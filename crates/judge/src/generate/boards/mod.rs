@@ -17,6 +17,7 @@ use crate::model::{Blob, MemberIndex, Nanos, Revision};
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::event::{Event, Phase};
+use ticketcd_history::maintenance::MaintenanceAnswer;
 use ticketcd_history::request::{Answer, AnswerBody, KeyValue, Request};
 use ticketcd_history::watch::{ProgressRequested, StreamProgress, WatchBatch, WatchBody, WatchEvent, WatchOpened};
 
@@ -82,7 +83,7 @@ impl Boards {
                 for (_, station) in members.filter(|(id, _)| *id == answer.member_id) {
                     let is_kv = !matches!(
                         answer.body,
-                        AnswerBody::Compact | AnswerBody::Lease { .. } | AnswerBody::Lock { .. } | AnswerBody::Defragment
+                        AnswerBody::Compact | AnswerBody::Lease { .. } | AnswerBody::Lock { .. } | AnswerBody::Maintenance(MaintenanceAnswer::Defragmented)
                     );
                     station.known = station.known.max(if is_kv { answer.revision } else { 0 });
                     station.shown = station.shown.max(answer.revision);
@@ -245,7 +246,7 @@ impl Boards {
         let Station { board, delivered, .. } = &mut self.stations[index];
         let Some(board) = board else { return };
         let (id, revision) = (CallId { worker: HOUSEKEEPER, sequence: 1 }, *delivered);
-        let (purpose, request) = (Purpose::Housekeeping, Request::Compact(revision));
+        let (purpose, request) = (Purpose::Housekeeping, Request::compact(revision));
         told.push(Event::Invoke(Invoke { id, member, sent: at, purpose, orders: Vec::new(), request }));
         let answer = Answer { member_id: member_id(member), revision, raft_term: 2, body: AnswerBody::Compact };
         told.push(Event::Return(Return { id, done: at, outcome: CallOutcome::Ok(answer) }));

@@ -43,7 +43,7 @@ impl Sale<'_> {
         }
         entries.extend(indexes.into_iter().map(|(key, value)| (Place::Other, key, value)));
         for (sequence, batch) in (1..).zip(entries.chunks(BATCH)) {
-            let put = |(_, key, value): &(Place, Blob, Blob)| TxnOp::Put(Put { key: key.clone(), value: value.clone(), lease: 0 });
+            let put = |(_, key, value): &(Place, Blob, Blob)| TxnOp::Put(Put { key: key.clone(), value: value.clone(), ..Put::default() });
             let request = Request::Txn(Txn { success: batch.iter().map(put).collect(), ..Txn::default() });
             let id = CallId { worker: self.size.buyers, sequence };
             self.invoke(id, MemberIndex(0), Purpose::Seed, request);
@@ -62,7 +62,7 @@ impl Sale<'_> {
             }
             self.written(kvs);
             self.deliver_all();
-            let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put }; batch.len()];
+            let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put { prev_kv: None } }; batch.len()];
             self.done(id, MemberIndex(0), AnswerBody::Txn { succeeded: true, responses });
         }
         let last_sequence = u32::try_from(entries.len().div_ceil(BATCH)).unwrap_or(u32::MAX);
@@ -111,15 +111,15 @@ impl Sale<'_> {
             let worker = self.size.buyers + 1 + u32::from(member.0);
             let key = self.shop.keys.meta(format_args!("barrier:{}:{}", self.run_tag(), member.name()));
             let (id, value) = (CallId { worker, sequence: 1 }, Blob::from(format!("{worker}-1")));
-            self.invoke(id, *member, Purpose::Barrier, Request::Put(Put { key: key.clone(), value: value.clone(), lease: 0 }));
+            self.invoke(id, *member, Purpose::Barrier, Request::Put(Put { key: key.clone(), value: value.clone(), ..Put::default() }));
             let is_lost = self.tape.plan.plant == Some(Plant::LostAtTheEnd) && Some(member) == up.last();
             if is_lost {
                 // It is told the revision that would have been its own.
                 self.plant();
-                self.answered(id, *member, self.cluster.revision + 1, AnswerBody::Put);
+                self.answered(id, *member, self.cluster.revision + 1, AnswerBody::Put { prev_kv: None });
             } else {
                 self.put_other(key, value);
-                self.done(id, *member, AnswerBody::Put);
+                self.done(id, *member, AnswerBody::Put { prev_kv: None });
             }
             self.tell(&Event::WorkerClosed(WorkerClosed { worker, last_sequence: 1 }));
         }

@@ -126,7 +126,7 @@ impl Sale<'_> {
             target: GuardTarget::ModRevision(revision),
             relation: Relation::Equal,
         };
-        let put = |(key, value, _): (&Blob, &Blob, Revision)| TxnOp::Put(Put { key: key.clone(), value: value.clone(), lease: 0 });
+        let put = |(key, value, _): (&Blob, &Blob, Revision)| TxnOp::Put(Put { key: key.clone(), value: value.clone(), ..Put::default() });
         let guards = if write.is_guarded { changes.clone().map(guard).collect() } else { Vec::new() };
         Request::Txn(Txn { guards, success: changes.map(put).collect(), failure: self.reads(order) })
     }
@@ -208,7 +208,7 @@ impl Sale<'_> {
     }
 
     fn sold(&self, member: MemberIndex, revision: Revision, write: &Write) -> CallOutcome {
-        let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put }; write.tickets.len() + 2];
+        let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put { prev_kv: None } }; write.tickets.len() + 2];
         self.answer(member, revision, AnswerBody::Txn { succeeded: true, responses })
     }
 

@@ -93,11 +93,11 @@ impl Simulation {
 
     /// The lock is given up: its key is deleted.
     pub fn unlock(&mut self, worker: u32, lock: &LockHolder) {
-        let request = Request::Delete(Delete { key: lock.key.clone(), range_end: Blob::default() });
+        let request = Request::Delete(Delete { key: lock.key.clone(), range_end: Blob::default(), ..Delete::default() });
         let id = self.invoke(worker, Purpose::Purchase, Vec::new(), request);
         let deleted = i64::from(self.store.contains_key(&lock.key));
         self.apply(vec![delete(lock.key.clone())]);
-        self.answer(id, self.cluster.revision, AnswerBody::Delete { deleted });
+        self.answer(id, self.cluster.revision, AnswerBody::Delete { deleted, prev_kvs: Vec::new() });
     }
 
     /// A key belongs to a lease from now on.

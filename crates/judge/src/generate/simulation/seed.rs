@@ -48,7 +48,7 @@ impl Simulation {
         let id = self.invoke(SEEDER, Purpose::Seed, Vec::new(), request);
         let writes = changes.len();
         let revision = self.apply(changes);
-        let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put }; writes];
+        let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put { prev_kv: None } }; writes];
         self.answer(id, revision, AnswerBody::Txn { succeeded: true, responses });
     }
 }

@@ -64,8 +64,8 @@ impl Change {
     /// The operation that makes it.
     pub(super) fn operation(&self) -> TxnOp {
         match &self.value {
-            Some(value) => TxnOp::Put(Put { key: self.key.clone(), value: value.clone(), lease: self.lease }),
-            None => TxnOp::Delete(Delete { key: self.key.clone(), range_end: Blob::default() }),
+            Some(value) => TxnOp::Put(Put { key: self.key.clone(), value: value.clone(), lease: self.lease, ..Put::default() }),
+            None => TxnOp::Delete(Delete { key: self.key.clone(), range_end: Blob::default(), ..Delete::default() }),
         }
     }
 }
@@ -180,8 +180,8 @@ impl Simulation {
 
     fn answer_body(&self, change: &Change) -> TxnAnswerBody {
         match change.value {
-            Some(_) => TxnAnswerBody::Put,
-            None => TxnAnswerBody::Delete { deleted: i64::from(self.store.contains_key(&change.key)) },
+            Some(_) => TxnAnswerBody::Put { prev_kv: None },
+            None => TxnAnswerBody::Delete { deleted: i64::from(self.store.contains_key(&change.key)), prev_kvs: Vec::new() },
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::content::{Way, difference, event_anchor, sent_anchor, ways};
+use super::content::{Way, difference, event_anchors, sent_anchor, ways};
 use super::delivered::{Delivered, Held};
 use crate::check::guards::{described, state};
 use crate::check::versions::Versions;
@@ -108,7 +108,7 @@ impl Attempts {
     /// The keys that decide which of the attempts so far wrote a revision, beside those that it changes.
     pub(super) fn guarded_keys(&self, delivered: &Delivered) -> Vec<Blob> {
         let mut keys = Vec::new();
-        for attempt in self.candidates(&delivered.events).iter().filter_map(|&index| self.all.get(index)) {
+        for attempt in self.candidates(&delivered.events).filter_map(|index| self.all.get(index)) {
             let is_changed = |key: &Blob| delivered.events.iter().any(|event| event.kv.key == *key);
             let is_needed = |guard: &&Guard| guard.range_end.is_empty() && !is_changed(&guard.key) && !keys.contains(&guard.key);
             let needed: Vec<_> = attempt.guards.iter().filter(is_needed).map(|guard| guard.key.clone()).collect();
@@ -126,7 +126,7 @@ impl Attempts {
         }
         let Some(delivered) = unclaimed.revisions.get(&revision) else { return Claim::Nobody(None) };
         let (mut refused, mut again, mut altered, mut forbidden) = (None, None, None, None);
-        for &index in self.candidates(&delivered.events) {
+        for index in self.candidates(&delivered.events) {
             let Some(attempt) = self.all.get(index) else { continue };
             match (attempt.fit(revision, delivered, unclaimed.versions), attempt.wrote) {
                 (Fit::Fits, None) => drop(refused.get_or_insert(index)),
@@ -149,7 +149,7 @@ impl Attempts {
             return Claim::Nobody(Some(forbidden));
         }
         // An attempt that only deletes says nothing by which it could be recognised.
-        let altered = altered.filter(|_| event_anchor(&delivered.events).is_some());
+        let altered = altered.filter(|_| event_anchors(&delivered.events).is_some());
         altered
             .and_then(|(index, difference)| Some((told(index)?, difference)))
             .map_or(Claim::Nobody(None), |(attempt, difference)| Claim::Altered(attempt, difference))
@@ -172,12 +172,13 @@ impl Attempts {
                         && attempt.fit(asked_for, delivered, unclaimed.versions).is_fit()
                 })
             };
-            if let Some(&free) = self.candidates(&delivered.events).iter().find(|&&index| fits(index, false)) {
+            let free = self.candidates(&delivered.events).find(|&index| fits(index, false));
+            if let Some(free) = free {
                 considered.insert(free, asked_for);
                 self.exchange(free, &considered);
                 return true;
             }
-            for &index in self.candidates(&delivered.events) {
+            for index in self.candidates(&delivered.events) {
                 if !considered.contains_key(&index) && fits(index, true) {
                     considered.insert(index, asked_for);
                     asking.extend(self.all.get(index).and_then(|attempt| attempt.wrote));
@@ -203,11 +204,10 @@ impl Attempts {
     }
 
     /// The attempts that may have written a revision, by what it put first.
-    fn candidates(&self, events: &[WatchEvent]) -> &[usize] {
-        match event_anchor(events) {
-            Some(anchor) => self.by_first_put.get(&anchor).map_or(&[], Vec::as_slice),
-            None => &self.only_deleting,
-        }
+    fn candidates(&self, events: &[WatchEvent]) -> impl Iterator<Item = usize> {
+        let by_put = |anchor| self.by_first_put.get(&anchor).into_iter().flatten();
+        let only_deleting = if events.iter().all(|event| event.deleted) { self.only_deleting.as_slice() } else { &[] };
+        event_anchors(events).into_iter().flatten().flat_map(by_put).chain(only_deleting).copied()
     }
 }
 

@@ -8,20 +8,22 @@ use rustc_hash::FxBuildHasher;
 use crate::check::excerpt::{excerpt, first_difference};
 use crate::check::versions::{KeyRange, Versions};
 use crate::model::{Blob, Revision};
-use ticketcd_history::request::{Answer, AnswerBody, Put, Request, TxnOp, lock_key};
+use ticketcd_history::request::{Answer, AnswerBody, Delete, Put, Request, TxnOp, carried_out, lock_key};
 use ticketcd_history::watch::WatchEvent;
 
-/// The operations of an answered request that may have written: of a transaction those of the branch that was taken.
-pub(super) fn written<'call>(request: &'call Request, answer: &Answer) -> Cow<'call, [TxnOp]> {
+/// The operations of an answered request that may have written: of a transaction those that were carried out.
+pub(super) fn written<'call>(request: &'call Request, answer: &'call Answer) -> Cow<'call, [TxnOp]> {
     match (request, &answer.body) {
-        (Request::Txn(txn), AnswerBody::Txn { succeeded: true, .. }) => Cow::Borrowed(&txn.success),
-        (Request::Txn(txn), _) => Cow::Borrowed(&txn.failure),
+        (Request::Txn(txn), AnswerBody::Txn { succeeded, responses }) if txn.branch(*succeeded).iter().any(is_nested) => {
+            Cow::Owned(carried_out(txn, *succeeded, responses).map(|(operation, _)| operation.clone()).collect())
+        }
+        (Request::Txn(txn), AnswerBody::Txn { succeeded, .. }) => Cow::Borrowed(txn.branch(*succeeded)),
         _ => Cow::Owned(ways(request).pop().map(|way| way.operations).unwrap_or_default()),
     }
 }
 
 /// A way a request can be carried out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Way {
     /// Whether it is the way when all guards hold. A request without guards has only that one.
     pub(super) guards_held: bool,
@@ -29,21 +31,50 @@ pub(super) struct Way {
     pub(super) operations: Vec<TxnOp>,
 }
 
+/// Ways that a request with nested transactions is tried in, at most: each nested transaction can double them.
+const WAYS_MAX: usize = 64;
+
 /// The ways a request can be carried out that write.
 pub(super) fn ways(request: &Request) -> Vec<Way> {
-    let branches = match request {
-        Request::Put(put) => vec![vec![TxnOp::Put(put.clone())]],
-        Request::Delete(delete) => vec![vec![TxnOp::Delete(delete.clone())]],
-        Request::Txn(txn) => vec![writes(&txn.success), writes(&txn.failure)],
-        Request::Lock { name, lease } => vec![vec![TxnOp::Put(Put { key: lock_key(name, *lease), value: Blob::default(), lease: *lease })]],
+    let single = |operation| vec![Way { guards_held: true, operations: vec![operation] }];
+    let lock = |name, lease| Put { key: lock_key(name, lease), value: Blob::default(), lease, ..Put::default() };
+    let mut ways = match request {
+        Request::Put(put) => single(TxnOp::Put(put.clone())),
+        Request::Delete(delete) => single(TxnOp::Delete(delete.clone())),
+        Request::Txn(txn) => {
+            let of = |guards_held: bool| {
+                let branches = branches(txn.branch(guards_held));
+                branches.into_iter().map(move |operations| Way { guards_held, operations })
+            };
+            of(true).chain(of(false)).collect()
+        }
+        Request::Lock { name, lease } => single(TxnOp::Put(lock(name, *lease))),
+        Request::Unlock { key } => single(TxnOp::Delete(Delete { key: key.clone(), ..Delete::default() })),
         _ => Vec::new(),
     };
-    let ways = branches.into_iter().zip([true, false]).map(|(operations, guards_held)| Way { guards_held, operations });
-    ways.filter(|way| !way.operations.is_empty()).collect()
+    ways.retain(|way| !way.operations.is_empty());
+    ways
 }
 
-fn writes(operations: &[TxnOp]) -> Vec<TxnOp> {
-    operations.iter().filter(|operation| !matches!(operation, TxnOp::Range(_))).cloned().collect()
+/// What operations may write, in each way that their nested transactions can go.
+fn branches(operations: &[TxnOp]) -> Vec<Vec<TxnOp>> {
+    let mut ways: Vec<Vec<TxnOp>> = vec![Vec::new()];
+    for operation in operations {
+        match operation {
+            TxnOp::Range(_) => {}
+            TxnOp::Put(_) | TxnOp::Delete(_) => ways.iter_mut().for_each(|way| way.push(operation.clone())),
+            TxnOp::Txn(txn) => {
+                let nested: Vec<_> = [true, false].into_iter().flat_map(|succeeded| branches(txn.branch(succeeded))).collect();
+                let followed = |way: &Vec<TxnOp>| nested.iter().map(|next| [way.as_slice(), next].concat()).collect::<Vec<_>>();
+                ways = ways.iter().flat_map(followed).take(WAYS_MAX).collect();
+            }
+        }
+    }
+    ways
+}
+
+fn is_nested(operation: &TxnOp) -> bool {
+    matches!(operation, TxnOp::Txn(_))
 }
 
 /// Where the events of a revision differ from what was sent, in words; `None` when nowhere. With the key space as it was
@@ -52,7 +83,7 @@ pub(super) fn difference(sent: &[TxnOp], events: &[WatchEvent], before: Option<(
     let mut events = events.iter().peekable();
     for operation in sent {
         match operation {
-            TxnOp::Range(_) => {}
+            TxnOp::Range(_) | TxnOp::Txn(_) => {}
             TxnOp::Put(put) => {
                 let Some(event) = events.next() else {
                     return Some(format!("the put of {} is missing", put.key.to_text()));
@@ -88,16 +119,22 @@ fn put_difference(put: &Put, event: &WatchEvent, before: Option<(&Versions, Revi
     if event.deleted {
         return Some(format!("it deletes {}, which was put", name()));
     }
-    if event.kv.value != put.value {
+    if !put.ignore_value && event.kv.value != put.value {
         let (sent, stored) = (put.value.as_bytes(), event.kv.value.as_bytes());
         let around = first_difference(sent, stored);
         return Some(format!("{} was put as `{}`, and it has `{}`", name(), excerpt(sent, around), excerpt(stored, around)));
     }
-    if event.kv.lease != put.lease {
+    if !put.ignore_lease && event.kv.lease != put.lease {
         return Some(format!("{} was put with lease {:x}, and it has lease {:x}", name(), put.lease, event.kv.lease));
     }
     let (versions, revision) = before?;
     let previous = versions.get(put.key.as_bytes(), revision);
+    if put.ignore_value && previous.is_none_or(|kv| kv.value != event.kv.value) {
+        return Some(format!("{} was to keep its value, and it has another", name()));
+    }
+    if put.ignore_lease && previous.is_none_or(|kv| kv.lease != event.kv.lease) {
+        return Some(format!("{} was to keep its lease, and it has lease {:x}", name(), event.kv.lease));
+    }
     let version = previous.map_or(1, |kv| kv.version + 1);
     let created = previous.map_or(revision + 1, |kv| kv.create_revision);
     let told = (event.kv.version, event.kv.create_revision);
@@ -121,16 +158,17 @@ pub(super) fn content_hash(events: &[WatchEvent]) -> u64 {
 /// What an attempt is found by: its first put. `None` when it only deletes.
 pub(super) fn sent_anchor(sent: &[TxnOp]) -> Option<u64> {
     sent.iter().find_map(|operation| match operation {
-        TxnOp::Put(put) => Some(anchor(&put.key, &put.value)),
-        TxnOp::Range(_) | TxnOp::Delete(_) => None,
+        TxnOp::Put(put) => Some(anchor(&put.key, (!put.ignore_value).then_some(&put.value))),
+        TxnOp::Range(_) | TxnOp::Delete(_) | TxnOp::Txn(_) => None,
     })
 }
 
-/// What the attempt that wrote a revision is found by.
-pub(super) fn event_anchor(events: &[WatchEvent]) -> Option<u64> {
-    events.iter().find(|event| !event.deleted).map(|event| anchor(&event.kv.key, &event.kv.value))
+/// What the attempt that wrote a revision is found by: the first put, with its value or by an attempt that keeps the value.
+pub(super) fn event_anchors(events: &[WatchEvent]) -> Option<[u64; 2]> {
+    let first = events.iter().find(|event| !event.deleted)?;
+    Some([Some(&first.kv.value), None].map(|value| anchor(&first.kv.key, value)))
 }
 
-fn anchor(key: &Blob, value: &Blob) -> u64 {
+fn anchor(key: &Blob, value: Option<&Blob>) -> u64 {
     FxBuildHasher.hash_one((key, value))
 }

@@ -29,7 +29,7 @@ fn told(finding: &Finding) -> String {
 }
 
 fn put(key: &str, value: &str) -> Put {
-    Put { key: key.into(), value: value.into(), lease: 0 }
+    Put { key: key.into(), value: value.into(), ..Put::default() }
 }
 
 fn leased(key: &str, lease: i64) -> Request {
@@ -42,7 +42,7 @@ fn txn(puts: &[(&str, &str)]) -> Request {
 }
 
 fn delete(key: &str, end: &str) -> Request {
-    Request::Delete(Delete { key: key.into(), range_end: end.into() })
+    Request::Delete(Delete { key: key.into(), range_end: end.into(), ..Delete::default() })
 }
 
 /// Every kind of author there is.
@@ -70,7 +70,7 @@ fn everybody() -> Etcd {
     let branches = |value: &str| Txn {
         guards: vec![absent.clone()],
         success: vec![TxnOp::Put(put("d", value)), TxnOp::Range(Range { key: "d".into(), ..Range::default() })],
-        failure: vec![TxnOp::Put(put("e", value)), TxnOp::Delete(Delete { key: "d".into(), range_end: Blob::default() })],
+        failure: vec![TxnOp::Put(put("e", value)), TxnOp::Delete(Delete { key: "d".into(), range_end: Blob::default(), ..Delete::default() })],
     };
     etcd.unanswered(1, Request::Txn(branches("first")), true);
     etcd.unanswered(2, Request::Txn(branches("second")), true);
@@ -191,7 +191,7 @@ fn a_write_that_is_told_but_nowhere_is_absent() {
     }
     etcd.edit_answer(|answer| {
         answer.revision = reached + 1;
-        answer.body = AnswerBody::Put;
+        answer.body = AnswerBody::Put { prev_kv: None };
     });
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("acknowledged_but_absent", 1)]));
@@ -203,7 +203,7 @@ fn a_write_of_the_revision_before_the_first_is_absent() {
     for writes_later in [false, true] {
         let mut etcd = Etcd::default();
         etcd.call(1, compare_and_set("k", "1", "2"));
-        let put = |revision| TxnAnswer { revision, body: TxnAnswerBody::Put };
+        let put = |revision| TxnAnswer { revision, body: TxnAnswerBody::Put { prev_kv: None } };
         etcd.edit_answer(|answer| answer.body = AnswerBody::Txn { succeeded: true, responses: vec![put(answer.revision)] });
         if writes_later {
             etcd.call(2, Request::Put(self::put("k", "3")));

@@ -18,7 +18,7 @@ use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{Check, End, Observation, ObservationKind};
 use crate::model::{OrderId, Revision, seconds};
 use ticketcd_history::call::{CallOutcome, Return};
-use ticketcd_history::request::{AnswerBody, Request, Txn};
+use ticketcd_history::request::{AnswerBody, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "branch";
@@ -70,9 +70,9 @@ impl Check for Branch {
             self.asked += 1;
         }
         if let Observation::Replayed(call) = observation
-            && let (Request::Txn(txn), AnswerBody::Txn { succeeded, .. }) = (&call.invoke.request, &call.answer.body)
+            && let (Request::Txn(txn), AnswerBody::Txn { succeeded, responses }) = (&call.invoke.request, &call.answer.body)
         {
-            self.judge(call, txn, *succeeded);
+            self.judge_nested(call, txn, *succeeded, responses);
         }
     }
 
@@ -122,6 +122,16 @@ impl Branch {
             (Some(failed), true) => self.add("guard_ignored", call, at, Some(&failed), txn),
             (None, false) => self.add("guards_held", call, at, None, txn),
             (Some(_), false) | (None, true) => {}
+        }
+    }
+
+    /// A transaction, and those within it: etcd evaluates all their guards before it carries out anything.
+    fn judge_nested(&mut self, call: &ReplayedCall<'_>, txn: &Txn, succeeded: bool, responses: &[TxnAnswer]) {
+        self.judge(call, txn, succeeded);
+        for (operation, response) in txn.branch(succeeded).iter().zip(responses) {
+            if let (TxnOp::Txn(nested), TxnAnswerBody::Txn { succeeded, responses }) = (operation, &response.body) {
+                self.judge_nested(call, nested, *succeeded, responses);
+            }
         }
     }
 

@@ -20,7 +20,7 @@ fn kinds(finding: &Finding) -> (Verdict, Vec<(&str, u64)>) {
 }
 
 fn put(key: &str, value: &str) -> Put {
-    Put { key: key.into(), value: value.into(), lease: 0 }
+    Put { key: key.into(), value: value.into(), ..Put::default() }
 }
 
 /// A transaction that writes `success` or reads.

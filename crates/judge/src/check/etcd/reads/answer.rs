@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
+use super::sorted;
 use crate::check::versions::{KeyRange, Versions};
 use crate::model::{Blob, Revision};
-use ticketcd_history::request::{KeyValue, Range, RangeAnswer, TxnOp};
+use ticketcd_history::request::{KeyValue, Range, RangeAnswer, RevisionFilter, Sort, TxnOp};
 
 /// Which state a range reads.
 #[derive(Clone, Copy)]
@@ -28,11 +29,11 @@ impl View<'_> {
     }
 
     /// The revision at which it sees a key.
-    fn revision_of(&self, key: &Blob) -> Revision {
+    pub(super) fn revision_of(&self, key: &Blob) -> Revision {
         let writes = |operation: &TxnOp| match operation {
             TxnOp::Put(put) => put.key == *key,
             TxnOp::Delete(delete) => KeyRange::new(&delete.key, &delete.range_end).contains(key.as_bytes()),
-            TxnOp::Range(_) => false,
+            TxnOp::Range(_) | TxnOp::Txn(_) => false,
         };
         if self.is_own && !self.own_writes.iter().any(writes) { self.revision - 1 } else { self.revision }
     }
@@ -67,6 +68,7 @@ pub(super) enum MismatchKind {
     Phantom,
     Torn,
     Count,
+    Order,
 }
 
 impl MismatchKind {
@@ -77,6 +79,7 @@ impl MismatchKind {
             Self::Phantom => "phantom_key",
             Self::Torn => "torn_read",
             Self::Count => "wrong_count",
+            Self::Order => "wrong_order",
         }
     }
 }
@@ -84,6 +87,9 @@ impl MismatchKind {
 /// The first thing that is wrong with an answer; `None` when it is right.
 pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versions: &Versions) -> Option<Mismatch> {
     let limit = usize::try_from(range.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    if range.sort != Sort::default() || range.filter != RevisionFilter::default() {
+        return sorted::mismatch(range, found, view, versions);
+    }
     let keys = KeyRange::new(&range.key, &range.range_end);
     let mut expected = versions.range_by(keys, |key| view.revision_of(key)).fuse();
     let (mut count, mut agreeing) = (0_i64, 0_u64);
@@ -131,7 +137,7 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
 }
 
 /// A key that was answered otherwise than it was; `right` is `None` when it did not exist.
-fn differing(kv: &KeyValue, right: Option<&KeyValue>, versions: &Versions) -> Mismatch {
+pub(super) fn differing(kv: &KeyValue, right: Option<&KeyValue>, versions: &Versions) -> Mismatch {
     let was = match right {
         Some(right) => format!("it had version {} of revision {}, `{}`", right.version, right.mod_revision, shown(&right.value)),
         None => "it did not exist or is out of its place".to_owned(),
@@ -143,7 +149,7 @@ fn differing(kv: &KeyValue, right: Option<&KeyValue>, versions: &Versions) -> Mi
 }
 
 /// Whether a key was answered as it was. That it is the same key is known.
-fn same(answered: &KeyValue, right: &KeyValue, keys_only: bool) -> bool {
+pub(super) fn same(answered: &KeyValue, right: &KeyValue, keys_only: bool) -> bool {
     let KeyValue { key: _, value, create_revision, mod_revision, version, lease } = answered;
     let counts = (*create_revision, *mod_revision, *version, *lease);
     let value_agrees = || if keys_only { value.is_empty() } else { *value == right.value };

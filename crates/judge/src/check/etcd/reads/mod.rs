@@ -11,10 +11,11 @@
 //! Each answer costs a walk over the keys of its range, about as many as it brought.
 
 mod answer;
+mod sorted;
 #[cfg(test)]
 mod tests;
 
-use answer::{Mismatch, MismatchKind, View, mismatch};
+use answer::{Mismatch, MismatchKind, View, differing, mismatch};
 
 use crate::check::anomalies::{Anomalies, evidence};
 use crate::check::replayed::ReplayedCall;
@@ -22,7 +23,7 @@ use crate::check::verdict::{Anomaly, Finding};
 use crate::check::versions::KeyRange;
 use crate::check::{Check, End, Observation, ObservationKind};
 use crate::model::{OrderId, Revision, seconds};
-use ticketcd_history::request::{AnswerBody, Delete, Range, RangeAnswer, Request, TxnAnswer, TxnAnswerBody, TxnOp};
+use ticketcd_history::request::{AnswerBody, Delete, KeyValue, Range, RangeAnswer, Request, TxnAnswer, TxnAnswerBody, TxnOp, carried_out};
 use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "reads";
@@ -66,9 +67,20 @@ impl Check for Reads {
                 }
             }
             (Request::Txn(txn), AnswerBody::Txn { succeeded, responses }) => {
-                self.transaction(call, if *succeeded { &txn.success } else { &txn.failure }, responses);
+                let branch = txn.branch(*succeeded);
+                if branch.iter().any(|operation| matches!(operation, TxnOp::Txn(_))) {
+                    let pairs = carried_out(txn, *succeeded, responses);
+                    let (operations, answers): (Vec<_>, Vec<_>) = pairs.map(|(operation, answer)| (operation.clone(), answer.clone())).unzip();
+                    self.transaction(call, &operations, &answers);
+                } else {
+                    self.transaction(call, branch, responses);
+                }
             }
-            (Request::Delete(delete), AnswerBody::Delete { deleted }) => self.deletion(call, delete, *deleted),
+            (Request::Delete(delete), AnswerBody::Delete { deleted, prev_kvs }) => {
+                self.deletion(call, delete, *deleted);
+                self.previous(call, prev_kvs);
+            }
+            (Request::Put(_), AnswerBody::Put { prev_kv }) => self.previous(call, prev_kv.as_deref()),
             _ => {}
         }
     }
@@ -150,6 +162,21 @@ impl Reads {
         if i64::try_from(existing) != Ok(deleted) {
             let what = format!("it counted {deleted} deleted keys; at revision {at} there were {existing}");
             self.add(call, at, &Mismatch { kind: MismatchKind::Count, key: delete.key.clone(), what, is_real: false });
+        }
+    }
+
+    /// What a write reports of the keys before it. A write that reports nothing was not asked, or found nothing.
+    fn previous<'call>(&mut self, call: &ReplayedCall<'_>, reported: impl IntoIterator<Item = &'call KeyValue>) {
+        let at = call.answer.revision - 1;
+        if !call.versions.covers(at) {
+            return;
+        }
+        for kv in reported {
+            self.keys += 1;
+            let right = call.versions.get(kv.key.as_bytes(), at);
+            if right != Some(kv) {
+                self.add(call, at, &differing(kv, right, call.versions));
+            }
         }
     }
 

@@ -3,7 +3,9 @@ use crate::check::engine::Judge;
 use crate::check::verdict::{Finding, Verdict};
 use crate::model::{Blob, Revision};
 use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
-use ticketcd_history::request::{Answer, AnswerBody, Delete, Put, Range, RangeAnswer, Request, Txn, TxnAnswerBody, TxnOp};
+use ticketcd_history::request::{
+    Answer, AnswerBody, Delete, Put, Range, RangeAnswer, Request, RevisionFilter, Sort, SortOrder, SortTarget, Txn, TxnAnswerBody, TxnOp,
+};
 
 fn judge(record: &Record) -> Finding {
     let mut judge = Judge::new(&record.info, vec![Box::new(Reads::new(&record.info))]);
@@ -16,7 +18,7 @@ fn kinds(finding: &Finding) -> (Verdict, Vec<(&str, u64)>) {
 }
 
 fn put(key: &str, value: &str) -> Put {
-    Put { key: key.into(), value: value.into(), lease: 0 }
+    Put { key: key.into(), value: value.into(), ..Put::default() }
 }
 
 fn range(key: &str, end: &str) -> Range {
@@ -32,7 +34,7 @@ fn shelf() -> Etcd {
     let mut etcd = Etcd::default();
     etcd.call(1, txn(vec![TxnOp::Put(put("a", "1")), TxnOp::Put(put("b", "1")), TxnOp::Put(put("c", "1"))]));
     etcd.call(1, txn(vec![TxnOp::Put(put("a", "2")), TxnOp::Put(put("b", "2"))]));
-    etcd.call(1, Request::Delete(Delete { key: "c".into(), range_end: Blob::default() }));
+    etcd.call(1, Request::Delete(Delete { key: "c".into(), range_end: Blob::default(), ..Delete::default() }));
     etcd.call(1, Request::Put(put("d", "1")));
     etcd
 }
@@ -74,13 +76,96 @@ fn every_way_to_read_is_understood() {
     }
     // Reads between the writes of their own transaction.
     let all = || TxnOp::Range(range("a", "z"));
-    let delete = Delete { key: "b".into(), range_end: "c".into() };
+    let delete = Delete { key: "b".into(), range_end: "c".into(), ..Delete::default() };
     let old = TxnOp::Range(Range { revision: 3, ..range("a", "z") });
     etcd.call(4, txn(vec![all(), TxnOp::Put(put("a", "9")), all(), TxnOp::Delete(delete), all(), old, TxnOp::Put(put("e", "9")), all()]));
-    etcd.call(4, Request::Delete(Delete { key: "nothing".into(), range_end: Blob::default() }));
+    etcd.call(4, Request::Delete(Delete { key: "nothing".into(), range_end: Blob::default(), ..Delete::default() }));
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
     assert_eq!((finding.evidence["ranges_too_old"], finding.evidence["serializable_ranges"]), (0, 10));
+}
+
+#[test]
+fn sorted_and_filtered_reads_are_understood() {
+    use SortTarget::{CreateRevision, Key, ModRevision, Value, Version};
+    let mut etcd = shelf();
+    let filters = [
+        RevisionFilter::default(),
+        RevisionFilter { min_mod: 3, ..RevisionFilter::default() },
+        RevisionFilter { max_mod: 3, min_create: 2, ..RevisionFilter::default() },
+        RevisionFilter { max_create: 2, ..RevisionFilter::default() },
+    ];
+    for target in [Key, Version, CreateRevision, ModRevision, Value] {
+        for order in [SortOrder::None, SortOrder::Ascend, SortOrder::Descend] {
+            for filter in filters {
+                for limit in [0, 1, 2] {
+                    let sort = Sort { order, target };
+                    etcd.call(2, Request::Range(Range { sort, filter, limit, ..range("a", "z") }));
+                }
+            }
+        }
+    }
+    let finding = judge(&etcd.finish());
+    assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
+}
+
+#[test]
+fn keys_of_the_same_rank_may_come_in_any_order() {
+    let by_version = || Range { sort: Sort { order: SortOrder::Descend, target: SortTarget::Version }, ..range("a", "z") };
+    let judged = |edit: fn(&mut RangeAnswer)| {
+        let mut etcd = shelf();
+        etcd.call(2, Request::Range(by_version()));
+        etcd.edit_answer(|answer| edit(found(answer)));
+        judge(&etcd.finish())
+    };
+    // a and b have version 2, d has version 1.
+    assert_eq!(judged(|found| found.kvs.swap(0, 1)).verdict, Verdict::Pass);
+    assert_eq!(kinds(&judged(|found| found.kvs.swap(1, 2))), (Verdict::Violation, vec![("wrong_order", 1)]));
+    assert_eq!(kinds(&judged(|found| found.kvs[1] = found.kvs[0].clone())), (Verdict::Violation, vec![("wrong_order", 1)]));
+    assert_eq!(kinds(&judged(|found| drop(found.kvs.pop()))), (Verdict::Violation, vec![("missing_key", 1)]));
+    assert_eq!(kinds(&judged(|found| found.kvs[0].version = 3)), (Verdict::Violation, vec![("wrong_value", 1)]));
+}
+
+#[test]
+fn what_a_write_reports_of_the_keys_before_it_is_judged() {
+    let put_a = || Request::Put(Put { prev_kv: true, ..put("a", "5") });
+    let delete_all = || Request::Delete(Delete { key: "a".into(), range_end: "z".into(), prev_kv: true });
+    let judged = |request: Request, edit: fn(&mut AnswerBody)| {
+        let mut etcd = shelf();
+        etcd.call(2, request);
+        etcd.edit_answer(|answer| edit(&mut answer.body));
+        let finding = judge(&etcd.finish());
+        finding.anomalies.first().map(|group| group.kind.clone())
+    };
+    let stale = |body: &mut AnswerBody| match body {
+        AnswerBody::Put { prev_kv: Some(kv) } => kv.value = "1".into(),
+        AnswerBody::Delete { prev_kvs, .. } => prev_kvs[1].value = "1".into(),
+        other => panic!("{other:?}"),
+    };
+    for request in [put_a, delete_all] {
+        assert_eq!(judged(request(), |_| ()), None);
+        assert_eq!(judged(request(), stale).as_deref(), Some("wrong_value"));
+    }
+}
+
+#[test]
+fn nested_transactions_are_read_in_their_place() {
+    let all = || TxnOp::Range(range("a", "z"));
+    let nested = |success| TxnOp::Txn(Box::new(Txn { success, ..Txn::default() }));
+    let request = || txn(vec![all(), nested(vec![TxnOp::Put(put("a", "9")), all()]), all()]);
+    let mut etcd = shelf();
+    etcd.call(2, request());
+    let finding = judge(&etcd.finish());
+    assert_eq!((kinds(&finding), finding.evidence["ranges"]), ((Verdict::Pass, vec![]), 3), "{finding:#?}");
+    let mut etcd = shelf();
+    etcd.call(2, request());
+    etcd.edit_answer(|answer| {
+        let AnswerBody::Txn { responses, .. } = &mut answer.body else { panic!("{answer:?}") };
+        let TxnAnswerBody::Txn { responses, .. } = &mut responses[1].body else { panic!("{responses:?}") };
+        let TxnAnswerBody::Range(found) = &mut responses[1].body else { panic!("{responses:?}") };
+        found.kvs[0].value = "2".into();
+    });
+    assert_eq!(judge(&etcd.finish()).verdict, Verdict::Violation);
 }
 
 #[test]
@@ -161,8 +246,8 @@ fn a_read_must_see_the_writes_before_it_in_its_own_transaction_and_no_others() {
 #[test]
 fn a_deletion_counts_what_was_there() {
     let mut etcd = shelf();
-    etcd.call(1, Request::Delete(Delete { key: "a".into(), range_end: "z".into() }));
-    etcd.edit_answer(|answer| answer.body = AnswerBody::Delete { deleted: 2 });
+    etcd.call(1, Request::Delete(Delete { key: "a".into(), range_end: "z".into(), ..Delete::default() }));
+    etcd.edit_answer(|answer| answer.body = AnswerBody::Delete { deleted: 2, prev_kvs: Vec::new() });
     etcd.call(1, Request::Range(range("a", "")));
     assert_eq!(kinds(&judge(&etcd.finish())), (Verdict::Violation, vec![("wrong_count", 1)]));
 }

@@ -26,7 +26,7 @@ use crate::check::verdict::{Anomaly, Finding};
 use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind, never_existed};
 use crate::model::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
-use ticketcd_history::request::{Answer, AnswerBody, Request, TxnAnswerBody, TxnOp};
+use ticketcd_history::request::{Answer, AnswerBody, CarriedOut, Request, TxnAnswerBody, TxnOp, carried_out};
 use ticketcd_history::run_info::RunInfo;
 
 const NAME: &str = "real_time";
@@ -231,28 +231,25 @@ fn kind_of(request: &Request, answer: &Answer) -> Kind {
     }
 }
 
-/// The operations of the branch that was taken, when the request is a transaction.
-fn taken_branch<'call>(request: &'call Request, answer: &Answer) -> &'call [TxnOp] {
+/// What was carried out, when the request is a transaction.
+fn operations<'call>(request: &'call Request, answer: &'call Answer) -> Option<CarriedOut<'call>> {
     match (request, &answer.body) {
-        (Request::Txn(txn), AnswerBody::Txn { succeeded: true, .. }) => &txn.success,
-        (Request::Txn(txn), AnswerBody::Txn { succeeded: false, .. }) => &txn.failure,
-        _ => &[],
+        (Request::Txn(txn), AnswerBody::Txn { succeeded, responses }) => Some(carried_out(txn, *succeeded, responses)),
+        _ => None,
     }
 }
 
 /// The lowest revision that a range of a transaction names, of those that were to read the newest.
 pub(super) fn lowest_range(request: &Request, answer: &Answer) -> Option<Revision> {
-    let AnswerBody::Txn { responses, .. } = &answer.body else { return None };
     let newest = |operation: &TxnOp| matches!(operation, TxnOp::Range(range) if range.revision == 0);
-    let pairs = taken_branch(request, answer).iter().zip(responses);
-    let ranges = pairs.filter(|(operation, response)| newest(operation) && matches!(response.body, TxnAnswerBody::Range(_)));
+    let ranges = operations(request, answer)?.filter(|(operation, response)| newest(operation) && matches!(response.body, TxnAnswerBody::Range(_)));
     // A sub-header without a revision says nothing.
     ranges.map(|(_, response)| response.revision).filter(|revision| *revision > 0).min()
 }
 
 pub(super) fn only_explicit_revisions(request: &Request, answer: &Answer) -> bool {
-    let branch = taken_branch(request, answer);
-    !branch.is_empty() && branch.iter().all(|operation| matches!(operation, TxnOp::Range(range) if range.revision != 0))
+    let mut operations = operations(request, answer).into_iter().flatten().map(|(operation, _)| operation).peekable();
+    operations.peek().is_some() && operations.all(|operation| matches!(operation, TxnOp::Range(range) if range.revision != 0))
 }
 
 fn invention(mark: Mark, exists: Revision, run_tag: &str) -> Anomaly {

@@ -31,7 +31,7 @@ impl History {
     }
 
     fn put(self, time: (Nanos, Nanos), revision: Revision) -> Self {
-        self.call(time, Request::Put(Put::default()), revision, AnswerBody::Put)
+        self.call(time, Request::Put(Put::default()), revision, AnswerBody::Put { prev_kv: None })
     }
 
     fn range(self, time: (Nanos, Nanos), range: Range, revision: Revision) -> Self {
@@ -44,7 +44,7 @@ impl History {
         let mut responses = vec![TxnAnswer { revision: at, body: TxnAnswerBody::Range(RangeAnswer::default()) }];
         if wrote {
             success.push(TxnOp::Put(Put::default()));
-            responses.push(TxnAnswer { revision, body: TxnAnswerBody::Put });
+            responses.push(TxnAnswer { revision, body: TxnAnswerBody::Put { prev_kv: None } });
         }
         let body = AnswerBody::Txn { succeeded: true, responses };
         self.call(time, Request::Txn(Txn { success, ..Txn::default() }), revision, body)
@@ -192,7 +192,7 @@ fn a_quadratic_comparison_says_the_same_of_histories_in_any_order() {
 #[test]
 fn an_answer_of_what_never_existed_is_the_cause_of_what_looks_old_beside_it() {
     let mut etcd = Etcd::default();
-    let put = || Request::Put(Put { key: "a".into(), value: "1".into(), lease: 0 });
+    let put = || Request::Put(Put { key: "a".into(), value: "1".into(), ..Put::default() });
     etcd.call(1, put());
     etcd.call(2, Request::Range(Range { key: "a".into(), ..Range::default() }));
     etcd.edit_answer(|answer| answer.revision = 90);

@@ -23,6 +23,7 @@ use crate::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind,
 use crate::model::{MemberIndex, Nanos, Revision, seconds};
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
+use ticketcd_history::maintenance::MaintenanceAnswer;
 use ticketcd_history::request::{Answer, AnswerBody, Request};
 
 const NAME: &str = "serializable";
@@ -113,7 +114,7 @@ impl Serializable {
             self.judge(invoke.sent, named, since);
         }
         // Answers of the process before say nothing about this one; a defragmentation answers without a header.
-        if invoke.sent > since && !matches!(answer.body, AnswerBody::Defragment) {
+        if invoke.sent > since && !matches!(answer.body, AnswerBody::Maintenance(MaintenanceAnswer::Defragmented)) {
             self.learn(Named { done: returned.done, revision: answer.revision, call: invoke.id, member }, since);
         }
     }

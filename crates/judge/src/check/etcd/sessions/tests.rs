@@ -18,7 +18,7 @@ fn kinds(finding: &Finding) -> (Verdict, Vec<(&str, u64)>) {
 }
 
 fn put() -> Request {
-    Request::Put(Put { key: "a".into(), value: "1".into(), lease: 0 })
+    Request::Put(Put { key: "a".into(), value: "1".into(), ..Put::default() })
 }
 
 fn read() -> Request {

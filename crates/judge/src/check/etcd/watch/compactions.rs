@@ -2,7 +2,7 @@
 
 use crate::model::{MemberIndex, Nanos, Revision};
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
-use ticketcd_history::request::Request;
+use ticketcd_history::request::{Compact, Request};
 
 /// The compactions of a run.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(super) struct Compactions {
 impl Compactions {
     /// A request is sent.
     pub(super) fn sent(&mut self, invoke: &Invoke) {
-        if let Request::Compact(revision) = invoke.request {
+        if let Request::Compact(Compact { revision, .. }) = invoke.request {
             self.asked = self.asked.max(revision);
         }
     }
@@ -33,7 +33,7 @@ impl Compactions {
     pub(super) fn answered(&mut self, invoke: &Invoke, returned: &Return) {
         let CallOutcome::Ok(_) = returned.outcome else { return };
         let known = match invoke.request {
-            Request::Compact(revision) => {
+            Request::Compact(Compact { revision, .. }) => {
                 let highest = self.acknowledged.last().map_or(0, |(_, highest)| *highest);
                 let at = self.acknowledged.last().map_or(returned.done, |(at, _)| returned.done.max(*at));
                 if revision > highest {

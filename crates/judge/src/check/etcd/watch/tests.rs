@@ -24,7 +24,7 @@ impl Shop {
         shop.put(&["a", "b"]);
         shop.put(&["a"]);
         shop.put(&["unwatched/x"]);
-        shop.etcd.call(3, Request::Delete(Delete { key: "a".into(), range_end: Blob::default() }));
+        shop.etcd.call(3, Request::Delete(Delete { key: "a".into(), range_end: Blob::default(), ..Delete::default() }));
         shop.put(&["a", "b"]);
         shop.put(&["b"]);
         shop.put(&["a"]);
@@ -33,7 +33,7 @@ impl Shop {
 
     fn put(&mut self, keys: &[&str]) -> Revision {
         let value = format!("value {}", self.etcd.revision());
-        let put = |key: &&str| TxnOp::Put(Put { key: (*key).into(), value: value.as_str().into(), lease: 0 });
+        let put = |key: &&str| TxnOp::Put(Put { key: (*key).into(), value: value.as_str().into(), ..Put::default() });
         self.etcd.call(3, Request::Txn(Txn { success: keys.iter().map(put).collect(), ..Txn::default() })).revision
     }
 
@@ -127,7 +127,7 @@ impl Shop {
     }
 
     fn compact(&mut self, revision: Revision) {
-        self.etcd.call(3, Request::Compact(revision));
+        self.etcd.call(3, Request::compact(revision));
     }
 
     fn judge(self) -> Finding {
@@ -260,7 +260,7 @@ fn a_deletion_at_the_compaction_is_owed() {
     for _ in 0..3 {
         shop.put(&["a"]);
     }
-    let deletion = shop.etcd.call(3, Request::Delete(Delete { key: "a".into(), range_end: Blob::default() })).revision;
+    let deletion = shop.etcd.call(3, Request::Delete(Delete { key: "a".into(), range_end: Blob::default(), ..Delete::default() })).revision;
     let last = shop.put(&["a"]);
     shop.compact(deletion);
     shop.etcd.call(3, Request::Range(Range { key: "a".into(), ..Range::default() }));
@@ -321,7 +321,7 @@ fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
     let opened_after = |change: Option<MemberChange>, reader: u32| {
         let mut shop = Shop { etcd: Etcd::default(), boards: 0 };
         // Worker 1 is at m2, worker 3 at m1; the collector is at m1 too, but delivers revision 2 after the watch was opened.
-        let put = |key: &str| Request::Put(Put { key: key.into(), value: "x".into(), lease: 0 });
+        let put = |key: &str| Request::Put(Put { key: key.into(), value: "x".into(), ..Put::default() });
         shop.etcd.call(reader, put("a"));
         let late =
             shop.etcd.events.iter().rposition(|event| matches!(event, Event::WatchBatch(WatchBatch { subscription: 0, .. }))).unwrap();
@@ -478,14 +478,14 @@ fn a_start_below_the_compaction_is_refused() {
     // At the compaction, or at a member that need not have carried it out, all is well.
     for (start, compacting_worker) in [(5, 3), (2, 1)] {
         let mut fine = Shop::new();
-        fine.etcd.call(compacting_worker, Request::Compact(5));
+        fine.etcd.call(compacting_worker, Request::compact(5));
         let board = fine.open(start);
         fine.tell(board, [2, 3, 5, 6, 7, 8].into_iter().filter(|revision| *revision >= start));
         assert_eq!(fine.judge().verdict, Verdict::Pass);
     }
     // A member that answers by consensus has carried out what was acknowledged before.
     let mut heard = Shop::new();
-    heard.etcd.call(1, Request::Compact(5));
+    heard.etcd.call(1, Request::compact(5));
     heard.put(&["a"]);
     let board = heard.open(2);
     heard.tell(board, [2, 3, 5, 6, 7, 8, 9]);

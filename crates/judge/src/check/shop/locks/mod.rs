@@ -117,7 +117,7 @@ impl Locks {
                 Some(ShopKey::Purchase { event, .. }) => Some(Blob::from(event)),
                 _ => None,
             },
-            TxnOp::Range(_) | TxnOp::Delete(_) => None,
+            TxnOp::Range(_) | TxnOp::Delete(_) | TxnOp::Txn(_) => None,
         })?;
         let is_lock = |key: &&Blob| matches!(self.keys.parse(key.as_bytes()), Some(ShopKey::Lock(_)));
         let fence = txn.guards.iter().map(|guard| &guard.key).find(is_lock).cloned();
