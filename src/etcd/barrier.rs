@@ -84,7 +84,7 @@ async fn write(mut caller: Caller, key: Blob, deadline: Instant) -> Option<Revis
             tokio::time::sleep(PAUSE).await;
         }
         attempt += 1;
-        let put = Put { key: key.clone(), value: format!("{}-{attempt}", caller.worker()).into(), lease: 0 };
+        let put = Put { key: key.clone(), value: format!("{}-{attempt}", caller.worker()).into(), ..Put::default() };
         if let CallOutcome::Ok(answer) = caller.call(Purpose::Barrier, &[], Request::Put(put)).await {
             revision = Some(answer.revision);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use etcd_client::{KvClient, LeaseClient, LeaseGrantOptions, LockClient, LockOptions, MaintenanceClient, ResponseHeader};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::MemberStatus;
+use ticketcd_judge::history::maintenance::{MaintenanceAnswer, MaintenanceRequest};
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
 use ticketcd_judge::model::Revision;
 
@@ -106,6 +107,9 @@ impl Client {
         match tokio::time::timeout(timeout, self.send(request)).await {
             Ok(Ok(answer)) => CallOutcome::Ok(answer),
             Ok(Err(SendError::Etcd(error))) => errors::classify(request, &error),
+            Ok(Err(SendError::NotSent)) => {
+                CallOutcome::Refused { code: "Unimplemented".to_owned(), message: SendError::NotSent.to_string() }
+            }
             Ok(Err(SendError::Malformed(error))) => CallOutcome::Unknown { code: "Malformed".to_owned(), message: error.to_string() },
             Err(_) => {
                 let message = format!("no answer within {} ms", timeout.as_millis());
@@ -124,15 +128,15 @@ impl Client {
             Request::Put(put) => {
                 let options = Some(wire::put_options(put));
                 let response = lane.kv.clone().put(put.key.as_bytes(), put.value.as_bytes(), options).await?;
-                wire::answer(response.header(), AnswerBody::Put { prev_kv: None })
+                wire::answer(response.header(), AnswerBody::Put { prev_kv: wire::previous(&response) })
             }
             Request::Delete(delete) => {
                 let response = lane.kv.clone().delete(delete.key.as_bytes(), Some(wire::delete_options(delete))).await?;
-                wire::answer(response.header(), AnswerBody::Delete { deleted: response.deleted() })
+                wire::answer(response.header(), AnswerBody::Delete { deleted: response.deleted(), prev_kvs: wire::previous_all(&response) })
             }
             Request::Txn(txn) => wire::txn_answer(&lane.kv.clone().txn(wire::txn(txn)).await?),
-            Request::Compact(Compact { revision, .. }) => {
-                let response = lane.kv.clone().compact(*revision, None).await?;
+            Request::Compact(compact) => {
+                let response = lane.kv.clone().compact(compact.revision, Some(wire::compaction_options(compact))).await?;
                 wire::answer(response.header(), AnswerBody::Compact)
             }
             Request::LeaseGrant { id, ttl } => {
@@ -150,11 +154,31 @@ impl Client {
                 let response = lane.lock.clone().lock(name.as_bytes(), options).await?;
                 wire::answer(response.header(), AnswerBody::Lock { key: response.key().into() })
             }
+            Request::Unlock { key } => {
+                let response = lane.lock.clone().unlock(key.as_bytes()).await?;
+                wire::answer(response.header(), AnswerBody::Unlock)
+            }
+            Request::LeaseTimeToLive { id, keys } => {
+                let response = lane.lease.clone().time_to_live(*id, Some(wire::time_to_live_options(*keys))).await?;
+                let keys = response.keys().iter().map(|key| key.as_slice().into()).collect();
+                let (ttl, granted) = (response.ttl(), response.granted_ttl());
+                wire::answer(response.header(), AnswerBody::LeaseTimeToLive { id: response.id(), ttl, granted, keys })
+            }
+            Request::Leases => {
+                let response = lane.lease.clone().leases().await?;
+                wire::answer(response.header(), AnswerBody::Leases(response.leases().iter().map(etcd_client::LeaseStatus::id).collect()))
+            }
             Request::Maintenance(MaintenanceRequest::Defragment) => {
                 lane.maintenance.clone().defragment().await?;
                 // The one answer of etcd without a header.
-                return Ok(Answer { member_id: 0, revision: 0, raft_term: 0, body: AnswerBody::Maintenance(MaintenanceAnswer::Defragmented) });
+                return Ok(Answer {
+                    member_id: 0,
+                    revision: 0,
+                    raft_term: 0,
+                    body: AnswerBody::Maintenance(MaintenanceAnswer::Defragmented),
+                });
             }
+            Request::Maintenance(_) | Request::Membership(_) | Request::Auth(_) => return Err(SendError::NotSent),
         };
         Ok(answer?)
     }
@@ -270,6 +294,9 @@ async fn keep_alive(mut lease: LeaseClient, id: i64) -> Result<Answer, SendError
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 enum SendError {
+    /// A request of a kind that only others send: a history may hold it, and this client has no use for it.
+    #[error("this client sends no such request")]
+    NotSent,
     #[error(transparent)]
     Etcd(#[from] etcd_client::Error),
     #[error(transparent)]

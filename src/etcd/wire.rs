@@ -1,10 +1,12 @@
 //! Requests and answers as the record knows them, to and from the ones of `etcd-client`.
 
 use etcd_client::{
-    Compare, CompareOp, DeleteOptions, DeleteResponse, GetOptions, GetResponse, PutOptions, ResponseHeader, TxnOpResponse, TxnResponse,
+    CompactionOptions, Compare, CompareOp, DeleteOptions, DeleteResponse, GetOptions, GetResponse, LeaseTimeToLiveOptions, PutOptions,
+    PutResponse, ResponseHeader, TxnOpResponse, TxnResponse,
 };
 use ticketcd_judge::history::request::{
-    Answer, AnswerBody, Delete, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
+    Answer, AnswerBody, Compact, Delete, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, RevisionFilter, Sort, SortOrder,
+    SortTarget, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
 };
 use ticketcd_judge::model::{Blob, Revision};
 
@@ -32,15 +34,62 @@ pub(super) fn get_options(range: &Range) -> GetOptions {
     if range.count_only {
         options = options.with_count_only();
     }
+    if range.sort != Sort::default() {
+        options = options.with_sort(sort_target(range.sort.target), sort_order(range.sort.order));
+    }
+    let RevisionFilter { min_mod, max_mod, min_create, max_create } = range.filter;
     options
+        .with_min_mod_revision(min_mod)
+        .with_max_mod_revision(max_mod)
+        .with_min_create_revision(min_create)
+        .with_max_create_revision(max_create)
+}
+
+fn sort_target(target: SortTarget) -> etcd_client::SortTarget {
+    match target {
+        SortTarget::Key => etcd_client::SortTarget::Key,
+        SortTarget::Version => etcd_client::SortTarget::Version,
+        SortTarget::CreateRevision => etcd_client::SortTarget::Create,
+        SortTarget::ModRevision => etcd_client::SortTarget::Mod,
+        SortTarget::Value => etcd_client::SortTarget::Value,
+    }
+}
+
+fn sort_order(order: SortOrder) -> etcd_client::SortOrder {
+    match order {
+        SortOrder::None => etcd_client::SortOrder::None,
+        SortOrder::Ascend => etcd_client::SortOrder::Ascend,
+        SortOrder::Descend => etcd_client::SortOrder::Descend,
+    }
 }
 
 pub(super) fn put_options(put: &Put) -> PutOptions {
-    PutOptions::new().with_lease(put.lease)
+    let mut options = PutOptions::new().with_lease(put.lease);
+    if put.prev_kv {
+        options = options.with_prev_key();
+    }
+    if put.ignore_value {
+        options = options.with_ignore_value();
+    }
+    if put.ignore_lease {
+        options = options.with_ignore_lease();
+    }
+    options
 }
 
 pub(super) fn delete_options(delete: &Delete) -> DeleteOptions {
-    DeleteOptions::new().with_range(bytes(&delete.range_end))
+    let options = DeleteOptions::new().with_range(bytes(&delete.range_end));
+    if delete.prev_kv { options.with_prev_key() } else { options }
+}
+
+pub(super) fn compaction_options(compact: &Compact) -> CompactionOptions {
+    let options = CompactionOptions::new();
+    if compact.physical { options.with_physical() } else { options }
+}
+
+pub(super) fn time_to_live_options(keys: bool) -> LeaseTimeToLiveOptions {
+    let options = LeaseTimeToLiveOptions::new();
+    if keys { options.with_keys() } else { options }
 }
 
 pub(super) fn txn(txn: &Txn) -> etcd_client::Txn {
@@ -55,6 +104,7 @@ fn operation(operation: &TxnOp) -> etcd_client::TxnOp {
         TxnOp::Range(range) => etcd_client::TxnOp::get(bytes(&range.key), Some(get_options(range))),
         TxnOp::Put(put) => etcd_client::TxnOp::put(bytes(&put.key), bytes(&put.value), Some(put_options(put))),
         TxnOp::Delete(delete) => etcd_client::TxnOp::delete(bytes(&delete.key), Some(delete_options(delete))),
+        TxnOp::Txn(nested) => etcd_client::TxnOp::txn(txn(nested)),
     }
 }
 
@@ -93,9 +143,14 @@ pub(super) fn txn_answer(response: &TxnResponse) -> Result<Answer, Malformed> {
 fn operation_answer(response: &TxnOpResponse) -> Result<TxnAnswer, Malformed> {
     let (header, body) = match response {
         TxnOpResponse::Get(range) => (range.header(), TxnAnswerBody::Range(range_answer(range))),
-        TxnOpResponse::Put(put) => (put.header(), TxnAnswerBody::Put { prev_kv: None }),
-        TxnOpResponse::Delete(delete) => (delete.header(), deleted(delete)),
-        TxnOpResponse::Txn(_) => return Err(Malformed("holds a transaction within a transaction, which is never asked for")),
+        TxnOpResponse::Put(put) => (put.header(), TxnAnswerBody::Put { prev_kv: previous(put) }),
+        TxnOpResponse::Delete(delete) => {
+            (delete.header(), TxnAnswerBody::Delete { deleted: delete.deleted(), prev_kvs: previous_all(delete) })
+        }
+        TxnOpResponse::Txn(txn) => {
+            let responses = txn.op_responses().iter().map(operation_answer).collect::<Result<_, _>>()?;
+            (txn.header(), TxnAnswerBody::Txn { succeeded: txn.succeeded(), responses })
+        }
     };
     Ok(TxnAnswer { revision: sub_header_revision(header), body })
 }
@@ -105,8 +160,12 @@ fn sub_header_revision(header: Option<&ResponseHeader>) -> Revision {
     header.map_or(0, ResponseHeader::revision)
 }
 
-fn deleted(response: &DeleteResponse) -> TxnAnswerBody {
-    TxnAnswerBody::Delete { deleted: response.deleted() }
+pub(super) fn previous(response: &PutResponse) -> Option<Box<KeyValue>> {
+    response.prev_key().map(|kv| Box::new(key_value(kv)))
+}
+
+pub(super) fn previous_all(response: &DeleteResponse) -> Vec<KeyValue> {
+    response.prev_kvs().iter().map(key_value).collect()
 }
 
 pub(super) fn key_value(kv: &etcd_client::KeyValue) -> KeyValue {

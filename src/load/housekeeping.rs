@@ -5,6 +5,7 @@ use std::time::Duration;
 use ticketcd_judge::history::annotation::{Purpose, QueryClosed};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
+use ticketcd_judge::history::maintenance::MaintenanceRequest;
 use ticketcd_judge::history::request::Request;
 use ticketcd_judge::model::{MemberIndex, Nanos, Revision};
 use tokio_util::sync::CancellationToken;

@@ -24,7 +24,7 @@ fn transaction(shop: &Shop, worker: u32, sequence: u32) -> Txn {
     let put = Put {
         key: shop.keys.meta(format_args!("guard:{worker}")),
         value: format!("{}-{worker}-{sequence}", shop.run_tag).into(),
-        lease: 0,
+        ..Put::default()
     };
     Txn { guards: vec![guard], success: vec![TxnOp::Put(put)], failure: Vec::new() }
 }

@@ -62,7 +62,7 @@ async fn every_kind_of_request_makes_the_round_trip() {
     assert_eq!(gone.count, 0);
 
     let deleted = ok(&client, Request::Delete(Delete { key: "a".into(), range_end: "c".into(), ..Delete::default() })).await;
-    assert_eq!(deleted.body, AnswerBody::Delete { deleted: 2 });
+    assert_eq!(deleted.body, AnswerBody::Delete { deleted: 2, prev_kvs: Vec::new() });
     let compacted = ok(&client, Request::compact(deleted.revision)).await;
     assert_eq!(compacted.body, AnswerBody::Compact);
     assert!(client.version(TIMEOUT).await.unwrap().starts_with("3."));
@@ -99,7 +99,7 @@ async fn guards_choose_the_branch_and_each_operation_is_answered() {
     // A read before the first write of its transaction is made at the revision before.
     assert_eq!(responses[0].revision, written);
     assert!(matches!(&responses[0].body, TxnAnswerBody::Range(range) if range.count == 1));
-    assert_eq!(responses[2].body, TxnAnswerBody::Delete { deleted: 1 });
+    assert_eq!(responses[2].body, TxnAnswerBody::Delete { deleted: 1, prev_kvs: Vec::new() });
 
     let again = ok(&client, Request::Txn(txn)).await;
     assert!(!again.wrote());

@@ -11,7 +11,7 @@ use ticketcd::scenario::units::Span;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
-use ticketcd_judge::history::request::{Put, Request};
+use ticketcd_judge::history::request::{Compact, Put, Request};
 use ticketcd_judge::history::watch::WatchBody;
 use ticketcd_judge::model::Revision;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +22,7 @@ use crate::support::eventually;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn write(client: &Client, number: u32) -> Revision {
-    let request = Request::Put(Put { key: format!("a:{}", number % 5).into(), value: number.to_string().into(), lease: 0 });
+    let request = Request::Put(Put { key: format!("a:{}", number % 5).into(), value: number.to_string().into(), ..Put::default() });
     match client.call(&request, TIMEOUT).await {
         CallOutcome::Ok(answer) => answer.revision,
         other => panic!("{other:?}"),

@@ -10,6 +10,7 @@ mod damaged_runs;
 mod dataset;
 mod error_table;
 mod etcd;
+mod etcd_fields;
 mod fault;
 mod hostile_scenarios;
 mod housekeeping;

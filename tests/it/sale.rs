@@ -48,7 +48,8 @@ impl Sale {
         let etcd = Member::start(&[]).await;
         let sale = Self { client: etcd.client().await, keys: Keyspace::new("t/"), stock, _etcd: etcd };
         let event = concert(stock);
-        sale.call(Request::Put(Put { key: sale.keys.event("e1"), value: serde_json::to_vec(&event).unwrap().into(), ..Put::default() })).await;
+        sale.call(Request::Put(Put { key: sale.keys.event("e1"), value: serde_json::to_vec(&event).unwrap().into(), ..Put::default() }))
+            .await;
         sale.offer(stock, "49.90").await;
         sale
     }

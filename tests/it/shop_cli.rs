@@ -35,7 +35,7 @@ impl Shop {
     }
 
     async fn put(&self, key: &str, value: &str) {
-        let put = Request::Put(Put { key: format!("ticketcd/{key}").into(), value: value.into(), lease: 0 });
+        let put = Request::Put(Put { key: format!("ticketcd/{key}").into(), value: value.into(), ..Put::default() });
         assert!(matches!(self.client.call(&put, TIMEOUT).await, CallOutcome::Ok(_)));
     }
 

@@ -65,7 +65,7 @@ async fn who_does_not_get_the_lock_in_time_leaves_the_queue() {
     eventually("only the other is left in the queue", async || sale.books(0).await.extra == [key.to_text()]).await;
     assert_eq!(sale.client.leases(TIMEOUT).await.unwrap(), [other]);
 
-    sale.call(Request::Delete(Delete { key, range_end: Blob::default() })).await;
+    sale.call(Request::Delete(Delete { key, range_end: Blob::default(), ..Delete::default() })).await;
     let patient = sale.shop(&load(StrategyName::Lock, 1, types::Lock::default()));
     let bought = patient.buy(&mut caller, &mut memory, &order(0, 2, 1)).await;
     assert!(matches!(bought.outcome, OrderOutcome::Sold { .. }), "{bought:?}");
@@ -110,7 +110,7 @@ async fn a_lease_is_kept_alive_while_its_buyer_waits_for_the_lock() {
         kept.events().iter().filter(|event| alive(event)).count()
     };
     eventually("it was kept alive for longer than it lives", async || renewed() >= 8).await;
-    sale.call(Request::Delete(Delete { key, range_end: Blob::default() })).await;
+    sale.call(Request::Delete(Delete { key, range_end: Blob::default(), ..Delete::default() })).await;
     let (outcome, mut caller, memory) = buying.await.unwrap();
     assert!(matches!(outcome, OrderOutcome::Sold { .. }), "{outcome:?}");
     memory.close(&mut caller).await;

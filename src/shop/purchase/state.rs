@@ -136,7 +136,7 @@ impl Stock {
 pub(super) fn found(answer: &TxnAnswer) -> Result<&[KeyValue], Unreadable> {
     match &answer.body {
         TxnAnswerBody::Range(range) => Ok(&range.kvs),
-        TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } => Err(Unreadable::Shape),
+        TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } | TxnAnswerBody::Txn { .. } => Err(Unreadable::Shape),
     }
 }
 

@@ -129,7 +129,7 @@ impl<'caller> Snapshot<'caller> {
         }
         let page = |body| match body {
             TxnAnswerBody::Range(range) => Ok(range),
-            TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } => Err(QueryError::Shape),
+            TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } | TxnAnswerBody::Txn { .. } => Err(QueryError::Shape),
         };
         responses.into_iter().map(|response| page(response.body)).collect()
     }

@@ -11,7 +11,8 @@ use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditStage, AuditStatus};
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent};
 use ticketcd_history::request::{
-    Answer, AnswerBody, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Request, SortOrder, SortTarget, TxnAnswer, TxnAnswerBody, TxnOp,
+    Answer, AnswerBody, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Request, SortOrder, SortTarget, TxnAnswer,
+    TxnAnswerBody, TxnOp,
 };
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchOpened};
 

@@ -188,7 +188,7 @@ impl Reply {
                 AnswerBody::Txn { succeeded, responses } => {
                     let responses = responses.iter().map(|TxnAnswer { body, .. }| match body {
                         TxnAnswerBody::Range(range) => Self::found(range),
-                        TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } => Self::default(),
+                        TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } | TxnAnswerBody::Txn { .. } => Self::default(),
                     });
                     Self { revision: Some(*revision), succeeded: Some(*succeeded), responses: Some(responses.collect()), ..Self::default() }
                 }

@@ -54,7 +54,7 @@ impl Reservation {
         let mut success: Vec<_> = self.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect();
         // A record is made of names and numbers: JSON can hold all of it.
         success.push(TxnOp::Put(put(record, json(&self.record).unwrap_or_default())));
-        success.push(TxnOp::Put(Put { key: alive, value: Blob::default(), lease }));
+        success.push(TxnOp::Put(Put { key: alive, value: Blob::default(), lease, ..Put::default() }));
         Txn { guards, success, failure: reads(&shop.keys, &order.event, &order.user) }
     }
 
@@ -76,7 +76,7 @@ impl Reservation {
         let guards =
             vec![unchanged(record.clone(), self.revision), unchanged(alive.clone(), self.revision), unchanged(purchases.key.clone(), seen)];
         let failure = [&record, &alive, &purchases.key].map(|key| TxnOp::Range(Range { key: key.clone(), ..Range::default() }));
-        let delete = |key| TxnOp::Delete(Delete { key, range_end: Blob::default() });
+        let delete = |key| TxnOp::Delete(Delete { key, range_end: Blob::default(), ..Delete::default() });
         let success = vec![delete(record), delete(alive), TxnOp::Put(purchases)];
         Ok((Txn { guards, success, failure: failure.into() }, after))
     }

@@ -23,7 +23,7 @@ fn written(txn: &Txn) -> Vec<String> {
     let written = |operation: &TxnOp| match operation {
         TxnOp::Put(put) => format!("{} = {}", put.key.to_text(), put.value.to_text()),
         TxnOp::Delete(delete) => format!("{} gone", delete.key.to_text()),
-        TxnOp::Range(_) => panic!("{operation:?}"),
+        TxnOp::Range(_) | TxnOp::Txn(_) => panic!("{operation:?}"),
     };
     txn.success.iter().map(written).collect()
 }

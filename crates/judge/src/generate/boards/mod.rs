@@ -83,7 +83,10 @@ impl Boards {
                 for (_, station) in members.filter(|(id, _)| *id == answer.member_id) {
                     let is_kv = !matches!(
                         answer.body,
-                        AnswerBody::Compact | AnswerBody::Lease { .. } | AnswerBody::Lock { .. } | AnswerBody::Maintenance(MaintenanceAnswer::Defragmented)
+                        AnswerBody::Compact
+                            | AnswerBody::Lease { .. }
+                            | AnswerBody::Lock { .. }
+                            | AnswerBody::Maintenance(MaintenanceAnswer::Defragmented)
                     );
                     station.known = station.known.max(if is_kv { answer.revision } else { 0 });
                     station.shown = station.shown.max(answer.revision);

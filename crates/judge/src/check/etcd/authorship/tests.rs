@@ -70,7 +70,10 @@ fn everybody() -> Etcd {
     let branches = |value: &str| Txn {
         guards: vec![absent.clone()],
         success: vec![TxnOp::Put(put("d", value)), TxnOp::Range(Range { key: "d".into(), ..Range::default() })],
-        failure: vec![TxnOp::Put(put("e", value)), TxnOp::Delete(Delete { key: "d".into(), range_end: Blob::default(), ..Delete::default() })],
+        failure: vec![
+            TxnOp::Put(put("e", value)),
+            TxnOp::Delete(Delete { key: "d".into(), range_end: Blob::default(), ..Delete::default() }),
+        ],
     };
     etcd.unanswered(1, Request::Txn(branches("first")), true);
     etcd.unanswered(2, Request::Txn(branches("second")), true);

@@ -70,7 +70,8 @@ impl Check for Reads {
                 let branch = txn.branch(*succeeded);
                 if branch.iter().any(|operation| matches!(operation, TxnOp::Txn(_))) {
                     let pairs = carried_out(txn, *succeeded, responses);
-                    let (operations, answers): (Vec<_>, Vec<_>) = pairs.map(|(operation, answer)| (operation.clone(), answer.clone())).unzip();
+                    let (operations, answers): (Vec<_>, Vec<_>) =
+                        pairs.map(|(operation, answer)| (operation.clone(), answer.clone())).unzip();
                     self.transaction(call, &operations, &answers);
                 } else {
                     self.transaction(call, branch, responses);

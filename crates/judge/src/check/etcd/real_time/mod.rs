@@ -242,7 +242,8 @@ fn operations<'call>(request: &'call Request, answer: &'call Answer) -> Option<C
 /// The lowest revision that a range of a transaction names, of those that were to read the newest.
 pub(super) fn lowest_range(request: &Request, answer: &Answer) -> Option<Revision> {
     let newest = |operation: &TxnOp| matches!(operation, TxnOp::Range(range) if range.revision == 0);
-    let ranges = operations(request, answer)?.filter(|(operation, response)| newest(operation) && matches!(response.body, TxnAnswerBody::Range(_)));
+    let ranges =
+        operations(request, answer)?.filter(|(operation, response)| newest(operation) && matches!(response.body, TxnAnswerBody::Range(_)));
     // A sub-header without a revision says nothing.
     ranges.map(|(_, response)| response.revision).filter(|revision| *revision > 0).min()
 }
