@@ -9,7 +9,7 @@ use ticketcd_judge::model::{Cents, OrderKey, Revision};
 
 use super::connection::Connection;
 use super::query::to_json;
-use super::visit::Visit;
+use super::shop_session::ShopSession;
 use super::{Exit, Failure};
 use crate::run::{base36, purchase_date};
 use crate::scenario::nearest;
@@ -84,13 +84,13 @@ struct Line<'answer> {
 }
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
-    let mut visit = Visit::begin(&args.connection).await?;
-    let (text, exit) = buy(&mut visit, &args).await?;
+    let mut session = ShopSession::begin(&args.connection).await?;
+    let (text, exit) = buy(&mut session, &args).await?;
     super::output::print(&text)?;
     Ok(exit)
 }
 
-async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> {
+async fn buy(session: &mut ShopSession, args: &Args) -> Result<(String, Exit), Failure> {
     let milliseconds = jiff::Timestamp::now().as_millisecond().unsigned_abs();
     let order = Order {
         key: OrderKey { buyer: std::process::id(), sequence: 1 },
@@ -102,17 +102,17 @@ async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> 
     if let Some(fault) = order.fault() {
         return Err(Failure::Usage(format!("the order makes no sense: {fault}")));
     }
-    let event = offered(visit, &order).await?;
+    let event = offered(session, &order).await?;
     let shop = Shop {
-        keys: visit.keys.clone(),
+        keys: session.keys.clone(),
         run_tag: run_tag(milliseconds, &order.user).into(),
         date: purchase_date().into(),
         strategy: strategy(&event),
     };
     let mut memory = BuyerMemory::new(stream(milliseconds, "back-off", order.key.buyer));
-    let bought = shop.buy(&mut visit.caller, &mut memory, &order).await;
+    let bought = shop.buy(&mut session.caller, &mut memory, &order).await;
     let left = match bought.outcome {
-        OrderOutcome::SoldOut => Some(visit.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?),
+        OrderOutcome::SoldOut => Some(session.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?),
         _ => None,
     };
     let id = shop.order_id(order.key);
@@ -148,13 +148,13 @@ fn run_tag(milliseconds: u64, user: &str) -> String {
 }
 
 /// The event, when it and everything else that the order names exists.
-async fn offered(visit: &mut Visit, order: &Order) -> Result<FoundEvent, Failure> {
-    let found = visit.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?;
+async fn offered(session: &mut ShopSession, order: &Order) -> Result<FoundEvent, Failure> {
+    let found = session.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?;
     let Some(event) = found.events.into_iter().find(|event| event.record.is_some()) else {
-        return Err(visit.nothing_named(Named::Event, &order.event).await);
+        return Err(session.nothing_named(Named::Event, &order.event).await);
     };
-    if !visit.ask(async |keys, caller| exists(keys, caller, Named::User, &order.user).await).await? {
-        return Err(visit.nothing_named(Named::User, &order.user).await);
+    if !session.ask(async |keys, caller| exists(keys, caller, Named::User, &order.user).await).await? {
+        return Err(session.nothing_named(Named::User, &order.user).await);
     }
     let Some((unknown, _)) = order.items.iter().find(|(kind, _)| !event.tickets.contains_key(kind)) else { return Ok(event) };
     let kinds = || event.tickets.keys().map(String::as_str);

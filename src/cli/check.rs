@@ -1,7 +1,7 @@
 //! `ticketcd check`: judge a run directory again, or a history of another tool, without a cluster.
 
-mod advice;
 mod imported;
+mod remedy;
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::scenario::units::Span;
 
 use super::outcome::{Judged, conclude};
 use super::{Exit, Failure};
-use advice::advice;
+use remedy::remedy;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -57,7 +57,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
                       leave it out";
         return Err(Failure::Usage(reason.to_owned()));
     }
-    let refused = |error| Failure::Usage(format!("cannot judge {}: {error}\n{}", args.path.display(), advice(&args.path, &error)));
+    let refused = |error| Failure::Usage(format!("cannot judge {}: {error}\n{}", args.path.display(), remedy(&args.path, &error)));
     let report = report::build(&args.path).map_err(refused)?;
     conclude(&report.result, &args.path, &args.judged)
 }

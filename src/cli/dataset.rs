@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
-use super::gauge::Gauge;
+use super::progress_reporter::ProgressReporter;
 use super::{Exit, Failure};
 use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Target};
 use crate::record::Sink;
@@ -107,9 +107,9 @@ async fn load(shop: &Shop, force: bool, connection: &Connection, stop: Cancellat
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let options = LoadOptions { force, ..LoadOptions::default() };
     let target = target(connection, stop).await?;
-    let mut gauge = Gauge::new("Writing");
-    let loaded = dataset::load(&dataset, &target, options, |progress| gauge.show(progress)).await;
-    gauge.finish();
+    let mut reporter = ProgressReporter::new("Writing");
+    let loaded = dataset::load(&dataset, &target, options, |progress| reporter.show(progress)).await;
+    reporter.finish();
     ended(loaded, |loaded| {
         let there = if loaded.skipped == 0 { String::new() } else { format!(", {} were there already", loaded.skipped) };
         format!(
@@ -127,9 +127,9 @@ async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -
     let keys = connection.keyspace()?;
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let target = target(connection, stop).await?;
-    let mut gauge = Gauge::new("Reading");
-    let verified = dataset::verify(&dataset, &target, |progress| gauge.show(progress)).await;
-    gauge.finish();
+    let mut reporter = ProgressReporter::new("Reading");
+    let verified = dataset::verify(&dataset, &target, |progress| reporter.show(progress)).await;
+    reporter.finish();
     ended(verified, |verified| {
         format!("All {} keys under {} are as seed {} says, at revision {}.", verified.keys, keys.prefix(), shop.seed, verified.revision)
     })
@@ -138,9 +138,9 @@ async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -
 async fn clean(connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
     let keys = connection.keyspace()?;
     let target = target(connection, stop).await?;
-    let mut gauge = Gauge::new("Removing");
-    let removed = dataset::clean(&keys, &target, |progress| gauge.show(progress)).await;
-    gauge.finish();
+    let mut reporter = ProgressReporter::new("Removing");
+    let removed = dataset::clean(&keys, &target, |progress| reporter.show(progress)).await;
+    reporter.finish();
     ended(removed, |removed| format!("Removed {removed} keys under {}.", keys.prefix()))
 }
 

@@ -9,21 +9,21 @@ mod dataset;
 mod demo;
 mod etcd;
 mod exit;
-mod gauge;
 mod history;
 mod hunt;
 mod matrix;
 mod outcome;
 mod output;
+mod progress_reporter;
 mod query;
 mod rerun;
 mod run;
 mod run_flags;
 mod scenario;
 mod schema;
+mod shop_session;
 mod supervisor;
 mod table;
-mod visit;
 
 use clap::{Parser, Subcommand};
 

@@ -7,7 +7,7 @@ mod search;
 use clap::Subcommand;
 
 use super::connection::Connection;
-use super::visit::Visit;
+use super::shop_session::ShopSession;
 use super::{Exit, Failure};
 use crate::shop::queries::Search;
 
@@ -67,17 +67,17 @@ struct Output {
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let text = match args.command {
         Command::Purchases { user, output, connection } => {
-            let mut visit = Visit::begin(&connection).await?;
-            purchases::answer(&mut visit, &user, output.json).await
+            let mut session = ShopSession::begin(&connection).await?;
+            purchases::answer(&mut session, &user, output.json).await
         }
         Command::Revenue { types, output, connection } => {
-            let mut visit = Visit::begin(&connection).await?;
-            revenue::answer(&mut visit, &types, output.json).await
+            let mut session = ShopSession::begin(&connection).await?;
+            revenue::answer(&mut session, &types, output.json).await
         }
         Command::Search { kind, location, text, output, connection } => {
             let wanted = wanted(kind, location, text)?;
-            let mut visit = Visit::begin(&connection).await?;
-            search::answer(&mut visit, &wanted, output.json).await
+            let mut session = ShopSession::begin(&connection).await?;
+            search::answer(&mut session, &wanted, output.json).await
         }
     };
     super::output::print(&text?)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ticketcd_judge::history::run_dir::RunDir;
 
-use crate::report::made_up;
+use crate::report::synthetic;
 
 use super::outcome::Judged;
 use super::run::sell;
@@ -29,9 +29,9 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let directory = &args.run_dir;
     let info =
         RunDir::new(directory).read_info().map_err(|error| Failure::Usage(format!("cannot rerun {}: {error}", directory.display())))?;
-    if made_up::is_made_up(&info.etcd) {
+    if synthetic::is_synthetic(&info.etcd) {
         let again =
-            made_up::command(&info.etcd).map_or_else(String::new, |command| format!("; make it again with: {command} --out NEW_DIR"));
+            synthetic::command(&info.etcd).map_or_else(String::new, |command| format!("; make it again with: {command} --out NEW_DIR"));
         return Err(Failure::Usage(format!("cannot rerun {}: it was made up, not run{again}", directory.display())));
     }
     let scenario = RunDir::new(directory).scenario();

@@ -11,8 +11,8 @@ use ticketcd_judge::model::{Blob, Keyspace, MemberIndex, Revision};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::caller::Caller;
 use super::client::Client;
+use super::recording_client::RecordingClient;
 use crate::record::Sink;
 
 /// Longest time for one answer: a write may wait for an election, and etcd gives up after 7 s.
@@ -49,7 +49,7 @@ pub async fn barrier(clients: &[Client], sink: &Sink, keys: &Keyspace, name: &st
     let deadline = Instant::now() + timeout;
     let mut writes = JoinSet::new();
     for member in members(clients) {
-        let caller = Caller::new(clients.to_vec(), member, ANSWER_TIMEOUT.min(timeout), sink.clone());
+        let caller = RecordingClient::new(clients.to_vec(), member, ANSWER_TIMEOUT.min(timeout), sink.clone());
         let key = keys.meta(format_args!("barrier:{name}:{}", member.name()));
         writes.spawn(async move { (member, write(caller, key, deadline).await) });
     }
@@ -76,7 +76,7 @@ fn members(clients: &[Client]) -> impl Iterator<Item = MemberIndex> + use<> {
 
 /// Writes through one member until it is acknowledged. Each attempt has a value of its own, so that an attempt whose
 /// answer was lost can still be found in the log.
-async fn write(mut caller: Caller, key: Blob, deadline: Instant) -> Option<Revision> {
+async fn write(mut caller: RecordingClient, key: Blob, deadline: Instant) -> Option<Revision> {
     let mut revision = None;
     let mut attempt = 0_u32;
     while revision.is_none() && Instant::now() < deadline {

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::Client;
-use super::reach::Reach;
+use super::collector_progress::CollectorProgress;
 use super::watch::{Watch, WatchRange};
 use crate::record::Sink;
 
@@ -32,7 +32,7 @@ const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 /// The collectors of a run, one for each member. Dropping it stops them.
 pub struct Collectors {
     collectors: Vec<Collector>,
-    reach: Reach,
+    collector_progress: CollectorProgress,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
 }
@@ -60,8 +60,8 @@ impl Collectors {
             Collector { progress, task: tokio::spawn(worker.collect()) }
         };
         let collectors: Vec<Collector> = clients.iter().enumerate().map(collector).collect();
-        let reach = Reach::new(collectors.iter().map(|collector| collector.progress.clone()).collect());
-        Self { collectors, reach, _stop_on_drop: stop.clone().drop_guard(), stop }
+        let collector_progress = CollectorProgress::new(collectors.iter().map(|collector| collector.progress.clone()).collect());
+        Self { collectors, collector_progress, _stop_on_drop: stop.clone().drop_guard(), stop }
     }
 
     /// The revision of the last event that a member has delivered; 0 before the first.
@@ -69,9 +69,9 @@ impl Collectors {
         self.collectors.get(member.index()).map(|collector| collector.progress.clone())
     }
 
-    /// How far all of them are.
-    pub fn reach(&self) -> Reach {
-        self.reach.clone()
+    /// The progress of all of them.
+    pub fn collector_progress(&self) -> CollectorProgress {
+        self.collector_progress.clone()
     }
 
     /// Waits until every member has delivered the events of `revision`.

@@ -13,10 +13,10 @@ use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_judge::model::Nanos;
 
+use super::bottleneck::{self, LimitResult, Pressure};
 use super::decide::{AFTERMATH_NANOS, Case, decide};
 use super::flaws;
 use super::latency::{self, Clock, LatencyLine};
-use super::limits::{self, LimitResult, Pressure};
 use super::objectives;
 use super::provenance::Provenance;
 use super::resources::ResourcesResult;
@@ -120,7 +120,7 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         exit_code: decision.exit_code,
         interrupted: statistics.interrupted,
         load: statistics.load(),
-        limited_by: limits::decide(&resources, &pressure),
+        limited_by: bottleneck::decide(&resources, &pressure),
         resources,
         latency,
         faults: faults(&statistics),

@@ -6,14 +6,14 @@ use ticketcd_judge::check::verdict::{Finding, Verdict};
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::model::Cents;
 
+use super::bottleneck::LimitKind;
+use super::explanations::{group_title, write_explanation, write_explanations};
 use super::headline::headline;
 use super::latency::{Clock, LatencyLine};
-use super::limits::LimitKind;
-use super::made_up;
 use super::numbers::{count, counted, counted_of};
 use super::objectives::ObjectiveOutcome;
 use super::result::{FaultResult, RunResult, RunVerdict};
-use super::stories::{group_title, write_stories, write_story};
+use super::synthetic;
 use super::waivers::{WaiverState, is_waived};
 use super::wrap::{wrapped, wrapped_words};
 use crate::scenario::metric::operation_name;
@@ -44,7 +44,7 @@ fn write_brief(text: &mut String, result: &RunResult) -> std::fmt::Result {
     let violated = result.checks.iter().filter(|finding| finding.verdict == Verdict::Violation);
     if let Some(group) = violated.flat_map(|finding| &finding.anomalies).find(|group| group.consequence_of.is_none()) {
         writeln!(text, "\n  {}", group_title(group))?;
-        write_story(text, &group.first)?;
+        write_explanation(text, &group.first)?;
     }
     write_faults(text, &result.faults)
 }
@@ -52,9 +52,9 @@ fn write_brief(text: &mut String, result: &RunResult) -> std::fmt::Result {
 /// The last line of every run: verdict, seed, run directory, and how to run it again, or make it up again.
 pub fn last_line(result: &RunResult, directory: &std::path::Path) -> String {
     let directory = directory.display();
-    let again = match made_up::command(&result.etcd) {
+    let again = match synthetic::command(&result.etcd) {
         Some(command) => format!(" · again: {command} --out NEW_DIR"),
-        None if made_up::is_made_up(&result.etcd) => String::new(),
+        None if synthetic::is_synthetic(&result.etcd) => String::new(),
         None => format!(" · again: ticketcd rerun {directory}"),
     };
     format!("{} · seed {} · {directory}{again}", verdict_word(result.verdict), result.seed)
@@ -77,7 +77,7 @@ fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
         return Ok(());
     }
     write_load(text, result)?;
-    write_stories(text, &result.checks)?;
+    write_explanations(text, &result.checks)?;
     write_faults(text, &result.faults)?;
     write_latency(text, result)?;
     write_objectives(text, result)?;
@@ -340,8 +340,8 @@ mod tests {
 
     use ticketcd_judge::history::run_info::RunInfo;
 
+    use super::super::bottleneck::LimitResult;
     use super::super::build::describe;
-    use super::super::limits::LimitResult;
     use super::super::statistics::LoadResult;
     use super::super::waivers::WaiverResult;
     use super::super::wrap::COLUMNS;
@@ -402,7 +402,7 @@ mod tests {
             last_line(&result, std::path::Path::new("g"))
         };
         assert!(line("/bin/etcd").ends_with("g · again: ticketcd rerun g"));
-        assert!(line(&made_up::origin("make it")).ends_with("g · again: make it --out NEW_DIR"));
+        assert!(line(&synthetic::origin("make it")).ends_with("g · again: make it --out NEW_DIR"));
         assert!(line("made up").ends_with(" · g"), "nobody knows how");
     }
 

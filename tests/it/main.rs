@@ -1,16 +1,16 @@
-//! All integration tests, in one binary: one module for each room, against real etcd where it takes one.
+//! All integration tests, in one binary. Those that need etcd run real members.
 
 mod architecture;
 mod bad_input;
-mod boards;
 mod build_economy;
 mod cancel;
-mod chain;
 mod damaged_runs;
 mod dataset;
+mod end_to_end;
 mod error_table;
 mod etcd;
 mod fault;
+mod fixtures;
 mod hostile_scenarios;
 mod housekeeping;
 mod hunt;
@@ -19,11 +19,9 @@ mod load;
 mod member;
 mod net;
 mod objectives;
-mod published;
+mod published_interfaces;
 mod queries;
-mod sale;
 mod shop_cli;
-mod stand;
 mod strategies_batched;
 mod strategies_command;
 mod strategies_hold;
@@ -33,3 +31,4 @@ mod strategies_sharded;
 mod strategies_stale;
 mod support;
 mod testbed;
+mod watches;

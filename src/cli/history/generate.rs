@@ -11,8 +11,8 @@ use ticketcd_judge::history::run_info::RunInfo;
 
 use super::super::output::print;
 use super::super::{Exit, Failure};
-use crate::report::made_up;
 use crate::report::numbers::counted;
+use crate::report::synthetic;
 use crate::run::directory;
 use crate::scenario::types::StrategyName;
 use crate::scenario::{Scenario, nearest};
@@ -59,7 +59,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     fs::write(RunDir::new(&directory).scenario(), &scenario).map_err(unwritable)?;
     let mut info = RunInfo { expect: run_info(&size, plant).expect, ..run_info_of(&size, strategy) };
     info.scenario_sha256 = crate::scenario::fingerprint(&scenario);
-    info.etcd.path = made_up::origin(&command(&size, strategy, plant));
+    info.etcd.path = synthetic::origin(&command(&size, strategy, plant));
     let made = write_run(&directory, &info, &size, plant).map_err(|error| Failure::Usage(error.to_string()))?;
 
     let planted = plant.map_or_else(String::new, |plant| format!(" with {plant} planted, which {} must convict", plant.check()));

@@ -8,8 +8,8 @@ use ticketcd_judge::model::{Revision, Total};
 
 use super::to_json;
 use crate::cli::Failure;
+use crate::cli::shop_session::ShopSession;
 use crate::cli::table::Table;
-use crate::cli::visit::Visit;
 use crate::shop::queries::{Account, AccountEvent, Named, account_of};
 
 /// The answer as JSON.
@@ -36,10 +36,10 @@ struct Line<'answer> {
 }
 
 /// Asks, and says what was answered.
-pub(super) async fn answer(visit: &mut Visit, user: &str, as_json: bool) -> Result<String, Failure> {
-    let account = visit.ask(async |keys, caller| account_of(keys, caller, user).await).await?;
+pub(super) async fn answer(session: &mut ShopSession, user: &str, as_json: bool) -> Result<String, Failure> {
+    let account = session.ask(async |keys, caller| account_of(keys, caller, user).await).await?;
     if !account.is_known && account.events.is_empty() {
-        return Err(visit.nothing_named(Named::User, user).await);
+        return Err(session.nothing_named(Named::User, user).await);
     }
     let answer = Answer::of(user, &account);
     if as_json { to_json(&answer) } else { Ok(table(&answer)) }

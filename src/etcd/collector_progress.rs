@@ -8,13 +8,13 @@ use tokio::sync::watch;
 
 /// The revision of the last event that each member's collector has delivered, and of the last compaction. Cloning shares it.
 #[derive(Clone, Debug)]
-pub struct Reach {
+pub struct CollectorProgress {
     collectors: Vec<watch::Receiver<Revision>>,
     compacted: Arc<AtomicI64>,
 }
 
-impl Reach {
-    /// The reach of these collectors, in the order of their members.
+impl CollectorProgress {
+    /// The progress of these collectors, in the order of their members.
     pub fn new(collectors: Vec<watch::Receiver<Revision>>) -> Self {
         Self { collectors, compacted: Arc::default() }
     }

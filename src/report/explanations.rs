@@ -8,14 +8,14 @@ use ticketcd_judge::known_defects::KnownDefect;
 use super::numbers::count;
 
 /// Anomalies of one kind tell the same story: the first is told whole.
-const STORY_LINES_MAX: usize = 14;
+const EXPLANATION_LINES_MAX: usize = 14;
 
 /// Tells what was found, of each kind the first and the worst.
-pub(super) fn write_stories(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
+pub(super) fn write_explanations(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
     for finding in findings.iter().filter(|finding| !finding.anomalies.is_empty()) {
         for group in &finding.anomalies {
             writeln!(text, "\n  {} · {}", finding.name, group_title(group))?;
-            write_story(text, &group.first)?;
+            write_explanation(text, &group.first)?;
             if let Some(defect) = KnownDefect::of(&finding.name, &group.kind) {
                 let (name, title) = (defect.name, defect.title);
                 writeln!(text, "    This is a known defect of etcd, {name}: {title}.")?;
@@ -27,7 +27,7 @@ pub(super) fn write_stories(text: &mut String, findings: &[Finding]) -> std::fmt
             }
             if group.count > 1 && group.worst != group.first {
                 writeln!(text, "    The worst:")?;
-                write_story(text, &group.worst)?;
+                write_explanation(text, &group.worst)?;
             }
         }
     }
@@ -46,12 +46,12 @@ pub(super) fn group_title(group: &AnomalyGroup) -> String {
 }
 
 /// Tells one anomaly in sentences.
-pub(super) fn write_story(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
-    for sentence in anomaly.story.iter().take(STORY_LINES_MAX) {
+pub(super) fn write_explanation(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
+    for sentence in anomaly.story.iter().take(EXPLANATION_LINES_MAX) {
         writeln!(text, "    {sentence}")?;
     }
-    if anomaly.story.len() > STORY_LINES_MAX {
-        writeln!(text, "    … {} more sentences in result.json", anomaly.story.len() - STORY_LINES_MAX)?;
+    if anomaly.story.len() > EXPLANATION_LINES_MAX {
+        writeln!(text, "    … {} more sentences in result.json", anomaly.story.len() - EXPLANATION_LINES_MAX)?;
     }
     if !anomaly.faults.is_empty() {
         writeln!(text, "    In force at the time: {}.", anomaly.faults.join("; "))?;

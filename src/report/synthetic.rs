@@ -9,7 +9,7 @@ pub fn origin(command: &str) -> String {
 }
 
 /// Whether a run was made up.
-pub fn is_made_up(etcd: &EtcdInfo) -> bool {
+pub fn is_synthetic(etcd: &EtcdInfo) -> bool {
     etcd.path == MADE_UP || command(etcd).is_some()
 }
 
@@ -26,7 +26,7 @@ mod tests {
     fn a_made_up_run_is_told_from_one_that_was_run() {
         let of = |path: &str| EtcdInfo { path: path.to_owned(), ..EtcdInfo::default() };
         assert_eq!(command(&of(&origin("make it"))), Some("make it"));
-        assert!(is_made_up(&of("made up")) && command(&of("made up")).is_none());
-        assert!(!is_made_up(&of("made up/etcd")) && !is_made_up(&of("/usr/bin/etcd")));
+        assert!(is_synthetic(&of("made up")) && command(&of("made up")).is_none());
+        assert!(!is_synthetic(&of("made up/etcd")) && !is_synthetic(&of("/usr/bin/etcd")));
     }
 }

@@ -1,4 +1,4 @@
-//! A worker's calls, each recorded before it is sent and when it returns.
+//! A worker whose calls are recorded, before each is sent and when it returns.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::client::Client;
 use crate::record::Sink;
 use crate::settings::types::ReadMode;
 
-/// One worker: a task whose calls follow each other and are all recorded. It has a client for each member and talks to
-/// one of them at a time.
-pub struct Caller {
+/// One worker: it makes one call after another, and all are recorded. It has a client for each member and sends to one member
+/// at a time.
+pub struct RecordingClient {
     clients: Vec<Client>,
     member: MemberIndex,
     timeout: Duration,
@@ -24,26 +24,22 @@ pub struct Caller {
     sequence: u32,
 }
 
-impl Caller {
-    /// A new worker that talks to `member`. `clients` are in the order of the members.
+impl RecordingClient {
+    /// A new worker that sends to `member`. `clients` are in the order of the members.
     pub fn new(clients: Vec<Client>, member: MemberIndex, timeout: Duration, sink: Sink) -> Self {
         let worker = sink.next_worker();
         Self { clients, member, timeout, read_mode: ReadMode::Linearizable, sink, worker, sequence: 0 }
     }
 
-    /// The same worker, whose [`read`](Self::read)s are made so.
+    /// The same worker with a mode for its [`read`](Self::read)s.
     pub fn reading(self, read_mode: ReadMode) -> Self {
         Self { read_mode, ..self }
     }
 
-    /// Another worker, with the same clients.
-    pub fn colleague(&self) -> Self {
+    /// Another worker with the same clients, member, timeout and read mode: for calls that run concurrently with this one's.
+    #[must_use]
+    pub fn fork(&self) -> Self {
         Self::new(self.clients.clone(), self.member, self.timeout, self.sink.clone()).reading(self.read_mode)
-    }
-
-    /// Another worker that talks to the same member, for calls that are made while this one waits for an answer.
-    pub fn beside(&self) -> Self {
-        Self::new(self.clients.clone(), self.member, self.timeout, self.sink.clone())
     }
 
     /// The worker's number.
@@ -56,18 +52,18 @@ impl Caller {
         &self.sink
     }
 
-    /// The member it talks to.
+    /// The member that it sends to.
     pub fn member(&self) -> MemberIndex {
         self.member
     }
 
-    /// Talks to the next member from now on.
+    /// Sends to the next member from now on.
     pub fn rotate(&mut self) {
         let next = (self.member.index() + 1) % self.clients.len();
         self.member = MemberIndex(u8::try_from(next).unwrap_or(0));
     }
 
-    /// Whether what [`read`](Self::read) answers may be out of date.
+    /// Whether a [`read`](Self::read) may return stale data.
     pub fn reads_may_be_stale(&self) -> bool {
         self.read_mode == ReadMode::Serializable
     }
@@ -95,7 +91,7 @@ impl Caller {
         self.call_within(self.timeout, purpose, orders, request).await
     }
 
-    /// The same with a timeout of its own, for a call that waits for somebody else.
+    /// The same with its own timeout, for a call that waits for another client, such as a lock.
     pub async fn call_within(&mut self, timeout: Duration, purpose: Purpose, orders: &[OrderKey], request: Request) -> CallOutcome {
         self.sequence += 1;
         let id = CallId { worker: self.worker, sequence: self.sequence };
@@ -111,7 +107,7 @@ impl Caller {
         outcome
     }
 
-    /// Says that everything this worker sent is in the record.
+    /// Records that everything this worker sent is in the record.
     pub async fn close(self) {
         let closed = WorkerClosed { worker: self.worker, last_sequence: self.sequence };
         self.sink.record(Event::WorkerClosed(closed)).await;

@@ -13,7 +13,7 @@ use crate::report::ReportError;
 const RUNS_MAX: usize = 8;
 
 /// What to do next, in a sentence.
-pub(super) fn advice(path: &Path, error: &ReportError) -> String {
+pub(super) fn remedy(path: &Path, error: &ReportError) -> String {
     match error {
         ReportError::RunDir(RunDirError::Io { error, .. })
         | ReportError::History(HistoryError::Io { error, .. })
@@ -87,6 +87,6 @@ mod tests {
     #[test]
     fn who_may_not_read_is_not_told_to_name_another_directory() {
         let error = RunDirError::Io { path: "r/run.json".into(), error: ErrorKind::PermissionDenied.into() };
-        assert!(advice(Path::new("r"), &error.into()).starts_with("You may not read it"));
+        assert!(remedy(Path::new("r"), &error.into()).starts_with("You may not read it"));
     }
 }

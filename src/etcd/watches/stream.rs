@@ -1,4 +1,4 @@
-//! One stream to one member, on a connection of its own. It passes on what is asked and what is said, and knows no board.
+//! One stream to one member, on a connection of its own. It forwards commands and responses, and knows no watch.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
@@ -19,8 +19,8 @@ use crate::record::Sink;
 /// Longest time for a stream to be set up.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a stream is asked to send.
-pub(super) enum Ask {
+/// A command to a stream.
+pub(super) enum StreamCommand {
     /// A new watch, with the id it is to have.
     Create { id: i64, key: Blob, range_end: Blob, start_revision: Revision, options: WatchOptions },
     /// The end of a watch.
@@ -29,54 +29,54 @@ pub(super) enum Ask {
     Progress,
 }
 
-/// What comes from a stream.
-pub(super) struct News {
+/// An event of a stream.
+pub(super) struct StreamEvent {
     /// Which stream.
     pub(super) stream: u32,
-    /// When.
+    /// When it happened.
     pub(super) at: Nanos,
-    /// What.
-    pub(super) what: What,
+    /// What happened.
+    pub(super) kind: StreamEventKind,
 }
 
-/// How far a stream's task is with reading, seen from outside.
+/// How far a stream's task has read, for other tasks.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
-    /// Messages passed on so far, counted before each is.
-    passed_on: AtomicU64,
+    /// Messages forwarded so far; each is counted before it is sent.
+    forwarded: AtomicU64,
     /// Whether nothing more had arrived when it last looked.
     is_waiting: AtomicBool,
 }
 
 impl Reading {
-    /// Whether the stream has nothing left to read, and no more than these messages were passed on.
+    /// Whether the stream has nothing left to read, and exactly `taken` messages were forwarded.
     pub(super) fn is_waiting_after(&self, taken: u64) -> bool {
-        self.is_waiting.load(Ordering::Acquire) && self.passed_on.load(Ordering::Acquire) == taken
+        self.is_waiting.load(Ordering::Acquire) && self.forwarded.load(Ordering::Acquire) == taken
     }
 }
 
-pub(super) enum What {
+pub(super) enum StreamEventKind {
     /// A message: for which watch (-1 for all of them), with its header's revision.
     Message { id: i64, revision: Revision, body: WatchBody },
     /// The stream is broken, and why. Nothing more will come.
     Broken(WatchEnd),
 }
 
-/// Passes on until the stream breaks or nobody asks any more.
-pub(super) async fn pass_on(
+/// Forwards until the stream breaks or the manager is gone.
+pub(super) async fn forward(
     number: u32,
     client: Client,
-    mut asked: mpsc::UnboundedReceiver<Ask>,
-    news: mpsc::Sender<News>,
+    mut commands: mpsc::UnboundedReceiver<StreamCommand>,
+    events: mpsc::Sender<StreamEvent>,
     reading: Arc<Reading>,
     sink: Sink,
 ) {
-    let reason = match tokio::time::timeout(OPEN_TIMEOUT, open(&client, &mut asked)).await {
+    let reason = match tokio::time::timeout(OPEN_TIMEOUT, open(&client, &mut commands)).await {
         Ok(Ok(Some((sender, responses)))) => {
-            // Side by side: a member that does not read must not keep us from reading.
+            // Concurrently: a member that does not read must not block our reading.
             tokio::select! {
-                reason = send(sender, asked) => reason,
-                reason = receive(number, responses, &news, &reading, &sink) => Some(reason),
+                reason = send(sender, commands) => reason,
+                reason = receive(number, responses, &events, &reading, &sink) => Some(reason),
             }
         }
         Ok(Ok(None)) => None,
@@ -84,22 +84,22 @@ pub(super) async fn pass_on(
         Err(_) => Some(WatchEnd::NotOpened),
     };
     if let Some(reason) = reason {
-        // A keeper that is gone needs no news.
-        let _ = news.send(News { stream: number, at: sink.now(), what: What::Broken(reason) }).await;
+        // Without a manager the event has no receiver.
+        let _ = events.send(StreamEvent { stream: number, at: sink.now(), kind: StreamEventKind::Broken(reason) }).await;
     }
 }
 
-/// A stream is opened with its first watch; nothing without one.
+/// Opens a stream with its first watch; `None` when none is requested.
 async fn open(
     client: &Client,
-    asked: &mut mpsc::UnboundedReceiver<Ask>,
+    commands: &mut mpsc::UnboundedReceiver<StreamCommand>,
 ) -> Result<Option<(WatchRequestSender, WatchResponseStream)>, WatchEnd> {
     let (key, options) = loop {
-        match asked.recv().await {
-            Some(Ask::Create { id, key, range_end, start_revision, options }) => {
+        match commands.recv().await {
+            Some(StreamCommand::Create { id, key, range_end, start_revision, options }) => {
                 break (key, create_options(id, &range_end, start_revision, options));
             }
-            Some(Ask::Cancel(_) | Ask::Progress) => {}
+            Some(StreamCommand::Cancel(_) | StreamCommand::Progress) => {}
             None => return Ok(None),
         }
     };
@@ -122,15 +122,15 @@ fn create_options(id: i64, range_end: &Blob, start_revision: Revision, wanted: W
     options
 }
 
-/// Sends what is asked, and says why it cannot; none when nobody asks any more.
-async fn send(mut sender: WatchRequestSender, mut asked: mpsc::UnboundedReceiver<Ask>) -> Option<WatchEnd> {
-    while let Some(ask) = asked.recv().await {
-        let sent = match ask {
-            Ask::Create { id, key, range_end, start_revision, options } => {
+/// Sends commands. Returns why it cannot, or `None` when the manager is gone.
+async fn send(mut sender: WatchRequestSender, mut commands: mpsc::UnboundedReceiver<StreamCommand>) -> Option<WatchEnd> {
+    while let Some(command) = commands.recv().await {
+        let sent = match command {
+            StreamCommand::Create { id, key, range_end, start_revision, options } => {
                 sender.watch(key.as_bytes(), Some(create_options(id, &range_end, start_revision, options))).await
             }
-            Ask::Cancel(id) => sender.cancel(id).await,
-            Ask::Progress => sender.request_progress().await,
+            StreamCommand::Cancel(id) => sender.cancel(id).await,
+            StreamCommand::Progress => sender.request_progress().await,
         };
         if let Err(error) = sent {
             return Some(WatchEnd::Failed { error: error.to_string() });
@@ -139,8 +139,14 @@ async fn send(mut sender: WatchRequestSender, mut asked: mpsc::UnboundedReceiver
     None
 }
 
-/// Passes on what is said, and says why nothing more comes.
-async fn receive(number: u32, mut responses: WatchResponseStream, news: &mpsc::Sender<News>, reading: &Reading, sink: &Sink) -> WatchEnd {
+/// Forwards responses. Returns why the stream ended.
+async fn receive(
+    number: u32,
+    mut responses: WatchResponseStream,
+    events: &mpsc::Sender<StreamEvent>,
+    reading: &Reading,
+    sink: &Sink,
+) -> WatchEnd {
     loop {
         let response = match next(&mut responses, reading).await {
             Ok(Some(response)) => response,
@@ -148,9 +154,9 @@ async fn receive(number: u32, mut responses: WatchResponseStream, news: &mpsc::S
             Err(error) => return WatchEnd::Failed { error: error.to_string() },
         };
         let revision = response.header().map_or(0, etcd_client::ResponseHeader::revision);
-        let what = What::Message { id: response.watch_id(), revision, body: body(&response) };
-        reading.passed_on.fetch_add(1, Ordering::AcqRel);
-        if news.send(News { stream: number, at: sink.now(), what }).await.is_err() {
+        let kind = StreamEventKind::Message { id: response.watch_id(), revision, body: body(&response) };
+        reading.forwarded.fetch_add(1, Ordering::AcqRel);
+        if events.send(StreamEvent { stream: number, at: sink.now(), kind }).await.is_err() {
             // The watches are closed already.
             return WatchEnd::Closed;
         }

@@ -7,7 +7,7 @@ use ticketcd_judge::model::{Keyspace, MemberIndex};
 use super::Failure;
 use super::connection::Connection;
 use crate::dataset::unfinished;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::record::Sink;
 use crate::shop::queries::names::{is_empty, names_of, nearest_name};
 use crate::shop::queries::{Named, QueryError};
@@ -18,21 +18,21 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const NAMES_MAX: u8 = 12;
 
 /// A shop, and somebody who asks it things.
-pub(super) struct Visit {
+pub(super) struct ShopSession {
     /// The shop's keys.
     pub(super) keys: Keyspace,
     /// Who asks.
-    pub(super) caller: Caller,
+    pub(super) caller: RecordingClient,
     members: usize,
 }
 
-impl Visit {
+impl ShopSession {
     /// Comes to the shop: at least one member answers. Says so when only a part of the shop is there.
     pub(super) async fn begin(connection: &Connection) -> Result<Self, Failure> {
         let keys = connection.keyspace()?;
         let clients = connection.connect().await?;
         let members = clients.len();
-        let mut caller = Caller::new(clients, MemberIndex(0), TIMEOUT, Sink::discarding());
+        let mut caller = RecordingClient::new(clients, MemberIndex(0), TIMEOUT, Sink::discarding());
         if let Some(unfinished) = unfinished(&keys, &mut caller).await {
             eprintln!("ticketcd: warning: {unfinished}");
         }
@@ -40,7 +40,10 @@ impl Visit {
     }
 
     /// Asks something, of one member after the other until one answers.
-    pub(super) async fn ask<T>(&mut self, question: impl AsyncFn(&Keyspace, &mut Caller) -> Result<T, QueryError>) -> Result<T, Failure> {
+    pub(super) async fn ask<T>(
+        &mut self,
+        question: impl AsyncFn(&Keyspace, &mut RecordingClient) -> Result<T, QueryError>,
+    ) -> Result<T, Failure> {
         let mut asked = 1;
         loop {
             match question(&self.keys, &mut self.caller).await {

@@ -11,15 +11,15 @@ use crate::dataset::Progress;
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A bar on a terminal; a line now and then in a log.
-pub(super) struct Gauge {
+pub(super) struct ProgressReporter {
     what: &'static str,
     began: Instant,
     printed: Instant,
     bar: Option<ProgressBar>,
 }
 
-impl Gauge {
-    /// A gauge of work that is called `what`.
+impl ProgressReporter {
+    /// A reporter of work that is called `what`.
     pub(super) fn new(what: &'static str) -> Self {
         let now = Instant::now();
         let bar = std::io::stderr().is_terminal().then(|| bar(what));

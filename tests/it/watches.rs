@@ -1,9 +1,9 @@
-//! Stock boards on real etcd: each is told everything it is owed, once and in order, whatever becomes of its stream.
+//! Stock watches on real etcd: each is received everything it is owed, once and in order, whatever becomes of its stream.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use ticketcd::etcd::boards::{Boards, Start, Wish};
+use ticketcd::etcd::watches::{Start, WatchRequest, Watches};
 use ticketcd::etcd::{Client, Collectors};
 use ticketcd::record::Sink;
 use ticketcd::scenario::types;
@@ -25,9 +25,9 @@ fn settings() -> types::Boards {
     types::Boards { open_max: 100, streams: 2, progress_every: Span::milliseconds(100) }
 }
 
-/// A board for all keys that begin with a prefix.
-fn below(prefix: &str, start: Start) -> Wish {
-    Wish { key: prefix.into(), range_end: prefix_end(prefix.as_bytes()), start, previous: true, progress: true }
+/// A watch for all keys that begin with a prefix.
+fn below(prefix: &str, start: Start) -> WatchRequest {
+    WatchRequest { key: prefix.into(), range_end: prefix_end(prefix.as_bytes()), start, previous: true, progress: true }
 }
 
 /// Writes through a client until it is acknowledged.
@@ -46,7 +46,7 @@ async fn put(client: &Client, key: &str, value: &str) -> Revision {
 
 /// What was recorded of all subscriptions.
 #[derive(Default)]
-struct Told {
+struct Received {
     opened: BTreeMap<u32, WatchOpened>,
     events: HashMap<u32, Vec<WatchEvent>>,
     created: HashMap<u32, Revision>,
@@ -54,72 +54,75 @@ struct Told {
     closed: HashMap<u32, bool>,
     /// By the member, below this compaction.
     cancelled: HashMap<u32, Revision>,
-    /// What the collectors were told: the evidence.
+    /// What the collectors were received: the evidence.
     log: BTreeMap<Revision, Vec<WatchEvent>>,
 }
 
-impl Told {
+impl Received {
     fn of(events: &[Event]) -> Self {
-        let mut told = Self::default();
+        let mut received = Self::default();
         let mut collectors = BTreeSet::new();
         for event in events {
             match event {
                 Event::WatchOpened(opened) if opened.role == WatchRole::Collector => drop(collectors.insert(opened.subscription)),
-                Event::WatchOpened(opened) => drop(told.opened.insert(opened.subscription, opened.clone())),
+                Event::WatchOpened(opened) => drop(received.opened.insert(opened.subscription, opened.clone())),
                 Event::WatchBatch(batch) if !collectors.contains(&batch.subscription) => {
                     let subscription = batch.subscription;
-                    assert!(!told.closed.contains_key(&subscription) && !told.cancelled.contains_key(&subscription), "told after its end");
+                    assert!(
+                        !received.closed.contains_key(&subscription) && !received.cancelled.contains_key(&subscription),
+                        "received after its end"
+                    );
                     match &batch.body {
-                        WatchBody::Created => assert_eq!(told.created.insert(subscription, batch.revision), None),
+                        WatchBody::Created => assert_eq!(received.created.insert(subscription, batch.revision), None),
                         WatchBody::Events(events) => {
-                            assert!(told.created.contains_key(&subscription), "created comes first");
-                            told.events.entry(subscription).or_default().extend(events.iter().cloned());
+                            assert!(received.created.contains_key(&subscription), "created comes first");
+                            received.events.entry(subscription).or_default().extend(events.iter().cloned());
                         }
                         WatchBody::Progress => {}
-                        WatchBody::Cancelled { compact_revision, .. } => drop(told.cancelled.insert(subscription, *compact_revision)),
+                        WatchBody::Cancelled { compact_revision, .. } => drop(received.cancelled.insert(subscription, *compact_revision)),
                     }
                 }
                 Event::WatchClosed(closed) if collectors.contains(&closed.subscription) => {}
-                Event::WatchClosed(closed) => drop(told.closed.insert(closed.subscription, closed.is_intended())),
+                Event::WatchClosed(closed) => drop(received.closed.insert(closed.subscription, closed.is_intended())),
                 Event::WatchBatch(batch) => {
                     if let WatchBody::Events(events) = &batch.body {
                         let mut by_revision: BTreeMap<_, Vec<_>> = BTreeMap::new();
                         for event in events {
                             by_revision.entry(event.kv.mod_revision).or_default().push(event.clone());
                         }
-                        told.log.extend(by_revision);
+                        received.log.extend(by_revision);
                     }
                 }
                 _ => {}
             }
         }
-        told
+        received
     }
 
-    /// The subscriptions of each board, one after the other.
-    fn boards(&self) -> Vec<Vec<&WatchOpened>> {
-        let mut boards: Vec<Vec<&WatchOpened>> = Vec::new();
+    /// The subscriptions of each watch, one after the other.
+    fn watches(&self) -> Vec<Vec<&WatchOpened>> {
+        let mut watches: Vec<Vec<&WatchOpened>> = Vec::new();
         for opened in self.opened.values() {
             match opened.resumes {
-                None => boards.push(vec![opened]),
+                None => watches.push(vec![opened]),
                 Some(before) => {
-                    let board = boards.iter_mut().find(|board| board.last().is_some_and(|last| last.subscription == before));
-                    board.unwrap_or_else(|| panic!("{before} is resumed twice or unknown")).push(opened);
+                    let watch = watches.iter_mut().find(|watch| watch.last().is_some_and(|last| last.subscription == before));
+                    watch.unwrap_or_else(|| panic!("{before} is resumed twice or unknown")).push(opened);
                 }
             }
         }
-        boards
+        watches
     }
 
-    /// All a board was told, over all its subscriptions.
-    fn all(&self, board: &[&WatchOpened]) -> Vec<(Revision, String)> {
-        let events = board.iter().flat_map(|opened| self.events.get(&opened.subscription).into_iter().flatten());
+    /// All a watch was received, over all its subscriptions.
+    fn all(&self, watch: &[&WatchOpened]) -> Vec<(Revision, String)> {
+        let events = watch.iter().flat_map(|opened| self.events.get(&opened.subscription).into_iter().flatten());
         events.map(|event| (event.kv.mod_revision, event.kv.value.to_text())).collect()
     }
 
     /// What it is owed: everything in its range from its start to `last`.
-    fn owed(&self, board: &[&WatchOpened], last: Revision) -> Vec<(Revision, String)> {
-        let first = board[0];
+    fn owed(&self, watch: &[&WatchOpened], last: Revision) -> Vec<(Revision, String)> {
+        let first = watch[0];
         let start = if first.start_revision > 0 { first.start_revision } else { self.created[&first.subscription] + 1 };
         let events = self.log.range(start..=last.max(start)).flat_map(|(_, events)| events);
         let within = events.filter(|event| event.kv.key >= first.key && event.kv.key < first.range_end);
@@ -127,12 +130,12 @@ impl Told {
     }
 }
 
-/// One member and its boards.
+/// One member and its watches.
 struct Single {
     _etcd: Member,
     client: Client,
     collectors: Collectors,
-    boards: Boards,
+    watches: Watches,
     kept: Kept,
 }
 
@@ -142,12 +145,12 @@ impl Single {
         let client = etcd.client().await;
         let (kept, sink, _recorder) = Kept::start();
         let collectors = Collectors::start(std::slice::from_ref(&client), &sink, 1);
-        let boards = Boards::start(std::slice::from_ref(&client), settings, TIMEOUT, collectors.reach(), &sink);
-        Self { _etcd: etcd, client, collectors, boards, kept }
+        let watches = Watches::start(std::slice::from_ref(&client), settings, TIMEOUT, collectors.collector_progress(), &sink);
+        Self { _etcd: etcd, client, collectors, watches, kept }
     }
 
-    async fn open(&self, wish: Wish) {
-        assert!(self.boards.desk().open(wish, MemberIndex(0)).await);
+    async fn open(&self, request: WatchRequest) {
+        assert!(self.watches.handle().open(request, MemberIndex(0)).await);
     }
 
     /// Writes keys one after the other and returns the last revision.
@@ -160,16 +163,19 @@ impl Single {
         last
     }
 
-    /// Closes all boards when they know `revision`, and says what was recorded.
-    async fn close(&self, revision: Revision) -> Told {
-        self.boards.close(revision, PATIENCE).await;
+    /// Closes all watches when they know `revision`, and says what was recorded.
+    async fn close(&self, revision: Revision) -> Received {
+        self.watches.close(revision, PATIENCE).await;
         // Events reach the readers a moment after they were recorded.
         eventually("everything is recorded", async || {
-            let told = Told::of(&self.kept.events());
-            told.opened.keys().all(|subscription| told.closed.contains_key(subscription) || told.cancelled.contains_key(subscription))
+            let received = Received::of(&self.kept.events());
+            received
+                .opened
+                .keys()
+                .all(|subscription| received.closed.contains_key(subscription) || received.cancelled.contains_key(subscription))
         })
         .await;
-        Told::of(&self.kept.events())
+        Received::of(&self.kept.events())
     }
 }
 
@@ -184,18 +190,18 @@ async fn a_board_below_the_compaction_is_cancelled_and_the_others_are_told_every
     single.open(below("a:", Start::Back(10))).await;
     single.open(below("a:", Start::Now)).await;
     let last = single.write(30).await;
-    let told = single.close(last).await;
-    let boards = told.boards();
-    assert_eq!(boards.len(), 4);
-    assert_eq!(told.cancelled.values().copied().collect::<Vec<_>>(), [compaction]);
-    assert!(told.all(&boards[0]).is_empty());
-    for board in &boards[1..] {
-        assert_eq!(told.all(board), told.owed(board, last));
+    let received = single.close(last).await;
+    let watches = received.watches();
+    assert_eq!(watches.len(), 4);
+    assert_eq!(received.cancelled.values().copied().collect::<Vec<_>>(), [compaction]);
+    assert!(received.all(&watches[0]).is_empty());
+    for watch in &watches[1..] {
+        assert_eq!(received.all(watch), received.owed(watch, last));
     }
-    assert_eq!(told.all(&boards[2]).first().unwrap().0, newest - 10);
-    assert_eq!(told.all(&boards[3]).len(), 30);
-    // What was there before is told, too, but not from before the compaction.
-    let previous = told.events.values().flatten().filter(|event| event.previous.is_some()).count();
+    assert_eq!(received.all(&watches[2]).first().unwrap().0, newest - 10);
+    assert_eq!(received.all(&watches[3]).len(), 30);
+    // What was there before is received, too, but not from before the compaction.
+    let previous = received.events.values().flatten().filter(|event| event.previous.is_some()).count();
     assert!(previous > 60, "{previous} previous values");
 }
 
@@ -206,11 +212,11 @@ async fn a_board_from_the_future_is_told_nothing_that_comes_before() {
     single.open(below("a:", Start::Ahead(10))).await;
     single.open(below("a:", Start::Ahead(1000))).await;
     let last = single.write(25).await;
-    let told = single.close(last).await;
-    let boards = told.boards();
-    let first: Vec<_> = told.all(&boards[0]).iter().map(|(revision, _)| *revision).collect();
+    let received = single.close(last).await;
+    let watches = received.watches();
+    let first: Vec<_> = received.all(&watches[0]).iter().map(|(revision, _)| *revision).collect();
     assert_eq!(first, (newest + 10..=last).collect::<Vec<_>>());
-    assert!(told.all(&boards[1]).is_empty());
+    assert!(received.all(&watches[1]).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -219,20 +225,20 @@ async fn progress_is_asked_for_and_answered_for_the_whole_stream() {
     let last = single.write(5).await;
     single.open(below("b:", Start::Now)).await;
     single.open(below("c:", Start::Now)).await;
-    let streams: BTreeSet<u32> = Told::of(&single.kept.events()).opened.values().map(|opened| opened.stream).collect();
+    let streams: BTreeSet<u32> = Received::of(&single.kept.events()).opened.values().map(|opened| opened.stream).collect();
     assert_eq!(streams.len(), 1);
     let mut asked = 0;
-    eventually("progress is told twice", async || {
+    eventually("progress is received twice", async || {
         asked = single.kept.events().iter().filter(|event| matches!(event, Event::ProgressRequested(_))).count();
-        let told = |event: &&Event| matches!(event, Event::StreamProgress(progress) if progress.revision >= last && streams.contains(&progress.stream));
-        single.kept.events().iter().filter(told).count() >= 2
+        let received = |event: &&Event| matches!(event, Event::StreamProgress(progress) if progress.revision >= last && streams.contains(&progress.stream));
+        single.kept.events().iter().filter(received).count() >= 2
     })
     .await;
     assert!(asked >= 2);
     let last = single.write(5).await;
     // Nothing is written that they show: only progress can tell them.
-    let told = single.close(last).await;
-    assert!(told.events.is_empty() && told.closed.values().all(|intended| *intended));
+    let received = single.close(last).await;
+    assert!(received.events.is_empty() && received.closed.values().all(|intended| *intended));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -244,11 +250,11 @@ async fn a_member_that_owes_no_answer_is_not_given_up() {
     // Longer than it may be silent.
     let asked = || single.kept.events().iter().filter(|event| matches!(event, Event::ProgressRequested(_))).count();
     eventually("progress is asked for in vain for five seconds", async || asked() >= 50).await;
-    let told = Told::of(&single.kept.events());
-    assert!(told.closed.is_empty(), "{:?}", told.closed);
+    let received = Received::of(&single.kept.events());
+    assert!(received.closed.is_empty(), "{:?}", received.closed);
     let last = single.write(10).await;
-    let told = single.close(last).await;
-    assert_eq!(told.boards().iter().map(|board| (board.len(), told.all(board).len())).collect::<Vec<_>>(), [(1, 10), (1, 0)]);
+    let received = single.close(last).await;
+    assert_eq!(received.watches().iter().map(|watch| (watch.len(), received.all(watch).len())).collect::<Vec<_>>(), [(1, 10), (1, 0)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -257,14 +263,14 @@ async fn the_oldest_board_makes_room() {
     for _ in 0..5 {
         single.open(below("a:", Start::Now)).await;
     }
-    eventually("two are closed", async || Told::of(&single.kept.events()).closed.len() == 2).await;
-    let told = Told::of(&single.kept.events());
-    let mut closed: Vec<u32> = told.closed.keys().copied().collect();
+    eventually("two are closed", async || Received::of(&single.kept.events()).closed.len() == 2).await;
+    let received = Received::of(&single.kept.events());
+    let mut closed: Vec<u32> = received.closed.keys().copied().collect();
     closed.sort_unstable();
-    assert_eq!(closed, told.opened.keys().copied().take(2).collect::<Vec<_>>());
+    assert_eq!(closed, received.opened.keys().copied().take(2).collect::<Vec<_>>());
     let last = single.write(10).await;
-    let told = single.close(last).await;
-    assert_eq!(told.boards().iter().filter(|board| told.all(board).len() == 10).count(), 3);
+    let received = single.close(last).await;
+    assert_eq!(received.watches().iter().filter(|watch| received.all(watch).len() == 10).count(), 3);
 }
 
 /// Three members.
@@ -289,21 +295,21 @@ async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
     let (kept, sink, _recorder) = Kept::start();
     let bench = Bench::start(&sink).await;
     let collectors = Collectors::start(&bench.clients, &sink, 1);
-    let boards = Boards::start(&bench.clients, &settings(), TIMEOUT, collectors.reach(), &sink);
+    let watches = Watches::start(&bench.clients, &settings(), TIMEOUT, collectors.collector_progress(), &sink);
     let last_member = bench.clients.last().unwrap();
     let newest = put(last_member, "a:0", "first").await;
     collectors.await_revision(newest, PATIENCE).await.unwrap();
     for (member, start) in [(0, Start::Now), (0, Start::Back(1)), (0, Start::Ahead(40)), (1, Start::Now), (2, Start::At(1))] {
-        assert!(boards.desk().open(below("a:", start), MemberIndex(member)).await);
+        assert!(watches.handle().open(below("a:", start), MemberIndex(member)).await);
     }
-    let broken = |kept: &Kept| Told::of(&kept.events()).closed.values().filter(|intended| !**intended).count();
+    let broken = |kept: &Kept| Received::of(&kept.events()).closed.values().filter(|intended| !**intended).count();
 
     for number in 0..20 {
         put(last_member, &format!("a:{number}"), "before").await;
     }
     bench.testbed.member(MemberIndex(0)).unwrap().kill().await.unwrap();
     let mut number = 0;
-    eventually("the boards of the killed member are elsewhere", async || {
+    eventually("the watches of the killed member are elsewhere", async || {
         number += 1;
         put(last_member, "a:1", &format!("killed {number}")).await;
         broken(&kept) >= 3
@@ -313,7 +319,7 @@ async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
     eventually("the killed member is back", async || bench.clients[0].status(TIMEOUT).await.is_ok()).await;
     // They all went to the second member, and so did one from the beginning.
     bench.testbed.member(MemberIndex(1)).unwrap().pause().await.unwrap();
-    eventually("the boards of the paused member are elsewhere", async || {
+    eventually("the watches of the paused member are elsewhere", async || {
         number += 1;
         put(last_member, "a:2", &format!("paused {number}")).await;
         broken(&kept) >= 7
@@ -321,24 +327,24 @@ async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
     .await;
     bench.testbed.member(MemberIndex(1)).unwrap().resume().await.unwrap();
     let last = put(last_member, "a:3", "last").await;
-    boards.close(last, PATIENCE).await;
+    watches.close(last, PATIENCE).await;
     collectors.await_revision(last, PATIENCE).await.unwrap();
     eventually("everything is recorded", async || {
-        let told = Told::of(&kept.events());
-        told.opened.keys().all(|subscription| told.closed.contains_key(subscription)) && told.log.contains_key(&last)
+        let received = Received::of(&kept.events());
+        received.opened.keys().all(|subscription| received.closed.contains_key(subscription)) && received.log.contains_key(&last)
     })
     .await;
 
-    let told = Told::of(&kept.events());
-    let all = told.boards();
+    let received = Received::of(&kept.events());
+    let all = received.watches();
     assert_eq!(all.len(), 5);
-    for board in &all {
-        // A write that was given up may be applied after the last: the board may know that already, and may not.
-        let known: Vec<_> = told.all(board).into_iter().filter(|(revision, _)| *revision <= last).collect();
-        assert_eq!(known, told.owed(board, last), "{board:#?}");
-        assert!(told.closed[&board.last().unwrap().subscription], "the last one is closed by its owner");
+    for watch in &all {
+        // A write that was given up may be applied after the last: the watch may know that already, and may not.
+        let known: Vec<_> = received.all(watch).into_iter().filter(|(revision, _)| *revision <= last).collect();
+        assert_eq!(known, received.owed(watch, last), "{watch:#?}");
+        assert!(received.closed[&watch.last().unwrap().subscription], "the last one is closed by its owner");
     }
-    let moved = all.iter().filter(|board| board.iter().any(|opened| opened.member != board[0].member)).count();
-    assert!(moved >= 4, "{moved} boards moved");
+    let moved = all.iter().filter(|watch| watch.iter().any(|opened| opened.member != watch[0].member)).count();
+    assert!(moved >= 4, "{moved} watches moved");
     bench.testbed.stop().await;
 }

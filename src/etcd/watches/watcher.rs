@@ -1,40 +1,40 @@
-//! One board: what it watches, and what it has been told.
+//! One watch: its range, and what it has received.
 
 use ticketcd_judge::history::watch::{WatchBody, WatchOpened, WatchOptions, WatchRole};
 use ticketcd_judge::model::{Blob, MemberIndex, Nanos, Revision};
 use tokio::sync::oneshot;
 
-/// A board, over all its subscriptions: each time its stream breaks it has a new one.
-pub(super) struct Board {
+/// A watch over all its subscriptions: it gets a new one each time its stream breaks.
+pub(super) struct Watcher {
     pub(super) key: Blob,
     pub(super) range_end: Blob,
     pub(super) options: WatchOptions,
-    /// Everything up to here it was told, or has no claim to; none for a board from "now" that no member has taken on.
-    pub(super) told: Option<Revision>,
-    /// Whether `told` is only the revision of the `created` header. Where the watch began is not known then: the header may be
+    /// It has received everything up to this revision, or does not ask for it; none for a watch from "now" that is not registered.
+    pub(super) received: Option<Revision>,
+    /// Whether `received` is only the revision of the `created` header. Where the watch began is not known then: the header may be
     /// read after the watch was registered, so that earlier revisions may still come.
     pub(super) is_start_unknown: bool,
-    /// Which of the boards of the run it is, from 0.
+    /// Its index among the watches of the run, from 0.
     pub(super) number: u64,
-    /// The member it would like to be at.
+    /// The preferred member.
     pub(super) member: MemberIndex,
-    /// Whoever waits for it to be taken on.
+    /// Notified when the member has registered or refused it.
     pub(super) answered: Option<oneshot::Sender<()>>,
     /// Its subscription before this one, if its stream broke.
     pub(super) resumes: Option<u32>,
-    /// The stream it is on.
+    /// Its stream.
     pub(super) stream: u32,
-    /// Whether the member has taken it on, on that stream.
+    /// Whether the member has registered it on that stream.
     pub(super) created: bool,
-    /// Answers about its stream that are still to come and may be older than it is: they were asked for before it was. etcd
-    /// lets the message that a watch is created overtake such an answer, which knows nothing of the watch.
+    /// Outstanding progress answers of its stream that were requested before the watch was. etcd may send the `created` message
+    /// before such an answer, which does not cover the watch.
     pub(super) overtaken: usize,
 }
 
-impl Board {
-    /// The revision to ask for: one behind what it was told.
+impl Watcher {
+    /// The revision to start from: the one after the last that it received.
     pub(super) fn start_revision(&self) -> Revision {
-        self.told.map_or(0, |told| told + 1)
+        self.received.map_or(0, |received| received + 1)
     }
 
     /// Its opening on a stream, as it is recorded.
@@ -53,13 +53,13 @@ impl Board {
         }
     }
 
-    /// Notes what a message says, with its header's revision.
+    /// Notes a message, with its header's revision.
     pub(super) fn note(&mut self, revision: Revision, body: &WatchBody) {
         match body {
             WatchBody::Created => {
                 self.created = true;
-                if self.told.is_none() {
-                    (self.told, self.is_start_unknown) = (Some(revision), true);
+                if self.received.is_none() {
+                    (self.received, self.is_start_unknown) = (Some(revision), true);
                 }
                 self.answer();
             }
@@ -67,26 +67,26 @@ impl Board {
                 let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
                 if std::mem::take(&mut self.is_start_unknown) {
                     // It has received everything from its start up to here, and nothing above.
-                    self.told = Some(last);
+                    self.received = Some(last);
                 }
-                self.tell(last);
+                self.note_received(last);
             }
-            WatchBody::Progress => self.tell(revision),
+            WatchBody::Progress => self.note_received(revision),
             WatchBody::Cancelled { .. } => self.answer(),
         }
     }
 
-    /// Notes that it was told everything up to a revision. One that starts in the future was told less than it asked for.
-    pub(super) fn tell(&mut self, revision: Revision) {
+    /// Notes that it has received everything up to a revision, which may lie before its start if that is in the future.
+    pub(super) fn note_received(&mut self, revision: Revision) {
         self.is_start_unknown = false;
-        if let Some(told) = &mut self.told {
-            *told = revision.max(*told);
+        if let Some(received) = &mut self.received {
+            *received = revision.max(*received);
         }
     }
 
     fn answer(&mut self) {
         if let Some(answered) = self.answered.take() {
-            // Whoever asked may have stopped waiting.
+            // The receiver may have stopped waiting.
             let _ = answered.send(());
         }
     }
