@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Version;
+use super::fetch_error::{FailedSource, Wanted};
 
 /// Why there is no etcd to run.
 #[derive(Debug, thiserror::Error)]
@@ -28,16 +29,16 @@ pub enum ReleaseError {
     },
     /// No source has it.
     #[error(
-        "etcd {wanted} is not to be had:\n{}\nPut its binary at {destination}, name a binary with --etcd PATH, or set TICKETCD_ETCD.",
+        "{wanted} is not available:\n{}\nPut the binary at {destination}, pass a binary with --etcd PATH, or set TICKETCD_ETCD.",
         .tried.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"),
         destination = .destination.display()
     )]
-    NotToBeHad {
-        /// The version, or `of a known-good version`.
-        wanted: String,
-        /// What each source said.
-        tried: Vec<String>,
-        /// Where a binary put by hand would be found.
+    NotAvailable {
+        /// The requested version.
+        wanted: Wanted,
+        /// Why each source did not provide it.
+        tried: Vec<FailedSource>,
+        /// Where a binary that you install yourself is looked for.
         destination: PathBuf,
     },
     /// The cache cannot be used.
