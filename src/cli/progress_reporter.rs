@@ -1,4 +1,4 @@
-//! How far a long piece of work is, on standard error.
+//! Progress of a long operation, on standard error.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::dataset::Progress;
+use crate::report::numbers::count;
 
-/// How often a line is printed where nothing can be drawn.
+/// How often a line is printed when standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A bar on a terminal; a line now and then in a log.
+/// A progress bar on a terminal, periodic lines in a log.
 pub(super) struct ProgressReporter {
     what: &'static str,
     began: Instant,
@@ -19,14 +20,14 @@ pub(super) struct ProgressReporter {
 }
 
 impl ProgressReporter {
-    /// A reporter of work that is called `what`.
+    /// A reporter of an operation that is called `what`.
     pub(super) fn new(what: &'static str) -> Self {
         let now = Instant::now();
         let bar = std::io::stderr().is_terminal().then(|| bar(what));
         Self { what, began: now, printed: now, bar }
     }
 
-    /// Shows how far it is.
+    /// Shows the current progress.
     pub(super) fn show(&mut self, progress: Progress) {
         match &self.bar {
             Some(bar) => {
@@ -62,14 +63,14 @@ fn bar(what: &'static str) -> ProgressBar {
     }
 }
 
-/// What is done, and how long the rest takes at the pace so far.
+/// What is done, and the remaining time at the current rate.
 fn line(what: &str, progress: Progress, elapsed: Duration) -> String {
     let Progress { done, total } = progress;
     let rest = match done {
         0 => String::new(),
         done => format!(", {:.0} s left", elapsed.as_secs_f64() * total.saturating_sub(done) as f64 / done as f64),
     };
-    format!("{what}: {done} of {total} keys{rest}")
+    format!("{what}: {} of {} keys{rest}", count(done as u64), count(total as u64))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A visit to the shop on a cluster that we did not start: what `query` and `buy` have in common.
+//! Access to the shop on an existing cluster, shared by `query` and `buy`.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use crate::shop::queries::{Named, QueryError};
 
 /// How long a request may take: longer than etcd itself waits for an election.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Names that are listed for somebody who gave one that is like none of them.
+/// Most names that are listed when no name is similar to the given one.
 const NAMES_MAX: u8 = 12;
 
-/// A shop, and somebody who asks it things.
+/// A shop and a client of its cluster.
 pub(super) struct ShopSession {
     /// The shop's keys.
     pub(super) keys: Keyspace,
-    /// Who asks.
+    /// The client.
     pub(super) caller: RecordingClient,
     members: usize,
 }
 
 impl ShopSession {
-    /// Comes to the shop: at least one member answers. Says so when only a part of the shop is there.
+    /// Connects to a cluster with at least one responding member. Warns about an incomplete dataset.
     pub(super) async fn begin(connection: &Connection) -> Result<Self, Failure> {
         let keys = connection.keyspace()?;
         let clients = connection.connect().await?;
@@ -39,7 +39,7 @@ impl ShopSession {
         Ok(Self { keys, caller, members })
     }
 
-    /// Asks something, of one member after the other until one answers.
+    /// Runs a query against one member after the other until one answers.
     pub(super) async fn ask<T>(
         &mut self,
         question: impl AsyncFn(&Keyspace, &mut RecordingClient) -> Result<T, QueryError>,
@@ -56,7 +56,7 @@ impl ShopSession {
         }
     }
 
-    /// What to say when there is nothing of that name: what there is instead, or that there is no shop at all.
+    /// The error for a name that does not exist: similar names, or that there is no shop.
     pub(super) async fn nothing_named(&mut self, named: Named, name: &str) -> Failure {
         match self.look_for(named, name).await {
             Ok(failure) | Err(failure) => failure,
@@ -77,22 +77,22 @@ impl ShopSession {
                     names.truncate(usize::from(NAMES_MAX));
                     names.push("…".to_owned());
                 }
-                format!("there are: {}", names.join(", "))
+                format!("existing names: {}", names.join(", "))
             }
         };
         Ok(Failure::Usage(format!("there is no {what} {name:?} under the prefix {:?}; {next}", self.keys.prefix())))
     }
 
-    /// What to say when there is no key under the prefix.
+    /// The error for a prefix without keys.
     pub(super) async fn no_shop(&mut self) -> Result<Option<Failure>, Failure> {
         let empty = self.ask(async |keys, caller| is_empty(keys, caller).await).await?;
         let prefix = self.keys.prefix();
-        let next = "load one with `ticketcd dataset load`, or name another prefix with --prefix";
+        let next = "write one with `ticketcd dataset load`, or pass another prefix with --prefix";
         Ok(empty.then(|| Failure::Invalid(format!("there is no shop under the prefix {prefix:?}: {next}"))))
     }
 }
 
-/// Whether another member would say the same: asking it changes neither who we are nor what we ask.
+/// Whether another member would give the same answer, as it concerns the user or the request.
 fn is_final(code: &str) -> bool {
     matches!(code, "PermissionDenied" | "Unauthenticated" | "InvalidArgument")
 }
@@ -100,13 +100,13 @@ fn is_final(code: &str) -> bool {
 fn failure(error: QueryError) -> Failure {
     Failure::Invalid(match error {
         QueryError::NotAnswered { ref code, .. } if is_final(code) => {
-            format!("the cluster refused to answer: {error}. Name a user who may read with --user")
+            format!("the cluster rejected the request: {error}. Pass a user with read permission with --user")
         }
         QueryError::NotAnswered { .. } => {
-            format!("no member answered: {error}. Members without a majority cannot; are enough of them running?")
+            format!("no member answered: {error}. Is a majority of the members running?")
         }
-        QueryError::Compacted { .. } => format!("{error}; ask again"),
-        QueryError::Json { .. } => format!("what is kept there is not a shop's: {error}"),
+        QueryError::Compacted { .. } => format!("{error}; try again"),
+        QueryError::Json { .. } => format!("the keys under this prefix are not a shop's: {error}"),
         QueryError::Shape => error.to_string(),
     })
 }

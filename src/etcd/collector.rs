@@ -1,4 +1,4 @@
-//! The evidence: one collector per member watches the whole key space and records all it is told.
+//! The evidence: one collector per member watches the whole key space and records everything it receives.
 //!
 //! A collector outlives its member's crashes. When its stream breaks it asks again, as a new subscription, from behind
 //! the last event it has. A bookmark never moves that point: members have been seen to send bookmarks ahead of events
@@ -19,9 +19,9 @@ use super::collector_progress::CollectorProgress;
 use super::watch::{Watch, WatchRange};
 use crate::record::Sink;
 
-/// How often a bookmark is asked for.
+/// How often a bookmark is requested.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// A member that says nothing for so long, though bookmarks are asked for, is given up and asked anew.
+/// A watch without any message for this long, although bookmarks are requested, is closed and reopened.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// Longest time for a watch to be set up.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -132,12 +132,12 @@ impl Worker {
                 return;
             }
             back_off = if delivered { BACK_OFF_MIN } else { (back_off * 2).min(BACK_OFF_MAX) };
-            // Cut short by a stop, of which the next turn finds out.
+            // A stop ends the pause; the next iteration sees it.
             let _ = tokio::time::timeout(back_off, stop.cancelled()).await;
         }
     }
 
-    /// Follows one subscription until it ends, and says why it did.
+    /// Reads one subscription until it ends; returns why.
     async fn follow(&mut self, subscription: u32, range: &WatchRange, delivered: &mut bool) -> WatchEnd {
         let mut watch = match tokio::time::timeout(OPEN_TIMEOUT, Watch::open(&self.client, range)).await {
             Ok(Ok(watch)) => watch,
@@ -164,7 +164,7 @@ impl Worker {
             let ended = self.note(&body);
             *delivered |= ended.is_none();
             self.sink.record(Event::WatchBatch(WatchBatch { subscription, at, revision, body })).await;
-            // Told only now: whoever waits for a revision wants to find it in the record.
+            // Published after recording, so that a revision that was waited for is in the record.
             self.progress.send_if_modified(|progress| {
                 let further = self.last_event > *progress;
                 *progress = self.last_event.max(*progress);
@@ -188,7 +188,7 @@ impl Worker {
                 None
             }
             WatchBody::Cancelled { compact_revision, .. } => {
-                // What lies below the compaction cannot be had any more; the record shows the hole.
+                // Revisions below the compaction are no longer available; the record shows the gap.
                 self.next_revision = self.next_revision.max(*compact_revision);
                 Some(WatchEnd::Cancelled)
             }

@@ -8,19 +8,19 @@ use super::fetch_error::{FailedSource, Wanted};
 /// Why there is no etcd to run.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// What was asked for is neither a version nor the path of a file.
-    #[error("{0:?} is neither a version of etcd, such as 3.5.30, nor the path of a binary")]
+    /// The request is neither a version nor the path of a file.
+    #[error("{0:?} is neither an etcd version, such as 3.5.30, nor the path of a binary")]
     Malformed(String),
-    /// A path was asked for at which there is no file.
-    #[error("there is no etcd at {path}: {reason}", path = .path.display())]
+    /// The requested path is not a file.
+    #[error("no etcd at {path}: {reason}", path = .path.display())]
     NoFile {
         /// The path.
         path: PathBuf,
         /// What is there instead.
         reason: String,
     },
-    /// The file is there but is no etcd that runs here.
-    #[error("{path} is not an etcd that runs here: {reason}", path = .path.display())]
+    /// The file is not a working etcd binary.
+    #[error("{path} is not a working etcd binary: {reason}", path = .path.display())]
     NotEtcd {
         /// The file.
         path: PathBuf,
@@ -49,8 +49,8 @@ pub enum ReleaseError {
         /// What happened.
         reason: String,
     },
-    /// The file says it is another version than its place.
-    #[error("{path} says it is etcd {found}, not {wanted}", path = .path.display())]
+    /// The file reports another version than expected.
+    #[error("{path} reports version {found}, expected {wanted}", path = .path.display())]
     OtherVersion {
         /// The file.
         path: PathBuf,

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::numbers::{count, counted, mebibytes, milliseconds, percent};
 use super::resources::{HostResources, MemberResources, ResourcesResult};
 
 /// Above this share of a machine's processor time something always waits for a processor: some idle time is left even by
@@ -60,34 +61,34 @@ pub enum LimitKind {
     NotKnown,
 }
 
-/// What limited a run, in a word and in a sentence.
+/// What limited a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitResult {
-    /// In a word.
+    /// The kind of limit.
     pub by: LimitKind,
-    /// In a sentence, with the figures it is concluded from.
+    /// In a sentence, with the figures behind it.
     pub sentence: String,
-    /// What else was near its limit, in sentences.
+    /// Other resources near their limit, in sentences.
     pub also: Vec<String>,
 }
 
 impl Default for LimitResult {
     fn default() -> Self {
-        let sentence = "not known: neither the members nor this machine could be read often enough".to_owned();
+        let sentence = "not known: there are too few samples of the members and of this machine".to_owned();
         Self { by: LimitKind::NotKnown, sentence, also: Vec::new() }
     }
 }
 
-/// How hard the cluster was pressed, beside what the resources say.
+/// How loaded the cluster was, in addition to the resource samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pressure {
-    /// Operations that were due while nothing was broken, and of these, those that every buyer was too busy for.
+    /// Operations that were due outside faults, and how many of them were shed because every buyer was busy.
     pub offered_and_shed: (u64, u64),
-    /// In the closed model, the share of the buyers that was waiting for an answer, at the middle moment of the load.
+    /// In the closed model, the share of buyers waiting for a response in the middle of the load.
     pub waiting_share: Option<f64>,
-    /// Share of the time that buyers were under way with an operation in which they waited for our recorder.
+    /// Share of the duration of operations that buyers spent waiting for the recorder.
     pub recorder_wait_share: f64,
-    /// Share of all transactions that were lost to other buyers.
+    /// Share of all transactions that failed because another buyer came first.
     pub attempts_lost_share: f64,
     /// Median time of a purchase from when it was sent.
     pub purchase_ms: Option<f64>,
@@ -100,8 +101,7 @@ pub fn decide(resources: &ResourcesResult, pressure: &Pressure) -> LimitResult {
     if resources.members.is_empty() && resources.host.is_none() {
         return LimitResult::default();
     }
-    // In the order of what explains the others: what is refused is not slow, and who stands in each other's way keeps
-    // processors busy for nothing.
+    // Causes before their effects: a full quota refuses instead of slowing down, and conflicts keep CPUs busy.
     let near: Vec<(LimitKind, String)> = [
         quota(&resources.members),
         recorder(pressure),
@@ -114,7 +114,7 @@ pub fn decide(resources: &ResourcesResult, pressure: &Pressure) -> LimitResult {
     .flatten()
     .collect();
     let refused = near.iter().any(|(kind, _)| *kind == LimitKind::Quota);
-    if let (Some(met), false) = (asked_and_met(pressure), refused) {
+    if let (Some(met), false) = (requested_and_reached(pressure), refused) {
         let also = near.into_iter().map(|(_, sentence)| sentence).collect();
         return LimitResult { by: LimitKind::Nothing, sentence: format!("nothing: {met}"), also };
     }
@@ -125,31 +125,38 @@ pub fn decide(resources: &ResourcesResult, pressure: &Pressure) -> LimitResult {
     }
 }
 
-/// How the load that was asked for was met, if it was.
-fn asked_and_met(pressure: &Pressure) -> Option<String> {
+/// How the requested load was reached, if it was.
+fn requested_and_reached(pressure: &Pressure) -> Option<String> {
     if let Some(waiting) = pressure.waiting_share {
         return (waiting < WAITING_SHARE).then(|| {
             format!(
-                "the load was as asked; at its middle moment {} of the buyers waited for an answer, the others were thinking",
+                "the requested load was reached; in the middle of the run {} of the buyers were waiting for a response, the rest were thinking",
                 percent(waiting)
             )
         });
     }
     let (offered, shed) = pressure.offered_and_shed;
     let met = offered > 0 && shed as f64 <= SHED_SHARE * offered as f64;
-    met.then(|| format!("the load that was offered was met ({shed} of {offered} operations shed while nothing was broken)"))
+    met.then(|| format!("the offered load was reached ({} of {} shed outside faults)", count(shed), counted(offered, "operation")))
 }
 
 fn quota(members: &[MemberResources]) -> Option<(LimitKind, String)> {
     if let Some(member) = members.iter().find(|member| member.no_space) {
-        let sentence = format!("the quota: {} raised its alarm at {:.0} MiB of {:.0}", member.name, member.database_mib, member.quota_mib);
+        let sentence = format!(
+            "the quota: {} raised its NOSPACE alarm at {} of {}",
+            member.name,
+            mebibytes(member.database_mib),
+            mebibytes(member.quota_mib)
+        );
         return Some((LimitKind::Quota, sentence));
     }
     let near = |member: &&MemberResources| member.quota_mib > 0.0 && member.database_mib >= QUOTA_SHARE * member.quota_mib;
     members.iter().find(near).map(|member| {
         let sentence = format!(
-            "the quota: the database of {} has {:.0} MiB of the {:.0} it may have",
-            member.name, member.database_mib, member.quota_mib
+            "the quota: the database of {} uses {} of its {}",
+            member.name,
+            mebibytes(member.database_mib),
+            mebibytes(member.quota_mib)
         );
         (LimitKind::Quota, sentence)
     })
@@ -157,13 +164,13 @@ fn quota(members: &[MemberResources]) -> Option<(LimitKind, String)> {
 
 fn recorder(pressure: &Pressure) -> Option<(LimitKind, String)> {
     let share = pressure.recorder_wait_share;
-    let sentence = || format!("this program: buyers waited for its recorder in {} of their time", percent(share));
+    let sentence = || format!("ticketcd: buyers spent {} of their time waiting for its recorder", percent(share));
     (share >= RECORDER_WAIT_SHARE).then(|| (LimitKind::OwnClient, sentence()))
 }
 
 fn conflicts(pressure: &Pressure) -> Option<(LimitKind, String)> {
     let share = pressure.attempts_lost_share;
-    let sentence = || format!("conflicts: {} of all transactions were lost to buyers of the same tickets", percent(share));
+    let sentence = || format!("conflicts: {} of all transactions failed because another buyer changed the same keys first", percent(share));
     (share >= ATTEMPTS_LOST_SHARE).then(|| (LimitKind::Conflicts, sentence()))
 }
 
@@ -175,18 +182,18 @@ fn processors(resources: &ResourcesResult, pressure: &Pressure) -> Option<(Limit
     }
     let (members, own, others) = shares(host, resources, pressure);
     let parts = if pressure.members_on_this_host {
-        format!("members {}, this program {}, other programs {}", percent(members), percent(own), percent(others))
+        format!("members {}, ticketcd {}, other programs {}", percent(members), percent(own), percent(others))
     } else {
-        format!("this program {}, other programs {}", percent(own), percent(others))
+        format!("ticketcd {}, other programs {}", percent(own), percent(others))
     };
     let (kind, whose) = if others > members.max(own) {
-        (LimitKind::OtherPrograms, "other programs on this machine")
+        (LimitKind::OtherPrograms, "CPU time of other programs on this machine")
     } else if own >= members {
-        (LimitKind::OwnClient, "this program")
+        (LimitKind::OwnClient, "ticketcd's CPU time")
     } else {
-        (LimitKind::ServerCpu, "the members' processor time")
+        (LimitKind::ServerCpu, "the members' CPU time")
     };
-    Some((kind, format!("{whose}: {} of {:.0} processors were busy ({parts})", percent(busy), host.processors)))
+    Some((kind, format!("{whose}: {} of {:.0} CPUs were busy ({parts})", percent(busy), host.processors)))
 }
 
 /// The shares that the members, this program and all others had of the machine's processor time.
@@ -202,13 +209,13 @@ fn disk(members: &[MemberResources], pressure: &Pressure) -> Option<(LimitKind, 
     let commit_share = majority(members, |member| Some(member.backend_commit_share)).unwrap_or(0.0);
     let fsync_ms = majority(members, |member| member.fsync_ms);
     let of_a_purchase = part_of_a_purchase(fsync_ms, pressure);
-    let mean = fsync_ms.map(|mean| format!(", {mean:.1} ms each")).unwrap_or_default();
+    let mean = fsync_ms.map(|mean| format!(", {} each", milliseconds(mean))).unwrap_or_default();
     let sentence = if fsync_share >= DISK_BUSY_SHARE {
-        format!("the disk: most members synced their log in {} of the time{mean}", percent(fsync_share))
+        format!("the disk: a majority of members spent {} of the time in WAL fsync{mean}", percent(fsync_share))
     } else if commit_share >= DISK_BUSY_SHARE {
-        format!("the disk: most members committed their database in {} of the time", percent(commit_share))
+        format!("the disk: a majority of members spent {} of the time in database commits", percent(commit_share))
     } else if let (Some(share), Some(mean)) = (of_a_purchase, fsync_ms) {
-        format!("the disk: syncing the log takes most members {mean:.1} ms, which is {} of a purchase", percent(share))
+        format!("the disk: WAL fsync takes {} on a majority of members, {} of a purchase", milliseconds(mean), percent(share))
     } else {
         return None;
     };
@@ -218,11 +225,8 @@ fn disk(members: &[MemberResources], pressure: &Pressure) -> Option<(LimitKind, 
 fn network(members: &[MemberResources], pressure: &Pressure) -> Option<(LimitKind, String)> {
     let round_trip = majority(members, |member| member.peer_round_trip_ms);
     let share = part_of_a_purchase(round_trip, pressure)?;
-    let sentence = format!(
-        "the network: a round trip between members takes {:.1} ms, which is {} of a purchase",
-        round_trip.unwrap_or_default(),
-        percent(share)
-    );
+    let sentence =
+        format!("the network: a round trip between members takes {}, {} of a purchase", milliseconds(round_trip?), percent(share));
     Some((LimitKind::Network, sentence))
 }
 
@@ -234,12 +238,12 @@ fn part_of_a_purchase(part_ms: Option<f64>, pressure: &Pressure) -> Option<f64> 
 }
 
 fn answer_time(resources: &ResourcesResult, pressure: &Pressure) -> String {
-    let purchase = pressure.purchase_ms.map(|median| format!(" ({median:.1} ms for a purchase at the median)")).unwrap_or_default();
+    let purchase = pressure.purchase_ms.map(|median| format!(" (median purchase {})", milliseconds(median))).unwrap_or_default();
     let mut figures = Vec::new();
-    figures.extend(resources.host.as_ref().map(|host| format!("processors {:.0}% busy", host.busy_percent)));
-    figures.extend(majority(&resources.members, |member| member.fsync_ms).map(|mean| format!("syncing the log {mean:.1} ms")));
+    figures.extend(resources.host.as_ref().map(|host| format!("CPUs {:.0}% busy", host.busy_percent)));
+    figures.extend(majority(&resources.members, |member| member.fsync_ms).map(|mean| format!("WAL fsync {}", milliseconds(mean))));
     let figures = if figures.is_empty() { String::new() } else { format!(": {}", figures.join(", ")) };
-    format!("the time an answer takes{purchase}; nothing was near its limit{figures}")
+    format!("response latency{purchase}; no resource was near its limit{figures}")
 }
 
 /// What a majority of the members reaches: a write waits for as many, not for the slowest.
@@ -247,10 +251,6 @@ fn majority(members: &[MemberResources], figure: impl Fn(&MemberResources) -> Op
     let mut figures: Vec<f64> = members.iter().filter_map(figure).collect();
     figures.sort_by(|left, right| right.total_cmp(left));
     figures.get(members.len() / 2).copied()
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.0}%", share * 100.0)
 }
 
 #[cfg(test)]
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn when_nothing_is_near_its_limit_it_is_the_answers() {
-        assert_limit(&calm(), &pressed(), LimitKind::AnswerTime, &["10.0 ms", "30% busy", "1.0 ms"]);
+        assert_limit(&calm(), &pressed(), LimitKind::AnswerTime, &["10 ms", "30% busy", "1.0 ms"]);
     }
 
     #[test]
@@ -305,18 +305,18 @@ mod tests {
         let thinking = Pressure { waiting_share: Some(0.2), ..pressed() };
         assert_limit(&calm(), &thinking, LimitKind::Nothing, &["20% of the buyers"]);
         let open = Pressure { waiting_share: None, offered_and_shed: (1000, 10), ..pressed() };
-        assert_limit(&calm(), &open, LimitKind::Nothing, &["10 of 1000"]);
+        assert_limit(&calm(), &open, LimitKind::Nothing, &["10 of 1,000"]);
         let shed = Pressure { offered_and_shed: (1000, 11), ..open };
         assert_limit(&calm(), &shed, LimitKind::AnswerTime, &[]);
     }
 
     #[test]
-    fn what_was_near_its_limit_is_told_although_the_load_was_met() {
+    fn resources_near_their_limit_are_named_although_the_load_was_reached() {
         let mut resources = calm();
         resources.host.as_mut().unwrap().busy_percent = 95.0;
         let limit = decide(&resources, &Pressure { waiting_share: Some(0.2), ..pressed() });
         assert_eq!((limit.by, limit.also.len()), (LimitKind::Nothing, 1));
-        assert!(limit.also[0].contains("95% of 4 processors"), "{limit:?}");
+        assert!(limit.also[0].contains("95% of 4 CPUs"), "{limit:?}");
     }
 
     #[test]
@@ -328,12 +328,12 @@ mod tests {
             resources.members.iter_mut().for_each(|member| member.cpu_percent = each_member);
             resources
         };
-        assert_limit(&busy(60.0, 100.0), &pressed(), LimitKind::ServerCpu, &["95% of 4", "members 75%", "this program 15%"]);
-        assert_limit(&busy(240.0, 40.0), &pressed(), LimitKind::OwnClient, &["this program 60%"]);
+        assert_limit(&busy(60.0, 100.0), &pressed(), LimitKind::ServerCpu, &["95% of 4", "members 75%", "ticketcd 15%"]);
+        assert_limit(&busy(240.0, 40.0), &pressed(), LimitKind::OwnClient, &["ticketcd 60%"]);
         assert_limit(&busy(20.0, 20.0), &pressed(), LimitKind::OtherPrograms, &["other programs 75%"]);
         // The processors of members elsewhere are not ours.
         let external = Pressure { members_on_this_host: false, ..pressed() };
-        assert_limit(&busy(240.0, 400.0), &external, LimitKind::OwnClient, &["this program 60%, other programs 35%"]);
+        assert_limit(&busy(240.0, 400.0), &external, LimitKind::OwnClient, &["ticketcd 60%, other programs 35%"]);
     }
 
     #[test]
@@ -342,19 +342,19 @@ mod tests {
         resources.members[0].fsync_share = 0.8;
         assert_limit(&resources, &pressed(), LimitKind::AnswerTime, &[]);
         resources.members[2].fsync_share = 0.6;
-        assert_limit(&resources, &pressed(), LimitKind::Disk, &["60% of the time, 1.0 ms each"]);
+        assert_limit(&resources, &pressed(), LimitKind::Disk, &["60% of the time in WAL fsync, 1.0 ms each"]);
         let mut resources = calm();
         resources.members.iter_mut().for_each(|member| member.backend_commit_share = 0.5);
-        assert_limit(&resources, &pressed(), LimitKind::Disk, &["committed their database in 50%"]);
+        assert_limit(&resources, &pressed(), LimitKind::Disk, &["50% of the time in database commits"]);
         let quick = Pressure { purchase_ms: Some(2.0), ..pressed() };
-        assert_limit(&calm(), &quick, LimitKind::Disk, &["1.0 ms, which is 50% of a purchase"]);
+        assert_limit(&calm(), &quick, LimitKind::Disk, &["1.0 ms on a majority of members, 50% of a purchase"]);
     }
 
     #[test]
     fn the_network_limits_when_it_is_most_of_a_purchase() {
         let mut resources = calm();
         resources.members.iter_mut().for_each(|member| member.peer_round_trip_ms = Some(8.0));
-        assert_limit(&resources, &pressed(), LimitKind::Network, &["8.0 ms, which is 80%"]);
+        assert_limit(&resources, &pressed(), LimitKind::Network, &["8.0 ms, 80% of a purchase"]);
     }
 
     #[test]
@@ -365,12 +365,12 @@ mod tests {
         assert_limit(&resources, &losing, LimitKind::Conflicts, &["60% of all transactions"]);
         assert_eq!(decide(&resources, &losing).also.len(), 1);
         let waiting = Pressure { recorder_wait_share: 0.2, ..losing };
-        assert_limit(&resources, &waiting, LimitKind::OwnClient, &["recorder in 20%"]);
+        assert_limit(&resources, &waiting, LimitKind::OwnClient, &["20% of their time"]);
         resources.members[1].no_space = true;
         let met = Pressure { waiting_share: Some(0.1), ..pressed() };
-        assert_limit(&resources, &met, LimitKind::Quota, &["m2 raised its alarm at 10 MiB of 2048"]);
+        assert_limit(&resources, &met, LimitKind::Quota, &["m2 raised its NOSPACE alarm at 10 MiB of 2,048 MiB"]);
         let mut near = calm();
         near.members[0].database_mib = 2000.0;
-        assert_limit(&near, &pressed(), LimitKind::Quota, &["m1 has 2000 MiB of the 2048"]);
+        assert_limit(&near, &pressed(), LimitKind::Quota, &["m1 uses 2,000 MiB of its 2,048 MiB"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What was found, told in sentences.
+//! What the checks found, in sentences.
 
 use std::fmt::Write;
 
@@ -7,10 +7,10 @@ use ticketcd_judge::known_defects::KnownDefect;
 
 use super::numbers::count;
 
-/// Anomalies of one kind tell the same story: the first is told whole.
+/// Longest explanation of one anomaly, in lines.
 const EXPLANATION_LINES_MAX: usize = 14;
 
-/// Tells what was found, of each kind the first and the worst.
+/// Explains what was found: the first and the worst anomaly of each kind.
 pub(super) fn write_explanations(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
     for finding in findings.iter().filter(|finding| !finding.anomalies.is_empty()) {
         for group in &finding.anomalies {
@@ -19,14 +19,14 @@ pub(super) fn write_explanations(text: &mut String, findings: &[Finding]) -> std
             if let Some(defect) = KnownDefect::of(&finding.name, &group.kind) {
                 let (name, title) = (defect.name, defect.title);
                 writeln!(text, "    This is a known defect of etcd, {name}: {title}.")?;
-                writeln!(text, "    A scenario waives it, and nothing else, until a date of your choice:")?;
+                writeln!(text, "    To waive it, and nothing else, add this to the scenario:")?;
                 writeln!(text, "      [[known]]")?;
                 writeln!(text, "      issue = \"{name}\"")?;
                 writeln!(text, "      check = \"{}\"", finding.name)?;
                 writeln!(text, "      until = \"YYYY-MM-DD\"")?;
             }
             if group.count > 1 && group.worst != group.first {
-                writeln!(text, "    The worst:")?;
+                writeln!(text, "    Worst case:")?;
                 write_explanation(text, &group.worst)?;
             }
         }
@@ -45,7 +45,7 @@ pub(super) fn group_title(group: &AnomalyGroup) -> String {
     )
 }
 
-/// Tells one anomaly in sentences.
+/// Explains one anomaly.
 pub(super) fn write_explanation(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
     for sentence in anomaly.story.iter().take(EXPLANATION_LINES_MAX) {
         writeln!(text, "    {sentence}")?;
@@ -54,7 +54,7 @@ pub(super) fn write_explanation(text: &mut String, anomaly: &Anomaly) -> std::fm
         writeln!(text, "    … {} more sentences in result.json", anomaly.story.len() - EXPLANATION_LINES_MAX)?;
     }
     if !anomaly.faults.is_empty() {
-        writeln!(text, "    In force at the time: {}.", anomaly.faults.join("; "))?;
+        writeln!(text, "    Active faults: {}.", anomaly.faults.join("; "))?;
     }
     Ok(())
 }

@@ -162,7 +162,7 @@ impl Statistics {
             recorder_wait_seconds: self.load.iter().map(|sample| sample.recorder_wait).sum::<u64>() as f64 / 1e9,
             seconds,
             fairness: self.fairness.result(),
-            // An order that was placed but never closed is as unknown as one whose buyer was told so.
+            // An order that was placed but never closed is unknown.
             unknown: self.outcomes.unknown + self.open.values().filter(|(due, _)| self.counts(*due)).count() as u64,
             ..self.outcomes.clone()
         }

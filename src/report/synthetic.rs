@@ -1,19 +1,19 @@
-//! Runs that were made up instead of run. No cluster makes one again, but the command that made it does.
+//! Synthetic runs. A cluster cannot repeat one, but the command that generated it can.
 
 use ticketcd_judge::generate::MADE_UP;
 use ticketcd_judge::history::run_info::EtcdInfo;
 
-/// What `run.json` says in place of the binary's path, for a run that `command` made up.
+/// The value in place of the binary's path in `run.json`, for a run that `command` generated.
 pub fn origin(command: &str) -> String {
     format!("{MADE_UP}: {command}")
 }
 
-/// Whether a run was made up.
+/// Whether a run is synthetic.
 pub fn is_synthetic(etcd: &EtcdInfo) -> bool {
     etcd.path == MADE_UP || command(etcd).is_some()
 }
 
-/// The command that made a run up, without where it wrote to. Not known of those that the judge made for itself.
+/// The command that generated a run, without its output directory. Not recorded for runs that the judge's tests generate.
 pub fn command(etcd: &EtcdInfo) -> Option<&str> {
     etcd.path.strip_prefix(MADE_UP)?.strip_prefix(": ")
 }
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_made_up_run_is_told_from_one_that_was_run() {
+    fn a_synthetic_run_is_distinguished_from_a_real_one() {
         let of = |path: &str| EtcdInfo { path: path.to_owned(), ..EtcdInfo::default() };
         assert_eq!(command(&of(&origin("make it"))), Some("make it"));
         assert!(is_synthetic(&of("made up")) && command(&of("made up")).is_none());

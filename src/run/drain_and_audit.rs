@@ -57,7 +57,7 @@ enum NotAtRest {
     #[error("{} is not running", .0.name())]
     Exited(MemberIndex),
     /// It took too long after Ctrl-C.
-    #[error("the cluster was not at rest in the time that is left after Ctrl-C")]
+    #[error("the cluster did not become idle within the time limit after Ctrl-C")]
     OutOfTime,
 }
 

@@ -56,7 +56,7 @@ fn microseconds(time: TimeVal) -> u64 {
 }
 
 /// Busy and idle time of all processors so far, microseconds, from `/proc/stat`. What a hypervisor took away counts as busy:
-/// it was not to be had. Time of guests is part of the user time already.
+/// it was not available. User time includes the time of guests.
 fn processors(stat: &str) -> Option<(u64, u64)> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let ticks: Vec<u64> = line.split_whitespace().map_while(|ticks| ticks.parse().ok()).collect();

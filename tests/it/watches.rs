@@ -1,4 +1,4 @@
-//! Stock watches on real etcd: each is received everything it is owed, once and in order, whatever becomes of its stream.
+//! Client watches on real etcd: each receives everything in its range, once and in order, even when its stream breaks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -54,7 +54,7 @@ struct Received {
     closed: HashMap<u32, bool>,
     /// By the member, below this compaction.
     cancelled: HashMap<u32, Revision>,
-    /// What the collectors were received: the evidence.
+    /// What the collectors received: the evidence.
     log: BTreeMap<Revision, Vec<WatchEvent>>,
 }
 
@@ -114,14 +114,14 @@ impl Received {
         watches
     }
 
-    /// All a watch was received, over all its subscriptions.
+    /// Everything that a watch received, over all its subscriptions.
     fn all(&self, watch: &[&WatchOpened]) -> Vec<(Revision, String)> {
         let events = watch.iter().flat_map(|opened| self.events.get(&opened.subscription).into_iter().flatten());
         events.map(|event| (event.kv.mod_revision, event.kv.value.to_text())).collect()
     }
 
-    /// What it is owed: everything in its range from its start to `last`.
-    fn owed(&self, watch: &[&WatchOpened], last: Revision) -> Vec<(Revision, String)> {
+    /// What it must receive: everything in its range from its start to `last`.
+    fn expected(&self, watch: &[&WatchOpened], last: Revision) -> Vec<(Revision, String)> {
         let first = watch[0];
         let start = if first.start_revision > 0 { first.start_revision } else { self.created[&first.subscription] + 1 };
         let events = self.log.range(start..=last.max(start)).flat_map(|(_, events)| events);
@@ -180,7 +180,7 @@ impl Single {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_board_below_the_compaction_is_cancelled_and_the_others_are_told_everything() {
+async fn a_watch_below_the_compaction_is_cancelled_and_the_others_receive_everything() {
     let single = Single::start(&settings()).await;
     let compaction = single.write(30).await;
     let newest = single.write(30).await;
@@ -196,17 +196,17 @@ async fn a_board_below_the_compaction_is_cancelled_and_the_others_are_told_every
     assert_eq!(received.cancelled.values().copied().collect::<Vec<_>>(), [compaction]);
     assert!(received.all(&watches[0]).is_empty());
     for watch in &watches[1..] {
-        assert_eq!(received.all(watch), received.owed(watch, last));
+        assert_eq!(received.all(watch), received.expected(watch, last));
     }
     assert_eq!(received.all(&watches[2]).first().unwrap().0, newest - 10);
     assert_eq!(received.all(&watches[3]).len(), 30);
-    // What was there before is received, too, but not from before the compaction.
+    // Earlier revisions are received too, but none from before the compaction.
     let previous = received.events.values().flatten().filter(|event| event.previous.is_some()).count();
     assert!(previous > 60, "{previous} previous values");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_board_from_the_future_is_told_nothing_that_comes_before() {
+async fn a_watch_from_a_future_revision_receives_nothing_before_it() {
     let single = Single::start(&settings()).await;
     let newest = single.write(5).await;
     single.open(below("a:", Start::Ahead(10))).await;
@@ -220,7 +220,7 @@ async fn a_board_from_the_future_is_told_nothing_that_comes_before() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn progress_is_asked_for_and_answered_for_the_whole_stream() {
+async fn progress_is_requested_and_answered_for_the_whole_stream() {
     let single = Single::start(&types::Boards { streams: 1, ..settings() }).await;
     let last = single.write(5).await;
     single.open(below("b:", Start::Now)).await;
@@ -236,13 +236,13 @@ async fn progress_is_asked_for_and_answered_for_the_whole_stream() {
     .await;
     assert!(asked >= 2);
     let last = single.write(5).await;
-    // Nothing is written that they show: only progress can tell them.
+    // No key in their range is written: only progress advances them.
     let received = single.close(last).await;
     assert!(received.events.is_empty() && received.closed.values().all(|intended| *intended));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_member_that_owes_no_answer_is_not_given_up() {
+async fn a_stream_without_a_due_answer_is_not_closed() {
     let single = Single::start(&types::Boards { streams: 1, ..settings() }).await;
     single.write(5).await;
     single.open(below("a:", Start::Now)).await;
@@ -258,7 +258,7 @@ async fn a_member_that_owes_no_answer_is_not_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_oldest_board_makes_room() {
+async fn the_oldest_watch_is_closed_first() {
     let single = Single::start(&types::Boards { open_max: 3, ..settings() }).await;
     for _ in 0..5 {
         single.open(below("a:", Start::Now)).await;
@@ -291,7 +291,7 @@ impl Bench {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
+async fn watches_of_a_killed_and_of_a_paused_member_miss_nothing() {
     let (kept, sink, _recorder) = Kept::start();
     let bench = Bench::start(&sink).await;
     let collectors = Collectors::start(&bench.clients, &sink, 1);
@@ -341,7 +341,7 @@ async fn boards_of_a_killed_and_of_a_paused_member_miss_nothing() {
     for watch in &all {
         // A write that was given up may be applied after the last: the watch may know that already, and may not.
         let known: Vec<_> = received.all(watch).into_iter().filter(|(revision, _)| *revision <= last).collect();
-        assert_eq!(known, received.owed(watch, last), "{watch:#?}");
+        assert_eq!(known, received.expected(watch, last), "{watch:#?}");
         assert!(received.closed[&watch.last().unwrap().subscription], "the last one is closed by its owner");
     }
     let moved = all.iter().filter(|watch| watch.iter().any(|opened| opened.member != watch[0].member)).count();

@@ -10,6 +10,7 @@ use super::to_json;
 use crate::cli::Failure;
 use crate::cli::shop_session::ShopSession;
 use crate::cli::table::Table;
+use crate::report::numbers::count;
 use crate::shop::queries::{Account, AccountEvent, Named, account_of};
 
 /// The answer as JSON.
@@ -104,12 +105,12 @@ fn table(answer: &Answer<'_>) -> String {
     let orders = answer.purchases.iter().filter(|line| line.cancels.is_none());
     let cancelled = orders.clone().filter(|line| line.cancelled_by.is_some()).count();
     let count = match orders.count() {
-        0 => format!("{} has bought nothing", answer.user),
+        0 => format!("{} has no purchases", answer.user),
         1 => format!("1 order of {}", answer.user),
-        many => format!("{many} orders of {}", answer.user),
+        many => format!("{} orders of {}", count(many as u64), answer.user),
     };
     let cancelled = if cancelled == 0 { String::new() } else { format!(", {cancelled} of them cancelled") };
-    format!("{}{count}{cancelled}; {} paid in all, at revision {}.\n", table.render(), answer.total, answer.revision)
+    format!("{}{count}{cancelled}; total paid {}, at revision {}.\n", table.render(), answer.total, answer.revision)
 }
 
 #[cfg(test)]

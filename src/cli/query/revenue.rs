@@ -68,7 +68,7 @@ fn table(answer: &Answer<'_>) -> String {
         table.row([line.kind.to_owned(), line.events.to_string(), line.sold.to_string(), line.revenue.to_string()]);
     }
     table.row(["total".to_owned(), answer.events.to_string(), answer.sold.to_string(), answer.revenue.to_string()]);
-    format!("{}All at revision {}.\n", table.render(), answer.revision)
+    format!("{}At revision {}.\n", table.render(), answer.revision)
 }
 
 #[cfg(test)]
