@@ -140,6 +140,7 @@ async fn buy(session: &mut ShopSession, args: &Args) -> Result<(String, Exit), F
 /// How to buy: from where the stock is. A sale that splits it into shards sells from them, and so does whoever buys
 /// meanwhile, or after a sale that was cut off and never put them back. What is reserved is out of reach in any layout.
 fn strategy(event: &FoundEvent) -> Strategy {
+    // An event without tickets has no shards either.
     let shards = event.tickets.values().map(|ticket| ticket.shards).max().unwrap_or(0);
     let name = if shards > 0 { StrategyName::Sharded } else { StrategyName::Optimistic };
     Strategy::new(&Load { attempts: ATTEMPTS_MAX, strategy: name, shards: u8::try_from(shards).unwrap_or(u8::MAX), ..Load::default() })

@@ -54,6 +54,7 @@ pub async fn barrier(clients: &[Client], sink: &Sink, keys: &Keyspace, name: &st
         writes.spawn(async move { (member, write(caller, key, deadline).await) });
     }
     let written = writes.join_all().await;
+    // Without any write nothing needs to be applied; the error then names the members.
     let highest = written.iter().filter_map(|(_, revision)| *revision).max().unwrap_or(0);
     let mut not_written: Vec<_> = written.iter().filter(|(_, revision)| revision.is_none()).map(|(member, _)| *member).collect();
     not_written.sort_unstable();
@@ -70,8 +71,7 @@ pub async fn barrier(clients: &[Client], sink: &Sink, keys: &Keyspace, name: &st
 }
 
 fn members(clients: &[Client]) -> impl Iterator<Item = MemberIndex> + use<> {
-    let count = u8::try_from(clients.len()).unwrap_or(u8::MAX);
-    (0..count).map(MemberIndex)
+    (0..clients.len()).map(super::member_at)
 }
 
 /// Writes through one member until it is acknowledged. Each attempt has a value of its own, so that an attempt whose

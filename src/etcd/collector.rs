@@ -50,7 +50,7 @@ impl Collectors {
             let (sender, progress) = watch::channel(0);
             let worker = Worker {
                 client: client.clone(),
-                member: MemberIndex(u8::try_from(index).unwrap_or(u8::MAX)),
+                member: super::member_at(index),
                 sink: sink.clone(),
                 next_revision: start_revision,
                 last_event: 0,
@@ -85,7 +85,7 @@ impl Collectors {
             let mut progress = collector.progress.clone();
             let reached = tokio::time::timeout_at(deadline, progress.wait_for(|&seen| seen >= revision)).await;
             if !matches!(reached, Ok(Ok(_))) {
-                lagging.push(MemberIndex(u8::try_from(index).unwrap_or(u8::MAX)));
+                lagging.push(super::member_at(index));
             }
         }
         if lagging.is_empty() { Ok(()) } else { Err(lagging) }
@@ -182,7 +182,7 @@ impl Worker {
         match body {
             WatchBody::Created | WatchBody::Progress => None,
             WatchBody::Events(events) => {
-                let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
+                let last = super::last_revision(events);
                 self.last_event = self.last_event.max(last);
                 self.next_revision = self.next_revision.max(last + 1);
                 None

@@ -60,7 +60,7 @@ impl RecordingClient {
     /// Sends to the next member from now on.
     pub fn rotate(&mut self) {
         let next = (self.member.index() + 1) % self.clients.len();
-        self.member = MemberIndex(u8::try_from(next).unwrap_or(0));
+        self.member = super::member_at(next);
     }
 
     /// Whether a [`read`](Self::read) may return stale data.

@@ -186,6 +186,7 @@ impl Statistics {
 
     /// Operations offered and shed while no fault was in force or had just been healed.
     pub fn undisturbed_offer(&self, aftermath: Nanos) -> (u64, u64) {
+        // Before the steady phase there are no samples, so 0 excludes nothing.
         let mut from = self.timeline.began(Phase::Steady).unwrap_or(0);
         let mut offered = 0;
         let mut shed = 0;

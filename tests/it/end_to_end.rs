@@ -90,7 +90,7 @@ fn processes_of(directory: &Path) -> Vec<String> {
 fn await_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;
     while !condition() {
-        assert!(Instant::now() < deadline, "{what} did not come about within {limit:?}");
+        assert!(Instant::now() < deadline, "{what} did not happen within {limit:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -125,7 +125,7 @@ fn a_sale_with_a_killed_leader_passes_and_is_judged_alike_afterwards() {
     assert!(result["load"]["sold"].as_u64().unwrap() > 0);
     assert_eq!(result["faults"][0]["kind"], "kill");
     assert!(result["faults"][0]["end_seconds"].as_f64().unwrap() > result["faults"][0]["start_seconds"].as_f64().unwrap());
-    assert!(!result["faults"][0]["effects"].as_array().unwrap().is_empty(), "the kill was felt");
+    assert!(!result["faults"][0]["effects"].as_array().unwrap().is_empty(), "the kill had an effect");
 
     let rerun = String::from_utf8(runs.ticketcd(&["scenario", "show", "sale/scenario.toml", "--resolved"]).stdout).unwrap();
     assert!(rerun.contains("buyers = 40") && rerun.contains("target = \"leader\""), "what ran can be run again: {rerun}");
@@ -227,7 +227,7 @@ fn a_second_interrupt_leaves_at_once_and_leaves_nothing_even_when_every_member_i
     let mut child =
         runs.command(&words(&arguments)).args(["--set", "load.duration=500ms"]).stdout(Stdio::null()).stderr(log).spawn().unwrap();
     await_until("the audit", Duration::from_secs(60), || {
-        fs::read_to_string(runs.path("twice.log")).unwrap().contains("asking every member")
+        fs::read_to_string(runs.path("twice.log")).unwrap().contains("auditing every member")
     });
     await_until("the end of a member", Duration::from_secs(20), || {
         let shown = runs.ticketcd(&["history", "cat", "--kind", "member", "twice"]);

@@ -21,6 +21,7 @@ mod net;
 mod objectives;
 mod published_interfaces;
 mod queries;
+mod screens;
 mod shop_cli;
 mod strategies_batched;
 mod strategies_command;

@@ -183,7 +183,7 @@ fn same_event(event: &FoundEvent, all: &Everything) {
     assert_eq!(i128::from(record.current_quantity), naive::number(&value["current_quantity"]));
 }
 
-/// A buyer that buys and cancels until it is told to stop; every tenth answer of its own it compares.
+/// A buyer that buys and cancels until it is stopped; every tenth answer of its own it compares.
 async fn buy_and_cancel(fixture: Arc<Fixture>, buyer: u32, sold: Arc<AtomicUsize>, cancelled: Arc<AtomicUsize>, stop: CancellationToken) {
     let (_, mut caller) = fixture.caller();
     let strategy = Strategy::new(&types::Load::default());

@@ -150,7 +150,7 @@ async fn in_a_run_nothing_that_a_script_started_is_left_either() {
 }
 
 #[tokio::test]
-async fn in_a_run_a_script_that_cannot_be_started_is_told_before_it_begins_too() {
+async fn in_a_run_a_script_that_cannot_be_started_is_reported_before_the_load() {
     let directory = tempfile::tempdir().unwrap();
     let load = load(&["/no/such/program", "x"]);
     let strategy = Strategy::new(&load).within(&ticketcd_binary(), &directory.path().join("script.log"));

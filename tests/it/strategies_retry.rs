@@ -17,7 +17,7 @@ use crate::fixtures::shop::{ShopFixture, is_sold, memory, order, purchases};
 use crate::member::Kept;
 use crate::support::eventually;
 
-/// Buys once undisturbed and once so that the order is written and its answer lost. Returns what the buyer was told of
+/// Buys once undisturbed and once so that the order is written and its answer lost. Returns the outcomes of
 /// the second order, how often it is in the purchases, and what was recorded.
 async fn with_a_lost_answer(retry: Retry) -> (Bought, usize, Vec<Event>) {
     let fixture = ShopFixture::new(&[], &[("pink", 9)], &Load { retry, ..Load::default() }).await;

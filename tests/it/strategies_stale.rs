@@ -48,7 +48,7 @@ impl Remote {
         Self { client, keys, testbed, _directory: directory }
     }
 
-    /// What a buyer of this strategy is told there.
+    /// The outcome of a purchase with this strategy there.
     async fn tells(&self, sink: &Sink, strategy: StrategyName) -> OrderOutcome {
         let strategy = Strategy::new(&Load { strategy, ..Load::default() });
         let shop = Shop { keys: self.keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy };

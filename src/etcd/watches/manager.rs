@@ -184,7 +184,8 @@ impl WatchManager {
             self.unassigned.push(watcher);
             return;
         };
-        let member = MemberIndex(u8::try_from(member).unwrap_or(0));
+        let member = crate::etcd::member_at(member);
+        // A remainder of a `u8` is one.
         let channel = u8::try_from(watcher.number % u64::from(self.channels)).unwrap_or(0);
         let Some(number) = self.stream_to(member, channel) else { return };
         let subscription = self.sink.next_subscription();

@@ -64,7 +64,7 @@ impl Watcher {
                 self.answer();
             }
             WatchBody::Events(events) => {
-                let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
+                let last = crate::etcd::last_revision(events);
                 if std::mem::take(&mut self.is_start_unknown) {
                     // It has received everything from its start up to here, and nothing above.
                     self.received = Some(last);
