@@ -1,4 +1,4 @@
-# `make demo` and `make test` need git, a C compiler, make and Rust; everything else they get themselves.
+# `make demo` and `make test` need git, a C compiler, make and Rust; they fetch everything else.
 
 CARGO ?= cargo
 ETCD_GOOD ?= latest
@@ -7,7 +7,7 @@ ETCD_BAD ?= 3.5.1
 HUNT_FLAGS ?= --for 20m --waive etcd\#22294,etcd/prev-kv-at-creation
 TICKETCD = target/debug/ticketcd
 
-.PHONY: demo test hunt build etcd check format schemas anomalies figures clean
+.PHONY: demo test hunt build etcd check format schemas anomalies snapshots figures clean
 
 demo: build
 	$(TICKETCD) etcd install $(ETCD_GOOD)
@@ -19,12 +19,16 @@ test: build etcd
 build:
 	$(CARGO) build
 
+# The screens that snapshot tests hold; review the difference before you commit it.
+snapshots:
+	INSTA_UPDATE=always $(CARGO) test --test it -- screens
+
 # Random scenarios on the newest known-good release, for 20 minutes: HUNT_FLAGS="--seed 7 --runs 50" for others.
 hunt: build
 	$(TICKETCD) etcd install $(ETCD_GOOD)
 	$(TICKETCD) hunt --etcd $(ETCD_GOOD) $(HUNT_FLAGS)
 
-# The newest known-good release for the tests that sell, and a known-bad one that must be convicted.
+# The newest known-good release for the tests, and a known-bad one whose defect the tests must detect.
 etcd: build
 	$(TICKETCD) etcd install $(ETCD_GOOD)
 	$(TICKETCD) etcd install $(ETCD_BAD)
@@ -37,14 +41,14 @@ check:
 format:
 	$(CARGO) fmt --all
 
-# The published schemas; a test holds them against the types.
+# The published schemas; a test compares them with the types.
 schemas: build
 	$(TICKETCD) schema scenario > docs/scenario.schema.json
 	$(TICKETCD) schema result > docs/result.schema.json
 	$(TICKETCD) schema matrix > docs/matrix.schema.json
 	$(TICKETCD) schema hunt > docs/hunt.schema.json
 
-# The guide to anomalies, from made-up runs; a test holds it against what the program says.
+# The reference of anomalies, from synthetic runs; a test compares it with the program's output.
 anomalies: build
 	$(TICKETCD) history anomalies > docs/anomalies.md
 

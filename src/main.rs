@@ -1,5 +1,6 @@
 //! Parse, dispatch, exit code.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -7,7 +8,7 @@ use ticketcd::cli::Cli;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// Thousands of buyers allocate small things on two threads.
+/// Thousands of buyers make many small allocations on few threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Nothing is left to be told about when the message cannot be printed.
+            // A message that cannot be printed cannot be reported either.
             let _ = error.print();
             return if error.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
         }
@@ -33,8 +34,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Warnings and worse, unless `RUST_LOG` asks for more or less.
+/// Logs warnings and errors unless `RUST_LOG` sets another level. In colour only on a terminal, and not with `NO_COLOR`.
 fn log_to_standard_error() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
+    let in_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(in_colour)
+        .without_time()
+        .with_target(false)
+        .init();
 }

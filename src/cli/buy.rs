@@ -9,7 +9,7 @@ use ticketcd_judge::model::{Cents, OrderKey, Revision};
 
 use super::connection::Connection;
 use super::query::to_json;
-use super::visit::Visit;
+use super::shop_session::ShopSession;
 use super::{Exit, Failure};
 use crate::run::{base36, purchase_date};
 use crate::scenario::nearest;
@@ -19,44 +19,57 @@ use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, event_of};
 use crate::shop::{Bought, BuyerMemory, Order, Shop, Strategy};
 
-/// What `buy` exits with. A shop that refuses is no defect and no verdict, but a script must be able to tell.
+/// The exit codes of `buy`. A refusal is neither an error nor a verdict, but scripts must be able to detect it.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0    sold
-  1    not sold      sold out, rejected, or given up after conflicts; nothing was written
-  2    unknown       the answer was lost: the order may or may not be in the data; `ticketcd query purchases` tells
-  4    invalid       no member can be used, or there is no shop
-  64   usage         no such user, event or ticket type, or the order makes no sense; nothing was written
-  70   internal      a defect of ours";
+  1    not sold      sold out, rejected, or abandoned after conflicts; nothing was written
+  2    unknown       the response was lost: check with `ticketcd query purchases` whether the order was placed
+  4    invalid       no member is available, or there is no shop under the prefix
+  64   usage         no such user, event or ticket type, or an invalid order; nothing was written
+  70   internal      internal error (please report it)";
 
-/// Transactions tried before an order is given up: more than in a load, for there is only this one order.
+/// Attempts before an order is abandoned: more than under load, as there is only this one order.
 const ATTEMPTS_MAX: u32 = 40;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The event's id; `ticketcd query search` finds it
+    /// Event id, as printed by `ticketcd query search`
     event: String,
-    /// Ticket types and how many of each, such as pink=2 yellow=1
+    /// Ticket types and quantities, such as pink=2 yellow=1
     #[arg(value_name = "TYPE=QUANTITY", required = true, value_parser = item)]
     items: Vec<(String, i64)>,
-    /// The user of the shop who buys
+    /// User who buys
     #[arg(long = "buyer", value_name = "USER")]
     user: String,
-    /// Print what happened as JSON, in the shape that docs/queries.md describes
+    /// Print the outcome as JSON (format: docs/queries.md)
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     connection: Connection,
 }
 
+/// A line of an order is malformed.
+#[derive(Debug, thiserror::Error)]
+enum InvalidItem {
+    #[error("{0:?} is not TYPE=QUANTITY, such as pink=2")]
+    Form(String),
+    #[error("{0:?} has no ticket type; write TYPE=QUANTITY, such as pink=2")]
+    NoType(String),
+    #[error("{0:?} is not a number of tickets")]
+    Quantity(String),
+    #[error("cannot buy {0} tickets; the quantity must be at least 1")]
+    TooFew(i64),
+}
+
 /// One line of an order. The original sends quantities as strings: quotes do no harm.
-fn item(text: &str) -> Result<(String, i64), String> {
-    let (kind, quantity) = text.rsplit_once('=').ok_or_else(|| format!("{text:?} is not TYPE=QUANTITY, such as pink=2"))?;
+fn item(text: &str) -> Result<(String, i64), InvalidItem> {
+    let (kind, quantity) = text.rsplit_once('=').ok_or_else(|| InvalidItem::Form(text.to_owned()))?;
     let quantity = quantity.trim().trim_matches(['"', '\'']).trim();
-    let number: i64 = quantity.parse().map_err(|_| format!("{quantity:?} is not a number of tickets"))?;
+    let number: i64 = quantity.parse().map_err(|_| InvalidItem::Quantity(quantity.to_owned()))?;
     match kind.trim() {
-        "" => Err(format!("{text:?} names no ticket type; write TYPE=QUANTITY, such as pink=2")),
-        _ if number < 1 => Err(format!("{number} tickets cannot be bought")),
+        "" => Err(InvalidItem::NoType(text.to_owned())),
+        _ if number < 1 => Err(InvalidItem::TooFew(number)),
         kind => Ok((kind.to_owned(), number)),
     }
 }
@@ -84,13 +97,13 @@ struct Line<'answer> {
 }
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
-    let mut visit = Visit::begin(&args.connection).await?;
-    let (text, exit) = buy(&mut visit, &args).await?;
+    let mut session = ShopSession::begin(&args.connection).await?;
+    let (text, exit) = buy(&mut session, &args).await?;
     super::output::print(&text)?;
     Ok(exit)
 }
 
-async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> {
+async fn buy(session: &mut ShopSession, args: &Args) -> Result<(String, Exit), Failure> {
     let milliseconds = jiff::Timestamp::now().as_millisecond().unsigned_abs();
     let order = Order {
         key: OrderKey { buyer: std::process::id(), sequence: 1 },
@@ -100,19 +113,19 @@ async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> 
         due: 0,
     };
     if let Some(fault) = order.fault() {
-        return Err(Failure::Usage(format!("the order makes no sense: {fault}")));
+        return Err(Failure::Usage(format!("invalid order: {fault}")));
     }
-    let event = offered(visit, &order).await?;
+    let event = offered(session, &order).await?;
     let shop = Shop {
-        keys: visit.keys.clone(),
+        keys: session.keys.clone(),
         run_tag: run_tag(milliseconds, &order.user).into(),
         date: purchase_date().into(),
         strategy: strategy(&event),
     };
     let mut memory = BuyerMemory::new(stream(milliseconds, "back-off", order.key.buyer));
-    let bought = shop.buy(&mut visit.caller, &mut memory, &order).await;
+    let bought = shop.buy(&mut session.caller, &mut memory, &order).await;
     let left = match bought.outcome {
-        OrderOutcome::SoldOut => Some(visit.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?),
+        OrderOutcome::SoldOut => Some(session.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?),
         _ => None,
     };
     let id = shop.order_id(order.key);
@@ -127,6 +140,7 @@ async fn buy(visit: &mut Visit, args: &Args) -> Result<(String, Exit), Failure> 
 /// How to buy: from where the stock is. A sale that splits it into shards sells from them, and so does whoever buys
 /// meanwhile, or after a sale that was cut off and never put them back. What is reserved is out of reach in any layout.
 fn strategy(event: &FoundEvent) -> Strategy {
+    // An event without tickets has no shards either.
     let shards = event.tickets.values().map(|ticket| ticket.shards).max().unwrap_or(0);
     let name = if shards > 0 { StrategyName::Sharded } else { StrategyName::Optimistic };
     Strategy::new(&Load { attempts: ATTEMPTS_MAX, strategy: name, shards: u8::try_from(shards).unwrap_or(u8::MAX), ..Load::default() })
@@ -148,21 +162,21 @@ fn run_tag(milliseconds: u64, user: &str) -> String {
 }
 
 /// The event, when it and everything else that the order names exists.
-async fn offered(visit: &mut Visit, order: &Order) -> Result<FoundEvent, Failure> {
-    let found = visit.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?;
+async fn offered(session: &mut ShopSession, order: &Order) -> Result<FoundEvent, Failure> {
+    let found = session.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?;
     let Some(event) = found.events.into_iter().find(|event| event.record.is_some()) else {
-        return Err(visit.nothing_named(Named::Event, &order.event).await);
+        return Err(session.nothing_named(Named::Event, &order.event).await);
     };
-    if !visit.ask(async |keys, caller| exists(keys, caller, Named::User, &order.user).await).await? {
-        return Err(visit.nothing_named(Named::User, &order.user).await);
+    if !session.ask(async |keys, caller| exists(keys, caller, Named::User, &order.user).await).await? {
+        return Err(session.nothing_named(Named::User, &order.user).await);
     }
     let Some((unknown, _)) = order.items.iter().find(|(kind, _)| !event.tickets.contains_key(kind)) else { return Ok(event) };
     let kinds = || event.tickets.keys().map(String::as_str);
     let next = match nearest(unknown, kinds()) {
         Some(nearest) => format!("did you mean {nearest:?}?"),
-        None => format!("there are: {}", kinds().collect::<Vec<_>>().join(", ")),
+        None => format!("it has: {}", kinds().collect::<Vec<_>>().join(", ")),
     };
-    Err(Failure::Usage(format!("there are no {unknown:?} tickets of this event; {next}")))
+    Err(Failure::Usage(format!("this event has no {unknown:?} tickets; {next}")))
 }
 
 /// Why nothing was bought, or why nobody knows.
@@ -171,8 +185,8 @@ fn reason(outcome: &OrderOutcome, order: &Order, left: Option<&Found>) -> Option
         OrderOutcome::Sold { .. } => None,
         OrderOutcome::SoldOut => Some(shortage(order, left)),
         OrderOutcome::Rejected { reason } => Some(reason.clone()),
-        OrderOutcome::Conflict => Some(format!("other buyers were faster {ATTEMPTS_MAX} times in a row")),
-        OrderOutcome::Unknown => Some("the answer was lost".to_owned()),
+        OrderOutcome::Conflict => Some(format!("all {ATTEMPTS_MAX} attempts conflicted with other buyers")),
+        OrderOutcome::Unknown => Some("the response was lost".to_owned()),
     }
 }
 
@@ -184,13 +198,13 @@ fn shortage(order: &Order, left: Option<&Found>) -> String {
         .iter()
         .filter_map(|(kind, quantity)| {
             let ticket = stock(kind)?;
-            let held = if ticket.held > 0 { format!(" and {} are reserved", ticket.held) } else { String::new() };
-            (ticket.left < i128::from(*quantity)).then(|| format!("{quantity} {kind} were asked for, {} are left{held}", ticket.left))
+            let held = if ticket.held > 0 { format!(" ({} reserved)", ticket.held) } else { String::new() };
+            (ticket.left < i128::from(*quantity)).then(|| format!("{quantity} {kind} requested, {} left{held}", ticket.left))
         })
         .collect();
     if missing.is_empty() {
         // Somebody has given tickets back, or a sale has begun or ended and moved the stock.
-        return "it was sold out a moment ago; now there is enough again, so try again".to_owned();
+        return "sold out at the time of the purchase, but available again now; try again".to_owned();
     }
     format!("sold out: {}", missing.join("; "))
 }
@@ -234,11 +248,11 @@ fn sentence(bought: &Bought, reason: Option<&str>, id: &str, order: &Order, even
         OrderOutcome::Sold { revision } => writeln!(text, "Bought {what}: {} paid, order {id}, revision {revision}.", bought.paid),
         OrderOutcome::Unknown => writeln!(
             text,
-            "Nobody knows whether {what} was bought: {reason}. If order {id} is listed by `ticketcd query purchases {}`, it was; \
-             do not buy again before you have looked.",
+            "Unknown whether {what} was bought: {reason}. Check whether `ticketcd query purchases {}` lists order {id} before you buy \
+             again.",
             order.user
         ),
-        _ => writeln!(text, "Not sold, {what}: {reason}. Nothing was written."),
+        _ => writeln!(text, "Not sold: {what}. Reason: {reason}. Nothing was written."),
     };
     text
 }
@@ -289,7 +303,7 @@ mod tests {
         let (code, text) = said(OrderOutcome::Unknown);
         assert!(code == 2 && text.contains("query purchases ann") && text.contains("c1-1-1"), "{text}");
         let (code, text) = said(OrderOutcome::Conflict);
-        assert!(code == 1 && text.contains("other buyers") && text.contains("Nothing was written"), "{text}");
+        assert!(code == 1 && text.contains("conflicted with other buyers") && text.contains("Nothing was written"), "{text}");
         let (code, text) = said(OrderOutcome::Sold { revision: 7 });
         assert!(code == 0 && text.contains("revision 7"), "{text}");
     }

@@ -22,19 +22,19 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start a cluster, print where it is, and keep it until Ctrl-C; its data is removed then
+    /// Start a cluster, print its endpoints, and run it until Ctrl-C; then its data is removed
     Up(Up),
 }
 
 #[derive(Debug, Parser)]
 struct Up {
-    /// How many members
+    /// Number of members
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     members: u8,
-    /// Run this etcd: an installed or installable version, or the path of a binary
+    /// etcd to run: a version or the path of a binary
     #[arg(long, value_name = "VERSION|PATH")]
     etcd: Option<String>,
-    /// A further flag for every member, such as --flag=--snapshot-count=1000; may be repeated
+    /// Additional etcd flag for every member, such as --flag=--snapshot-count=1000; repeatable
     #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true)]
     flags: Vec<String>,
 }
@@ -52,7 +52,7 @@ async fn run(up: Up) -> Result<Exit, Failure> {
     let prepared = tokio::task::spawn_blocking(move || Prepared::new(&settings));
     let prepared = prepared.await.map_err(|error| Failure::Internal(error.to_string()))??;
     let supervisor = std::env::current_exe().map_err(|error| internal("find this program", error))?;
-    let (sink, recorder) = Recorder::start(vec![Box::new(Announcer)]).map_err(|error| internal("start the recorder", error))?;
+    let (sink, recorder) = Recorder::start(vec![Box::new(ExitReporter)]).map_err(|error| internal("start the recorder", error))?;
     let options = StartOptions { log_directory: None, supervisor, shape_clients: true };
     let outcome = keep(&prepared, options, sink, &mut interrupts).await;
     // It ends when every sink is gone, and each member's goes with its process.
@@ -74,7 +74,7 @@ async fn keep(prepared: &Prepared, options: StartOptions, sink: Sink, interrupts
         print_endpoints(&testbed);
         interrupts.next().await;
     }
-    eprintln!("stopping; once more to leave at once");
+    eprintln!("stopping; press Ctrl-C again to exit immediately");
     tokio::select! {
         () = testbed.stop() => {}
         () = interrupts.next() => {}
@@ -115,15 +115,15 @@ impl Interrupts {
     }
 }
 
-/// Says when a member ends that should not.
-struct Announcer;
+/// Reports a member that exits unexpectedly.
+struct ExitReporter;
 
-impl Reader for Announcer {
+impl Reader for ExitReporter {
     fn observe(&mut self, event: &Event) -> std::io::Result<()> {
         if let Event::Member(event) = event
             && let MemberChange::Exited { exit, expected: false } = &event.change
         {
-            eprintln!("{} exited: {}", event.member.name(), exit.in_words());
+            eprintln!("{} exited unexpectedly: {}", event.member.name(), exit.in_words());
         }
         Ok(())
     }

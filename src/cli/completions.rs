@@ -7,7 +7,7 @@ use super::{Cli, Exit, Failure};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// For which shell
+    /// Shell
     shell: Shell,
 }
 

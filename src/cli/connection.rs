@@ -1,4 +1,4 @@
-//! How the command line names a cluster that we did not start. The environment variables of `etcdctl` count too.
+//! Flags that name an existing cluster. The environment variables of `etcdctl` are read too.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,25 +6,25 @@ use std::time::Duration;
 use ticketcd_judge::model::Keyspace;
 
 use super::Failure;
-use crate::etcd::{Client, Endpoint, Security};
+use crate::etcd::{Client, ClientError, Endpoint, Security};
 
-/// How long a member may take to say that it is there.
-const GREETING_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest time for a member's first response.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections to each member.
 const CHANNELS: u8 = 1;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct Connection {
-    /// Members to talk to: `host:port`, `https://host:port` or `unix:PATH`, separated by commas
+    /// Client URLs of the members: `host:port`, `https://host:port` or `unix:PATH`, separated by commas
     #[arg(long, env = "ETCDCTL_ENDPOINTS", value_delimiter = ',', default_value = "127.0.0.1:2379")]
     endpoints: Vec<String>,
 
-    /// What every key of the shop begins with; nothing outside it is written
+    /// Prefix of every key of the shop; nothing outside it is written
     #[arg(long, default_value = "ticketcd/")]
     prefix: String,
 
-    /// Certificate authority that signed the members' certificates (PEM)
+    /// CA certificate that signed the members' certificates (PEM)
     #[arg(long, env = "ETCDCTL_CACERT", value_name = "FILE")]
     cacert: Option<PathBuf>,
 
@@ -36,40 +36,40 @@ pub(super) struct Connection {
     #[arg(long, env = "ETCDCTL_KEY", value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 
-    /// User of etcd, as `name` or `name:password`; the password may come from ETCDCTL_PASSWORD instead
+    /// etcd user, as `name` or `name:password`; the password is otherwise read from ETCDCTL_PASSWORD
     #[arg(long, id = "etcd_user", env = "ETCDCTL_USER", hide_env_values = true, value_name = "USER")]
     user: Option<String>,
 }
 
 impl Connection {
-    /// The shop's keys. A prefix is mandatory: the cluster is not ours alone.
+    /// The shop's keys. A prefix is mandatory because the cluster may have other users.
     pub(super) fn keyspace(&self) -> Result<Keyspace, Failure> {
         if self.prefix.is_empty() {
-            let message = "the prefix is empty: on a cluster that others use too, give one, such as --prefix ticketcd/";
+            let message = "the prefix is empty: an existing cluster needs one, such as --prefix ticketcd/";
             return Err(Failure::Usage(message.to_owned()));
         }
         Ok(Keyspace::new(self.prefix.as_str()))
     }
 
-    /// A client of each member, at least one of which answers.
+    /// A client of each responding member; at least one.
     pub(super) async fn connect(&self) -> Result<Vec<Client>, Failure> {
         let security = self.security()?;
         let with_tls = self.cacert.is_some() || self.cert.is_some();
         let mut clients = Vec::new();
-        let mut complaints = Vec::new();
+        let mut errors = Vec::new();
         for text in &self.endpoints {
             let endpoint = endpoint(text, with_tls)?;
-            match greet(&endpoint, &security).await {
+            match connect(&endpoint, &security).await {
                 Ok(client) => clients.push(client),
-                Err(complaint) => complaints.push(complaint),
+                Err(error) => errors.push(error.to_string()),
             }
         }
         if clients.is_empty() {
-            let next = "Is etcd running there? Name its members with --endpoints";
-            return Err(Failure::Invalid(format!("no member can be used: {}. {next}", complaints.join("; "))));
+            let next = "Is etcd running there? Pass the client URLs of its members with --endpoints";
+            return Err(Failure::Invalid(format!("no member is available: {}. {next}", errors.join("; "))));
         }
-        for complaint in complaints {
-            eprintln!("ticketcd: going on without one member: {complaint}");
+        for error in errors {
+            eprintln!("ticketcd: warning: continuing without one member: {error}");
         }
         Ok(clients)
     }
@@ -87,9 +87,9 @@ impl Connection {
     }
 }
 
-async fn greet(endpoint: &Endpoint, security: &Security) -> Result<Client, String> {
-    let client = Client::connect(endpoint, security, CHANNELS).await.map_err(|error| error.to_string())?;
-    client.status(GREETING_TIMEOUT).await.map_err(|error| error.to_string())?;
+async fn connect(endpoint: &Endpoint, security: &Security) -> Result<Client, ClientError> {
+    let client = Client::connect(endpoint, security, CHANNELS).await?;
+    client.status(STATUS_TIMEOUT).await?;
     Ok(client)
 }
 
@@ -97,7 +97,7 @@ async fn greet(endpoint: &Endpoint, security: &Security) -> Result<Client, Strin
 fn endpoint(text: &str, with_tls: bool) -> Result<Endpoint, Failure> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Failure::Usage("an endpoint is empty; write them as host:port,host:port".to_owned()));
+        return Err(Failure::Usage("an endpoint is empty; write --endpoints host:port,host:port".to_owned()));
     }
     if let Some(path) = text.strip_prefix("unix://").or_else(|| text.strip_prefix("unix:")) {
         return Ok(Endpoint::Unix(path.into()));
@@ -106,7 +106,7 @@ fn endpoint(text: &str, with_tls: bool) -> Result<Endpoint, Failure> {
         return Ok(Endpoint::Url(text.to_owned()));
     }
     if text.contains("://") {
-        return Err(Failure::Usage(format!("the endpoint {text} is neither host:port, http://, https:// nor unix:")));
+        return Err(Failure::Usage(format!("invalid endpoint {text}: use host:port, http://, https:// or unix:")));
     }
     let scheme = if with_tls { "https" } else { "http" };
     Ok(Endpoint::Url(format!("{scheme}://{text}")))
@@ -116,7 +116,7 @@ fn user(text: &str, password: Option<String>) -> Result<(String, String), Failur
     match (text.split_once(':'), password) {
         (Some((name, password)), _) => Ok((name.to_owned(), password.to_owned())),
         (None, Some(password)) => Ok((text.to_owned(), password)),
-        (None, None) => Err(Failure::Usage(format!("the user {text} has no password: set ETCDCTL_PASSWORD, or write name:password"))),
+        (None, None) => Err(Failure::Usage(format!("no password for user {text}: set ETCDCTL_PASSWORD, or pass name:password"))),
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
-use super::gauge::Gauge;
+use super::progress_reporter::ProgressReporter;
 use super::{Exit, Failure};
 use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Target};
 use crate::record::Sink;
+use crate::report::numbers::count;
 use crate::run::interrupt;
 use crate::scenario::types;
 
@@ -23,24 +24,24 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Write the dataset; resumes one that was interrupted, and overwrites nothing unless it is forced to
+    /// Write the dataset; resumes an interrupted load, and never overwrites other data unless forced
     Load {
         #[command(flatten)]
         shop: Shop,
-        /// Remove whatever is under the prefix first
+        /// First remove everything under the prefix
         #[arg(long)]
         force: bool,
         #[command(flatten)]
         connection: Connection,
     },
-    /// Read the dataset back and compare every key with what the seed says
+    /// Read the dataset back and compare every key with the expected value
     Verify {
         #[command(flatten)]
         shop: Shop,
         #[command(flatten)]
         connection: Connection,
     },
-    /// Remove every key under the prefix, and no other
+    /// Remove every key under the prefix
     Clean {
         #[command(flatten)]
         connection: Connection,
@@ -50,23 +51,23 @@ enum Command {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Shop")]
 struct Shop {
-    /// Users
+    /// Number of users
     #[arg(long, default_value_t = types::Dataset::default().users)]
     users: u32,
 
-    /// Events
+    /// Number of events
     #[arg(long, default_value_t = types::Dataset::default().events)]
     events: u32,
 
-    /// Ticket types of each event
+    /// Ticket types per event
     #[arg(long, default_value_t = types::Dataset::default().ticket_types)]
     ticket_types: u8,
 
-    /// Tickets of each type: a number drawn evenly from this range
+    /// Tickets per type, drawn uniformly from this range
     #[arg(long, value_name = "MIN..MAX", default_value = "50..500", value_parser = stock)]
     stock: types::Stock,
 
-    /// What everything is drawn from: the same seed writes the same bytes
+    /// Seed; the same seed writes identical data
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
@@ -83,15 +84,20 @@ impl Shop {
     }
 }
 
-fn stock(text: &str) -> Result<types::Stock, String> {
-    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| format!("{text:?} is not a number of tickets"));
+/// A bound of `--stock` is not a number.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not a number of tickets")]
+struct NotANumber(String);
+
+fn stock(text: &str) -> Result<types::Stock, NotANumber> {
+    let number = |text: &str| text.trim().parse::<u32>().map_err(|_| NotANumber(text.to_owned()));
     let (min, max) = text.split_once("..").unwrap_or((text, text));
     Ok(types::Stock { min: number(min)?, max: number(max.trim_start_matches('='))? })
 }
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let stop = CancellationToken::new();
-    let watching = interrupt::watch(stop.clone(), "finishing what is under way");
+    let watching = interrupt::watch(stop.clone(), "finishing in-flight requests");
     let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
     let result = match args.command {
         Command::Load { shop, force, connection } => load(&shop, force, &connection, stop).await,
@@ -107,17 +113,17 @@ async fn load(shop: &Shop, force: bool, connection: &Connection, stop: Cancellat
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let options = LoadOptions { force, ..LoadOptions::default() };
     let target = target(connection, stop).await?;
-    let mut gauge = Gauge::new("Writing");
-    let loaded = dataset::load(&dataset, &target, options, |progress| gauge.show(progress)).await;
-    gauge.finish();
+    let mut reporter = ProgressReporter::new("Writing");
+    let loaded = dataset::load(&dataset, &target, options, |progress| reporter.show(progress)).await;
+    reporter.finish();
     ended(loaded, |loaded| {
-        let there = if loaded.skipped == 0 { String::new() } else { format!(", {} were there already", loaded.skipped) };
+        let there = if loaded.skipped == 0 { String::new() } else { format!(", {} already existed", count(loaded.skipped as u64)) };
         format!(
             "Wrote {} keys under {}{there}: {} users and {} events, seed {}.",
-            loaded.written,
+            count(loaded.written as u64),
             keys.prefix(),
-            shop.users,
-            shop.events,
+            count(shop.users.into()),
+            count(shop.events.into()),
             shop.seed
         )
     })
@@ -127,24 +133,30 @@ async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -
     let keys = connection.keyspace()?;
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let target = target(connection, stop).await?;
-    let mut gauge = Gauge::new("Reading");
-    let verified = dataset::verify(&dataset, &target, |progress| gauge.show(progress)).await;
-    gauge.finish();
+    let mut reporter = ProgressReporter::new("Reading");
+    let verified = dataset::verify(&dataset, &target, |progress| reporter.show(progress)).await;
+    reporter.finish();
     ended(verified, |verified| {
-        format!("All {} keys under {} are as seed {} says, at revision {}.", verified.keys, keys.prefix(), shop.seed, verified.revision)
+        format!(
+            "All {} keys under {} match seed {}, at revision {}.",
+            count(verified.keys as u64),
+            keys.prefix(),
+            shop.seed,
+            verified.revision
+        )
     })
 }
 
 async fn clean(connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
     let keys = connection.keyspace()?;
     let target = target(connection, stop).await?;
-    let mut gauge = Gauge::new("Removing");
-    let removed = dataset::clean(&keys, &target, |progress| gauge.show(progress)).await;
-    gauge.finish();
-    ended(removed, |removed| format!("Removed {removed} keys under {}.", keys.prefix()))
+    let mut reporter = ProgressReporter::new("Removing");
+    let removed = dataset::clean(&keys, &target, |progress| reporter.show(progress)).await;
+    reporter.finish();
+    ended(removed, |removed| format!("Removed {} keys under {}.", count(removed as u64), keys.prefix()))
 }
 
-/// The cluster. Nothing is recorded: this is no run.
+/// The cluster. Nothing is recorded.
 async fn target(connection: &Connection, stop: CancellationToken) -> Result<Target, Failure> {
     Ok(Target { clients: connection.connect().await?, sink: Sink::discarding(), timeout: TIMEOUT, stop })
 }
@@ -156,7 +168,7 @@ fn ended<T>(result: Result<T, DatasetError>, summary: impl FnOnce(T) -> String) 
             Ok(Exit::Pass)
         }
         Err(mismatch @ DatasetError::Mismatch { .. }) => {
-            println!("The dataset is not as it was written: {mismatch}.");
+            println!("The dataset was modified: {mismatch}.");
             Ok(Exit::Violation)
         }
         Err(interrupted @ DatasetError::Interrupted { .. }) => {

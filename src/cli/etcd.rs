@@ -17,14 +17,14 @@ pub(super) struct Args {
 enum Command {
     /// Install a version into the cache
     ///
-    /// Sources are the release archive, Debian's packages and pip; none needs root or changes the system.
+    /// Sources are the release archive, Debian packages and pip. None needs root or changes the system.
     Install {
-        /// Such as 3.5.30, or latest: the newest known-good one to be had
+        /// Version, such as 3.5.30, or latest for the newest known-good one
         version: String,
     },
-    /// List every etcd that is there: in TICKETCD_ETCD, on PATH, in the cache
+    /// List the etcd binaries in TICKETCD_ETCD, on PATH and in the cache
     List {
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
@@ -36,7 +36,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
             eprintln!("installing etcd {version} …");
             let binary = if version == "latest" { release::install_newest()? } else { release::install(&version)? };
             if let Some(reason) = binary.known_bad {
-                eprintln!("etcd {} is known to be bad: it {reason}", binary.version);
+                eprintln!("warning: etcd {} has a known defect: it {reason}", binary.version);
             }
             super::output::print(&format!("{}\n", binary.path.display()))
         }
@@ -47,7 +47,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
                 return super::output::print(&format!("{text}\n"));
             }
             if installed.is_empty() {
-                eprintln!("no etcd is there; `ticketcd etcd install latest` gets one");
+                eprintln!("no etcd found; install one with `ticketcd etcd install latest`");
             }
             super::output::print(&table(&installed))
         }

@@ -1,26 +1,26 @@
-//! Exit codes, documented one by one, and the two tiers of failure.
+//! Exit codes, and failures.
 
 use std::process::ExitCode;
 
 use crate::run::RunError;
 use crate::testbed::TestbedError;
 
-/// How a command that did its work ends.
+/// The exit of a command that completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// 0: pass, or done.
     Pass,
     /// 1: a safety violation.
     Violation,
-    /// 1: of `buy`: nothing was bought.
+    /// 1, of `buy`: nothing was bought.
     NotSold,
-    /// 2: unknown: not enough evidence for a verdict; of `buy`: nobody knows whether it was bought.
+    /// 2: unknown: not enough evidence for a verdict; of `buy`: the outcome is unknown.
     Unknown,
     /// 3: correct, but an objective was missed.
     ObjectiveMissed,
     /// 4: the run is invalid: load not offered, fault not applied, never healthy.
     Invalid,
-    /// 5: not what `--expect` said.
+    /// 5: not the verdict that `--expect` names.
     Unexpected,
     /// 130: interrupted.
     Interrupted,
@@ -47,17 +47,17 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do its work. The text says what is wrong, where, and what to do next.
+/// Why a command failed. The text says what failed, on what, why, and what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// 64: the command line or a file the user wrote is wrong.
+    /// 64: the command line or a file of the user is invalid.
     #[error("{0}")]
     Usage(String),
-    /// 4: what was asked for could not be done: something that it needs is not there, or cannot be written.
+    /// 4: the command could not be carried out: something it needs is missing or cannot be written.
     #[error("{0}")]
     Invalid(String),
-    /// 70: our own defect.
-    #[error("internal error: {0}")]
+    /// 70: an internal error.
+    #[error("internal error (please report it): {0}")]
     Internal(String),
 }
 

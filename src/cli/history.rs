@@ -23,21 +23,21 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the recorded events as lines of JSON
+    /// Print recorded events as JSON lines
     Cat(Cat),
-    /// Turn lines of JSON, as cat prints them, back into a run directory
+    /// Import JSON lines, as printed by cat, into a run directory
     Pack(pack::Args),
-    /// Make up a run of any size, to try the checks on: valid, or with one planted violation
+    /// Generate a synthetic run of any size: valid, or with one planted violation
     Generate(generate::Args),
-    /// Print a guide to every kind of anomaly: what is promised, how it looks when broken, what it means (Markdown)
+    /// Print a reference of all anomalies: guarantee, example and impact (Markdown)
     Anomalies,
 }
 
 #[derive(Debug, clap::Args)]
 struct Cat {
-    /// The run directory
+    /// Run directory
     run_dir: PathBuf,
-    /// Only events of these kinds, separated by commas
+    /// Print only events of these kinds, separated by commas
     #[arg(long, value_enum, value_delimiter = ',')]
     kind: Vec<Kind>,
 }
@@ -113,7 +113,8 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
 }
 
 fn print_guide() -> Result<Exit, Failure> {
-    let scratch = tempfile::tempdir().map_err(|error| Failure::Invalid(format!("no directory for made-up runs: {error}")))?;
+    let scratch =
+        tempfile::tempdir().map_err(|error| Failure::Invalid(format!("cannot create a directory for synthetic runs: {error}")))?;
     match guide::page(scratch.path()) {
         Ok(page) => super::output::print(&page),
         // A check that does not find what it is for: the page would teach something wrong.
@@ -153,7 +154,7 @@ fn print(output: &mut impl Write, event: &Event) -> io::Result<()> {
     output.write_all(b"\n")
 }
 
-/// A reader that has seen enough closes the pipe: that is no failure.
+/// A closed pipe is not an error: its reader has read enough.
 fn ended(error: &io::Error) -> Result<Exit, Failure> {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(Exit::Pass),

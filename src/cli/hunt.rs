@@ -17,45 +17,47 @@ use super::output::print;
 use super::run::new_seed;
 use super::{Exit, Failure};
 
-/// How long a hunt takes when nobody says otherwise.
+/// The default total time of a hunt.
 const FOR_DEFAULT: Span = Span::seconds(20 * 60);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Draw every scenario from this seed; without it, from a new one
+    /// Seed of all scenarios [default: random]
     #[arg(long)]
     seed: Option<u64>,
-    /// Begin no further run once all runs together took this long [default: 20m]
+    /// Start no further run after this total time [default: 20m]
     #[arg(long = "for", value_name = "TIME", conflicts_with_all = ["runs", "only"])]
     time: Option<Span>,
-    /// Run this many scenarios
+    /// Number of scenarios to run
     #[arg(long, value_name = "COUNT", conflicts_with = "only", value_parser = clap::value_parser!(u32).range(1..))]
     runs: Option<u32>,
-    /// Run one scenario of the hunt by its number, and keep its run directory
+    /// Run only this scenario of the hunt, and keep its run directory
     #[arg(long, value_name = "RUN", value_parser = clap::value_parser!(u32).range(1..), requires = "seed")]
     only: Option<u32>,
-    /// Run this etcd: an installed or installable version, or the path of a binary
+    /// etcd to run: a version or the path of a binary
     #[arg(long, value_name = "VERSION|PATH")]
     etcd: Option<String>,
-    /// Write to this directory; a hunt that is there already is resumed [default: reports/hunt-SEED-VERSION]
+    /// Output directory; an existing hunt is resumed [default: reports/hunt-SEED-VERSION]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Do not fail on this known defect of etcd, as findings name it: etcd#22294
+    /// Do not fail on this known etcd issue, such as etcd#22294
     #[arg(long, value_name = "ISSUE", value_delimiter = ',', value_parser = known_defect)]
     waive: Vec<KnownDefect>,
-    /// Keep every run without a verdict (invalid, unknown), not only the first three
+    /// Keep all invalid and unknown runs, not only the first three
     #[arg(long)]
     keep_inconclusive: bool,
-    /// Print the summary as JSON on standard output, and the lines of the runs on standard error
+    /// Print the summary as JSON on standard output, and the line of each run on standard error
     #[arg(long)]
     json: bool,
 }
 
-fn known_defect(name: &str) -> Result<KnownDefect, String> {
-    KNOWN_DEFECTS.into_iter().find(|defect| defect.name == name).ok_or_else(|| {
-        let names: Vec<&str> = KNOWN_DEFECTS.iter().map(|defect| defect.name).collect();
-        format!("no finding is recognised as it; known defects are {}", names.join(", "))
-    })
+/// `--waive` names an issue that no finding is recognised as.
+#[derive(Debug, thiserror::Error)]
+#[error("not a known etcd issue; the known ones are {}", KNOWN_DEFECTS.iter().map(|defect| defect.name).collect::<Vec<_>>().join(", "))]
+struct UnknownIssue;
+
+fn known_defect(name: &str) -> Result<KnownDefect, UnknownIssue> {
+    KNOWN_DEFECTS.into_iter().find(|defect| defect.name == name).ok_or(UnknownIssue)
 }
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
@@ -67,7 +69,7 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let etcd = tokio::task::spawn_blocking(move || release::resolve(wanted.as_deref()));
     let etcd = etcd.await.map_err(|error| Failure::Internal(error.to_string()))??;
     if let Some(defect) = etcd.known_bad {
-        tracing::warn!("etcd {} is known to be bad: it {defect}", etcd.version);
+        tracing::warn!("etcd {} has a known defect: it {defect}", etcd.version);
     }
     let directory = args.out.clone().unwrap_or_else(|| default_directory(seed, &etcd));
     let limit = match (args.runs, args.time) {
@@ -91,8 +93,8 @@ async fn hunt(options: HuntOptions, is_json: bool) -> Result<Exit, Failure> {
     eprintln!("hunt: seed {seed} · etcd {etcd_name} · {shown_directory}");
     match hunt.records().len() {
         0 => {}
-        1 => eprintln!("resumed: 1 run is finished"),
-        finished => eprintln!("resumed: {finished} runs are finished"),
+        1 => eprintln!("resuming after 1 completed run"),
+        finished => eprintln!("resuming after {finished} completed runs"),
     }
     let show = |text: &str| {
         if is_json {
@@ -106,7 +108,7 @@ async fn hunt(options: HuntOptions, is_json: bool) -> Result<Exit, Failure> {
         show(&render::line(&place, record))?;
     }
     let interrupted = CancellationToken::new();
-    let watching = interrupt::watch(interrupted.clone(), "healing faults, judging the current run, then the summary");
+    let watching = interrupt::watch(interrupted.clone(), "healing faults, checking the current run and printing the summary");
     let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
     let ended = loop {
         match hunt.next(&interrupted).await {
@@ -138,7 +140,7 @@ fn exit(summary: &Summary, ended: Result<(), HuntError>, is_interrupted: bool) -
         (_, Err(error)) => Err(error.into()),
         (70, Ok(())) => {
             let failed = summary.count(Outcome::InternalError);
-            Err(Failure::Internal(format!("{failed} of {} runs could not be carried out: see above", summary.runs.len())))
+            Err(Failure::Internal(format!("{failed} of {} runs failed with an internal error: see above", summary.runs.len())))
         }
         // Between two runs it interrupts none.
         (_, Ok(())) if is_interrupted => Ok(Exit::Interrupted),

@@ -15,7 +15,7 @@ use super::{Exit, Failure};
 /// Runs the scenario with every strategy on every version.
 pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Judged) -> Result<Exit, Failure> {
     if judged.expect.is_some() {
-        return Err(Failure::Usage("--expect is about one run; name one strategy and one version of etcd with it".to_owned()));
+        return Err(Failure::Usage("--expect applies to a single run; pass one strategy and one etcd version with it".to_owned()));
     }
     let mut plans = Vec::new();
     for etcd in either(&flags.etcd) {

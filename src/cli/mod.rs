@@ -9,44 +9,44 @@ mod dataset;
 mod demo;
 mod etcd;
 mod exit;
-mod gauge;
 mod history;
 mod hunt;
 mod matrix;
 mod outcome;
 mod output;
+mod progress_reporter;
 mod query;
 mod rerun;
 mod run;
 mod run_flags;
 mod scenario;
 mod schema;
+mod shop_session;
 mod supervisor;
 mod table;
-mod visit;
 
 use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 
-/// What a verdict exits with. A violation dominates everything.
+/// The exit code of each verdict. A violation dominates everything.
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    pass          every promise was kept, and there was evidence enough to say so
-  1    violation     a promise was broken
-  2    unknown       nothing speaks against it, but there is not evidence enough
+  0    pass          every guarantee held, with enough evidence
+  1    violation     a guarantee was violated
+  2    unknown       no violation found, but not enough evidence
   3    objective     correct, but an objective was missed
-  4    invalid       the run says nothing: never healthy, load not offered, fault not applied; or what was asked for
-                     could not be done: no etcd to be had, the record or the output cannot be written
-  5    unexpected    not what --expect said; what came instead stands before the last line
-  64   usage         the command line or the scenario is wrong; nothing was changed
-  70   internal      a defect of ours
-  130  interrupted   what was recorded is judged all the same";
+  4    invalid       the run is invalid: never healthy, load not offered or fault not applied; or the command could not be
+                     carried out: etcd is not available, or the record or the output cannot be written
+  5    unexpected    the run did not end as --expect says; the line before the last names the difference
+  64   usage         invalid command line or scenario; nothing was changed
+  70   internal      internal error (please report it)
+  130  interrupted   interrupted; what was recorded was checked";
 
-/// How fast can this etcd cluster sell tickets, and does it stay correct while things break?
+/// Load testing and consistency verification for etcd
 ///
-/// Sells tickets on a real etcd cluster while it injects faults, records everything, and proves or refutes from the
-/// record that no ticket was oversold, no order lost and no revenue missing.
+/// Runs a ticket shop on a real etcd cluster, injects faults under load, records everything, and verifies the recorded
+/// history: no ticket oversold, no order lost, revenue exact, no stale read, all members identical.
 ///
 /// Start with `ticketcd demo`.
 #[derive(Debug, Parser)]
@@ -58,38 +58,38 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Three acts in a minute: an oversell, the same seed sold safely, and a sale while the leader is killed
+    /// Show three short runs: an oversell, the same seed with a safe strategy, and sales while the leader is killed
     Demo(demo::Args),
-    /// Run a scenario: by name, or from a file
+    /// Run a scenario, given by name or as a file
     #[command(after_help = EXIT_CODES)]
     Run(run::Args),
-    /// Run again what a run directory records: same scenario, same seed, new run
+    /// Repeat the run of a run directory: same scenario, same seed, new run
     Rerun(rerun::Args),
-    /// Run random scenarios drawn from one seed, to find defects of etcd and false alarms of the checks
+    /// Run random scenarios from one seed, to find etcd bugs and false alarms of the checks
     #[command(after_help = EXIT_CODES)]
     Hunt(hunt::Args),
-    /// Judge a run directory again, without a cluster
+    /// Check a recorded run again, without a cluster
     Check(check::Args),
-    /// List the scenarios that come with the program, or show one
+    /// List the built-in scenarios, or show one
     Scenario(scenario::Args),
-    /// Write, verify or remove the shop's dataset on a cluster you name
+    /// Write, verify or remove the shop's dataset on an existing cluster
     Dataset(dataset::Args),
-    /// Ask the shop on a cluster you name: what a user bought, what an event type brought in, what is on
+    /// Query the shop on an existing cluster: a user's purchases, revenue by event type, events
     Query(query::Args),
-    /// Buy tickets of an event, in one guarded transaction, from wherever its stock is kept
+    /// Buy tickets for an event in one guarded transaction
     #[command(after_help = buy::EXIT_CODES)]
     Buy(buy::Args),
-    /// Start a cluster in the foreground, to look at
+    /// Start a local cluster in the foreground
     Cluster(cluster::Args),
     /// Install or list etcd binaries
     Etcd(etcd::Args),
-    /// Print what a run recorded, for other programs, or make up a run
+    /// Print or import recorded events, generate synthetic runs, list anomalies
     History(history::Args),
-    /// Print the JSON Schema of scenarios, results, matrices or hunts
+    /// Print the JSON Schema of a file format
     Schema(schema::Args),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions(completions::Args),
-    /// Supervise a process of ours: end it when our end of the pipe closes
+    /// Supervise a child process: end it when our end of the pipe closes
     #[command(hide = true)]
     Supervisor(supervisor::Args),
 }
@@ -98,7 +98,7 @@ impl Cli {
     /// Runs the command.
     ///
     /// # Errors
-    /// When it could not do what it was asked; the failure knows its exit code.
+    /// When the command failed; the failure has an exit code.
     pub fn execute(self) -> Result<Exit, Failure> {
         match self.command {
             Command::Supervisor(args) => supervisor::execute(args),

@@ -12,10 +12,10 @@ use super::{Exit, Failure};
 /// Flags of every command that ends with a verdict.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Judged {
-    /// Exit with 0 when the run ends like this, with 5 otherwise: pass, violation, violation:CHECK, unknown, objective_missed or invalid
+    /// Exit with 0 for this verdict and with 5 otherwise: pass, violation, violation:CHECK, unknown, objective_missed, invalid
     #[arg(long, value_name = "VERDICT")]
     pub expect: Option<Expectation>,
-    /// Print the result as JSON on standard output instead of the summary
+    /// Print the result as JSON instead of the summary
     #[arg(long)]
     pub json: bool,
 }

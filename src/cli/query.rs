@@ -7,7 +7,7 @@ mod search;
 use clap::Subcommand;
 
 use super::connection::Connection;
-use super::visit::Visit;
+use super::shop_session::ShopSession;
 use super::{Exit, Failure};
 use crate::shop::queries::Search;
 
@@ -19,18 +19,18 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List everything a user has bought, cancelled orders too
+    /// List all purchases of a user, including cancelled ones
     Purchases {
-        /// The user's name in the shop, such as anna.young7
+        /// User name
         user: String,
         #[command(flatten)]
         output: Output,
         #[command(flatten)]
         connection: Connection,
     },
-    /// Add up what event types have brought in, all at one revision, also while tickets are being sold
+    /// Sum up revenue by event type, all at one revision
     Revenue {
-        /// Event types, such as concert; all of them when none is named
+        /// Event types [default: all]
         #[arg(value_name = "TYPE")]
         types: Vec<String>,
         #[command(flatten)]
@@ -38,15 +38,15 @@ enum Command {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Find events by type, location and words; an event must match everything that is given
+    /// Find events by type, location and text; an event must match all of them
     Search {
-        /// The event's type, such as concert
+        /// Event type
         #[arg(long = "type", value_name = "TYPE")]
         kind: Option<String>,
-        /// Its location, such as Rome
+        /// Location
         #[arg(long)]
         location: Option<String>,
-        /// The beginning of a word of its name or description; of several words, in quotes
+        /// Prefix of a word of the name or description; several words in quotes
         #[arg(long, value_name = "PREFIX")]
         text: Option<String>,
         #[command(flatten)]
@@ -59,7 +59,7 @@ enum Command {
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct Output {
-    /// As JSON, in the shape that docs/queries.md describes
+    /// Print as JSON (format: docs/queries.md)
     #[arg(long)]
     json: bool,
 }
@@ -67,17 +67,17 @@ struct Output {
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let text = match args.command {
         Command::Purchases { user, output, connection } => {
-            let mut visit = Visit::begin(&connection).await?;
-            purchases::answer(&mut visit, &user, output.json).await
+            let mut session = ShopSession::begin(&connection).await?;
+            purchases::answer(&mut session, &user, output.json).await
         }
         Command::Revenue { types, output, connection } => {
-            let mut visit = Visit::begin(&connection).await?;
-            revenue::answer(&mut visit, &types, output.json).await
+            let mut session = ShopSession::begin(&connection).await?;
+            revenue::answer(&mut session, &types, output.json).await
         }
         Command::Search { kind, location, text, output, connection } => {
             let wanted = wanted(kind, location, text)?;
-            let mut visit = Visit::begin(&connection).await?;
-            search::answer(&mut visit, &wanted, output.json).await
+            let mut session = ShopSession::begin(&connection).await?;
+            search::answer(&mut session, &wanted, output.json).await
         }
     };
     super::output::print(&text?)
@@ -86,7 +86,7 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
 fn wanted(kind: Option<String>, location: Option<String>, text: Option<String>) -> Result<Search, Failure> {
     let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
     if (kind.is_none() && location.is_none() && text.is_none()) || is_blank(&kind) || is_blank(&location) || is_blank(&text) {
-        return Err(Failure::Usage("say what to search for: --type, --location or --text, or several of them".to_owned()));
+        return Err(Failure::Usage("nothing to search for: pass --type, --location or --text".to_owned()));
     }
     Ok(Search { kind, location, text })
 }

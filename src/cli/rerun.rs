@@ -1,10 +1,10 @@
-//! `ticketcd rerun`: run again what a run directory records.
+//! `ticketcd rerun`: repeat a recorded run.
 
 use std::path::PathBuf;
 
 use ticketcd_judge::history::run_dir::RunDir;
 
-use crate::report::made_up;
+use crate::report::synthetic;
 
 use super::outcome::Judged;
 use super::run::sell;
@@ -13,12 +13,12 @@ use super::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The directory of a run: reports/NAME-TIME
+    /// Run directory, such as reports/NAME-TIME
     run_dir: PathBuf,
-    /// Write to this directory, which must be new or empty [default: reports/NAME-TIME]
+    /// Output directory, must be new or empty [default: reports/NAME-TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Stop the load as soon as a check that runs meanwhile finds a violation
+    /// Stop the load as soon as an online check reports a violation
     #[arg(long)]
     fail_fast: bool,
     #[command(flatten)]
@@ -29,10 +29,10 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let directory = &args.run_dir;
     let info =
         RunDir::new(directory).read_info().map_err(|error| Failure::Usage(format!("cannot rerun {}: {error}", directory.display())))?;
-    if made_up::is_made_up(&info.etcd) {
+    if synthetic::is_synthetic(&info.etcd) {
         let again =
-            made_up::command(&info.etcd).map_or_else(String::new, |command| format!("; make it again with: {command} --out NEW_DIR"));
-        return Err(Failure::Usage(format!("cannot rerun {}: it was made up, not run{again}", directory.display())));
+            synthetic::command(&info.etcd).map_or_else(String::new, |command| format!("; generate it again with: {command} --out NEW_DIR"));
+        return Err(Failure::Usage(format!("cannot rerun {}: it is a synthetic run{again}", directory.display())));
     }
     let scenario = RunDir::new(directory).scenario();
     // The version that ran then, not the one that would be chosen today.

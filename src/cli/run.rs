@@ -12,7 +12,7 @@ use super::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// A scenario that comes with the program (`ticketcd scenario list`), or the path of a scenario file
+    /// Name of a built-in scenario (`ticketcd scenario list`) or path of a scenario file
     scenario: String,
     #[command(flatten)]
     flags: RunFlags,
@@ -41,7 +41,7 @@ pub(super) async fn sell(name: &str, flags: &RunFlags, judged: &Judged) -> Resul
     conclude(&finished.result, &finished.directory, judged)
 }
 
-/// A seed nobody chose. Short, because people type it.
+/// A random seed, short enough to type.
 pub(super) fn new_seed() -> u64 {
     RandomState::new().hash_one(std::process::id()) % 1_000_000
 }

@@ -1,26 +1,26 @@
-//! What every command that runs a scenario may be told about it.
+//! Flags of every command that runs a scenario.
 
 use std::path::PathBuf;
 
 /// Flags of every command that runs a scenario.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct RunFlags {
-    /// Draw the plan from this seed; without it, from a new one
+    /// Seed of the plan [default: random]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Write to this directory, which must be new or empty [default: reports/NAME-TIME]
+    /// Output directory, must be new or empty [default: reports/NAME-TIME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Run this etcd: an installed or installable version, or the path of a binary; several make a matrix
+    /// etcd to run: a version or the path of a binary; several values run a matrix
     #[arg(long, value_name = "VERSION|PATH", value_delimiter = ',')]
     pub etcd: Vec<String>,
-    /// Buy with this strategy; several make a matrix
+    /// Purchase strategy; several values run a matrix
     #[arg(long, value_delimiter = ',')]
     pub strategy: Vec<String>,
-    /// Change a key of the scenario: --set load.buyers=500
+    /// Override a key of the scenario, such as load.buyers=500
     #[arg(long, value_name = "KEY.PATH=VALUE")]
     pub set: Vec<String>,
-    /// Stop the load as soon as a check that runs meanwhile finds a violation
+    /// Stop the load as soon as an online check reports a violation
     #[arg(long)]
     pub fail_fast: bool,
 }

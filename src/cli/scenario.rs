@@ -14,18 +14,18 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List the scenarios that come with the program
+    /// List the built-in scenarios
     List,
-    /// List the figures that an objective may be about
+    /// List the metrics that objectives can use
     Metrics,
-    /// Print a scenario: its file, or with --resolved what is really run
+    /// Print a scenario: its file, or with --resolved every key that is in effect
     Show {
-        /// A scenario's name or path
+        /// Name of a built-in scenario or path of a scenario file
         scenario: String,
-        /// Change a key, such as load.buyers=500; implies --resolved
+        /// Override a key, such as load.buyers=500; implies --resolved
         #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
         overrides: Vec<String>,
-        /// Write out the defaults too
+        /// Include defaults and overrides
         #[arg(long)]
         resolved: bool,
     },
@@ -36,7 +36,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
         Command::List => super::output::print(&list()?),
         Command::Metrics => super::output::print(&metrics()),
         Command::Show { scenario, overrides, resolved } => {
-            // What is shown has been checked: a file with a mistake is told instead.
+            // The file is validated first: errors are reported instead of printing it.
             let loaded = scenario::load(&scenario, &overrides)?;
             if resolved || !overrides.is_empty() {
                 super::output::print(&loaded.to_toml())
@@ -63,7 +63,7 @@ fn metrics() -> String {
         text.push_str(&format!("{name}\n    {sentence}\n"));
     }
     text.push_str(
-        "\nAn objective is met when its figure is below a time (\"250ms\"), above a number (1000) or below a share (\"5%\"), for example:\n\n\
+        "\nAn objective is met when its metric is below a time (\"250ms\"), above a number (1000) or below a share (\"5%\"), for example:\n\n\
          [[objective]]\nmetric = \"purchase.response.p99\"\nphase = \"after fault 1\"   # \"steady\", the whole load, when it is left out\n\
          below = \"250ms\"\n",
     );

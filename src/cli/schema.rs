@@ -4,7 +4,7 @@ use super::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Of what
+    /// File format
     of: Of,
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Target;
 use super::error::DatasetError;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
 
 /// How long a request is tried: several elections long.
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct Seeder {
-    caller: Caller,
+    caller: RecordingClient,
     stop: CancellationToken,
 }
 
@@ -30,7 +30,7 @@ impl Seeder {
     pub(super) fn new(target: &Target, worker: usize) -> Self {
         let member = worker.checked_rem(target.clients.len()).unwrap_or(0);
         let member = MemberIndex(u8::try_from(member).unwrap_or(0));
-        let caller = Caller::new(target.clients.clone(), member, target.timeout, target.sink.clone());
+        let caller = RecordingClient::new(target.clients.clone(), member, target.timeout, target.sink.clone());
         Self { caller, stop: target.stop.clone() }
     }
 

@@ -8,7 +8,7 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
 use ticketcd_judge::model::Keyspace;
 
 use super::marker::{self, Marker};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 
 /// A dataset of which only a part is written. Its text says what is there and how to get the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Unfinished {
 
 /// Looks whether the dataset under the prefix is known not to be whole. None when it is, when nothing is known of it, for
 /// the original TickETCD leaves no marker, and when nobody answers: whoever asks next is told that.
-pub async fn unfinished(keys: &Keyspace, caller: &mut Caller) -> Option<Unfinished> {
+pub async fn unfinished(keys: &Keyspace, caller: &mut RecordingClient) -> Option<Unfinished> {
     let range = Range { key: marker::key(keys), ..Range::default() };
     let CallOutcome::Ok(Answer { body: AnswerBody::Range(found), .. }) = caller.call(Purpose::Seed, &[], Request::Range(range)).await
     else {

@@ -26,7 +26,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub async fn audit(stage: AuditStage, clients: &[Client], sink: &Sink) {
     let mut audits = JoinSet::new();
     for (index, client) in clients.iter().enumerate() {
-        let member = MemberIndex(u8::try_from(index).unwrap_or(u8::MAX));
+        let member = super::member_at(index);
         audits.spawn(audit_member(stage, member, client.clone(), sink.clone()));
     }
     audits.join_all().await;

@@ -11,8 +11,8 @@ use ticketcd_judge::model::{Blob, Keyspace, MemberIndex, Revision};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::caller::Caller;
 use super::client::Client;
+use super::recording_client::RecordingClient;
 use crate::record::Sink;
 
 /// Longest time for one answer: a write may wait for an election, and etcd gives up after 7 s.
@@ -49,11 +49,12 @@ pub async fn barrier(clients: &[Client], sink: &Sink, keys: &Keyspace, name: &st
     let deadline = Instant::now() + timeout;
     let mut writes = JoinSet::new();
     for member in members(clients) {
-        let caller = Caller::new(clients.to_vec(), member, ANSWER_TIMEOUT.min(timeout), sink.clone());
+        let caller = RecordingClient::new(clients.to_vec(), member, ANSWER_TIMEOUT.min(timeout), sink.clone());
         let key = keys.meta(format_args!("barrier:{name}:{}", member.name()));
         writes.spawn(async move { (member, write(caller, key, deadline).await) });
     }
     let written = writes.join_all().await;
+    // Without any write nothing needs to be applied; the error then names the members.
     let highest = written.iter().filter_map(|(_, revision)| *revision).max().unwrap_or(0);
     let mut not_written: Vec<_> = written.iter().filter(|(_, revision)| revision.is_none()).map(|(member, _)| *member).collect();
     not_written.sort_unstable();
@@ -70,13 +71,12 @@ pub async fn barrier(clients: &[Client], sink: &Sink, keys: &Keyspace, name: &st
 }
 
 fn members(clients: &[Client]) -> impl Iterator<Item = MemberIndex> + use<> {
-    let count = u8::try_from(clients.len()).unwrap_or(u8::MAX);
-    (0..count).map(MemberIndex)
+    (0..clients.len()).map(super::member_at)
 }
 
 /// Writes through one member until it is acknowledged. Each attempt has a value of its own, so that an attempt whose
 /// answer was lost can still be found in the log.
-async fn write(mut caller: Caller, key: Blob, deadline: Instant) -> Option<Revision> {
+async fn write(mut caller: RecordingClient, key: Blob, deadline: Instant) -> Option<Revision> {
     let mut revision = None;
     let mut attempt = 0_u32;
     while revision.is_none() && Instant::now() < deadline {

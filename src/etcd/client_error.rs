@@ -9,7 +9,7 @@ use super::errors;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The endpoint cannot be used as it is written.
-    #[error("the endpoint {endpoint} cannot be used: {reason}")]
+    #[error("cannot use the endpoint {endpoint}: {reason}")]
     Malformed {
         /// Which.
         endpoint: Endpoint,
@@ -19,25 +19,25 @@ pub enum ClientError {
     /// A certificate or key cannot be used.
     #[error("{what}")]
     Credentials {
-        /// Which and why, in words.
+        /// Which file, and why.
         what: String,
     },
     /// The member answered with an error, or could not be reached.
-    #[error("{endpoint} says {code}: {message}")]
+    #[error("{endpoint} returned {code}: {message}")]
     Call {
-        /// Whom we asked.
+        /// The endpoint.
         endpoint: Endpoint,
         /// Name of the gRPC code.
         code: String,
-        /// What the error says.
+        /// The message.
         message: String,
     },
     /// The member did not answer in time.
-    #[error("{endpoint} did not answer within {} ms", after.as_millis())]
+    #[error("{endpoint} did not respond within {} ms", after.as_millis())]
     Timeout {
-        /// Whom we asked.
+        /// The endpoint.
         endpoint: Endpoint,
-        /// How long we waited.
+        /// The time limit.
         after: Duration,
     },
 }

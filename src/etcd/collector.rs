@@ -1,4 +1,4 @@
-//! The evidence: one collector per member watches the whole key space and records all it is told.
+//! The evidence: one collector per member watches the whole key space and records everything it receives.
 //!
 //! A collector outlives its member's crashes. When its stream breaks it asks again, as a new subscription, from behind
 //! the last event it has. A bookmark never moves that point: members have been seen to send bookmarks ahead of events
@@ -15,13 +15,13 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::Client;
-use super::reach::Reach;
+use super::collector_progress::CollectorProgress;
 use super::watch::{Watch, WatchRange};
 use crate::record::Sink;
 
-/// How often a bookmark is asked for.
+/// How often a bookmark is requested.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// A member that says nothing for so long, though bookmarks are asked for, is given up and asked anew.
+/// A watch without any message for this long, although bookmarks are requested, is closed and reopened.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// Longest time for a watch to be set up.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,7 +32,7 @@ const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 /// The collectors of a run, one for each member. Dropping it stops them.
 pub struct Collectors {
     collectors: Vec<Collector>,
-    reach: Reach,
+    collector_progress: CollectorProgress,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
 }
@@ -50,7 +50,7 @@ impl Collectors {
             let (sender, progress) = watch::channel(0);
             let worker = Worker {
                 client: client.clone(),
-                member: MemberIndex(u8::try_from(index).unwrap_or(u8::MAX)),
+                member: super::member_at(index),
                 sink: sink.clone(),
                 next_revision: start_revision,
                 last_event: 0,
@@ -60,8 +60,8 @@ impl Collectors {
             Collector { progress, task: tokio::spawn(worker.collect()) }
         };
         let collectors: Vec<Collector> = clients.iter().enumerate().map(collector).collect();
-        let reach = Reach::new(collectors.iter().map(|collector| collector.progress.clone()).collect());
-        Self { collectors, reach, _stop_on_drop: stop.clone().drop_guard(), stop }
+        let collector_progress = CollectorProgress::new(collectors.iter().map(|collector| collector.progress.clone()).collect());
+        Self { collectors, collector_progress, _stop_on_drop: stop.clone().drop_guard(), stop }
     }
 
     /// The revision of the last event that a member has delivered; 0 before the first.
@@ -69,9 +69,9 @@ impl Collectors {
         self.collectors.get(member.index()).map(|collector| collector.progress.clone())
     }
 
-    /// How far all of them are.
-    pub fn reach(&self) -> Reach {
-        self.reach.clone()
+    /// The progress of all of them.
+    pub fn collector_progress(&self) -> CollectorProgress {
+        self.collector_progress.clone()
     }
 
     /// Waits until every member has delivered the events of `revision`.
@@ -85,7 +85,7 @@ impl Collectors {
             let mut progress = collector.progress.clone();
             let reached = tokio::time::timeout_at(deadline, progress.wait_for(|&seen| seen >= revision)).await;
             if !matches!(reached, Ok(Ok(_))) {
-                lagging.push(MemberIndex(u8::try_from(index).unwrap_or(u8::MAX)));
+                lagging.push(super::member_at(index));
             }
         }
         if lagging.is_empty() { Ok(()) } else { Err(lagging) }
@@ -132,12 +132,12 @@ impl Worker {
                 return;
             }
             back_off = if delivered { BACK_OFF_MIN } else { (back_off * 2).min(BACK_OFF_MAX) };
-            // Cut short by a stop, of which the next turn finds out.
+            // A stop ends the pause; the next iteration sees it.
             let _ = tokio::time::timeout(back_off, stop.cancelled()).await;
         }
     }
 
-    /// Follows one subscription until it ends, and says why it did.
+    /// Reads one subscription until it ends; returns why.
     async fn follow(&mut self, subscription: u32, range: &WatchRange, delivered: &mut bool) -> WatchEnd {
         let mut watch = match tokio::time::timeout(OPEN_TIMEOUT, Watch::open(&self.client, range)).await {
             Ok(Ok(watch)) => watch,
@@ -164,7 +164,7 @@ impl Worker {
             let ended = self.note(&body);
             *delivered |= ended.is_none();
             self.sink.record(Event::WatchBatch(WatchBatch { subscription, at, revision, body })).await;
-            // Told only now: whoever waits for a revision wants to find it in the record.
+            // Published after recording, so that a revision that was waited for is in the record.
             self.progress.send_if_modified(|progress| {
                 let further = self.last_event > *progress;
                 *progress = self.last_event.max(*progress);
@@ -182,13 +182,13 @@ impl Worker {
         match body {
             WatchBody::Created | WatchBody::Progress => None,
             WatchBody::Events(events) => {
-                let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
+                let last = super::last_revision(events);
                 self.last_event = self.last_event.max(last);
                 self.next_revision = self.next_revision.max(last + 1);
                 None
             }
             WatchBody::Cancelled { compact_revision, .. } => {
-                // What lies below the compaction cannot be had any more; the record shows the hole.
+                // Revisions below the compaction are no longer available; the record shows the gap.
                 self.next_revision = self.next_revision.max(*compact_revision);
                 Some(WatchEnd::Cancelled)
             }

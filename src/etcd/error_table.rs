@@ -233,7 +233,7 @@ static TABLE: &[Row] = &[
         "etcdserver: key not found",
         "a put that keeps the value or lease of a key looks it up before anything is written",
     ),
-    // Revisions. A transaction is another matter: etcd issue 18667, where members carried out what the client was told had failed.
+    // Revisions. A transaction is another matter: etcd issue 18667, where members applied a transaction that the client received as failed.
     definite(
         Code::OutOfRange,
         "etcdserver: mvcc: required revision has been compacted",

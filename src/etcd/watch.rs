@@ -85,6 +85,7 @@ pub(super) fn body(response: &WatchResponse) -> WatchBody {
 }
 
 fn event(event: &etcd_client::Event) -> WatchEvent {
+    debug_assert!(event.kv().is_some(), "etcd sends the key of every event");
     let kv = event.kv().map(wire::key_value).unwrap_or_default();
     let previous = event.prev_kv().map(|kv| Box::new(wire::key_value(kv)));
     match event.event_type() {

@@ -119,6 +119,7 @@ impl Direction {
     /// # Errors
     /// Why there are none.
     pub fn resolve(&self, cluster: &ClusterState, order: &TargetOrder) -> Result<ResolvedTarget, NoTarget> {
+        // It returns one list per target.
         let mut resolved = cluster.resolve_disjoint(&[self.from, self.to], Needs::Nothing, order)?.into_iter();
         let (from, to) = (resolved.next().unwrap_or_default(), resolved.next().unwrap_or_default());
         let links = links::one_way(&from, &to, cluster.size());

@@ -104,6 +104,7 @@ impl Fault for Partition {
             }
             (None, _, Some(direction)) => return direction.resolve(cluster, order),
             (None, groups, None) => {
+                // Validation requires groups when nothing else is given; without any there is no link to cut.
                 let groups = groups.as_deref().unwrap_or_default();
                 let targets: Vec<Target> = groups.iter().flatten().copied().collect();
                 let mut resolved = cluster.resolve_disjoint(&targets, Needs::Nothing, order)?.into_iter();

@@ -152,6 +152,7 @@ impl ClusterState {
 
 /// The number of a cluster's members, or of some of them.
 fn small(count: usize) -> u8 {
+    debug_assert!(count <= usize::from(u8::MAX), "a cluster has at most 9 members");
     u8::try_from(count).unwrap_or(u8::MAX)
 }
 

@@ -42,7 +42,7 @@ impl Quarry {
     /// What differs from another one, in words; nothing if it is the same.
     fn difference(&self, other: &Self) -> Option<String> {
         let versions = |what: &str, mine: u32, theirs: u32| {
-            (mine != theirs).then(|| format!("it was begun by another version of ticketcd ({what} version {theirs}, not {mine})"))
+            (mine != theirs).then(|| format!("it was started by another version of ticketcd ({what} version {theirs}, not {mine})"))
         };
         versions("format", self.format_version, other.format_version)
             .or_else(|| versions("draw", self.draw_version, other.draw_version))
@@ -58,10 +58,10 @@ impl Quarry {
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     /// Another process writes to it.
-    #[error("another hunt is running in {}; wait for its end, or name another directory with --out", .0.display())]
+    #[error("another hunt is running in {}; wait until it ends, or pass another directory with --out", .0.display())]
     InUse(PathBuf),
     /// It is of another hunt.
-    #[error("{} holds another hunt: {difference}; name another directory with --out", .path.display())]
+    #[error("{} belongs to another hunt: {difference}; pass another directory with --out", .path.display())]
     AnotherHunt {
         /// Its file.
         path: PathBuf,
@@ -69,7 +69,7 @@ pub enum LedgerError {
         difference: String,
     },
     /// A line is none of ours.
-    #[error("{} cannot be resumed: line {line} is not a finished run of a hunt ({reason}); name another directory with --out", .path.display())]
+    #[error("cannot resume {}: line {line} is not a completed run of a hunt ({reason}); pass another directory with --out", .path.display())]
     Malformed {
         /// Its file.
         path: PathBuf,
@@ -143,7 +143,7 @@ impl Ledger {
         for (line, text) in (2..).zip(lines) {
             let record: Record = serde_json::from_slice(text).map_err(|error| malformed(line, error.to_string()))?;
             if record.run as usize != records.len() + 1 {
-                return Err(malformed(line, format!("it is run {}, and {} was expected", record.run, records.len() + 1)));
+                return Err(malformed(line, format!("it is run {}, expected {}", record.run, records.len() + 1)));
             }
             records.push(record);
         }

@@ -85,7 +85,7 @@ pub enum HuntError {
         error: io::Error,
     },
     /// A drawn scenario is not valid: an internal error.
-    #[error("run {run} of seed {seed} is not a valid scenario: {error}")]
+    #[error("run {run} of seed {seed} has an invalid scenario: {error}")]
     Draw {
         /// The seed of the hunt.
         seed: u64,

@@ -1,4 +1,4 @@
-//! A hunt on the terminal: a line for each run, and the summary.
+//! The output of a hunt: a line for each run, and the summary.
 
 use std::fmt::Write;
 
@@ -10,10 +10,10 @@ use crate::report::wrap::{COLUMNS, wrapped, wrapped_words};
 /// Runs without a verdict that are listed one by one.
 const INCONCLUSIVE_MAX: usize = 10;
 
-/// What stands in each column of [`line()`].
+/// The columns of [`line()`].
 pub const HEADING: &str = " run  verdict        time  members  strategy     watches     faults | mix in percent";
 
-/// A finished run in a line; below it, what was found and how to run it again, if it failed.
+/// A completed run in a line; for a failure also the findings and the command that reruns it.
 pub fn line(summary_of: &Place<'_>, record: &Record) -> String {
     let watches = record.watches.map_or_else(|| "-".to_owned(), |(open, streams)| format!("{open} on {streams}"));
     let faults = if record.faults.is_empty() { "none".to_owned() } else { faults(&record.faults) };
@@ -50,7 +50,7 @@ pub fn line(summary_of: &Place<'_>, record: &Record) -> String {
         Outcome::Interrupted | Outcome::Waived | Outcome::Pass => {}
     }
     if matches!(record.outcome, Outcome::Violation | Outcome::InternalError) {
-        text.push_str(&format!("{lead}again: {}\n", summary_of.again(record)));
+        text.push_str(&format!("{lead}rerun: {}\n", summary_of.again(record)));
     }
     text
 }
@@ -99,11 +99,11 @@ fn write_summary(text: &mut String, summary: &Summary) -> std::fmt::Result {
     let outcomes: Vec<String> = summary.outcomes.iter().map(|entry| format!("{} {}", entry.outcome.name(), count(entry.runs))).collect();
     text.push_str(&wrapped_words("  Verdicts     ", &words(&outcomes), " · "));
     write_groups(text, "Findings", &summary.findings, true)?;
-    write_groups(text, "Known defects of etcd (--waive ISSUE waives one)", &summary.known_defects, true)?;
+    write_groups(text, "Known etcd issues (waive one with --waive ISSUE)", &summary.known_defects, true)?;
     write_groups(text, "Known and waived", &summary.waived, false)?;
     if !summary.waived.is_empty() {
         let command = draw_again(summary.seed, &summary.etcd, "RUN");
-        text.push_str(&wrapped("    ", &format!("run one of them again: {command}")));
+        text.push_str(&wrapped("    ", &format!("rerun one of them: {command}")));
     }
     write_failed(text, summary)?;
     write_coverage(text, summary)?;
@@ -120,7 +120,7 @@ fn write_groups(text: &mut String, title: &str, groups: &[Group], has_commands: 
         let seen = format!("{}, {}", counted(group.runs, "run"), counted(group.count, "anomaly").replace("anomalys", "anomalies"));
         text.push_str(&wrapped("    ", &format!("{}: {}{issue} · {seen} · first in run {}", group.check, group.kind, group.first_run)));
         if has_commands {
-            writeln!(text, "      again: {}", group.again)?;
+            writeln!(text, "      rerun: {}", group.again)?;
         }
     }
     Ok(())
@@ -133,7 +133,7 @@ fn write_failed(text: &mut String, summary: &Summary) -> std::fmt::Result {
     if listed.is_empty() {
         return Ok(());
     }
-    writeln!(text, "\n  Without a verdict")?;
+    writeln!(text, "\n  No verdict")?;
     for record in listed.iter().take(INCONCLUSIVE_MAX) {
         let reason = record.reasons.first().map_or("no reason recorded", String::as_str);
         let kept = record.kept.as_ref().map(|kept| format!(" (kept: {kept})")).unwrap_or_default();
@@ -151,7 +151,7 @@ fn write_coverage(text: &mut String, summary: &Summary) -> std::fmt::Result {
     if coverage.runs == 0 {
         return Ok(());
     }
-    writeln!(text, "\n  Exercised (runs)")?;
+    writeln!(text, "\n  Coverage (runs)")?;
     let mut counts = |lead: &str, counts: &[Count]| {
         let counts: Vec<String> =
             counts.iter().filter(|entry| entry.runs > 0).map(|entry| format!("{} {}", entry.name, count(entry.runs))).collect();
@@ -167,8 +167,8 @@ fn write_coverage(text: &mut String, summary: &Summary) -> std::fmt::Result {
     if !never.is_empty() {
         text.push_str(&wrapped_words("    never      ", &never, " · "));
     }
-    writeln!(text, "    pairs      {} of {} pairs of a strategy and a fault", coverage.pairs_seen, coverage.pairs)?;
-    // A short hunt leaves out most of them, which nobody reads.
+    writeln!(text, "    pairs      {} of {} combinations of a strategy and a fault", coverage.pairs_seen, coverage.pairs)?;
+    // A short hunt misses most of them; the list would be too long.
     if coverage.pairs_seen * 2 >= coverage.pairs {
         let missing: Vec<String> =
             coverage.pairs_never.iter().map(|never| format!("{} with {}", never.strategy, never.faults.join(", "))).collect();
@@ -226,10 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_passed_is_one_line_and_one_that_failed_says_what_and_how_to_run_it_again() {
+    fn a_pass_is_one_line_and_a_failure_names_its_findings_and_the_rerun_command() {
         assert_eq!(line(&PLACE, &record(1, Outcome::Pass)).lines().count(), 1);
         let failed = line(&PLACE, &record(2, Outcome::Violation));
-        assert!(failed.contains("replicas: differs (3)") && failed.ends_with("again: ticketcd rerun reports/h/run-2\n"), "{failed}");
+        assert!(failed.contains("replicas: differs (3)") && failed.ends_with("rerun: ticketcd rerun reports/h/run-2\n"), "{failed}");
         assert!(line(&PLACE, &record(3, Outcome::Invalid)).ends_with("      a reason\n"));
     }
 
@@ -247,13 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_names_findings_and_what_was_never_exercised() {
+    fn the_summary_lists_findings_and_missing_coverage() {
         let records = [record(1, Outcome::Pass), record(2, Outcome::Violation), record(3, Outcome::Unknown)];
         let text = summary(&Summary::new(1, "3.5.30".to_owned(), "3.5.30", Path::new("reports/h"), &records));
         assert!(text.contains("Verdicts     VIOLATION 1 · unknown 1 · pass 1\n"), "{text}");
         assert!(text.contains("replicas: differs · 1 run, 3 anomalies · first in run 2\n"), "{text}");
         let (faults, strategies) = (super::super::draw::FAULTS.len(), super::super::draw::STRATEGIES.len());
-        let pairs = format!(" of {} pairs of a strategy and a fault\n", strategies * faults);
+        let pairs = format!(" of {} combinations of a strategy and a fault\n", strategies * faults);
         assert!(text.contains(&pairs) && !text.contains(" with "), "{text}");
         assert!(text.contains("\n    never      "), "{text}");
         // Most pairs were met: those that were not are named.
@@ -264,7 +264,7 @@ mod tests {
         };
         let records: Vec<Record> = ["naive", "optimistic", "lock", "fenced-lock", "batched", "sharded", "hold"].map(all).to_vec();
         let most = summary(&Summary::new(1, "3.5.30".to_owned(), "3.5.30", Path::new("reports/h"), &records));
-        let most_pairs = format!("{} of {} pairs", (strategies - 1) * faults, strategies * faults);
+        let most_pairs = format!("{} of {} combinations", (strategies - 1) * faults, strategies * faults);
         assert!(most.contains(&most_pairs) && most.contains("never: quoted with kill, terminate, pause"), "{most}");
         assert!(text.ends_with("\nviolation · seed 1 · reports/h\n"), "{text}");
     }

@@ -6,7 +6,7 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, Keyspace};
 
 use super::market::Market;
-use crate::etcd::boards::{Desk, Start, Wish};
+use crate::etcd::watches::{Start, WatchHandle, WatchRequest};
 use crate::scenario::types::Housekeeping;
 
 /// How far back most boards start that start in the past, in revisions.
@@ -17,32 +17,32 @@ const AHEAD: std::ops::RangeInclusive<u32> = 20..=200;
 /// Where boards are opened, and what is opened.
 #[derive(Clone, Debug)]
 pub struct Billboard {
-    desk: Desk,
+    handle: WatchHandle,
     /// What compactions keep, if there are any: some boards ask for what is gone.
     kept_revisions: Option<u32>,
 }
 
 impl Billboard {
-    /// Boards are opened at `desk`.
-    pub fn new(desk: Desk, housekeeping: &Housekeeping) -> Self {
-        Self { desk, kept_revisions: (!housekeeping.compact_every.0.is_zero()).then_some(housekeeping.keep_revisions) }
+    /// Boards are opened at `handle`.
+    pub fn new(handle: WatchHandle, housekeeping: &Housekeeping) -> Self {
+        Self { handle, kept_revisions: (!housekeeping.compact_every.0.is_zero()).then_some(housekeeping.keep_revisions) }
     }
 
     /// Where they are opened.
-    pub fn desk(&self) -> &Desk {
-        &self.desk
+    pub fn handle(&self) -> &WatchHandle {
+        &self.handle
     }
 
     /// Draws a board for somebody: mostly an event's tickets; sometimes one ticket, the user's own purchases, or everything
     /// the shop has. None when nothing is on offer.
-    pub fn draw(&self, market: &Market, keys: &Keyspace, user: &str, random: &mut ChaCha8Rng) -> Option<Wish> {
+    pub fn draw(&self, market: &Market, keys: &Keyspace, user: &str, random: &mut ChaCha8Rng) -> Option<WatchRequest> {
         let (event, items) = market.draw_order(random)?;
         let (kind, _) = items.first()?;
         // What was deleted at the compaction must still be delivered. Deletions are of holds and locks: only a watch on
         // everything sees them.
         if self.kept_revisions.is_some() && random.random_ratio(1, 10) {
             let (key, range_end) = everything_below(keys.key(""));
-            return Some(Wish { key, range_end, start: Start::AtCompaction, previous: random.random(), progress: random.random() });
+            return Some(WatchRequest { key, range_end, start: Start::AtCompaction, previous: random.random(), progress: random.random() });
         }
         let (key, range_end) = match random.random_range(0..100_u8) {
             // It is told of every write: that costs as much as a collector.
@@ -51,7 +51,7 @@ impl Billboard {
             11..=20 => everything_below(keys.purchases_of(user)),
             _ => everything_below(keys.tickets_of(event)),
         };
-        Some(Wish { key, range_end, start: self.draw_start(random), previous: random.random(), progress: random.random() })
+        Some(WatchRequest { key, range_end, start: self.draw_start(random), previous: random.random(), progress: random.random() })
     }
 
     fn draw_start(&self, random: &mut ChaCha8Rng) -> Start {

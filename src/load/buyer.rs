@@ -12,7 +12,7 @@ use super::counters::Counters;
 use super::market::Market;
 use super::mix::{Mix, Operation};
 use super::standing::Standing;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::scenario::streams::stream;
 use crate::scenario::types::Pinning;
 use crate::shop::{Bought, BuyerMemory, Cancel, Cancelling, Order, Shop, queries, range_guard};
@@ -40,7 +40,7 @@ pub struct Common {
 pub struct Buyer {
     number: u32,
     common: Arc<Common>,
-    caller: Caller,
+    caller: RecordingClient,
     memory: BuyerMemory,
     /// What it could give back.
     standing: Standing,
@@ -54,7 +54,7 @@ pub struct Buyer {
 
 impl Buyer {
     /// The buyer with this number, from 0.
-    pub fn new(number: u32, seed: u64, common: Arc<Common>, caller: Caller) -> Self {
+    pub fn new(number: u32, seed: u64, common: Arc<Common>, caller: RecordingClient) -> Self {
         Self {
             number,
             common,
@@ -112,7 +112,7 @@ impl Buyer {
                 let wish = billboard.and_then(|billboard| billboard.draw(&common.market, &common.shop.keys, user, &mut self.choices));
                 let sent = self.caller.sink().now();
                 let answered = match billboard.zip(wish) {
-                    Some((billboard, wish)) => billboard.desk().open(wish, self.caller.member()).await,
+                    Some((billboard, wish)) => billboard.handle().open(wish, self.caller.member()).await,
                     None => false,
                 };
                 self.close_query(Purpose::Board, due, sent, answered).await

@@ -17,7 +17,7 @@ use super::housekeeping::Housekeeping;
 use super::market::Market;
 use super::mix::Mix;
 use super::{closed, open};
-use crate::etcd::{Caller, Client};
+use crate::etcd::{Client, RecordingClient};
 use crate::record::Sink;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{Arrivals as Asked, Scenario};
@@ -51,7 +51,7 @@ impl Load {
         let members = u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1);
         let buyer = |number: u32| {
             let member = MemberIndex(u8::try_from(number % members).unwrap_or(0));
-            let caller = Caller::new(clients.to_vec(), member, load.timeout.0, sink.clone()).reading(load.read);
+            let caller = RecordingClient::new(clients.to_vec(), member, load.timeout.0, sink.clone()).reading(load.read);
             Buyer::new(number, seed, Arc::clone(&common), caller)
         };
         let buyers = (0..load.buyers).map(buyer).collect();

@@ -10,7 +10,7 @@ use ticketcd_judge::history::request::Request;
 use ticketcd_judge::model::{MemberIndex, Nanos, Revision};
 use tokio_util::sync::CancellationToken;
 
-use crate::etcd::{Caller, Client, Reach};
+use crate::etcd::{Client, CollectorProgress, RecordingClient};
 use crate::record::Sink;
 use crate::scenario::types;
 
@@ -23,14 +23,14 @@ const DEFRAGMENT_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Housekeeping {
     settings: types::Housekeeping,
     clients: Vec<Client>,
-    reach: Reach,
+    collector_progress: CollectorProgress,
     sink: Sink,
 }
 
 impl Housekeeping {
-    /// `clients` are in the order of the members; `reach` is how far the collectors are.
-    pub fn new(settings: &types::Housekeeping, clients: &[Client], reach: Reach, sink: &Sink) -> Self {
-        Self { settings: settings.clone(), clients: clients.to_vec(), reach, sink: sink.clone() }
+    /// `clients` are in the order of the members; `collector_progress` is how far the collectors are.
+    pub fn new(settings: &types::Housekeeping, clients: &[Client], collector_progress: CollectorProgress, sink: &Sink) -> Self {
+        Self { settings: settings.clone(), clients: clients.to_vec(), collector_progress, sink: sink.clone() }
     }
 
     /// Does it until `over`; what is under way then is finished.
@@ -44,15 +44,15 @@ impl Housekeeping {
             return;
         }
         let mut caller = self.caller(COMPACT_TIMEOUT);
-        let (mut before, mut compacted) = (self.reach.of_each(), 0);
+        let (mut before, mut compacted) = (self.collector_progress.of_each(), 0);
         while let Some(due) = self.pause(every, over).await {
-            let reach = self.reach.of_each();
-            let target = target(&reach, &before, self.settings.keep_revisions);
-            before = reach;
+            let collector_progress = self.collector_progress.of_each();
+            let target = target(&collector_progress, &before, self.settings.keep_revisions);
+            before = collector_progress;
             // etcd refuses to compact to where it is compacted already.
             if target > compacted && self.ask(&mut caller, Purpose::Housekeeping, Request::compact(target), due).await {
                 compacted = target;
-                self.reach.note_compaction(target);
+                self.collector_progress.note_compaction(target);
             }
             caller.rotate();
         }
@@ -72,8 +72,8 @@ impl Housekeeping {
         caller.close().await;
     }
 
-    fn caller(&self, timeout: Duration) -> Caller {
-        Caller::new(self.clients.clone(), MemberIndex(0), timeout, self.sink.clone())
+    fn caller(&self, timeout: Duration) -> RecordingClient {
+        RecordingClient::new(self.clients.clone(), MemberIndex(0), timeout, self.sink.clone())
     }
 
     /// Waits, and says when it is; none when the load is over.
@@ -82,7 +82,7 @@ impl Housekeeping {
     }
 
     /// Makes a call that is measured like a buyer's operation, and says whether it was carried out.
-    async fn ask(&self, caller: &mut Caller, purpose: Purpose, request: Request, due: Nanos) -> bool {
+    async fn ask(&self, caller: &mut RecordingClient, purpose: Purpose, request: Request, due: Nanos) -> bool {
         let sent = self.sink.now();
         let answered = matches!(caller.call(purpose, &[], request).await, CallOutcome::Ok(_));
         let closed = QueryClosed { worker: caller.worker(), purpose, due, sent, done: self.sink.now(), answered };
@@ -94,9 +94,9 @@ impl Housekeeping {
 /// Up to where the log may be compacted: so far behind the newest revision as was asked for, and never past what a
 /// collector has yet to store. A collector whose member is down for longer holds nothing up: it is not among those that
 /// have come further since `before` (nor at the newest revision), and the others have what it misses.
-fn target(reach: &[Revision], before: &[Revision], keep: u32) -> Revision {
-    let newest = reach.iter().copied().max().unwrap_or(0);
-    let living = reach.iter().zip(before).filter(|(now, before)| now > before || **now == newest);
+fn target(reached: &[Revision], before: &[Revision], keep: u32) -> Revision {
+    let newest = reached.iter().copied().max().unwrap_or(0);
+    let living = reached.iter().zip(before).filter(|(now, before)| now > before || **now == newest);
     let stored = living.map(|(now, _)| *now).min().unwrap_or(0);
     (newest - i64::from(keep)).min(stored)
 }

@@ -107,6 +107,7 @@ impl Table {
     fn mildest(&self, listener: MemberIndex, direction: Direction) -> LinkState {
         let dialers = self.members_by_authority.values().filter(|member| **member != listener);
         let states = dialers.map(|dialer| self.state(peer_link(*dialer, listener, direction)));
+        // Without a known dialer no link is shaped.
         states.min_by_key(|state| (state.flow, state.delay, state.jitter)).unwrap_or_default()
     }
 }

@@ -132,6 +132,7 @@ impl<'a, R: Stream, W: Stream> Pump<'a, R, W> {
         }
         SCRATCH.with_borrow_mut(|scratch| match self.reader.try_read(scratch) {
             Ok(0) => self.arrive_end(),
+            // A read never returns more than the buffer holds.
             Ok(count) => self.arrive(scratch.get(..count).unwrap_or_default()),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Delivery::UpToDate,
             Err(_) => self.arrive_end(),

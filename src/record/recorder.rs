@@ -144,21 +144,21 @@ mod tests {
 
     /// Tells the test what it was asked to do.
     struct Spy {
-        told: Sender<&'static str>,
+        calls: Sender<&'static str>,
         fails: bool,
     }
 
     impl Reader for Spy {
         fn observe(&mut self, _: &Event) -> std::io::Result<()> {
-            let _ = self.told.send("event");
+            let _ = self.calls.send("event");
             if self.fails { Err(std::io::Error::other("disk full")) } else { Ok(()) }
         }
         fn idle(&mut self) -> std::io::Result<()> {
-            let _ = self.told.send("idle");
+            let _ = self.calls.send("idle");
             Ok(())
         }
         fn finish(self: Box<Self>) -> std::io::Result<()> {
-            let _ = self.told.send("finish");
+            let _ = self.calls.send("finish");
             Ok(())
         }
     }
@@ -169,24 +169,24 @@ mod tests {
 
     #[tokio::test]
     async fn readers_flush_without_events_and_under_load() {
-        let (told, heard) = channel();
-        let (sink, recorder) = Recorder::start(vec![Box::new(Spy { told, fails: false })]).unwrap();
-        assert_eq!(heard.recv().unwrap(), "idle");
+        let (calls, received) = channel();
+        let (sink, recorder) = Recorder::start(vec![Box::new(Spy { calls, fails: false })]).unwrap();
+        assert_eq!(received.recv().unwrap(), "idle");
         // The queue is kept busy until the reader has had its moment.
-        while heard.try_iter().all(|what| what != "idle") {
+        while received.try_iter().all(|what| what != "idle") {
             for _ in 0..BATCH_LENGTH {
                 sink.record(event()).await;
             }
         }
         drop(sink);
         recorder.finish().unwrap();
-        assert_eq!(heard.iter().last(), Some("finish"));
+        assert_eq!(received.iter().last(), Some("finish"));
     }
 
     #[tokio::test]
     async fn a_reader_that_fails_ends_the_recorder_and_stops_nobody() {
-        let (told, _heard) = channel();
-        let (sink, recorder) = Recorder::start(vec![Box::new(Spy { told, fails: true })]).unwrap();
+        let (calls, _received) = channel();
+        let (sink, recorder) = Recorder::start(vec![Box::new(Spy { calls, fails: true })]).unwrap();
         for _ in 0..QUEUE_LENGTH + 2 * BATCH_LENGTH {
             sink.record(event()).await;
         }

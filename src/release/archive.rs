@@ -1,4 +1,4 @@
-//! The project's release archive: a tar file beside its checksums.
+//! The project's release archive: a tar file and its checksums.
 
 use std::fs::File;
 use std::io::Read;
@@ -10,49 +10,50 @@ use ureq::Agent;
 
 use super::Version;
 use super::binary::sha256;
+use super::fetch_error::FetchError;
 
-/// An unreachable host is given up after this.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
-/// A host that accepts and then says nothing, after this.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
-/// A download takes at most this.
-const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(300);
-/// No archive or binary of etcd is as large.
+/// Longest time to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest time until a connected host responds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for a download.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(300);
+/// Larger than any archive or binary of etcd.
 const BYTES_MAX: u64 = 300 * 1024 * 1024;
 const CHECKSUMS_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Downloads a version into `directory` and returns the unpacked binary.
-pub(super) fn fetch(base_url: &str, version: &Version, directory: &Path) -> Result<PathBuf, String> {
-    let Some(name) = archive_name(version) else { return Err("has no archive for this system".to_owned()) };
+pub(super) fn fetch(base_url: &str, version: &Version, directory: &Path) -> Result<PathBuf, FetchError> {
+    let Some(name) = archive_name(version) else { return Err(FetchError::UnsupportedSystem) };
     let agent: Agent = Agent::config_builder()
-        .timeout_resolve(Some(CONNECT_PATIENCE))
-        .timeout_connect(Some(CONNECT_PATIENCE))
-        .timeout_recv_response(Some(ANSWER_PATIENCE))
-        .timeout_global(Some(DOWNLOAD_PATIENCE))
+        .timeout_resolve(Some(CONNECT_TIMEOUT))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_recv_response(Some(ANSWER_TIMEOUT))
+        .timeout_global(Some(DOWNLOAD_TIMEOUT))
         .build()
         .into();
     let folder = format!("{base_url}/v{version}");
-    // The checksums are small and come first: a host without the version, or no host, is known at once.
+    // The checksums are small and come first: a host without the version, or no host, is detected at once.
     let checksums = get(&agent, &format!("{folder}/SHA256SUMS"))?;
-    let checksums = checksums.into_with_config().limit(CHECKSUMS_BYTES_MAX).read_to_string().map_err(|error| error.to_string())?;
-    let expected = checksum_of(&checksums, &name).ok_or_else(|| format!("its checksums do not name {name}"))?;
+    let checksums = checksums.into_with_config().limit(CHECKSUMS_BYTES_MAX).read_to_string()?;
+    let expected = checksum_of(&checksums, &name).ok_or_else(|| FetchError::NoChecksum(name.clone()))?;
     let archive = directory.join("archive.tar.gz");
     let mut body = get(&agent, &format!("{folder}/{name}"))?.into_with_config().limit(BYTES_MAX).reader();
-    let mut file = File::create(&archive).map_err(|error| error.to_string())?;
-    std::io::copy(&mut body, &mut file).map_err(|error| error.to_string())?;
+    let mut file = File::create(&archive)?;
+    std::io::copy(&mut body, &mut file)?;
     drop(file);
-    let found = sha256(&archive).map_err(|error| error.to_string())?;
+    let found = sha256(&archive)?;
     if found != expected {
-        return Err(format!("{name} has SHA-256 {found}, not {expected}: it is not used"));
+        return Err(FetchError::ChecksumMismatch { file: name, found, expected });
     }
     unpack(&archive, directory)
 }
 
-fn get(agent: &Agent, url: &str) -> Result<ureq::Body, String> {
+fn get(agent: &Agent, url: &str) -> Result<ureq::Body, FetchError> {
     match agent.get(url).call() {
         Ok(answer) => Ok(answer.into_body()),
-        Err(ureq::Error::StatusCode(404)) => Err("does not have it".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Err(ureq::Error::StatusCode(404)) => Err(FetchError::NotPublished),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -75,20 +76,19 @@ fn checksum_of(checksums: &str, name: &str) -> Option<String> {
     })
 }
 
-/// Only the one file that is wanted is written, under a name of our own.
-fn unpack(archive: &Path, directory: &Path) -> Result<PathBuf, String> {
-    let text = |error: std::io::Error| error.to_string();
-    let mut tar = tar::Archive::new(GzDecoder::new(File::open(archive).map_err(text)?));
-    for entry in tar.entries().map_err(text)? {
-        let entry = entry.map_err(text)?;
-        let is_etcd = entry.header().entry_type().is_file() && entry.path().map_err(text)?.file_name().is_some_and(|name| name == "etcd");
+/// Writes only the etcd binary, under a fixed name.
+fn unpack(archive: &Path, directory: &Path) -> Result<PathBuf, FetchError> {
+    let mut tar = tar::Archive::new(GzDecoder::new(File::open(archive)?));
+    for entry in tar.entries()? {
+        let entry = entry?;
+        let is_etcd = entry.header().entry_type().is_file() && entry.path()?.file_name().is_some_and(|name| name == "etcd");
         if is_etcd {
             let path = directory.join("etcd");
-            std::io::copy(&mut entry.take(BYTES_MAX), &mut File::create(&path).map_err(text)?).map_err(text)?;
+            std::io::copy(&mut entry.take(BYTES_MAX), &mut File::create(&path)?)?;
             return Ok(path);
         }
     }
-    Err("its archive has no etcd in it".to_owned())
+    Err(FetchError::NoBinary("archive"))
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::process::{Patience, run_well};
+use super::process::{TimeLimit, run_checked};
 use super::{ReleaseError, Version, known_bad};
 
 /// `etcd --version` answers at once; a busy machine is given time.
-const VERSION_PATIENCE: Duration = Duration::from_secs(10);
+const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An etcd binary that runs here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl EtcdBinary {
         let not_etcd = |reason: String| ReleaseError::NotEtcd { path: path.to_owned(), reason };
         let no_file = |reason: &str| ReleaseError::NoFile { path: path.to_owned(), reason: reason.to_owned() };
         let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => no_file("nothing has that name"),
+            std::io::ErrorKind::NotFound => no_file("no such file"),
             _ => not_etcd(error.to_string()),
         })?;
         if !metadata.is_file() {
@@ -50,8 +50,8 @@ impl EtcdBinary {
         let mut command = Command::new(&path);
         // Settings meant for a server in the environment are not for this.
         command.arg("--version").env_clear();
-        let said = run_well(command, Patience::total(VERSION_PATIENCE)).map_err(not_etcd)?;
-        let (version, git_sha, go_version) = parse(&said).ok_or_else(|| not_etcd("it does not say an etcd version".to_owned()))?;
+        let said = run_checked(command, TimeLimit::total(VERSION_TIMEOUT)).map_err(|error| not_etcd(error.to_string()))?;
+        let (version, git_sha, go_version) = parse(&said).ok_or_else(|| not_etcd("its --version output is not etcd's".to_owned()))?;
         let sha256 = sha256(&path).map_err(|error| not_etcd(error.to_string()))?;
         Ok(Self { known_bad: known_bad(&version), path, version, git_sha, go_version, sha256 })
     }

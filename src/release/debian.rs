@@ -1,33 +1,34 @@
-//! Debian's packages of etcd. `apt-get` downloads them into lists and caches of our own, from the mirror that this system
-//! already uses, and verifies their signatures. Nothing of the system changes, and no root is needed.
+//! Debian's packages of etcd. `apt-get` downloads them into separate lists and caches, from the mirror that this system already
+//! uses, and verifies their signatures. The system is not changed, and root is not needed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use super::Version;
-use super::process::{Patience, run_well};
+use super::fetch_error::{FetchError, SuiteOffer};
+use super::process::{TimeLimit, run_checked};
 use super::versions::may_be_default;
 
 /// Debian's package.
 const PACKAGE: &str = "etcd-server";
 /// Where Debian keeps the keys of its archive: the second name from Debian 13 on.
 const KEYRINGS: [&str; 2] = ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
-/// What needs no network.
-const LOCAL_PATIENCE: Duration = Duration::from_secs(20);
-/// A mirror that does not answer is given up after this.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(8);
-/// What needs the network takes at most this.
-const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(180);
+/// Longest time for a command that needs no network.
+const LOCAL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time until the mirror responds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(8);
+/// Longest time for a command that needs the network.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Downloads a version, or the newest that may be a default, from one of `suites` into `directory`; returns the binary.
-pub(super) fn fetch(wanted: Option<&Version>, suites: &[&str], directory: &Path) -> Result<PathBuf, String> {
+pub(super) fn fetch(wanted: Option<&Version>, suites: &[&str], directory: &Path) -> Result<PathBuf, FetchError> {
     let mirror = mirror()?;
-    let keyring = KEYRINGS.into_iter().find(|path| Path::new(path).is_file()).ok_or("the keyring of Debian's archive is not installed")?;
+    let keyring = KEYRINGS.into_iter().find(|path| Path::new(path).is_file()).ok_or(FetchError::NoKeyring)?;
     let mut missing = Vec::new();
     for suite in suites {
         let apt = Apt { directory: directory.join(suite) };
-        apt.prepare(&format!("deb [signed-by={keyring}] {mirror} {suite} main\n")).map_err(|error| error.to_string())?;
+        apt.prepare(&format!("deb [signed-by={keyring}] {mirror} {suite} main\n"))?;
         apt.update()?;
         let offered = apt.offered()?;
         let found = offered.iter().filter_map(|text| Some((upstream(text)?, text))).filter(|(version, _)| match wanted {
@@ -36,19 +37,20 @@ pub(super) fn fetch(wanted: Option<&Version>, suites: &[&str], directory: &Path)
         });
         match found.max() {
             Some((_, package_version)) => return apt.fetch(package_version),
-            None => missing.push(format!("{suite} has {}", if offered.is_empty() { "none".to_owned() } else { offered.join(", ") })),
+            None => missing.push(SuiteOffer { suite: (*suite).to_owned(), versions: offered }),
         }
     }
-    Err(missing.join("; "))
+    Err(FetchError::NotPackaged(missing))
 }
 
-/// The mirror this system is set up with.
-fn mirror() -> Result<String, String> {
+/// The mirror that this system is configured with.
+fn mirror() -> Result<String, FetchError> {
     let mut command = Command::new("apt-get");
     command.args(["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]);
-    let said = run_well(command, Patience::total(LOCAL_PATIENCE))?;
-    let mirror = said.lines().map(str::trim).find(|uri| !uri.is_empty() && !uri.contains("security") && !uri.contains(char::is_whitespace));
-    mirror.map(str::to_owned).ok_or_else(|| "apt-get has no mirror set up".to_owned())
+    let output = run_checked(command, TimeLimit::total(LOCAL_TIMEOUT))?;
+    let mirror =
+        output.lines().map(str::trim).find(|uri| !uri.is_empty() && !uri.contains("security") && !uri.contains(char::is_whitespace));
+    mirror.map(str::to_owned).ok_or(FetchError::NoMirror)
 }
 
 /// The version of etcd in the version of a package: `1:3.5.30+dfsg-2` is 3.5.30.
@@ -59,7 +61,7 @@ fn upstream(package_version: &str) -> Option<Version> {
     if without_epoch.contains('~') { None } else { numbers.parse().ok() }
 }
 
-/// `apt-get` with a state of its own.
+/// `apt-get` with separate state.
 struct Apt {
     directory: PathBuf,
 }
@@ -93,37 +95,38 @@ impl Apt {
         command
     }
 
-    fn patience(&self) -> Patience<'_> {
-        Patience { total: DOWNLOAD_PATIENCE, silence: Some((ANSWER_PATIENCE, &self.directory)) }
+    fn limit(&self) -> TimeLimit<'_> {
+        TimeLimit { total: DOWNLOAD_TIMEOUT, silence: Some((ANSWER_TIMEOUT, &self.directory)) }
     }
 
-    fn update(&self) -> Result<(), String> {
+    fn update(&self) -> Result<(), FetchError> {
         let mut command = self.command("apt-get");
         command.args(["-q", "update"]);
-        run_well(command, self.patience()).map(|_| ())
+        run_checked(command, self.limit())?;
+        Ok(())
     }
 
     /// The versions of the package.
-    fn offered(&self) -> Result<Vec<String>, String> {
+    fn offered(&self) -> Result<Vec<String>, FetchError> {
         let mut command = self.command("apt-cache");
         command.args(["madison", PACKAGE]);
-        let said = run_well(command, Patience::total(LOCAL_PATIENCE))?;
-        Ok(said.lines().filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned())).collect())
+        let output = run_checked(command, TimeLimit::total(LOCAL_TIMEOUT))?;
+        Ok(output.lines().filter_map(|line| Some(line.split('|').nth(1)?.trim().to_owned())).collect())
     }
 
-    fn fetch(&self, package_version: &str) -> Result<PathBuf, String> {
+    fn fetch(&self, package_version: &str) -> Result<PathBuf, FetchError> {
         let mut command = self.command("apt-get");
         command.args(["-q", "download", &format!("{PACKAGE}={package_version}")]);
-        run_well(command, self.patience())?;
-        let entries = std::fs::read_dir(&self.directory).map_err(|error| error.to_string())?;
+        run_checked(command, self.limit())?;
+        let entries = std::fs::read_dir(&self.directory)?;
         let package = entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|extension| extension == "deb"));
-        let package = package.ok_or("apt-get downloaded nothing")?;
+        let package = package.ok_or(FetchError::NoFile("apt-get"))?;
         let unpacked = self.directory.join("unpacked");
         let mut command = Command::new("dpkg-deb");
         command.arg("-x").arg(package).arg(&unpacked);
-        run_well(command, Patience::total(LOCAL_PATIENCE))?;
+        run_checked(command, TimeLimit::total(LOCAL_TIMEOUT))?;
         let binary = unpacked.join("usr/bin/etcd");
-        if binary.is_file() { Ok(binary) } else { Err("its package has no etcd in it".to_owned()) }
+        if binary.is_file() { Ok(binary) } else { Err(FetchError::NoBinary("package")) }
     }
 }
 

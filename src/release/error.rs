@@ -3,23 +3,24 @@
 use std::path::PathBuf;
 
 use super::Version;
+use super::fetch_error::{FailedSource, Wanted};
 
 /// Why there is no etcd to run.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// What was asked for is neither a version nor the path of a file.
-    #[error("{0:?} is neither a version of etcd, such as 3.5.30, nor the path of a binary")]
+    /// The request is neither a version nor the path of a file.
+    #[error("{0:?} is neither an etcd version, such as 3.5.30, nor the path of a binary")]
     Malformed(String),
-    /// A path was asked for at which there is no file.
-    #[error("there is no etcd at {path}: {reason}", path = .path.display())]
+    /// The requested path is not a file.
+    #[error("no etcd at {path}: {reason}", path = .path.display())]
     NoFile {
         /// The path.
         path: PathBuf,
         /// What is there instead.
         reason: String,
     },
-    /// The file is there but is no etcd that runs here.
-    #[error("{path} is not an etcd that runs here: {reason}", path = .path.display())]
+    /// The file is not a working etcd binary.
+    #[error("{path} is not a working etcd binary: {reason}", path = .path.display())]
     NotEtcd {
         /// The file.
         path: PathBuf,
@@ -28,16 +29,16 @@ pub enum ReleaseError {
     },
     /// No source has it.
     #[error(
-        "etcd {wanted} is not to be had:\n{}\nPut its binary at {destination}, name a binary with --etcd PATH, or set TICKETCD_ETCD.",
+        "{wanted} is not available:\n{}\nPut the binary at {destination}, pass a binary with --etcd PATH, or set TICKETCD_ETCD.",
         .tried.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"),
         destination = .destination.display()
     )]
-    NotToBeHad {
-        /// The version, or `of a known-good version`.
-        wanted: String,
-        /// What each source said.
-        tried: Vec<String>,
-        /// Where a binary put by hand would be found.
+    NotAvailable {
+        /// The requested version.
+        wanted: Wanted,
+        /// Why each source did not provide it.
+        tried: Vec<FailedSource>,
+        /// Where a binary that you install yourself is looked for.
         destination: PathBuf,
     },
     /// The cache cannot be used.
@@ -48,8 +49,8 @@ pub enum ReleaseError {
         /// What happened.
         reason: String,
     },
-    /// The file says it is another version than its place.
-    #[error("{path} says it is etcd {found}, not {wanted}", path = .path.display())]
+    /// The file reports another version than expected.
+    #[error("{path} reports version {found}, expected {wanted}", path = .path.display())]
     OtherVersion {
         /// The file.
         path: PathBuf,

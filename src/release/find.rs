@@ -63,10 +63,10 @@ pub fn installed() -> Result<Vec<Installed>, ReleaseError> {
 }
 
 /// The etcd to use. Nothing requested: `$TICKETCD_ETCD`, or else the newest known-good one on `$PATH` and in the cache, or
-/// else the newest known-good one to be had. A version: that one exactly, installed when it is not there. A path: that file.
+/// else the newest known-good one that a source has. A version: exactly that one, installed if missing. A path: that file.
 ///
 /// # Errors
-/// When it is not to be had, does not run, or the request is neither a version nor a file.
+/// When it is not available, does not run, or the request is neither a version nor a file.
 pub fn resolve(request: Option<&str>) -> Result<EtcdBinary, ReleaseError> {
     resolve_in(&Environment::of_process()?, request)
 }

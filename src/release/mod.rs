@@ -11,6 +11,7 @@ mod cache;
 mod debian;
 mod environment;
 mod error;
+mod fetch_error;
 mod find;
 mod install;
 mod process;
@@ -18,6 +19,7 @@ mod wheel;
 
 pub use binary::EtcdBinary;
 pub use error::ReleaseError;
+pub use fetch_error::{FailedSource, Wanted};
 pub use find::{Installed, Origin, installed, resolve};
 pub use install::{install, install_newest};
 pub use version::Version;

@@ -1,4 +1,4 @@
-//! Other programs, on a bounded time.
+//! Running other programs with a time limit.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -12,41 +12,77 @@ use nix::unistd::Pid;
 
 /// How long a program may take.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience<'path> {
-    /// In all.
+pub(super) struct TimeLimit<'path> {
+    /// In total.
     pub(super) total: Duration,
-    /// Until the first bytes are below this directory: a server that does not answer is given up long before a slow
-    /// download is.
+    /// Until the first bytes appear below this directory: an unresponsive server is detected much sooner than a slow download.
     pub(super) silence: Option<(Duration, &'path Path)>,
 }
 
-impl Patience<'_> {
+impl TimeLimit<'_> {
     pub(super) const fn total(total: Duration) -> Self {
         Self { total, silence: None }
     }
 }
 
-/// What a program said.
+/// The output of a program.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct Output {
     pub(super) status: ExitStatus,
     pub(super) stdout: String,
     pub(super) stderr: String,
 }
 
-/// How often a program is looked at. The system has no wait with a deadline.
-const LOOK_EVERY: Duration = Duration::from_millis(15);
-/// How often an executable may be found busy.
-const BUSY_LOOKS_MAX: usize = 50;
-/// How much of what a program says is kept.
+/// Why a program gave no usable output.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ProcessError {
+    /// There is no such program.
+    #[error("{program} is not installed")]
+    NotInstalled {
+        /// Its name.
+        program: String,
+    },
+    /// It could not be run.
+    #[error("cannot run {program}: {error}")]
+    Io {
+        /// Its name.
+        program: String,
+        /// What the operating system reports.
+        error: std::io::Error,
+    },
+    /// It was killed when its time limit was exceeded.
+    #[error("{program} did not respond within {:.0} s", .after.as_secs_f64().ceil())]
+    TimedOut {
+        /// Its name.
+        program: String,
+        /// How long it ran.
+        after: Duration,
+    },
+    /// It exited with an error.
+    #[error("{program} failed: {}", .last_line.clone().unwrap_or_else(|| .status.to_string()))]
+    Failed {
+        /// Its name.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last line that it wrote.
+        last_line: Option<String>,
+    },
+}
+
+/// How often a program is polled. The system has no wait with a deadline.
+const POLL_INTERVAL: Duration = Duration::from_millis(15);
+/// How many times starting a busy executable is retried.
+const BUSY_RETRIES_MAX: usize = 50;
+/// How much of a program's output is kept.
 const KEPT_BYTES: u64 = 1024 * 1024;
 
-/// Runs a program to its end, or kills it and its children when patience ends.
-pub(super) fn run(mut command: Command, patience: Patience<'_>) -> Result<Said, String> {
-    let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+/// Runs a program to its end, or kills it and its children when the time limit is exceeded.
+pub(super) fn run(mut command: Command, limit: TimeLimit<'_>) -> Result<Output, ProcessError> {
+    let program = program_name(&command);
     let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("{name} is not there"),
-        _ => format!("{name}: {error}"),
+        std::io::ErrorKind::NotFound => ProcessError::NotInstalled { program: program.clone() },
+        _ => ProcessError::Io { program: program.clone(), error },
     };
     // Files, not pipes: a grandchild that survives could hold a pipe open for ever.
     let (mut stdout, mut stderr) = (tempfile::tempfile().map_err(failed)?, tempfile::tempfile().map_err(failed)?);
@@ -54,49 +90,55 @@ pub(super) fn run(mut command: Command, patience: Patience<'_>) -> Result<Said, 
     command.stdout(stdout.try_clone().map_err(failed)?).stderr(stderr.try_clone().map_err(failed)?);
     let mut child = spawn(&mut command).map_err(failed)?;
     let started = Instant::now();
-    let before = patience.silence.map_or(0, |(_, directory)| size_of(directory));
+    let before = limit.silence.map_or(0, |(_, directory)| size_of(directory));
     let mut answered = false;
     let status = loop {
         if let Some(status) = child.try_wait().map_err(failed)? {
             break status;
         }
-        let silent = patience.silence.is_some_and(|(limit, directory)| {
+        let silent = limit.silence.is_some_and(|(limit, directory)| {
             answered = answered || size_of(directory) > before;
             !answered && started.elapsed() >= limit
         });
-        if silent || started.elapsed() >= patience.total {
+        if silent || started.elapsed() >= limit.total {
             if let Ok(group) = i32::try_from(child.id()) {
                 // It may have ended just now.
                 let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
             }
             child.wait().map_err(failed)?;
-            return Err(format!("{name} gave no answer within {:.0} s", started.elapsed().as_secs_f64().ceil()));
+            return Err(ProcessError::TimedOut { program, after: started.elapsed() });
         }
-        std::thread::sleep(LOOK_EVERY);
+        std::thread::sleep(POLL_INTERVAL);
     };
-    Ok(Said { status, stdout: text(&mut stdout).map_err(failed)?, stderr: text(&mut stderr).map_err(failed)? })
+    Ok(Output { status, stdout: text(&mut stdout).map_err(failed)?, stderr: text(&mut stderr).map_err(failed)? })
 }
 
 /// A file that was just written is busy for as long as another thread's child, between fork and exec, holds it open.
 fn spawn(command: &mut Command) -> std::io::Result<Child> {
-    for _ in 0..BUSY_LOOKS_MAX {
+    for _ in 0..BUSY_RETRIES_MAX {
         match command.spawn() {
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::sleep(LOOK_EVERY),
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::sleep(POLL_INTERVAL),
             done => return done,
         }
     }
     command.spawn()
 }
 
-/// Like [`run`], where an exit code other than 0 is a failure. The error is the program's last line.
-pub(super) fn run_well(command: Command, patience: Patience<'_>) -> Result<String, String> {
-    let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let said = run(command, patience)?;
-    if said.status.success() {
-        return Ok(said.stdout);
+/// Like [`run`], but an exit code other than 0 is an error.
+pub(super) fn run_checked(command: Command, limit: TimeLimit<'_>) -> Result<String, ProcessError> {
+    let program = program_name(&command);
+    let output = run(command, limit)?;
+    if output.status.success() {
+        return Ok(output.stdout);
     }
     let last = |text: &str| text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned);
-    Err(format!("{name}: {}", last(&said.stderr).or_else(|| last(&said.stdout)).unwrap_or_else(|| said.status.to_string())))
+    let last_line = last(&output.stderr).or_else(|| last(&output.stdout));
+    Err(ProcessError::Failed { program, status: output.status, last_line })
+}
+
+fn program_name(command: &Command) -> String {
+    let program = Path::new(command.get_program());
+    program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()
 }
 
 fn text(file: &mut File) -> std::io::Result<String> {
@@ -106,7 +148,7 @@ fn text(file: &mut File) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Bytes of all files below a directory; what vanishes while it is looked at counts nothing.
+/// Bytes of all files below a directory. Files that vanish meanwhile count as 0.
 fn size_of(directory: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(directory) else { return 0 };
     entries
@@ -124,38 +166,43 @@ mod tests {
     use std::process::Command;
     use std::time::Duration;
 
-    use super::{Patience, run, run_well};
+    use super::{ProcessError, TimeLimit, run, run_checked};
 
     #[test]
-    fn what_a_program_says_is_returned() {
+    fn the_output_of_a_program_is_returned() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo out; echo err >&2; exit 3"]);
-        let said = run(command, Patience::total(Duration::from_secs(30))).unwrap();
-        assert_eq!((said.status.code(), said.stdout.as_str(), said.stderr.as_str()), (Some(3), "out\n", "err\n"));
+        let output = run(command, TimeLimit::total(Duration::from_secs(30))).unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_str(), output.stderr.as_str()), (Some(3), "out\n", "err\n"));
     }
 
     #[test]
-    fn a_failure_is_its_last_line() {
+    fn a_failure_names_the_last_line() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo first >&2; echo last >&2; exit 1"]);
-        assert_eq!(run_well(command, Patience::total(Duration::from_secs(30))).unwrap_err(), "sh: last");
-        let none = run_well(Command::new("no-such-program-here"), Patience::total(Duration::from_secs(30))).unwrap_err();
-        assert_eq!(none, "no-such-program-here is not there");
+        assert_eq!(run_checked(command, TimeLimit::total(Duration::from_secs(30))).unwrap_err().to_string(), "sh failed: last");
+        let none = run_checked(Command::new("no-such-program-here"), TimeLimit::total(Duration::from_secs(30))).unwrap_err();
+        assert_eq!(none.to_string(), "no-such-program-here is not installed");
     }
 
     #[test]
-    fn patience_ends_for_children_too() {
+    fn the_time_limit_ends_children_too() {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 600 & wait"]);
-        assert!(run(command, Patience::total(Duration::from_millis(50))).unwrap_err().contains("gave no answer"));
+        assert!(
+            run(command, TimeLimit::total(Duration::from_millis(50))).is_err_and(|error| matches!(error, ProcessError::TimedOut { .. }))
+        );
     }
 
     #[test]
-    fn silence_ends_it_long_before_the_total() {
+    fn silence_ends_it_long_before_the_total_limit() {
         let directory = tempfile::tempdir().unwrap();
         let mut command = Command::new("sleep");
         command.arg("600");
         let silence = Some((Duration::from_millis(50), directory.path()));
-        assert!(run(command, Patience { total: Duration::from_secs(600), silence }).unwrap_err().contains("gave no answer"));
+        assert!(
+            run(command, TimeLimit { total: Duration::from_secs(600), silence })
+                .is_err_and(|error| matches!(error, ProcessError::TimedOut { .. }))
+        );
     }
 }

@@ -54,7 +54,7 @@ pub enum Flag {
     CompactionSleepInterval,
     /// How many entries are kept in memory for a slow follower, before it is sent a snapshot.
     SnapshotCatchupEntries,
-    /// How often watchers are told the revision.
+    /// How often watches receive a progress notification.
     WatchProgressNotifyInterval,
     /// How long applying may take before it is logged.
     WarningApplyDuration,

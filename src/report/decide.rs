@@ -2,6 +2,7 @@
 
 use ticketcd_judge::check::verdict::{Finding, Verdict};
 
+use super::numbers::count;
 use super::objectives::{ObjectiveOutcome, ObjectiveResult};
 use super::result::RunVerdict;
 use super::statistics::{LoadResult, Statistics};
@@ -33,19 +34,19 @@ pub struct Case<'run> {
     pub findings: &'run [Finding],
     /// How the run went.
     pub statistics: &'run Statistics,
-    /// What it had to reach.
+    /// The results of its objectives.
     pub objectives: &'run [ObjectiveResult],
     /// What is known to be wrong.
     pub known: &'run [WaiverResult],
     /// Whether the scenario's buyers are to buy: without sales a run of theirs has shown nothing.
     pub is_to_sell: bool,
-    /// What the record lacks, if it is not whole: no wonder then that the checks lack evidence.
+    /// What is missing from an incomplete record. It explains why checks lack evidence.
     pub record_lacks: Option<&'run str>,
-    /// Why the scenario in the run directory cannot be read, if it cannot: nobody knows then what had to be reached.
+    /// Why the scenario in the run directory cannot be read, if it cannot: the objectives are unknown then.
     pub scenario_missing: Option<&'run str>,
 }
 
-/// Decides from what the checks found, from how the run went and from what it had to reach.
+/// Decides from the findings, the statistics and the objectives.
 pub fn decide(case: &Case<'_>) -> Decision {
     let Case { findings, statistics, objectives, known, is_to_sell, record_lacks, scenario_missing } = case;
     let counts = |finding: &&Finding| finding.verdict == Verdict::Violation && !is_waived(known, finding);
@@ -62,9 +63,9 @@ pub fn decide(case: &Case<'_>) -> Decision {
         |outcome| objectives.iter().filter(move |objective| objective.outcome == outcome).map(|objective| objective.sentence.clone());
     let mut open: Vec<String> = findings.iter().filter(|finding| finding.verdict == Verdict::Unknown).map(describe).collect();
     open.extend(sentences(ObjectiveOutcome::Unknown));
-    open.extend(scenario_missing.map(|reason| format!("what it had to reach is not known, for its scenario cannot be read: {reason}")));
+    open.extend(scenario_missing.map(|reason| format!("objectives are not known because the scenario cannot be read: {reason}")));
     if findings.is_empty() {
-        open.push("nothing was checked".to_owned());
+        open.push("no check ran".to_owned());
     }
     open.extend(is_to_sell.then(|| nothing_sold(&statistics.load())).flatten());
     if !open.is_empty() || record_lacks.is_some() {
@@ -81,11 +82,11 @@ pub fn decide(case: &Case<'_>) -> Decision {
 
 fn describe_violation(finding: &Finding, known: &[WaiverResult]) -> String {
     let expired = known.iter().find(|waiver| waiver.check == finding.name && waiver.state == WaiverState::Expired);
-    let expired = expired.map(|waiver| format!(" (known as {}, but waived until {} only)", waiver.issue, waiver.until));
+    let expired = expired.map(|waiver| format!(" (known as {}, but its waiver expired after {})", waiver.issue, waiver.until));
     format!("{}{}", describe(finding), expired.unwrap_or_default())
 }
 
-/// Why the run says nothing about the cluster. A record that was cut off is not judged here: what it lacks, the checks miss.
+/// Why the run is invalid. A truncated record is not judged here: the checks report the missing evidence.
 fn reasons_invalid(statistics: &Statistics) -> Vec<String> {
     let mut reasons = statistics.invalid.clone();
     if !statistics.ended || statistics.interrupted {
@@ -98,27 +99,32 @@ fn reasons_invalid(statistics: &Statistics) -> Vec<String> {
         }
     }
     if reasons.is_empty() && statistics.load().achieved == 0 {
-        reasons.push("not one operation of the counted load was made".to_owned());
+        reasons.push("no operation of the counted load was completed".to_owned());
     }
     let (offered, shed) = statistics.undisturbed_offer(AFTERMATH_NANOS);
     if offered > 0 && shed as f64 > SHED_SHARE_MAX * offered as f64 {
         reasons.push(format!(
-            "while nothing was broken, {shed} of {offered} operations that were due could not be made, because every buyer was busy; \
-             offer less (load.arrivals) or add buyers (load.buyers)"
+            "outside faults, {} of {} due operations were shed because every buyer was busy; offer less load (load.arrivals) or add \
+             buyers (load.buyers)",
+            count(shed),
+            count(offered)
         ));
     }
     reasons
 }
 
-/// A load that sold nothing says nothing about selling: whatever was acknowledged before it, in the warm-up, was sold while
-/// nothing was broken and nobody counted.
+/// A counted load without a sale shows nothing about selling: sales in the warm-up happen without faults.
 fn nothing_sold(load: &LoadResult) -> Option<String> {
     (load.sold == 0).then(|| {
         let LoadResult { sold_out, conflict, rejected, unknown, .. } = load;
         format!(
-            "not one order of the counted load was sold ({sold_out} sold out, {conflict} given up after conflicts or in a queue, \
-             {rejected} rejected, {unknown} unknown), so that nothing is known about selling under this load: give it more time \
-             (load.duration), more stock (dataset.stock) or fewer buyers (load.buyers)"
+            "no order of the counted load was sold ({} sold out, {} abandoned after conflicts or in a queue, {} rejected, {} unknown), so \
+             the run does not show how this load sells: use a longer load.duration, more stock (dataset.stock) or fewer buyers \
+             (load.buyers)",
+            count(*sold_out),
+            count(*conflict),
+            count(*rejected),
+            count(*unknown)
         )
     })
 }
@@ -130,7 +136,7 @@ fn describe(finding: &Finding) -> String {
         .filter(|group| group.consequence_of.is_none())
         .map(|group| {
             let defect = group.known_defect.as_ref().map(|defect| format!(" ({defect})")).unwrap_or_default();
-            format!("{} × {}{defect}", group.count, group.kind)
+            format!("{} × {}{defect}", count(group.count), group.kind)
         })
         .collect();
     let consequence = finding.anomalies.iter().find_map(|group| group.consequence_of.as_ref());
@@ -248,11 +254,11 @@ mod tests {
         assert_eq!((missed.verdict, missed.exit_code, missed.reasons.len()), (RunVerdict::ObjectiveMissed, 3, 1));
         let unknown = decided(&[Missed, Unknown], None);
         assert_eq!((unknown.verdict, unknown.exit_code), (RunVerdict::Unknown, 2));
-        assert_eq!(decided(&[], Some("it is gone")).exit_code, 2, "nobody knows what had to be reached");
+        assert_eq!(decided(&[], Some("it is gone")).exit_code, 2, "the objectives are unknown");
     }
 
     #[test]
-    fn what_the_record_lacks_is_said_before_what_follows_from_it() {
+    fn what_the_record_lacks_comes_before_its_consequences() {
         let statistics = Statistics::default();
         let decided = |verdict| {
             let findings = [finding("a", verdict)];
@@ -311,7 +317,7 @@ mod tests {
         };
         let nothing = decided(OrderOutcome::Conflict, true);
         assert_eq!((nothing.verdict, nothing.exit_code), (RunVerdict::Unknown, 2));
-        assert!(nothing.reasons[0].contains("not one order of the counted load was sold") && nothing.reasons[0].contains("1 given up"));
+        assert!(nothing.reasons[0].contains("no order of the counted load was sold") && nothing.reasons[0].contains("1 abandoned"));
         assert_eq!(decided(OrderOutcome::Sold { revision: 3 }, true).exit_code, 0);
         assert_eq!(decided(OrderOutcome::Conflict, false).exit_code, 0, "buyers that only look around sell nothing");
     }
@@ -335,7 +341,7 @@ mod tests {
         assert_eq!(decided(WaiverState::Waived, Verdict::Unknown).exit_code, 2, "a lack of evidence is not what is known");
         let expired = decided(WaiverState::Expired, Verdict::Violation);
         assert_eq!(expired.exit_code, 1);
-        assert!(expired.reasons[0].contains("known as etcd#18667, but waived until 2026-01-31 only"), "{expired:?}");
+        assert!(expired.reasons[0].contains("known as etcd#18667, but its waiver expired after 2026-01-31"), "{expired:?}");
     }
 
     #[test]
@@ -344,11 +350,11 @@ mod tests {
         let met = |text: &str| is_met(&text.parse().unwrap(), RunVerdict::Violation, &findings);
         assert!(met("violation") && met("violation:oversell"));
         assert!(!met("violation:ledger") && !met("pass"));
-        let told = |text: &str, verdict| unmet(&text.parse().unwrap(), verdict, &findings);
-        assert_eq!(told("violation:oversell", RunVerdict::Violation), None);
-        let other = told("violation:ledger", RunVerdict::Violation);
+        let shown = |text: &str, verdict| unmet(&text.parse().unwrap(), verdict, &findings);
+        assert_eq!(shown("violation:oversell", RunVerdict::Violation), None);
+        let other = shown("violation:ledger", RunVerdict::Violation);
         assert_eq!(other.as_deref(), Some("expected violation:ledger, got violation (oversell)"));
-        let other = told("violation:real time", RunVerdict::ObjectiveMissed);
+        let other = shown("violation:real time", RunVerdict::ObjectiveMissed);
         assert_eq!(other.as_deref(), Some("expected violation:real_time, got objective_missed"));
     }
 }

@@ -36,6 +36,7 @@ impl Fairness {
     /// What came of it.
     pub fn result(&self) -> FairnessResult {
         let all: u64 = self.sold.values().sum();
+        // Without buyers there is no largest share.
         let most = self.sold.values().copied().max().unwrap_or(0);
         FairnessResult {
             buyers_tried: self.sold.len() as u64,

@@ -26,12 +26,12 @@ const CLAIMS: [Claim; 5] = [
 pub fn headline(result: &RunResult) -> String {
     let is_something_waived = result.known.iter().any(|waiver| waiver.state == WaiverState::Waived);
     match result.verdict {
-        RunVerdict::Pass if is_something_waived => "No violation beyond what is known and waived:".to_owned(),
+        RunVerdict::Pass if is_something_waived => "No violation except known ones that are waived:".to_owned(),
         RunVerdict::Pass => claims(&result.checks),
-        RunVerdict::Violation => "A promise was broken:".to_owned(),
-        RunVerdict::Unknown => "No violation was found, but there is not enough evidence for a pass:".to_owned(),
-        RunVerdict::ObjectiveMissed => "No violation was found, but an objective was missed:".to_owned(),
-        RunVerdict::Invalid => "The run says nothing about the cluster:".to_owned(),
+        RunVerdict::Violation => "A guarantee was violated:".to_owned(),
+        RunVerdict::Unknown => "No violation found, but not enough evidence for a pass:".to_owned(),
+        RunVerdict::ObjectiveMissed => "No violation found, but an objective was missed:".to_owned(),
+        RunVerdict::Invalid => "The run is invalid and says nothing about the cluster:".to_owned(),
     }
 }
 
@@ -47,7 +47,7 @@ fn claims(checks: &[Finding]) -> String {
     let mut letters = sentence.chars();
     match letters.next() {
         Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
-        None => "Every check passed, but none of them saw a sale, a compared read or a second member.".to_owned(),
+        None => "Every check passed, but the run has no sale, no compared read and no second member.".to_owned(),
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
         checks[1].verdict = Verdict::Unknown;
         assert_eq!(passed(checks), "No ticket oversold, revenue adds up, no stale read, all members agree.");
         // One of the two checks of a claim is not enough.
-        assert_eq!(passed(all().split_off(5)), "Every check passed, but none of them saw a sale, a compared read or a second member.");
+        assert_eq!(passed(all().split_off(5)), "Every check passed, but the run has no sale, no compared read and no second member.");
     }
 
     #[test]

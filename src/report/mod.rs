@@ -1,13 +1,13 @@
 //! What people and programs see of a run. Everything is derived from the run directory: once recorded, always reproducible.
 
+pub mod bottleneck;
 pub mod build;
 pub mod decide;
+mod explanations;
 pub mod fairness;
 pub mod flaws;
 mod headline;
 pub mod latency;
-pub mod limits;
-pub mod made_up;
 pub mod matrix;
 pub mod numbers;
 pub mod objectives;
@@ -16,8 +16,8 @@ mod reporters;
 pub mod resources;
 pub mod result;
 pub mod statistics;
-mod stories;
 pub mod summary;
+pub mod synthetic;
 pub mod waivers;
 pub mod windows;
 pub mod wrap;

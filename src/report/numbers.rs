@@ -1,21 +1,38 @@
-//! Numbers for people.
+//! Numbers in English, as the summary, the progress display and the tables print them. Counts and durations are the judge's.
 
-/// A count with its thousands apart: `12 345`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
+pub use ticketcd_judge::explain::quantity::{count, counted, duration};
+
+/// A rate: `270/s`, `0.5/s`.
+pub fn rate(per_second: f64) -> String {
+    format!("{}/s", rounded(per_second))
 }
 
-/// A count and what is counted, given in the singular: `1 order`, `12 345 orders`.
-pub fn counted(number: u64, one: &str) -> String {
-    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+/// A time in milliseconds: `3.8 ms`, `12 ms`, `1.4 s`.
+pub fn milliseconds(value: f64) -> String {
+    // Compared as rounded: 999.6 ms is 1.0 s.
+    if value.round() >= 1_000.0 { format!("{:.1} s", value / 1_000.0) } else { format!("{} ms", rounded(value)) }
+}
+
+/// A time in seconds: `1.4 s`, `2,934.8 s`.
+pub fn seconds(value: f64) -> String {
+    let tenths = (value * 10.0).round().max(0.0) as u64;
+    format!("{}.{} s", count(tenths / 10), tenths % 10)
+}
+
+/// A share as a percentage: `60%`.
+pub fn percent(share: f64) -> String {
+    format!("{:.0}%", share * 100.0)
+}
+
+/// A size in MiB: `2,048 MiB`.
+pub fn mebibytes(value: f64) -> String {
+    format!("{} MiB", rounded(value))
+}
+
+/// A figure of three digits: one decimal below 10.
+fn rounded(value: f64) -> String {
+    let tenths = (value * 10.0).round();
+    if tenths.abs() >= 100.0 || tenths == 0.0 { count(value.round().max(0.0) as u64) } else { format!("{value:.1}") }
 }
 
 /// A count and what is counted, given in the plural, as evidence is named: `1 delivery compared`, `2 deliveries compared`.
@@ -29,7 +46,7 @@ pub(super) fn counted_of(number: u64, many: &str) -> String {
     format!("{} {}", count(number), words.join(" "))
 }
 
-/// The singular of a word, if it is a plural. A regular one: of others there is no evidence.
+/// The singular of a word, if it is a regular plural.
 fn singular(word: &str, is_changed: &mut bool) -> String {
     let one = match word.strip_suffix("ies") {
         Some(stem) => Some(format!("{stem}y")),
@@ -41,12 +58,10 @@ fn singular(word: &str, is_changed: &mut bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{counted, counted_of};
+    use super::*;
 
     #[test]
-    fn one_is_no_plural() {
-        assert_eq!((counted(1, "order").as_str(), counted(1234, "order").as_str()), ("1 order", "1 234 orders"));
-        assert_eq!(counted(0, "order"), "0 orders");
+    fn the_singular_of_evidence_is_used_for_one() {
         for (many, one) in [
             ("deliveries compared", "1 delivery compared"),
             ("log revisions", "1 log revision"),
@@ -60,9 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn thousands_stand_apart() {
-        for (number, text) in [(7, "7"), (1234, "1 234"), (100_000, "100 000"), (1_234_567, "1 234 567")] {
-            assert_eq!(super::count(number), text);
-        }
+    fn figures_have_units_and_separators() {
+        assert_eq!([0.0, 0.5, 9.96, 270.4, 15_419.0].map(rate), ["0/s", "0.5/s", "10/s", "270/s", "15,419/s"]);
+        assert_eq!([3.84, 12.4, 999.6, 1_449.0].map(milliseconds), ["3.8 ms", "12 ms", "1.0 s", "1.4 s"]);
+        assert_eq!([1.36, 2_934.8].map(seconds), ["1.4 s", "2,934.8 s"]);
+        assert_eq!((percent(0.6), mebibytes(2_048.0)), ("60%".to_owned(), "2,048 MiB".to_owned()));
     }
 }

@@ -1,10 +1,11 @@
-//! Whether a run reached what its scenario says it must, beside being correct.
+//! Whether a run met the objectives of its scenario.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::Purpose;
 
 use super::latency::LatencyLine;
+use super::numbers::rate;
 use super::statistics::{LoadResult, Statistics};
 use crate::scenario::metric::{Metric, Statistic, Unit};
 use crate::scenario::types::Objective;
@@ -30,11 +31,11 @@ pub struct ObjectiveResult {
     pub sentence: String,
 }
 
-/// What became of an objective.
+/// The outcome of an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectiveOutcome {
-    /// It was reached.
+    /// It was met.
     Met,
     /// It was not.
     Missed,
@@ -48,7 +49,7 @@ pub fn judge(objectives: &[Objective], statistics: &Statistics, latency: &[Laten
 }
 
 fn judge_one(objective: &Objective, statistics: &Statistics, latency: &[LatencyLine]) -> ObjectiveResult {
-    let metric: Result<Metric, String> = objective.metric.parse();
+    let metric = objective.metric.parse::<Metric>().map_err(NotMeasured::Metric);
     let unit = metric.as_ref().map_or(Unit::Share, |metric| metric.unit());
     let measured = metric.and_then(|metric| measure(metric, &objective.phase, statistics, latency));
     let (bound, side) = match (objective.below, objective.above) {
@@ -60,16 +61,16 @@ fn judge_one(objective: &Objective, statistics: &Statistics, latency: &[LatencyL
         "steady" => objective.metric.clone(),
         phase => format!("{} {phase}", objective.metric),
     };
-    // Validation sees to it that there is a bound and that it is of the right kind.
-    let limit = bound.and_then(|bound| unit.of(bound)).ok_or_else(|| "there is no bound to hold it against".to_owned());
+    // Validation guarantees a bound of the right kind.
+    let limit = bound.and_then(|bound| unit.of(bound)).ok_or(NotMeasured::Bound);
     let (outcome, sentence) = match (&measured, limit) {
         (Ok(value), Ok(limit)) => {
             let met = if objective.below.is_some() { *value < limit } else { *value > limit };
             let outcome = if met { ObjectiveOutcome::Met } else { ObjectiveOutcome::Missed };
-            (outcome, format!("{name} was {}, {} {wanted}", in_words(*value, unit), if met { "which is" } else { "not" }))
+            (outcome, format!("{name} was {}; required: {wanted}", in_words(*value, unit)))
         }
-        (Err(reason), _) => (ObjectiveOutcome::Unknown, format!("{name} (to be {wanted}) is not known: {reason}")),
-        (_, Err(reason)) => (ObjectiveOutcome::Unknown, format!("{name} is not known: {reason}")),
+        (Err(reason), _) => (ObjectiveOutcome::Unknown, format!("{name} (required: {wanted}) was not measured: {reason}")),
+        (_, Err(reason)) => (ObjectiveOutcome::Unknown, format!("{name} was not measured: {reason}")),
     };
     ObjectiveResult {
         metric: objective.metric.clone(),
@@ -83,19 +84,40 @@ fn judge_one(objective: &Objective, statistics: &Statistics, latency: &[LatencyL
     }
 }
 
-/// The figure, or why there is none, in words. What did not happen was not fast.
-fn measure(metric: Metric, phase: &str, statistics: &Statistics, latency: &[LatencyLine]) -> Result<f64, String> {
+/// Why a metric has no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum NotMeasured {
+    #[error("{0}")]
+    Metric(String),
+    #[error("the objective has no bound")]
+    Bound,
+    #[error("the load did not begin")]
+    NoLoad,
+    #[error("the run has no phase `{0}`")]
+    NoPhase(String),
+    #[error("no such operation completed in that phase")]
+    NoOperation,
+    #[error("the load has no duration")]
+    NoTime,
+    #[error("no operation was due")]
+    NothingDue,
+    #[error("no order was placed")]
+    NoOrder,
+}
+
+/// The value of a metric. Without operations there is none, rather than a good one.
+fn measure(metric: Metric, phase: &str, statistics: &Statistics, latency: &[LatencyLine]) -> Result<f64, NotMeasured> {
     let windows = statistics.timeline.windows();
     let window = windows.iter().find(|window| window.name == phase).ok_or_else(|| match phase {
-        "steady" => "the load did not begin".to_owned(),
-        _ => format!("there was no time {phase}"),
+        "steady" => NotMeasured::NoLoad,
+        _ => NotMeasured::NoPhase(phase.to_owned()),
     })?;
     let load = statistics.load();
-    let share = |part: u64, all: u64, what: &str| if all > 0 { Ok(part as f64 / all as f64) } else { Err(format!("there was no {what}")) };
+    let share = |part: u64, all: u64, nothing| if all > 0 { Ok(part as f64 / all as f64) } else { Err(nothing) };
     match metric {
         Metric::Latency { operation, clock, statistic } => {
             let line = latency.iter().find(|line| line.operation == operation && line.phase == phase && line.clock == clock);
-            let line = line.ok_or_else(|| "no such operation was timed then".to_owned())?;
+            let line = line.ok_or(NotMeasured::NoOperation)?;
             Ok(match statistic {
                 Statistic::P50 => line.p50_ms,
                 Statistic::P90 => line.p90_ms,
@@ -105,16 +127,16 @@ fn measure(metric: Metric, phase: &str, statistics: &Statistics, latency: &[Late
                 Statistic::Mean => line.mean_ms,
             })
         }
-        Metric::PurchasesPerSecond | Metric::OperationsPerSecond if window.until <= window.from => Err("the load took no time".to_owned()),
+        Metric::PurchasesPerSecond | Metric::OperationsPerSecond if window.until <= window.from => Err(NotMeasured::NoTime),
         Metric::PurchasesPerSecond => {
             let within = |due| (window.from..window.until).contains(&due);
             let sold = statistics.samples.iter().filter(|sample| sample.sold && sample.purpose == Purpose::Purchase && within(sample.due));
             Ok(sold.count() as f64 / ((window.until - window.from) as f64 / 1e9))
         }
         Metric::OperationsPerSecond => Ok(load.operations_per_second),
-        Metric::ShedShare => share(load.shed, load.offered, "operation due"),
-        Metric::UnknownShare => share(load.unknown, orders(&load), "order"),
-        Metric::ConflictShare => share(load.conflict, orders(&load), "order"),
+        Metric::ShedShare => share(load.shed, load.offered, NotMeasured::NothingDue),
+        Metric::UnknownShare => share(load.unknown, orders(&load), NotMeasured::NoOrder),
+        Metric::ConflictShare => share(load.conflict, orders(&load), NotMeasured::NoOrder),
     }
 }
 
@@ -125,7 +147,7 @@ fn orders(load: &LoadResult) -> u64 {
 fn in_words(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Milliseconds => format!("{value:.1} ms"),
-        Unit::PerSecond => format!("{value:.1}"),
+        Unit::PerSecond => rate(value),
         Unit::Share => format!("{:.2}%", value * 100.0),
     }
 }
@@ -171,17 +193,17 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_is_held_against_its_bound() {
+    fn a_figure_is_compared_with_its_bound() {
         use ObjectiveOutcome::{Met, Missed};
         for (metric, phase, below, above, outcome, words) in [
-            ("purchase.response.p99", "steady", Some("101ms"), None, Met, "100.0 ms, which is below 101ms"),
-            ("purchase.service.max", "steady", Some("99ms"), None, Missed, "100.0 ms, not below 99ms"),
+            ("purchase.response.p99", "steady", Some("101ms"), None, Met, "100.0 ms; required: below 101ms"),
+            ("purchase.service.max", "steady", Some("99ms"), None, Missed, "100.0 ms; required: below 99ms"),
             ("purchase.response.mean", "after fault 1", Some("1s"), None, Met, "purchase.response.mean after fault 1 was 100.0 ms"),
-            ("purchases_per_second", "steady", None, Some("0.7"), Met, "was 0.8, which is above 0.7"),
-            ("purchases_per_second", "steady", None, Some("0.8"), Missed, "was 0.8, not above 0.8"),
-            ("purchases_per_second", "after fault 1", None, Some("0.6"), Missed, "was 0.5, not"),
-            ("operations_per_second", "steady", None, Some("0.9"), Met, "was 1.0"),
-            ("conflict_share", "steady", Some("10%"), None, Missed, "was 20.00%, not below 10%"),
+            ("purchases_per_second", "steady", None, Some("0.7"), Met, "was 0.8/s; required: above 0.7"),
+            ("purchases_per_second", "steady", None, Some("0.8"), Missed, "was 0.8/s; required: above 0.8"),
+            ("purchases_per_second", "after fault 1", None, Some("0.6"), Missed, "was 0.5/s; required"),
+            ("operations_per_second", "steady", None, Some("0.9"), Met, "was 1.0/s"),
+            ("conflict_share", "steady", Some("10%"), None, Missed, "was 20.00%; required: below 10%"),
             ("unknown_share", "steady", Some("0.1"), None, Met, "was 0.00%"),
         ] {
             let result = judged(metric, phase, below, above);
@@ -192,11 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_unknown_and_never_met() {
+    fn an_unmeasured_objective_is_unknown_and_never_met() {
         for (metric, phase, words) in [
-            ("search.response.p50", "steady", "no such operation was timed"),
-            ("purchase.response.p50", "during fault 2", "no time during fault 2"),
-            ("shed_share", "steady", "no operation due"),
+            ("search.response.p50", "steady", "no such operation completed"),
+            ("purchase.response.p50", "during fault 2", "no phase `during fault 2`"),
+            ("shed_share", "steady", "no operation was due"),
         ] {
             let result = judged(metric, phase, Some(if metric.ends_with("share") { "5%" } else { "1h" }), None);
             assert_eq!((result.outcome, result.measured), (ObjectiveOutcome::Unknown, None), "{result:?}");

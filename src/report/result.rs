@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use ticketcd_judge::check::verdict::{Finding, RevenueRow};
 use ticketcd_judge::history::run_info::{EtcdInfo, HostInfo, StockLayout};
 
+use super::bottleneck::LimitResult;
 use super::latency::LatencyLine;
-use super::limits::LimitResult;
 use super::objectives::ObjectiveResult;
 use super::resources::ResourcesResult;
 use super::statistics::LoadResult;

@@ -162,7 +162,7 @@ impl Statistics {
             recorder_wait_seconds: self.load.iter().map(|sample| sample.recorder_wait).sum::<u64>() as f64 / 1e9,
             seconds,
             fairness: self.fairness.result(),
-            // An order that was placed but never closed is as unknown as one whose buyer was told so.
+            // An order that was placed but never closed is unknown.
             unknown: self.outcomes.unknown + self.open.values().filter(|(due, _)| self.counts(*due)).count() as u64,
             ..self.outcomes.clone()
         }
@@ -186,6 +186,7 @@ impl Statistics {
 
     /// Operations offered and shed while no fault was in force or had just been healed.
     pub fn undisturbed_offer(&self, aftermath: Nanos) -> (u64, u64) {
+        // Before the steady phase there are no samples, so 0 excludes nothing.
         let mut from = self.timeline.began(Phase::Steady).unwrap_or(0);
         let mut offered = 0;
         let mut shed = 0;

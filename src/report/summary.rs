@@ -1,4 +1,4 @@
-//! The summary on the terminal, for somebody who sees the tool for the first time.
+//! The summary on the terminal.
 
 use std::fmt::Write;
 
@@ -6,14 +6,14 @@ use ticketcd_judge::check::verdict::{Finding, Verdict};
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::model::Cents;
 
+use super::bottleneck::LimitKind;
+use super::explanations::{group_title, write_explanation, write_explanations};
 use super::headline::headline;
 use super::latency::{Clock, LatencyLine};
-use super::limits::LimitKind;
-use super::made_up;
-use super::numbers::{count, counted, counted_of};
+use super::numbers::{count, counted, counted_of, milliseconds, rate, seconds};
 use super::objectives::ObjectiveOutcome;
 use super::result::{FaultResult, RunResult, RunVerdict};
-use super::stories::{group_title, write_stories, write_story};
+use super::synthetic;
 use super::waivers::{WaiverState, is_waived};
 use super::wrap::{wrapped, wrapped_words};
 use crate::scenario::metric::operation_name;
@@ -40,22 +40,22 @@ pub fn brief(result: &RunResult) -> String {
 fn write_brief(text: &mut String, result: &RunResult) -> std::fmt::Result {
     write_verdict(text, result)?;
     write_load(text, result)?;
-    // Checks stand in the order of what matters most to a shop.
+    // Checks are in the order of their importance to a shop.
     let violated = result.checks.iter().filter(|finding| finding.verdict == Verdict::Violation);
     if let Some(group) = violated.flat_map(|finding| &finding.anomalies).find(|group| group.consequence_of.is_none()) {
         writeln!(text, "\n  {}", group_title(group))?;
-        write_story(text, &group.first)?;
+        write_explanation(text, &group.first)?;
     }
     write_faults(text, &result.faults)
 }
 
-/// The last line of every run: verdict, seed, run directory, and how to run it again, or make it up again.
+/// The last line of every run: verdict, seed, run directory, and the command that reruns or regenerates it.
 pub fn last_line(result: &RunResult, directory: &std::path::Path) -> String {
     let directory = directory.display();
-    let again = match made_up::command(&result.etcd) {
-        Some(command) => format!(" · again: {command} --out NEW_DIR"),
-        None if made_up::is_made_up(&result.etcd) => String::new(),
-        None => format!(" · again: ticketcd rerun {directory}"),
+    let again = match synthetic::command(&result.etcd) {
+        Some(command) => format!(" · rerun: {command} --out NEW_DIR"),
+        None if synthetic::is_synthetic(&result.etcd) => String::new(),
+        None => format!(" · rerun: ticketcd rerun {directory}"),
     };
     format!("{} · seed {} · {directory}{again}", verdict_word(result.verdict), result.seed)
 }
@@ -67,17 +67,17 @@ fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
     };
     writeln!(text, "{} · {} · etcd {} · {members} · seed {}\n", result.scenario, result.strategy, result.etcd_version, result.seed)?;
     if let Some(defect) = &result.etcd.known_bad {
-        writeln!(text, "  This build of etcd is known to be bad: {defect}\n")?;
+        writeln!(text, "  This etcd build has a known defect: it {defect}\n")?;
     }
     write_verdict(text, result)?;
     if let Some(expected) = &result.expected {
-        writeln!(text, "            this scenario is meant to end with: {expected}")?;
+        writeln!(text, "            expected: {expected}")?;
     }
     if result.load.achieved == 0 && result.verdict == RunVerdict::Invalid {
         return Ok(());
     }
     write_load(text, result)?;
-    write_stories(text, &result.checks)?;
+    write_explanations(text, &result.checks)?;
     write_faults(text, &result.faults)?;
     write_latency(text, result)?;
     write_objectives(text, result)?;
@@ -110,7 +110,7 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
     }
     let steady =
         |clock| result.latency.iter().find(|line| line.operation == Purpose::Purchase && line.phase == "steady" && line.clock == clock);
-    write!(text, "\n  Sold      {} in {:.1} s: {:.0} a second", counted(load.sold, "order"), load.seconds, load.purchases_per_second)?;
+    write!(text, "\n  Sold      {} in {}: {}", counted(load.sold, "order"), seconds(load.seconds), rate(load.purchases_per_second))?;
     if let Some(line) = steady(Clock::Response) {
         write!(
             text,
@@ -121,7 +121,7 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
         )?;
     }
     writeln!(text)?;
-    let refused = [(load.sold_out, "sold out"), (load.conflict, "gave up after conflicts"), (load.rejected, "rejected")];
+    let refused = [(load.sold_out, "sold out"), (load.conflict, "abandoned after conflicts"), (load.rejected, "rejected")];
     let refused: Vec<String> =
         refused.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} {what}", count(*number))).collect();
     if !refused.is_empty() {
@@ -132,63 +132,63 @@ fn write_load(text: &mut String, result: &RunResult) -> std::fmt::Result {
     }
     write!(
         text,
-        "  Load      {} offered, {} made ({:.0} a second)",
+        "  Load      {} offered, {} completed ({})",
         counted(load.offered, "operation"),
         count(load.achieved),
-        load.operations_per_second
+        rate(load.operations_per_second)
     )?;
     if load.shed > 0 {
         write!(text, ", {} shed because every buyer was busy", count(load.shed))?;
     }
-    if let Some(rate) = load.calibrated_per_second {
-        write!(text, "; 100% is {rate:.0} a second")?;
+    if let Some(calibrated) = load.calibrated_per_second {
+        write!(text, "; 100% = {}", rate(calibrated))?;
     }
     writeln!(text)?;
     let fairness = &load.fairness;
     if fairness.buyers_tried > 0 {
-        let most = fairness.largest_share.map(|share| format!("; the luckiest got {:.1}% of the orders sold", share * 100.0));
+        let most = fairness.largest_share.map(|share| format!("; busiest buyer: {:.1}% of orders", share * 100.0));
         let (served, tried) = (count(fairness.buyers_served), count(fairness.buyers_tried));
-        writeln!(text, "  Buyers    {served} of {tried} that tried were served{}", most.unwrap_or_default())?;
+        writeln!(text, "  Buyers    {served} of {tried} got at least one order{}", most.unwrap_or_default())?;
     }
     write_limit(text, result)?;
     if load.recorder_wait_seconds > 0.01 * load.seconds {
-        writeln!(text, "            buyers waited {:.1} s for our recorder, all together", load.recorder_wait_seconds)?;
+        writeln!(text, "            all buyers together waited {} for the recorder", seconds(load.recorder_wait_seconds))?;
     }
     Ok(())
 }
 
-/// The load was stopped before the part of it that counts, by `--fail-fast` or Ctrl-C or because the run could not go on.
+/// The run was stopped before the counted load began, by `--fail-fast`, by Ctrl-C or because it failed.
 fn write_uncounted(text: &mut String, result: &RunResult) -> std::fmt::Result {
     let ledger = result.checks.iter().find(|finding| finding.name == "ledger");
+    // Without a ledger, or without its evidence, nothing is claimed about earlier sales.
     let sold = ledger.and_then(|finding| finding.evidence.get("acknowledged")).copied().unwrap_or(0);
-    let until_then = if sold > 0 { format!("; {} had been acknowledged until then", counted(sold, "order")) } else { String::new() };
-    let sentence = format!("the run was stopped before its load was counted, which begins after the warm-up{until_then}");
+    let before = if sold > 0 { format!("; {} acknowledged before that", counted(sold, "order")) } else { String::new() };
+    let sentence = format!("the run was stopped before the counted load began, during or before the warm-up{before}");
     writeln!(text)?;
     text.write_str(&wrapped("  Load      ", &sentence))
 }
 
-/// What became of the orders without an answer. The ledger knows it of all that were placed, in the warm-up too, and of those
-/// given back.
+/// The outcome of unanswered orders. The ledger resolves all orders of the run, those of the warm-up and cancellations included.
 fn unanswered(counted_unknown: u64, checks: &[Finding]) -> String {
     let ledger = checks.iter().find(|finding| finding.name == "ledger");
     let evidence = |key: &str| ledger.and_then(|finding| finding.evidence.get(key)).copied();
-    let sentence = format!("{} never got an answer", counted(counted_unknown, "order"));
+    let sentence = format!("{} got no response", counted(counted_unknown, "order"));
     let (Some(all), Some(applied), Some(absent)) = (evidence("unknown"), evidence("unknown_applied"), evidence("unknown_absent")) else {
         return sentence;
     };
-    let untold = all.saturating_sub(applied + absent);
-    let fates = [(applied, "carried out"), (absent, "not carried out"), (untold, "cannot be told")];
-    let fates: Vec<String> =
-        fates.iter().filter(|(number, _)| *number > 0).map(|(number, fate)| format!("{} {fate}", count(*number))).collect();
-    let fates = fates.join(", ");
+    let unresolved = all.saturating_sub(applied + absent);
+    let outcomes = [(applied, "applied"), (absent, "not applied"), (unresolved, "cannot be resolved")];
+    let outcomes: Vec<String> =
+        outcomes.iter().filter(|(number, _)| *number > 0).map(|(number, outcome)| format!("{} {outcome}", count(*number))).collect();
+    let outcomes = outcomes.join(", ");
     if all == counted_unknown {
-        format!("{sentence}; by id: {fates}")
+        format!("{sentence}; found by order id: {outcomes}")
     } else {
-        format!("{sentence}; in the whole run, with warm-up and cancellations, {} did not; by id: {fates}", count(all))
+        format!("{sentence} ({} in the whole run, with warm-up and cancellations); found by order id: {outcomes}", count(all))
     }
 }
 
-/// What limited the run. Not known is said in the result alone: of an old record nobody expects more.
+/// What limited the run. "Not known" is only in `result.json`.
 fn write_limit(text: &mut String, result: &RunResult) -> std::fmt::Result {
     let limit = &result.limited_by;
     if limit.by == LimitKind::NotKnown {
@@ -196,7 +196,7 @@ fn write_limit(text: &mut String, result: &RunResult) -> std::fmt::Result {
     }
     text.write_str(&wrapped("  Limit     ", &limit.sentence))?;
     if !limit.also.is_empty() {
-        writeln!(text, "            also near their limit:")?;
+        writeln!(text, "            also near its limit:")?;
     }
     for sentence in &limit.also {
         text.write_str(&wrapped("            - ", sentence))?;
@@ -232,7 +232,7 @@ fn write_latency(text: &mut String, result: &RunResult) -> std::fmt::Result {
     if lines.is_empty() {
         return Ok(());
     }
-    writeln!(text, "\n  Response time, from when an operation was due, in milliseconds")?;
+    writeln!(text, "\n  Response time in ms, from when an operation was due")?;
     writeln!(
         text,
         "    {:<11} {:<16} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>7}",
@@ -242,9 +242,9 @@ fn write_latency(text: &mut String, result: &RunResult) -> std::fmt::Result {
     let shown = |line: &&LatencyLine| line.phase == "steady" || (few && line.operation == Purpose::Purchase);
     let mut above: Option<&LatencyLine> = None;
     for line in lines.into_iter().filter(shown) {
-        // What comes before a fault is what came after the one before it.
-        let told = |above: &LatencyLine| above.phase.starts_with("after") && above.count == line.count && above.max_ms == line.max_ms;
-        if line.phase.starts_with("before") && above.is_some_and(told) {
+        // The window before a fault can be the window after the previous one.
+        let is_same = |above: &LatencyLine| above.phase.starts_with("after") && above.count == line.count && above.max_ms == line.max_ms;
+        if line.phase.starts_with("before") && above.is_some_and(is_same) {
             continue;
         }
         above = Some(line);
@@ -309,7 +309,7 @@ fn write_revenue(text: &mut String, result: &RunResult) -> std::fmt::Result {
     if result.revenue.is_empty() {
         return Ok(());
     }
-    writeln!(text, "\n  Revenue by event type: what the stock counters, the purchase records and the buyers' receipts say")?;
+    writeln!(text, "\n  Revenue by event type, from stock counters, purchase records and buyers' receipts")?;
     writeln!(text, "    {:<13} {:>14} {:>14} {:>14} {:>12}", "", "counters", "records", "receipts", "unknown")?;
     for line in &result.revenue {
         let money = |cents: i64| Cents(cents).to_string();
@@ -330,18 +330,14 @@ pub fn verdict_word(verdict: RunVerdict) -> &'static str {
     }
 }
 
-fn milliseconds(value: f64) -> String {
-    if value >= 1000.0 { format!("{:.1} s", value / 1000.0) } else { format!("{value:.0} ms") }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use ticketcd_judge::history::run_info::RunInfo;
 
+    use super::super::bottleneck::LimitResult;
     use super::super::build::describe;
-    use super::super::limits::LimitResult;
     use super::super::statistics::LoadResult;
     use super::super::waivers::WaiverResult;
     use super::super::wrap::COLUMNS;
@@ -362,7 +358,7 @@ mod tests {
         for line in text.lines() {
             assert!(line.chars().count() <= COLUMNS, "{line}");
         }
-        assert!(text.contains("1 000 things of kind 1") && text.contains("8 000 things of kind 8"), "{text}");
+        assert!(text.contains("1,000 things of kind 1") && text.contains("8,000 things of kind 8"), "{text}");
         assert!(text.contains("  Limit     the disk is slow"), "{text}");
     }
 
@@ -372,38 +368,41 @@ mod tests {
     }
 
     #[test]
-    fn what_became_of_unanswered_orders_is_said_of_what_was_counted_or_of_the_whole_run() {
-        let told = |counted, all, applied, absent| {
+    fn unanswered_orders_are_resolved_for_the_counted_load_or_the_whole_run() {
+        let shown = |counted, all, applied, absent| {
             unanswered(counted, &ledger(&[("unknown", all), ("unknown_applied", applied), ("unknown_absent", absent)]))
         };
-        assert_eq!(told(1, 1, 0, 1), "1 order never got an answer; by id: 1 not carried out");
-        assert_eq!(told(3, 3, 1, 1), "3 orders never got an answer; by id: 1 carried out, 1 not carried out, 1 cannot be told");
-        let whole = told(2, 1_004, 1_000, 4);
-        assert!(whole.ends_with("with warm-up and cancellations, 1 004 did not; by id: 1 000 carried out, 4 not carried out"), "{whole}");
-        assert_eq!(unanswered(2, &[]), "2 orders never got an answer");
+        assert_eq!(shown(1, 1, 0, 1), "1 order got no response; found by order id: 1 not applied");
+        assert_eq!(shown(3, 3, 1, 1), "3 orders got no response; found by order id: 1 applied, 1 not applied, 1 cannot be resolved");
+        let whole = shown(2, 1_004, 1_000, 4);
+        assert!(
+            whole.ends_with("(1,004 in the whole run, with warm-up and cancellations); found by order id: 1,000 applied, 4 not applied"),
+            "{whole}"
+        );
+        assert_eq!(unanswered(2, &[]), "2 orders got no response");
     }
 
     #[test]
-    fn a_load_that_was_stopped_in_the_warm_up_is_not_told_as_one_that_sold_nothing() {
+    fn a_load_that_was_stopped_in_the_warm_up_is_not_shown_as_selling_nothing() {
         let checks = ledger(&[("acknowledged", 57)]);
         let result = RunResult { verdict: RunVerdict::Violation, checks, ..describe(RunInfo::default()) };
         for text in [render(&result), brief(&result)] {
-            assert!(text.contains("before its load was counted") && text.contains("; 57"), "{text}");
+            assert!(text.contains("before the counted load began") && text.contains("; 57"), "{text}");
             assert!(!text.contains("  Sold  "), "{text}");
             assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
         }
     }
 
     #[test]
-    fn what_was_made_up_is_made_up_again() {
+    fn a_synthetic_run_is_generated_again() {
         let line = |path: &str| {
             let mut result = describe(RunInfo::default());
             result.etcd.path = path.to_owned();
             last_line(&result, std::path::Path::new("g"))
         };
-        assert!(line("/bin/etcd").ends_with("g · again: ticketcd rerun g"));
-        assert!(line(&made_up::origin("make it")).ends_with("g · again: make it --out NEW_DIR"));
-        assert!(line("made up").ends_with(" · g"), "nobody knows how");
+        assert!(line("/bin/etcd").ends_with("g · rerun: ticketcd rerun g"));
+        assert!(line(&synthetic::origin("make it")).ends_with("g · rerun: make it --out NEW_DIR"));
+        assert!(line("made up").ends_with(" · g"), "the command is not recorded");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use ticketcd_judge::known_defects::KNOWN_DEFECTS;
 
 use crate::scenario::types::Known;
 
-/// An entry of `[[known]]`, and what came of it.
+/// An entry of `[[known]]` and its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaiverResult {
     /// Where the defect is known.
@@ -25,11 +25,11 @@ pub struct WaiverResult {
     pub check: String,
     /// The last day on which it is waived.
     pub until: String,
-    /// What came of it.
+    /// Its state.
     pub state: WaiverState,
 }
 
-/// What came of a waiver.
+/// The state of a waiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WaiverState {
@@ -57,14 +57,16 @@ impl WaiverResult {
         known.iter().map(judge).collect()
     }
 
-    /// What a reader should know of it, in a sentence.
+    /// Its state in a sentence.
     pub fn sentence(&self) -> String {
         let Self { issue, check, until, state } = self;
         match state {
-            WaiverState::Waived => format!("What {check} found is known as {issue} and waived until {until}."),
-            WaiverState::Expired => format!("What {check} found is known as {issue}, but was waived until {until} only: it counts again."),
+            WaiverState::Waived => format!("The violation that {check} reports is known as {issue} and waived until {until}."),
+            WaiverState::Expired => {
+                format!("The violation that {check} reports is known as {issue}, but its waiver expired after {until}.")
+            }
             WaiverState::Unused => {
-                format!("{check} found nothing, though {issue} is waived until {until}: if that is fixed, take it out of [[known]].")
+                format!("{check} reports nothing, but {issue} is waived until {until}: if it is fixed, remove it from [[known]].")
             }
         }
     }
@@ -135,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_violations_are_waived_and_what_is_not_needed_is_told() {
+    fn only_violations_are_waived_and_an_unused_waiver_is_reported() {
         assert_eq!(states("2026-11-22", Verdict::Pass), WaiverState::Unused);
         assert_eq!(states("2026-11-22", Verdict::Unknown), WaiverState::Unused);
     }

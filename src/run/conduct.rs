@@ -33,7 +33,7 @@ pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunEr
     let readers = readers(setup, progress, &stop).map_err(unrecordable)?;
     let (sink, recorder) = Recorder::start(readers).map_err(unrecordable)?;
     let watching = match &setting {
-        Setting::Alone => Some(interrupt::watch(interrupted.clone(), "healing faults, stopping the load, judging what there is")),
+        Setting::Alone => Some(interrupt::watch(interrupted.clone(), "healing faults, stopping the load and checking what was recorded")),
         Setting::OneOfMany(_) => None,
     };
     let watching = watching.transpose().map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;

@@ -11,13 +11,13 @@ pub const DEFAULT_PARENT: &str = "reports";
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// There is something in it.
-    #[error("{} is not empty; name a new or empty directory with --out", .0.display())]
+    #[error("{} is not empty; pass a new or empty directory with --out", .0.display())]
     NotEmpty(PathBuf),
     /// It is something else.
-    #[error("{} is not a directory; name a new or empty one with --out", .0.display())]
+    #[error("{} is not a directory; pass a new or empty one with --out", .0.display())]
     NotADirectory(PathBuf),
     /// It cannot be made or written.
-    #[error("cannot write to {}: {error}; name another directory with --out", .path.display())]
+    #[error("cannot write to {}: {error}; pass another directory with --out", .path.display())]
     Unwritable {
         /// The directory.
         path: PathBuf,

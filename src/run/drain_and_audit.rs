@@ -14,7 +14,7 @@ use super::sell::OpenShop;
 use crate::etcd::audit::audit;
 use crate::etcd::barrier::{BarrierError, barrier};
 use crate::etcd::sampler::NotInTime;
-use crate::etcd::{Caller, ClientError};
+use crate::etcd::{ClientError, RecordingClient};
 
 /// What etcd gives a request, beside two election timeouts, before it gives it up itself. A write that was sent before
 /// cannot be applied later than that, once nothing holds it back.
@@ -23,7 +23,7 @@ const ETCD_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long one request may take that brings stock back: a write may wait for an election, and etcd gives up after 7 s.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(8);
-/// How long stock boards get to be told of it.
+/// How long client watches may take to receive it.
 const BOARDS_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long any of these may still take once Ctrl-C was pressed.
 const INTERRUPTED_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ enum NotAtRest {
     #[error("{} is not running", .0.name())]
     Exited(MemberIndex),
     /// It took too long after Ctrl-C.
-    #[error("the cluster was not at rest in the time that is left after Ctrl-C")]
+    #[error("the cluster did not become idle within the time limit after Ctrl-C")]
     OutOfTime,
 }
 
@@ -81,9 +81,9 @@ pub(super) async fn drain_and_audit(
     if let Err(reason) = settle(context, running).await {
         tracing::warn!("after everything was healed, {reason}");
     }
-    if let Some(boards) = &running.boards {
+    if let Some(watches) = &running.watches {
         // Those that are still open without a barrier that holds. All members are about to be stopped.
-        boards.close(0, Duration::ZERO).await;
+        watches.close(0, Duration::ZERO).await;
     }
     context.enter(Phase::Audit).await;
     audit(AuditStage::Healed, &running.direct, &context.sink).await;
@@ -106,7 +106,7 @@ async fn restore_stock(context: &RunContext<'_>, running: &ObservedTestbed, open
     if let Err(reason) = worth_waiting(context, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await {
         tracing::warn!("before the stock is settled, {reason}");
     }
-    let mut caller = Caller::new(running.direct.clone(), MemberIndex(0), SETTLE_TIMEOUT, context.sink.clone());
+    let mut caller = RecordingClient::new(running.direct.clone(), MemberIndex(0), SETTLE_TIMEOUT, context.sink.clone());
     let settled = tokio::select! {
         biased;
         settled = opened.shop.settle(&mut caller, &opened.events) => settled.map_err(NotAtRest::Stock),
@@ -130,9 +130,9 @@ async fn settle(context: &RunContext<'_>, running: &ObservedTestbed) -> Result<(
         running.collectors.await_revision(revision, DELIVERY_TIMEOUT).await.map_err(late)
     };
     worth_waiting(context, running, delivered).await?;
-    if let Some(boards) = &running.boards {
+    if let Some(watches) = &running.watches {
         let patience = if context.stop.is_cancelled() { INTERRUPTED_TIMEOUT } else { BOARDS_TIMEOUT };
-        boards.close(revision, patience).await;
+        watches.close(revision, patience).await;
     }
     Ok(())
 }

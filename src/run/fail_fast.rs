@@ -12,7 +12,7 @@ use crate::record::Reader;
 use crate::report::waivers::is_in_force;
 use crate::scenario::types::Known;
 
-/// Stops the load when a check raises the alarm. The final verdict is made from the whole record all the same.
+/// Stops the load when a check reports a violation. The final verdict is made from the whole record all the same.
 pub(super) struct FailFast {
     judge: Judge,
     stop: CancellationToken,
@@ -34,7 +34,7 @@ impl Reader for FailFast {
         }
         self.judge.observe(event);
         if let Some(alarm) = self.judge.violation() {
-            eprintln!("\n{alarm}\nStopping the load, as --fail-fast says.");
+            eprintln!("\n{alarm}\nStopping the load (--fail-fast).");
             self.stop.cancel();
         }
         Ok(())

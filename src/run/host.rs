@@ -52,15 +52,17 @@ fn sample(sink: &Sink) -> Option<HostSample> {
 }
 
 fn microseconds(time: TimeVal) -> u64 {
+    // CPU time is never negative.
     u64::try_from(time.tv_sec()).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_usec()).unwrap_or(0)
 }
 
 /// Busy and idle time of all processors so far, microseconds, from `/proc/stat`. What a hypervisor took away counts as busy:
-/// it was not to be had. Time of guests is part of the user time already.
+/// it was not available. User time includes the time of guests.
 fn processors(stat: &str) -> Option<(u64, u64)> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let ticks: Vec<u64> = line.split_whitespace().map_while(|ticks| ticks.parse().ok()).collect();
     let [user, nice, system, idle, waiting, interrupts, soft_interrupts, rest @ ..] = ticks.as_slice() else { return None };
+    // Kernels before 2.6.11 do not report it.
     let stolen = rest.first().copied().unwrap_or(0);
     let busy = user + nice + system + interrupts + soft_interrupts + stolen;
     Some((busy * MICROSECONDS_PER_TICK, (idle + waiting) * MICROSECONDS_PER_TICK))

@@ -1,13 +1,13 @@
-//! Ctrl-C: the first ends the run in good order, the second leaves at once.
+//! Ctrl-C: the first shuts the run down cleanly, the second exits immediately.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// What a process exits with when it leaves on the second interrupt.
+/// The exit code on the second interrupt.
 const EXIT_INTERRUPTED: i32 = 130;
 
-/// Cancels the token on the first SIGINT or SIGTERM, and says what happens now. On the second the process leaves; members,
-/// if any, die with it, because each is supervised.
+/// Cancels the token on the first SIGINT or SIGTERM, and prints what happens next. On the second the process exits; members end
+/// with it, because each is supervised.
 ///
 /// # Errors
 /// When the signals cannot be watched.
@@ -22,7 +22,7 @@ pub fn watch(token: CancellationToken, what_happens_now: &'static str) -> std::i
             }
         };
         next().await;
-        eprintln!("\nInterrupted: {what_happens_now}. Once more to leave at once.");
+        eprintln!("\nInterrupted: {what_happens_now}. Press Ctrl-C again to exit immediately.");
         token.cancel();
         next().await;
         std::process::exit(EXIT_INTERRUPTED);

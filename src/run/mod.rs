@@ -1,4 +1,4 @@
-//! The one place where all of it meets: a run from beginning to end.
+//! A run from beginning to end: the one module that uses all others.
 //!
 //! [`run`] prepares what can fail before anything is started, `conduct` starts the testbed and goes through the phases,
 //! and what is left in the run directory is judged by the same code that `ticketcd check` uses.
@@ -84,7 +84,7 @@ async fn run_in(options: RunOptions, setting: Setting) -> Result<Finished, RunEr
     let etcd = prepared.etcd();
     if let (Setting::Alone, Some(defect)) = (&setting, &etcd.known_bad) {
         tracing::warn!(
-            "etcd {} is known to be bad ({defect}); unless that is what you want to see, name another with --etcd",
+            "etcd {} has a known defect ({defect}); choose another version with --etcd unless you want to reproduce it",
             etcd.version
         );
     }
@@ -99,12 +99,12 @@ async fn run_in(options: RunOptions, setting: Setting) -> Result<Finished, RunEr
     let judged = judged.await.map_err(|error| RunError::Internal(error.to_string()))?;
     match (conducted, judged) {
         (Ok(()), Ok(result)) => Ok(Finished { result, directory: setup.directory }),
-        // A violation that was found stands, whatever happened to us afterwards.
+        // A violation dominates a later failure of the run.
         (Err(failure), Ok(result)) if result.verdict == report::RunVerdict::Violation => {
             tracing::error!("{failure}");
             Ok(Finished { result, directory: setup.directory })
         }
         (Err(failure), _) => Err(failure),
-        (Ok(()), Err(error)) => Err(RunError::Internal(format!("cannot judge {}: {error}", setup.directory.display()))),
+        (Ok(()), Err(error)) => Err(RunError::Internal(format!("cannot check {}: {error}", setup.directory.display()))),
     }
 }

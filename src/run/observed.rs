@@ -15,7 +15,7 @@ use super::host;
 use crate::etcd::collector::Collectors;
 use crate::etcd::metrics::{MetricsReader, Source};
 use crate::etcd::sampler::{NotInTime, Sampler};
-use crate::etcd::{Boards, Client};
+use crate::etcd::{Client, Watches};
 use crate::testbed::{Route, StartOptions, Testbed, TestbedError};
 
 /// Where collectors begin on a testbed whose first revisions are not part of the run: now.
@@ -31,8 +31,8 @@ pub(super) struct ObservedTestbed {
     metrics: MetricsReader,
     /// Samples this machine.
     host: AbortOnDropHandle<()>,
-    /// Stock boards, if the mix has any.
-    pub(super) boards: Option<Boards>,
+    /// The clients' watches, if the mix has any.
+    pub(super) watches: Option<Watches>,
 }
 
 /// Starts the testbed, waits until it is healthy, begins to observe it, and writes `run.json`.
@@ -69,8 +69,8 @@ pub(super) async fn start_testbed(context: &RunContext<'_>) -> Result<ObservedTe
     let collectors = Collectors::start(&direct, &context.sink, collected_from);
     let metrics = MetricsReader::start(metrics_sources(&testbed), &context.sink);
     let host = AbortOnDropHandle::new(tokio::spawn(host::watch(context.sink.clone())));
-    let boards = boards(context, &testbed, &collectors).await?;
-    Ok(ObservedTestbed { testbed, direct, sampler, collectors, metrics, host, boards })
+    let watches = open_watches(context, &testbed, &collectors).await?;
+    Ok(ObservedTestbed { testbed, direct, sampler, collectors, metrics, host, watches })
 }
 
 /// Why the testbed did not report itself healthy.
@@ -96,21 +96,21 @@ fn metrics_sources(testbed: &Testbed) -> Vec<Source> {
     testbed.members().filter_map(source).collect()
 }
 
-/// Boards take the load's route to a member, and suffer the same faults.
-async fn boards(context: &RunContext<'_>, testbed: &Testbed, collectors: &Collectors) -> Result<Option<Boards>, RunFailure> {
+/// Watches take the load's route to a member, and are subject to the same faults.
+async fn open_watches(context: &RunContext<'_>, testbed: &Testbed, collectors: &Collectors) -> Result<Option<Watches>, RunFailure> {
     let load = &context.setup.scenario.load;
     if load.mix.board == 0 {
         return Ok(None);
     }
     let clients = testbed.clients(Route::Load, 1).await.map_err(RunFailure::of(RunStep::Connect))?;
-    Ok(Some(Boards::start(&clients, &load.boards, load.timeout.0, collectors.reach(), &context.sink)))
+    Ok(Some(Watches::start(&clients, &load.boards, load.timeout.0, collectors.collector_progress(), &context.sink)))
 }
 
 impl ObservedTestbed {
     /// Stops everything.
     pub(super) async fn stop(self) {
-        if let Some(boards) = self.boards {
-            boards.close(0, Duration::ZERO).await;
+        if let Some(watches) = self.watches {
+            watches.close(0, Duration::ZERO).await;
         }
         self.collectors.stop().await;
         self.sampler.stop().await;

@@ -1,4 +1,4 @@
-//! What is shown while a run goes on: a line that moves on a terminal, a line now and then elsewhere. On standard error.
+//! The progress of a run on standard error: an updating line on a terminal, periodic lines elsewhere.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -11,17 +11,18 @@ use ticketcd_judge::history::event::{Event, FaultStage, MemberChange, Phase};
 use ticketcd_judge::model::{OrderKey, seconds};
 
 use crate::record::Reader;
+use crate::report::numbers::{self, count, counted};
 
-/// How often the moving line is renewed.
-const RENEWAL: Duration = Duration::from_millis(200);
-/// How often a line is printed where none can move.
+/// How often the line is updated.
+const UPDATE_INTERVAL: Duration = Duration::from_millis(200);
+/// How often a line is printed when standard error is not a terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Shows how a run goes on.
+/// Shows the progress of a run.
 pub struct Progress {
     bar: ProgressBar,
     plain: bool,
-    /// Whether only the moving line is shown: the run is one of many.
+    /// Whether only the updating line is shown: the run is one of many.
     terse: bool,
     shown: Instant,
     phase: &'static str,
@@ -30,7 +31,7 @@ pub struct Progress {
     not_sold: u64,
     unknown: u64,
     written: u64,
-    /// Cancellations that are not over yet: they end like orders, but nothing is sold by them.
+    /// Cancellations in progress: they close like orders, but are not sales.
     cancels: FxHashSet<OrderKey>,
     leader_id: u64,
     members: Vec<(u64, bool)>,
@@ -102,12 +103,12 @@ impl Reader for Progress {
             Event::Invalid(invalid) => self.note(&format!("{:>7.2} s  invalid: {}", seconds(invalid.at), invalid.reason.in_words())),
             _ => {}
         }
-        self.renew();
+        self.update();
         Ok(())
     }
 
     fn idle(&mut self) -> io::Result<()> {
-        self.renew();
+        self.update();
         Ok(())
     }
 
@@ -118,7 +119,7 @@ impl Reader for Progress {
 }
 
 impl Progress {
-    /// The progress of a run that is one of many: on a terminal the moving line, elsewhere nothing.
+    /// The progress of a run that is one of many: the updating line on a terminal, nothing elsewhere.
     pub fn of_one_of_many() -> Self {
         Self { terse: true, ..Self::default() }
     }
@@ -130,8 +131,8 @@ impl Progress {
         if self.plain { eprintln!("{text}") } else { self.bar.println(text) }
     }
 
-    fn renew(&mut self) {
-        let interval = if self.plain { PLAIN_INTERVAL } else { RENEWAL };
+    fn update(&mut self) {
+        let interval = if self.plain { PLAIN_INTERVAL } else { UPDATE_INTERVAL };
         let since = self.shown.elapsed();
         if since < interval {
             return;
@@ -152,7 +153,7 @@ impl Progress {
 
     fn counts(&self, rate: f64) -> String {
         if self.sold + self.not_sold + self.unknown == 0 {
-            return format!("{} requests answered", self.written);
+            return counted(self.written, "response");
         }
         let members: Vec<String> = self
             .members
@@ -160,28 +161,35 @@ impl Progress {
             .enumerate()
             .map(|(index, (id, answers))| {
                 let mark = if !answers {
-                    " silent"
+                    " unresponsive"
                 } else if *id == self.leader_id {
-                    " leads"
+                    " leader"
                 } else {
                     ""
                 };
                 format!("m{}{mark}", index + 1)
             })
             .collect();
-        format!("{} sold ({rate:.0}/s), {} not, {} unknown · {}", self.sold, self.not_sold, self.unknown, members.join(", "))
+        format!(
+            "{} sold ({}), {} not sold, {} unknown · {}",
+            count(self.sold),
+            numbers::rate(rate),
+            count(self.not_sold),
+            count(self.unknown),
+            members.join(", ")
+        )
     }
 }
 
 fn describe(phase: Phase) -> &'static str {
     match phase {
         Phase::Seed => "writing the dataset",
-        Phase::Calibration => "measuring what 100% is",
+        Phase::Calibration => "calibrating the load",
         Phase::WarmUp => "warming up",
-        Phase::Steady => "selling",
-        Phase::Recovery => "selling, all faults healed",
-        Phase::Drain => "waiting for what is under way",
-        Phase::Audit => "asking every member what it has",
+        Phase::Steady => "steady load",
+        Phase::Recovery => "recovery: all faults healed",
+        Phase::Drain => "draining in-flight requests",
+        Phase::Audit => "auditing every member",
     }
 }
 

@@ -24,12 +24,12 @@ pub enum RunError {
     #[error("{0}")]
     Testbed(#[from] TestbedError),
     /// The testbed cannot carry out the plan.
-    #[error("{0}; leave it out, or run on another testbed")]
+    #[error("{0}; remove it from the scenario, or use another testbed")]
     Unavailable(#[from] UnavailableFault),
     /// The run could not be started or recorded.
     #[error("{0}")]
     Invalid(String),
-    /// A defect of ours.
+    /// An internal error.
     #[error("{0}")]
     Internal(String),
 }
@@ -59,7 +59,7 @@ impl Setup {
     /// Makes the run directory and writes the resolved scenario into it.
     pub(super) fn new(options: RunOptions, prepared: Prepared) -> Result<Self, RunError> {
         let supervisor =
-            std::env::current_exe().map_err(|error| RunError::Invalid(format!("cannot find this program's own file: {error}")))?;
+            std::env::current_exe().map_err(|error| RunError::Invalid(format!("cannot locate the ticketcd executable: {error}")))?;
         let plan = options.scenario.fault_plan(options.seed);
         plan.check(&prepared.capabilities())?;
         let directory = match &options.directory {
@@ -86,7 +86,7 @@ impl Setup {
             purchase_date: purchase_date(),
             started: now.to_string(),
         };
-        // Written again once the members are known; but whatever happens until then must be told by a readable record.
+        // Written again once the members are known. Written now so that a failure before that leaves a readable record.
         setup.write_info(&setup.info(Vec::new()))?;
         Ok(setup)
     }

@@ -26,7 +26,7 @@ use super::purchase::state::Stock;
 use super::purchase::write::{append, put, unchanged};
 use super::purchase::{Bought, BuyerMemory, Patience};
 use super::{Order, Shop};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 
 /// A wish to give an order back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Cancelling(pub Patience);
 
 impl Cancelling {
     /// Gives the order back, or says why not. `Sold` means that it was carried out; what was paid is then negative.
-    pub async fn cancel(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, cancel: &Cancel) -> Bought {
+    pub async fn cancel(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, cancel: &Cancel) -> Bought {
         // What the buyer remembers of the event is out of date afterwards, whatever comes of it.
         memory.recall(&cancel.order.event);
         let Self(patience) = self;

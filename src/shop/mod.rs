@@ -1,6 +1,6 @@
 //! The shop's business: queries and purchases.
 //!
-//! Everything goes through a [`Caller`], so that each request is in the record before it is sent.
+//! Everything goes through a [`RecordingClient`], so that each request is in the record before it is sent.
 
 pub mod cancel;
 pub mod order;
@@ -15,7 +15,7 @@ pub use purchase::{Bought, BuyerMemory, Patience, Strategy};
 use ticketcd_judge::model::{Keyspace, OrderId, OrderKey};
 use tokio_util::sync::CancellationToken;
 
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use purchase::shards;
 
 /// A shop: where its keys are, and how tickets are bought in it.
@@ -33,7 +33,7 @@ pub struct Shop {
 
 impl Shop {
     /// Buys what the order asks for, or says why not. Nothing is written unless the outcome is `Sold` or `Unknown`.
-    pub async fn buy(&self, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
+    pub async fn buy(&self, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
         match &self.strategy {
             Strategy::Optimistic(optimistic) => optimistic.buy(self, caller, memory, order).await,
             Strategy::Naive(naive) => naive.buy(self, caller, order).await,
@@ -52,7 +52,7 @@ impl Shop {
     ///
     /// # Errors
     /// What could not be done, in words: there is no shop to sell in then.
-    pub async fn open(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
+    pub async fn open(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
         match &self.strategy {
             Strategy::Sharded(sharded) => shards::split(&self.keys, caller, events, sharded.shards).await,
             Strategy::Command(command) => command.open(),
@@ -62,7 +62,7 @@ impl Shop {
     }
 
     /// Does what the strategy needs done in the background, from before the market opens until `over`.
-    pub async fn tend(&self, caller: Caller, over: CancellationToken) {
+    pub async fn tend(&self, caller: RecordingClient, over: CancellationToken) {
         match &self.strategy {
             Strategy::Hold(hold) => hold.tend(self, caller, over).await,
             _ => caller.close().await,
@@ -84,7 +84,7 @@ impl Shop {
     ///
     /// # Errors
     /// What could not be done, in words. What was sold stays sold.
-    pub async fn settle(&self, caller: &mut Caller, events: &[String]) -> Result<(), String> {
+    pub async fn settle(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
         match &self.strategy {
             Strategy::Sharded(_) => shards::fold(&self.keys, caller, events).await,
             Strategy::Hold(hold) => hold.settle(self, caller).await,

@@ -14,7 +14,7 @@ use crate::release::ReleaseError;
 /// A testbed could not be prepared or started, or one of its members could not be controlled.
 #[derive(Debug, thiserror::Error)]
 pub enum TestbedError {
-    /// There is no etcd to run.
+    /// etcd is not available.
     #[error(transparent)]
     Release(#[from] ReleaseError),
     /// There is no such member.
@@ -27,7 +27,7 @@ pub enum TestbedError {
     #[error("{0} is already running")]
     AlreadyRunning(String),
     /// A Unix socket's path is too long for the kernel.
-    #[error("the socket path {path} has {length} bytes, and Unix sockets allow {limit}: use a shorter data directory")]
+    #[error("the socket path {path} has {length} bytes; Unix sockets allow {limit}: set TMPDIR to a shorter path")]
     PathTooLong {
         /// The path of the longest-named socket.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum TestbedError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// A member ended while the testbed waited for its health.
-    #[error("{} exited ({}): see its log {}", member.name(), exit.in_words(), log.display())]
+    #[error("{} exited ({}); see its log {}", member.name(), exit.in_words(), log.display())]
     Exited {
         /// Which.
         member: MemberIndex,
@@ -66,7 +66,7 @@ pub enum TestbedError {
         log: PathBuf,
     },
     /// A member did not become healthy in time.
-    #[error("{} is not healthy after {waited:?}", member.name())]
+    #[error("{} is not healthy after {} s", member.name(), waited.as_secs())]
     NotHealthy {
         /// Which.
         member: MemberIndex,

@@ -106,18 +106,18 @@ fn a_command_line_that_is_wrong_exits_with_64() {
     }
 }
 
-/// A run that needs no cluster, in `name` of the directory.
-fn made_up(directory: &Path, name: &str) {
+/// Generates a synthetic run in `name` of the directory.
+fn generate(directory: &Path, name: &str) {
     let arguments = ["history", "generate", "--operations", "300", "--plant", "oversell", "--out", name];
     let output = ticketcd(directory, &arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
-fn what_cannot_be_judged_is_told_with_its_own_remedy() {
+fn each_cause_of_an_unusable_run_has_its_own_remedy() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["runs/whole", "runs/torn", "runs/newer", "runs/broken"] {
-        made_up(directory.path(), name);
+        generate(directory.path(), name);
     }
     let path = |name: &str| directory.path().join("runs").join(name);
     fs::remove_file(path("torn/history.zst")).unwrap();
@@ -125,12 +125,12 @@ fn what_cannot_be_judged_is_told_with_its_own_remedy() {
     fs::write(path("broken/run.json"), "{").unwrap();
     fs::write(directory.path().join("etcd.log"), "").unwrap();
     let cases = [
-        ("nowhere", "Name the directory of a run"),
+        ("nowhere", "Pass a run directory"),
         ("etcd.log", "--format jepsen-etcd or --format jsonl"),
         ("runs/whole/history.zst", "ticketcd check runs/whole"),
-        ("runs", "name one of them: runs/broken, runs/newer, runs/torn, runs/whole."),
-        ("runs/torn", "without its history.zst"),
-        ("runs/newer", "A newer ticketcd made it"),
+        ("runs", "pass one of them: runs/broken, runs/newer, runs/torn, runs/whole."),
+        ("runs/torn", "history.zst is missing"),
+        ("runs/newer", "written by a newer ticketcd"),
         ("runs/broken", "run.json is damaged"),
     ];
     for (run, remedy) in cases {
@@ -142,9 +142,9 @@ fn what_cannot_be_judged_is_told_with_its_own_remedy() {
 }
 
 #[test]
-fn a_run_is_no_scenario_and_a_made_up_one_is_made_up_again() {
+fn a_run_directory_is_no_scenario_and_a_synthetic_run_is_generated_again() {
     let directory = tempfile::tempdir().unwrap();
-    made_up(directory.path(), "g");
+    generate(directory.path(), "g");
     for named in ["g", "./g/"] {
         let output = ticketcd(directory.path(), &["run", named]);
         let error = String::from_utf8(output.stderr).unwrap();
@@ -157,7 +157,7 @@ fn a_run_is_no_scenario_and_a_made_up_one_is_made_up_again() {
     assert!(output.status.code() == Some(64) && error.contains(again), "{error}");
     let output = ticketcd(directory.path(), &["check", "g"]);
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.code() == Some(1) && said.ends_with(&format!("again: {again}\n")), "{said}");
+    assert!(output.status.code() == Some(1) && said.ends_with(&format!("rerun: {again}\n")), "{said}");
     let arguments: Vec<&str> = again.split(' ').skip(1).map(|word| if word == "NEW_DIR" { "h" } else { word }).collect();
     assert!(ticketcd(directory.path(), &arguments).status.success());
     let history = |name: &str| fs::read(directory.path().join(name).join("history.zst")).unwrap();
@@ -165,15 +165,15 @@ fn a_run_is_no_scenario_and_a_made_up_one_is_made_up_again() {
 }
 
 #[test]
-fn a_verdict_that_was_not_expected_is_told() {
+fn an_unexpected_verdict_is_reported() {
     let directory = tempfile::tempdir().unwrap();
-    made_up(directory.path(), "g");
-    let told = "expected violation:logs, got violation (";
+    generate(directory.path(), "g");
+    let difference = "expected violation:logs, got violation (";
     let output = ticketcd(directory.path(), &["check", "g", "--expect", "violation:logs"]);
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(5), "{said}");
-    assert!(said.lines().rev().nth(1).is_some_and(|line| line.starts_with(told)), "{said}");
+    assert!(said.lines().rev().nth(1).is_some_and(|line| line.starts_with(difference)), "{said}");
     let output = ticketcd(directory.path(), &["check", "g", "--expect", "violation:logs", "--json"]);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.starts_with(told), "{said}");
+    assert!(said.starts_with(difference), "{said}");
 }

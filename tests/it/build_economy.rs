@@ -24,7 +24,7 @@ fn features(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn no_library_is_compiled_once_more_for_the_tests() {
+fn program_and_tests_use_the_same_features_of_every_library() {
     let program = features(&["--package", "ticketcd", "--edges", "normal"]);
     let tests = features(&["--workspace", "--edges", "normal,dev"]);
     assert!(program.len() > 100 && tests.len() > program.len(), "{} and {}", program.len(), tests.len());

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use ticketcd::etcd::{Caller, Client};
+use ticketcd::etcd::{Client, RecordingClient};
 use ticketcd::load::{Load, Market, Offer};
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Mix, Scenario};
@@ -119,7 +119,7 @@ const CANCELLING: Cancelling = Cancelling(Patience { attempts_max: 12, back_off:
 async fn tickets_come_back_once_and_the_purchase_stays_on_record() {
     let fixture = Fixture::new().await;
     let (_kept, sink, recorder) = Kept::start();
-    let mut caller = Caller::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, sink);
+    let mut caller = RecordingClient::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, sink);
     let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
     let shop = &fixture.shop;
     for sequence in [1, 2] {
@@ -151,7 +151,7 @@ async fn tickets_come_back_once_and_the_purchase_stays_on_record() {
 async fn while_the_stock_is_in_shards_tickets_go_back_to_a_shard() {
     let fixture = Fixture::new().await;
     let (kept, sink, recorder) = Kept::start();
-    let mut caller = Caller::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, sink);
+    let mut caller = RecordingClient::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, sink);
     let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
     let shop = &fixture.shop;
     for sequence in [1, 2] {

@@ -84,9 +84,9 @@ fn damage_is_said_first_and_once() {
     fs::write(&history, &bytes).unwrap();
     let said = String::from_utf8(ticketcd(&["check"], &run).stdout).unwrap();
     let reason = said.lines().skip_while(|line| !line.starts_with("  UNKNOWN")).nth(1).unwrap_or_default();
-    assert!(reason.contains(" bytes of the history are damaged or cut off"), "{said}");
-    assert_eq!(said.matches("damaged or cut off").count(), 1, "{said}");
-    assert!(!said.contains("killed"), "nobody knows that: {said}");
+    assert!(reason.contains(" bytes at the end of the history are damaged or truncated"), "{said}");
+    assert_eq!(said.matches("damaged or truncated").count(), 1, "{said}");
+    assert!(!said.contains("killed"), "that is not known: {said}");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_history_whose_frames_were_changed_is_unknown() {
             let output = ticketcd(&["check"], &run);
             let said = String::from_utf8(output.stdout).unwrap();
             assert_eq!(output.status.code(), Some(2), "frame {frame} {what}: {said}");
-            assert!(said.contains("the history was changed after the run"), "frame {frame} {what}: {said}");
+            assert!(said.contains("the history was modified after the run"), "frame {frame} {what}: {said}");
         }
     }
     write(&all[..all.len() - 1]);
@@ -201,14 +201,14 @@ fn a_file_that_was_changed_after_the_run_is_named() {
     let before = fs::read(&log).unwrap();
     fs::write(&log, [&before[..], b"{\"level\":\"fatal\",\"msg\":\"x\"}\n"].concat()).unwrap();
     let (code, said) = check();
-    assert!(code == Some(2) && said.contains("members/m2.log was changed after the run"), "{said}");
+    assert!(code == Some(2) && said.contains("members/m2.log was modified after the run"), "{said}");
     fs::write(&log, before).unwrap();
     assert_eq!(check().0, Some(1));
     let info = run.join("run.json");
     let text = fs::read_to_string(&info).unwrap();
     fs::write(&info, text.replace("\"seed\": 1,", "\"seed\": 2,")).unwrap();
     let (code, said) = check();
-    assert!(code == Some(2) && said.contains("run.json was changed after the run"), "{said}");
+    assert!(code == Some(2) && said.contains("run.json was modified after the run"), "{said}");
 }
 
 #[test]
@@ -228,5 +228,5 @@ fn packing_what_was_printed_gives_the_same_history() {
     let output = ticketcd(&arguments, &directory.path().join("other"));
     let said = String::from_utf8(output.stderr).unwrap();
     let number = printed.iter().filter(|byte| **byte == b'\n').count() + 1;
-    assert!(output.status.code() == Some(64) && said.contains(&format!("lines:{number}: this line is not an event")), "{said}");
+    assert!(output.status.code() == Some(64) && said.contains(&format!("lines:{number}: not an event")), "{said}");
 }

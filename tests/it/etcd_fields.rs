@@ -1,6 +1,6 @@
 //! Requests that our own load never sends, but any history may hold: a real etcd answers them, and the checks must agree.
 
-use ticketcd::etcd::{Caller, Collectors};
+use ticketcd::etcd::{Collectors, RecordingClient};
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::check::verdict::{Finding, Verdict};
@@ -91,7 +91,7 @@ async fn every_field_of_a_request_is_judged_as_etcd_means_it() {
     let client = member.client().await;
     let (kept, sink, recorder) = Kept::start();
     let collectors = Collectors::start(std::slice::from_ref(&client), &sink, 1);
-    let mut caller = Caller::new(vec![client], MemberIndex(0), TIMEOUT, sink.clone());
+    let mut caller = RecordingClient::new(vec![client], MemberIndex(0), TIMEOUT, sink.clone());
     let mut last = 0;
     for request in requests() {
         match caller.call(Purpose::Unstated, &[], request.clone()).await {

@@ -124,16 +124,16 @@ fn on_damaged(stream: u64, copies: u64, mut test: impl FnMut(&Embedded, u64, &[u
 
 /// An error says something, in colour too, and nothing by which it could command a terminal.
 fn says_something(error: &ScenarioError, what: &str) -> String {
-    let told = error.to_string();
-    assert!(told.lines().next().is_some_and(|line| line.trim().len() > 10), "{what}: {told:?}");
-    assert!(!told.chars().any(|letter| letter.is_control() && letter != '\n'), "{what}: {told:?}");
-    assert!(error.render(true).len() >= told.len(), "{what}: {told:?}");
-    told
+    let message = error.to_string();
+    assert!(message.lines().next().is_some_and(|line| line.trim().len() > 10), "{what}: {message:?}");
+    assert!(!message.chars().any(|letter| letter.is_control() && letter != '\n'), "{what}: {message:?}");
+    assert!(error.render(true).len() >= message.len(), "{what}: {message:?}");
+    message
 }
 
 /// The line and column that an error names.
-fn place_in(told: &str, origin: &str) -> Option<(usize, usize)> {
-    let (_, place) = told.split_once(&format!("--> {origin}:"))?;
+fn place_in(message: &str, origin: &str) -> Option<(usize, usize)> {
+    let (_, place) = message.split_once(&format!("--> {origin}:"))?;
     let (line, column) = place.lines().next()?.split_once(':')?;
     Some((line.parse().ok()?, column.parse().ok()?))
 }
@@ -157,10 +157,10 @@ fn a_damaged_scenario_is_read_or_refused_with_a_place_in_it() {
                 is_whole(&scenario, &what);
             }
             Err(error) => {
-                let told = says_something(&error, &what);
-                let (line, column) = place_in(&told, "mine.toml").unwrap_or_else(|| panic!("{what}names no place: {told}"));
-                let named = text.split('\n').nth(line - 1).unwrap_or_else(|| panic!("{what}has no line {line}: {told}"));
-                assert!(column >= 1 && column <= named.chars().count() + 1, "{what}has no column {column} in line {line}: {told}");
+                let message = says_something(&error, &what);
+                let (line, column) = place_in(&message, "mine.toml").unwrap_or_else(|| panic!("{what}names no place: {message}"));
+                let named = text.split('\n').nth(line - 1).unwrap_or_else(|| panic!("{what}has no line {line}: {message}"));
+                assert!(column >= 1 && column <= named.chars().count() + 1, "{what}has no column {column} in line {line}: {message}");
                 refused += 1;
                 elsewhere += u32::from(line > 1);
             }
@@ -183,10 +183,10 @@ fn a_damaged_file_is_read_or_refused_by_its_name() {
         match scenario::load(name, &overrides) {
             Ok(scenario) => is_whole(&scenario, &what),
             Err(error) => {
-                let told = says_something(&error, &what);
+                let message = says_something(&error, &what);
                 // An override that finds no place names itself.
-                assert!(told.contains(name) || told.contains("load.buyers"), "{what}: {told}");
-                not_text += u32::from(told.contains("is not UTF-8 text"));
+                assert!(message.contains(name) || message.contains("load.buyers"), "{what}: {message}");
+                not_text += u32::from(message.contains("is not UTF-8 text"));
             }
         }
     });

@@ -53,7 +53,7 @@ fn closed(events: &[Event], purpose: Purpose) -> usize {
 fn housekeeping(client: &Client, collectors: &Collectors, sink: &Sink) -> Housekeeping {
     let settings =
         types::Housekeeping { compact_every: Span::milliseconds(20), keep_revisions: 10, defragment_every: Span::milliseconds(50) };
-    Housekeeping::new(&settings, std::slice::from_ref(client), collectors.reach(), sink)
+    Housekeeping::new(&settings, std::slice::from_ref(client), collectors.collector_progress(), sink)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -115,13 +115,13 @@ async fn what_no_collector_has_stored_is_not_compacted() {
         last = write(&client, number).await;
     }
     collectors.await_revision(last, PATIENCE).await.unwrap();
-    let reach = collectors.reach();
+    let collector_progress = collectors.collector_progress();
     collectors.stop().await;
     for number in 0..100 {
         write(&client, number).await;
     }
     let settings = types::Housekeeping { compact_every: Span::milliseconds(10), keep_revisions: 1, ..types::Housekeeping::default() };
-    let housekeeping = Housekeeping::new(&settings, std::slice::from_ref(&client), reach, &sink);
+    let housekeeping = Housekeeping::new(&settings, std::slice::from_ref(&client), collector_progress, &sink);
     let over = CancellationToken::new();
     let waiting = async {
         eventually("there was a compaction", async || !compactions(&kept.events()).is_empty()).await;

@@ -83,5 +83,5 @@ fn a_directory_of_another_hunt_is_refused_before_anything_runs() {
     let output = hunt(directory.path(), &["--runs", "1", "--out", "h"]).output().unwrap();
     assert_eq!(output.status.code(), Some(64));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("h/hunt.jsonl holds another hunt: its seed is 2, not 1") && said.contains("--out"), "{said}");
+    assert!(said.contains("h/hunt.jsonl belongs to another hunt: its seed is 2, not 1") && said.contains("--out"), "{said}");
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ticketcd::etcd::{Caller, Client};
+use ticketcd::etcd::{Client, RecordingClient};
 use ticketcd::load::{Counts, Load, Market, Offer};
 use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::scenario::streams::stream;
@@ -215,7 +215,7 @@ async fn queries_see_what_was_bought() {
     let fixture = Fixture::new(1_000_000).await;
     let load = types::Load { buyers: 2, ..types::Load::default() };
     let (recorded, _) = fixture.drive(load, Duration::from_millis(200), |_| true).await;
-    let mut caller = Caller::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, Sink::discarding());
+    let mut caller = RecordingClient::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, Sink::discarding());
 
     let revenue = revenue_of(&fixture.keys, &mut caller, "concert").await.unwrap();
     assert_eq!((revenue.events, revenue.sold), (1, recorded.sold()));
@@ -240,7 +240,7 @@ async fn queries_see_what_was_bought() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sold_out_is_never_said_from_memory() {
     let fixture = Fixture::new(2).await;
-    let mut caller = Caller::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, Sink::discarding());
+    let mut caller = RecordingClient::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, Sink::discarding());
     let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
     let shop = fixture.shop(&types::Load::default());
     let order = |sequence| Order {

@@ -1,17 +1,17 @@
-//! All integration tests, in one binary: one module for each room, against real etcd where it takes one.
+//! All integration tests, in one binary. Those that need etcd run real members.
 
 mod architecture;
 mod bad_input;
-mod boards;
 mod build_economy;
 mod cancel;
-mod chain;
 mod damaged_runs;
 mod dataset;
+mod end_to_end;
 mod error_table;
 mod etcd;
 mod etcd_fields;
 mod fault;
+mod fixtures;
 mod hostile_scenarios;
 mod housekeeping;
 mod hunt;
@@ -20,11 +20,10 @@ mod load;
 mod member;
 mod net;
 mod objectives;
-mod published;
+mod published_interfaces;
 mod queries;
-mod sale;
+mod screens;
 mod shop_cli;
-mod stand;
 mod strategies_batched;
 mod strategies_command;
 mod strategies_hold;
@@ -34,3 +33,4 @@ mod strategies_sharded;
 mod strategies_stale;
 mod support;
 mod testbed;
+mod watches;

@@ -1,4 +1,4 @@
-//! What a run must reach, and what it was limited by, on a real etcd.
+//! Objectives and bottlenecks, on a real etcd.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -79,11 +79,11 @@ fn a_run_is_held_against_its_objectives_and_says_what_limited_it() {
     assert_eq!(judged_again(&directory, impossible).0, Some(3));
     let unmeasured = "[[objective]]\nmetric = \"search.response.p50\"\nbelow = \"1h\"\n";
     let (code, text) = judged_again(&directory, unmeasured);
-    assert!(text.contains("scenario.toml is not the one that was run"), "{text}");
-    assert_eq!(code, Some(2), "what was not measured is never met: {text}");
+    assert!(text.contains("scenario.toml was modified after the run"), "{text}");
+    assert_eq!(code, Some(2), "an unmeasured objective is never met: {text}");
     std::fs::remove_file(RunDir::new(&directory).scenario()).unwrap();
     let output = ticketcd(&["check", directory.to_str().unwrap()]);
-    assert_eq!(output.status.code(), Some(2), "nobody knows what it had to reach");
+    assert_eq!(output.status.code(), Some(2), "the objectives are unknown");
 }
 
 fn assert_schema(result: &Value) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use naive::{Everything, Stock};
 use ticketcd::dataset::{Catalogue, Dataset, LoadOptions, Target, load};
-use ticketcd::etcd::{Caller, Client};
+use ticketcd::etcd::{Client, RecordingClient};
 use ticketcd::record::Sink;
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types;
@@ -63,9 +63,9 @@ impl Fixture {
     }
 
     /// A caller whose calls are kept.
-    fn caller(&self) -> (Kept, Caller) {
+    fn caller(&self) -> (Kept, RecordingClient) {
         let (kept, sink, _recorder) = Kept::start();
-        (kept, Caller::new(vec![self.client.clone()], MemberIndex(0), TIMEOUT, sink))
+        (kept, RecordingClient::new(vec![self.client.clone()], MemberIndex(0), TIMEOUT, sink))
     }
 
     /// Asks all queries again and again while somebody sells, and compares; until there were enough comparisons and
@@ -84,7 +84,7 @@ impl Fixture {
         assert!(revisions.len() > comparisons / 8, "little was sold meanwhile: {} revisions", revisions.len());
     }
 
-    async fn compare_revenue(&self, caller: &mut Caller, turn: usize) -> i64 {
+    async fn compare_revenue(&self, caller: &mut RecordingClient, turn: usize) -> i64 {
         let types = &self.catalogue().types;
         let named: Vec<String> = if turn.is_multiple_of(2) { Vec::new() } else { types.iter().take(2).cloned().collect() };
         let answer = revenue_of_all(&self.keys(), caller, &named).await.unwrap();
@@ -102,7 +102,7 @@ impl Fixture {
         answer.revision
     }
 
-    async fn compare_one_revenue(&self, caller: &mut Caller, turn: usize) -> i64 {
+    async fn compare_one_revenue(&self, caller: &mut RecordingClient, turn: usize) -> i64 {
         let types = &self.catalogue().types;
         let kind = &types[turn % types.len()];
         let answer = revenue_of(&self.keys(), caller, kind).await.unwrap();
@@ -111,7 +111,7 @@ impl Fixture {
         answer.revision
     }
 
-    async fn compare_search(&self, caller: &mut Caller, turn: usize) -> i64 {
+    async fn compare_search(&self, caller: &mut RecordingClient, turn: usize) -> i64 {
         let catalogue = self.catalogue();
         let kind = catalogue.types[turn % catalogue.types.len()].clone();
         let beginning: String = catalogue.words[turn % catalogue.words.len()].chars().take(1 + turn % 2).collect();
@@ -126,7 +126,7 @@ impl Fixture {
         answer.revision
     }
 
-    async fn compare_purchases(&self, caller: &mut Caller, turn: usize) -> i64 {
+    async fn compare_purchases(&self, caller: &mut RecordingClient, turn: usize) -> i64 {
         let catalogue = self.catalogue();
         let user = &catalogue.users[turn % catalogue.users.len()];
         let answer = account_of(&self.keys(), caller, user).await.unwrap();
@@ -183,7 +183,7 @@ fn same_event(event: &FoundEvent, all: &Everything) {
     assert_eq!(i128::from(record.current_quantity), naive::number(&value["current_quantity"]));
 }
 
-/// A buyer that buys and cancels until it is told to stop; every tenth answer of its own it compares.
+/// A buyer that buys and cancels until it is stopped; every tenth answer of its own it compares.
 async fn buy_and_cancel(fixture: Arc<Fixture>, buyer: u32, sold: Arc<AtomicUsize>, cancelled: Arc<AtomicUsize>, stop: CancellationToken) {
     let (_, mut caller) = fixture.caller();
     let strategy = Strategy::new(&types::Load::default());
@@ -315,7 +315,7 @@ async fn no_answer_is_huge_however_large_the_shop() {
 }
 
 /// Whether everything the worker did is in the record.
-async fn is_recorded(kept: &Kept, caller: Caller) -> bool {
+async fn is_recorded(kept: &Kept, caller: RecordingClient) -> bool {
     caller.close().await;
     let closed = || kept.events().iter().any(|event| matches!(event, Event::WorkerClosed(_)));
     crate::member::eventually(async || closed()).await

@@ -9,8 +9,8 @@ use ticketcd::shop::{Bought, Shop, Strategy};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::task::JoinSet;
 
+use crate::fixtures::shop::{EVENT, ShopFixture, is_sold, order};
 use crate::member::Kept;
-use crate::stand::{EVENT, Stand, is_sold, order};
 use crate::support::{eventually, is_alive, ticketcd_binary};
 
 fn load(command: &[&str]) -> Load {
@@ -23,14 +23,14 @@ fn shell(script: &str) -> Load {
 }
 
 /// What becomes of an order that a script serves.
-async fn served_by(script: &str) -> (Bought, Stand) {
-    let stand = Stand::new(&[], &[("pink", 9)], &shell(script)).await;
+async fn served_by(script: &str) -> (Bought, ShopFixture) {
+    let fixture = ShopFixture::new(&[], &[("pink", 9)], &shell(script)).await;
     let (_, sink, recorder) = Kept::start();
-    let bought = stand.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await;
-    stand.shop.close().await;
+    let bought = fixture.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await;
+    fixture.shop.close().await;
     drop(sink);
     recorder.finish().unwrap();
-    (bought, stand)
+    (bought, fixture)
 }
 
 fn reason(bought: &Bought) -> &str {
@@ -44,19 +44,19 @@ fn reason(bought: &Bought) -> &str {
 async fn the_example_sells_out_exactly() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/buy.py");
     let load = Load { command_timeout: Span::seconds(30), ..load(&["python3", example]) };
-    let stand = Arc::new(Stand::new(&[], &[("green", 9), ("pink", 30)], &load).await);
+    let fixture = Arc::new(ShopFixture::new(&[], &[("green", 9), ("pink", 30)], &load).await);
     let (_, sink, recorder) = Kept::start();
-    let mut caller = stand.caller(&sink);
-    stand.shop.open(&mut caller, &[EVENT.to_owned()]).await.expect("python3 is needed for this test");
+    let mut caller = fixture.caller(&sink);
+    fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await.expect("python3 is needed for this test");
     caller.close().await;
     let mut crowd = JoinSet::new();
     for buyer in 0..20 {
-        let (stand, sink) = (Arc::clone(&stand), sink.clone());
+        let (fixture, sink) = (Arc::clone(&fixture), sink.clone());
         crowd.spawn(async move {
             let (mut sold, mut sequence) = (0, 0);
             loop {
                 sequence += 1;
-                let bought = stand.buy(&sink, order(buyer, sequence, &format!("u{buyer}"), &[("pink", 1)])).await;
+                let bought = fixture.buy(&sink, order(buyer, sequence, &format!("u{buyer}"), &[("pink", 1)])).await;
                 match bought.outcome {
                     OrderOutcome::Sold { .. } => {
                         assert_eq!(bought.paid.0, 4990);
@@ -70,13 +70,13 @@ async fn the_example_sells_out_exactly() {
         });
     }
     assert_eq!(crowd.join_all().await.into_iter().sum::<i64>(), 30);
-    let two = stand.buy(&sink, order(50, 1, "ann", &[("green", 2)])).await;
+    let two = fixture.buy(&sink, order(50, 1, "ann", &[("green", 2)])).await;
     assert!(is_sold(&two), "{two:?}");
-    stand.shop.close().await;
+    fixture.shop.close().await;
     drop(sink);
     recorder.finish().unwrap();
-    assert_eq!((stand.left("pink").await, stand.left("green").await, stand.left_of_event().await), (0, 7, 7));
-    assert_eq!(stand.bought().await, 32);
+    assert_eq!((fixture.left("pink").await, fixture.left("green").await, fixture.left_of_event().await), (0, 7, 7));
+    assert_eq!(fixture.bought().await, 32);
 }
 
 #[tokio::test]
@@ -109,15 +109,15 @@ async fn nothing_that_a_script_started_is_left() {
 /// As in a run: supervised, with a log.
 async fn served_in_a_run(script: &str, log: &std::path::Path) -> (Bought, Result<(), String>) {
     let load = shell(script);
-    let mut stand = Stand::new(&[], &[("pink", 9)], &load).await;
+    let mut fixture = ShopFixture::new(&[], &[("pink", 9)], &load).await;
     let strategy = Strategy::new(&load).within(&ticketcd_binary(), log);
-    stand.shop = Arc::new(Shop { strategy, ..(*stand.shop).clone() });
+    fixture.shop = Arc::new(Shop { strategy, ..(*fixture.shop).clone() });
     let (_, sink, recorder) = Kept::start();
-    let mut caller = stand.caller(&sink);
-    let opened = stand.shop.open(&mut caller, &[EVENT.to_owned()]).await;
+    let mut caller = fixture.caller(&sink);
+    let opened = fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await;
     caller.close().await;
-    let bought = stand.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await;
-    stand.shop.close().await;
+    let bought = fixture.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await;
+    fixture.shop.close().await;
     drop(sink);
     recorder.finish().unwrap();
     (bought, opened)
@@ -150,14 +150,14 @@ async fn in_a_run_nothing_that_a_script_started_is_left_either() {
 }
 
 #[tokio::test]
-async fn in_a_run_a_script_that_cannot_be_started_is_told_before_it_begins_too() {
+async fn in_a_run_a_script_that_cannot_be_started_is_reported_before_the_load() {
     let directory = tempfile::tempdir().unwrap();
     let load = load(&["/no/such/program", "x"]);
     let strategy = Strategy::new(&load).within(&ticketcd_binary(), &directory.path().join("script.log"));
-    let stand = Stand::new(&[], &[("pink", 9)], &load).await;
-    let shop = Shop { strategy, ..(*stand.shop).clone() };
+    let fixture = ShopFixture::new(&[], &[("pink", 9)], &load).await;
+    let shop = Shop { strategy, ..(*fixture.shop).clone() };
     let (_, sink, recorder) = Kept::start();
-    let mut caller = stand.caller(&sink);
+    let mut caller = fixture.caller(&sink);
     let refused = shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
     assert!(refused.contains("/no/such/program x") && refused.contains("No such file"), "{refused}");
     caller.close().await;
@@ -167,10 +167,10 @@ async fn in_a_run_a_script_that_cannot_be_started_is_told_before_it_begins_too()
 
 #[tokio::test]
 async fn a_script_that_cannot_be_started_ends_the_run_before_it_begins() {
-    let stand = Stand::new(&[], &[("pink", 9)], &load(&["/no/such/program", "x"])).await;
+    let fixture = ShopFixture::new(&[], &[("pink", 9)], &load(&["/no/such/program", "x"])).await;
     let (_, sink, recorder) = Kept::start();
-    let mut caller = stand.caller_with(&stand.client, &sink, Duration::from_secs(1));
-    let refused = stand.shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
+    let mut caller = fixture.caller_with(&fixture.client, &sink, Duration::from_secs(1));
+    let refused = fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
     assert!(refused.contains("/no/such/program x") && refused.contains("No such file"), "{refused}");
     caller.close().await;
     drop(sink);

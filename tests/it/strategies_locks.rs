@@ -8,8 +8,8 @@ use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Request};
 use ticketcd_judge::model::Blob;
 
+use crate::fixtures::contention::{ContentionFixture, Contents, memory, order};
 use crate::member::{Kept, TIMEOUT};
-use crate::sale::{Books, Sale, memory, order};
 use crate::support::eventually;
 
 fn load(strategy: StrategyName, buyers: u32, lock: types::Lock) -> types::Load {
@@ -23,57 +23,58 @@ fn stalling(every: u32) -> types::Lock {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_fenced_buyers_sell_a_hot_ticket_out_exactly() {
-    let sale = Sale::new(100).await;
+    let fixture = ContentionFixture::new(100).await;
     let lock = types::Lock { wait: Span::seconds(30), ..types::Lock::default() };
     let (outcomes, _) =
-        sale.drive(load(StrategyName::FencedLock, 50, lock), Duration::from_millis(300), |outcomes| outcomes.sold_out >= 50).await;
+        fixture.drive(load(StrategyName::FencedLock, 50, lock), Duration::from_millis(300), |outcomes| outcomes.sold_out >= 50).await;
     assert_eq!((outcomes.sold, outcomes.unknown, outcomes.workers_open), (100, 0, 0));
-    assert_eq!(sale.books(0).await, Books { sold: 100, ..Books::default() });
-    assert_eq!(sale.client.leases(TIMEOUT).await.unwrap(), [0_i64; 0], "buyers that go give their leases back");
+    assert_eq!(fixture.books(0).await, Contents { sold: 100, ..Contents::default() });
+    assert_eq!(fixture.client.leases(TIMEOUT).await.unwrap(), [0_i64; 0], "buyers that go give their leases back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_whose_holders_stall_oversells() {
-    let sale = Sale::new(20).await;
-    let (outcomes, _) = sale.drive(load(StrategyName::Lock, 8, stalling(5)), Duration::from_secs(1), |outcomes| outcomes.sold > 20).await;
+    let fixture = ContentionFixture::new(20).await;
+    let (outcomes, _) =
+        fixture.drive(load(StrategyName::Lock, 8, stalling(5)), Duration::from_secs(1), |outcomes| outcomes.sold > 20).await;
     assert!(outcomes.sold > 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fence_keeps_those_out_who_stalled() {
-    let sale = Sale::new(20).await;
-    let enough = |outcomes: &crate::sale::Outcomes| outcomes.sold_out >= 8 && outcomes.conflicts > 0;
-    let (outcomes, _) = sale.drive(load(StrategyName::FencedLock, 8, stalling(5)), Duration::from_secs(1), enough).await;
+    let fixture = ContentionFixture::new(20).await;
+    let enough = |outcomes: &crate::fixtures::contention::Outcomes| outcomes.sold_out >= 8 && outcomes.conflicts > 0;
+    let (outcomes, _) = fixture.drive(load(StrategyName::FencedLock, 8, stalling(5)), Duration::from_secs(1), enough).await;
     assert_eq!(outcomes.sold, 20);
-    assert_eq!(sale.books(0).await, Books { sold: 20, ..Books::default() });
+    assert_eq!(fixture.books(0).await, Contents { sold: 20, ..Contents::default() });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_get_the_lock_in_time_leaves_the_queue() {
-    let sale = Sale::new(5).await;
-    let Answer { body: AnswerBody::Lease { id: other, .. }, .. } = sale.call(Request::LeaseGrant { id: 0, ttl: 60 }).await else {
+    let fixture = ContentionFixture::new(5).await;
+    let Answer { body: AnswerBody::Lease { id: other, .. }, .. } = fixture.call(Request::LeaseGrant { id: 0, ttl: 60 }).await else {
         panic!()
     };
-    let lock = Request::Lock { name: sale.keys.lock("e1"), lease: other };
-    let Answer { body: AnswerBody::Lock { key }, .. } = sale.call(lock).await else { panic!() };
+    let lock = Request::Lock { name: fixture.keys.lock("e1"), lease: other };
+    let Answer { body: AnswerBody::Lock { key }, .. } = fixture.call(lock).await else { panic!() };
 
     let (_, sink, recorder) = Kept::start();
-    let (mut caller, mut memory) = (sale.caller(&sink), memory(0));
-    let shop = sale.shop(&load(StrategyName::Lock, 1, types::Lock { wait: Span::milliseconds(200), ..types::Lock::default() }));
+    let (mut caller, mut memory) = (fixture.caller(&sink), memory(0));
+    let shop = fixture.shop(&load(StrategyName::Lock, 1, types::Lock { wait: Span::milliseconds(200), ..types::Lock::default() }));
     let bought = shop.buy(&mut caller, &mut memory, &order(0, 1, 1)).await;
     assert_eq!((bought.outcome, bought.attempts), (OrderOutcome::Conflict, 0));
-    eventually("only the other is left in the queue", async || sale.books(0).await.extra == [key.to_text()]).await;
-    assert_eq!(sale.client.leases(TIMEOUT).await.unwrap(), [other]);
+    eventually("only the other is left in the queue", async || fixture.books(0).await.extra == [key.to_text()]).await;
+    assert_eq!(fixture.client.leases(TIMEOUT).await.unwrap(), [other]);
 
-    sale.call(Request::Delete(Delete { key, range_end: Blob::default(), ..Delete::default() })).await;
-    let patient = sale.shop(&load(StrategyName::Lock, 1, types::Lock::default()));
+    fixture.call(Request::Delete(Delete { key, range_end: Blob::default(), ..Delete::default() })).await;
+    let patient = fixture.shop(&load(StrategyName::Lock, 1, types::Lock::default()));
     let bought = patient.buy(&mut caller, &mut memory, &order(0, 2, 1)).await;
     assert!(matches!(bought.outcome, OrderOutcome::Sold { .. }), "{bought:?}");
-    assert_eq!(sale.books(0).await, Books { counter: 4, left: 4, sold: 1, ..Books::default() });
+    assert_eq!(fixture.books(0).await, Contents { counter: 4, left: 4, sold: 1, ..Contents::default() });
 
     // A lease that the member has forgotten is granted anew.
-    for lease in sale.client.leases(TIMEOUT).await.unwrap() {
-        sale.call(Request::LeaseRevoke { id: lease }).await;
+    for lease in fixture.client.leases(TIMEOUT).await.unwrap() {
+        fixture.call(Request::LeaseRevoke { id: lease }).await;
     }
     let mut outcomes = Vec::new();
     for sequence in 3..5 {
@@ -88,15 +89,15 @@ async fn who_does_not_get_the_lock_in_time_leaves_the_queue() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lease_is_kept_alive_while_its_buyer_waits_for_the_lock() {
-    let sale = Sale::new(5).await;
-    let Answer { body: AnswerBody::Lease { id: other, .. }, .. } = sale.call(Request::LeaseGrant { id: 0, ttl: 60 }).await else {
+    let fixture = ContentionFixture::new(5).await;
+    let Answer { body: AnswerBody::Lease { id: other, .. }, .. } = fixture.call(Request::LeaseGrant { id: 0, ttl: 60 }).await else {
         panic!()
     };
-    let lock = Request::Lock { name: sale.keys.lock("e1"), lease: other };
-    let Answer { body: AnswerBody::Lock { key }, .. } = sale.call(lock).await else { panic!() };
+    let lock = Request::Lock { name: fixture.keys.lock("e1"), lease: other };
+    let Answer { body: AnswerBody::Lock { key }, .. } = fixture.call(lock).await else { panic!() };
     let (kept, sink, recorder) = Kept::start();
-    let (mut caller, mut memory) = (sale.caller(&sink), memory(0));
-    let shop = sale.shop(&load(
+    let (mut caller, mut memory) = (fixture.caller(&sink), memory(0));
+    let shop = fixture.shop(&load(
         StrategyName::FencedLock,
         1,
         types::Lock { ttl: Span::seconds(1), wait: Span::seconds(30), ..types::Lock::default() },
@@ -110,7 +111,7 @@ async fn a_lease_is_kept_alive_while_its_buyer_waits_for_the_lock() {
         kept.events().iter().filter(|event| alive(event)).count()
     };
     eventually("it was kept alive for longer than it lives", async || renewed() >= 8).await;
-    sale.call(Request::Delete(Delete { key, range_end: Blob::default(), ..Delete::default() })).await;
+    fixture.call(Request::Delete(Delete { key, range_end: Blob::default(), ..Delete::default() })).await;
     let (outcome, mut caller, memory) = buying.await.unwrap();
     assert!(matches!(outcome, OrderOutcome::Sold { .. }), "{outcome:?}");
     memory.close(&mut caller).await;

@@ -13,41 +13,41 @@ use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{Request, TxnOp};
 use ticketcd_judge::model::MemberIndex;
 
+use crate::fixtures::shop::{ShopFixture, is_sold, memory, order, purchases};
 use crate::member::Kept;
-use crate::stand::{Stand, is_sold, memory, order, purchases};
 use crate::support::eventually;
 
-/// Buys once undisturbed and once so that the order is written and its answer lost. Returns what the buyer was told of
+/// Buys once undisturbed and once so that the order is written and its answer lost. Returns the outcomes of
 /// the second order, how often it is in the purchases, and what was recorded.
 async fn with_a_lost_answer(retry: Retry) -> (Bought, usize, Vec<Event>) {
-    let stand = Stand::new(&[], &[("pink", 9)], &Load { retry, ..Load::default() }).await;
-    let Endpoint::Unix(socket) = stand.etcd.endpoint() else { panic!("the member listens on a socket") };
+    let fixture = ShopFixture::new(&[], &[("pink", 9)], &Load { retry, ..Load::default() }).await;
+    let Endpoint::Unix(socket) = fixture.etcd.endpoint() else { panic!("the member listens on a socket") };
     let links = LinkTable::new();
     let listen = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let options = ProxyOptions { side: Side::Clients, member: MemberIndex(0), listen, upstream: Address::Unix(socket) };
     let proxy = Proxy::start(options, links.clone()).await.unwrap();
     let client = Client::connect(&Endpoint::Url(proxy.url()), &Security::default(), 1).await.unwrap();
     let (kept, sink, recorder) = Kept::start();
-    let mut caller = stand.caller_with(&client, &sink, Duration::from_secs(2));
+    let mut caller = fixture.caller_with(&client, &sink, Duration::from_secs(2));
     let mut memory = memory();
-    assert!(is_sold(&stand.shop.buy(&mut caller, &mut memory, &order(0, 1, "ann", &[("pink", 1)])).await));
+    assert!(is_sold(&fixture.shop.buy(&mut caller, &mut memory, &order(0, 1, "ann", &[("pink", 1)])).await));
 
     let back = |flow| links.set(Link::FromMember(MemberIndex(0)), LinkState { flow, ..LinkState::default() });
     back(Flow::Held);
     let second = order(0, 2, "ann", &[("pink", 1)]);
     let healing = async {
         let unanswered = |event: &Event| matches!(event, Event::Return(call) if matches!(call.outcome, CallOutcome::Unknown { .. }));
-        eventually("the order is written", async || stand.purchases("ann").await.len() == 2).await;
+        eventually("the order is written", async || fixture.purchases("ann").await.len() == 2).await;
         eventually("its buyer has given up waiting", async || kept.events().iter().any(unanswered)).await;
         back(Flow::Open);
     };
-    let (bought, ()) = tokio::join!(stand.shop.buy(&mut caller, &mut memory, &second), healing);
+    let (bought, ()) = tokio::join!(fixture.shop.buy(&mut caller, &mut memory, &second), healing);
     caller.close().await;
     drop(sink);
     recorder.finish().unwrap();
-    let entries = stand.purchases("ann").await;
+    let entries = fixture.purchases("ann").await;
     let entries = entries.iter().filter(|purchase| purchase.id.as_deref() == Some("r1-0-2")).count();
-    assert_eq!(stand.left("pink").await, 9 - stand.bought().await);
+    assert_eq!(fixture.left("pink").await, 9 - fixture.bought().await);
     (bought, entries, kept.events())
 }
 
@@ -83,10 +83,10 @@ async fn a_blind_retry_sells_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serializable_reads_are_asked_for_and_writes_stay_linearizable() {
-    let stand = Stand::new(&[], &[("pink", 9)], &Load::default()).await;
+    let fixture = ShopFixture::new(&[], &[("pink", 9)], &Load::default()).await;
     let (kept, sink, recorder) = Kept::start();
-    let mut caller = stand.caller(&sink).reading(ReadMode::Serializable);
-    assert!(is_sold(&stand.shop.buy(&mut caller, &mut memory(), &order(0, 1, "ann", &[("pink", 1)])).await));
+    let mut caller = fixture.caller(&sink).reading(ReadMode::Serializable);
+    assert!(is_sold(&fixture.shop.buy(&mut caller, &mut memory(), &order(0, 1, "ann", &[("pink", 1)])).await));
     caller.close().await;
     drop(sink);
     recorder.finish().unwrap();

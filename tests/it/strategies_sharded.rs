@@ -6,8 +6,8 @@ use ticketcd::scenario::types::{Load, StrategyName};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::task::JoinSet;
 
+use crate::fixtures::shop::{EVENT, ShopFixture, is_sold, memory, order, purchases};
 use crate::member::Kept;
-use crate::stand::{EVENT, Stand, is_sold, memory, order, purchases};
 
 fn load(shards: u8) -> Load {
     Load { strategy: StrategyName::Sharded, shards, attempts: 1000, ..Load::default() }
@@ -15,21 +15,21 @@ fn load(shards: u8) -> Load {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_buys_a_ticket_out_exactly_and_what_is_left_is_folded_back() {
-    let stand = Arc::new(Stand::new(&[], &[("green", 7), ("pink", 90)], &load(4)).await);
+    let fixture = Arc::new(ShopFixture::new(&[], &[("green", 7), ("pink", 90)], &load(4)).await);
     let (_, sink, recorder) = Kept::start();
-    let mut caller = stand.caller(&sink);
+    let mut caller = fixture.caller(&sink);
     let events = [EVENT.to_owned()];
-    stand.shop.open(&mut caller, &events).await.unwrap();
-    assert_eq!((stand.left("pink").await, stand.left("green").await), (0, 0));
-    assert_eq!(stand.all(&stand.keys.shards_of(EVENT)).await.len(), 8);
+    fixture.shop.open(&mut caller, &events).await.unwrap();
+    assert_eq!((fixture.left("pink").await, fixture.left("green").await), (0, 0));
+    assert_eq!(fixture.all(&fixture.keys.shards_of(EVENT)).await.len(), 8);
     let mut crowd = JoinSet::new();
     for buyer in 0..20 {
-        let (stand, sink) = (Arc::clone(&stand), sink.clone());
+        let (fixture, sink) = (Arc::clone(&fixture), sink.clone());
         crowd.spawn(async move {
-            let (mut caller, mut memory, mut sold) = (stand.caller(&sink), memory(), 0);
+            let (mut caller, mut memory, mut sold) = (fixture.caller(&sink), memory(), 0);
             for sequence in 1.. {
                 let order = order(buyer, sequence, &format!("u{buyer}"), &[("pink", 1 + i64::from(sequence % 2))]);
-                let bought = stand.shop.buy(&mut caller, &mut memory, &order).await;
+                let bought = fixture.shop.buy(&mut caller, &mut memory, &order).await;
                 match bought.outcome {
                     OrderOutcome::Sold { .. } => sold += order.items[0].1,
                     OrderOutcome::SoldOut if order.items[0].1 == 1 => break,
@@ -42,10 +42,10 @@ async fn a_crowd_buys_a_ticket_out_exactly_and_what_is_left_is_folded_back() {
         });
     }
     assert_eq!(crowd.join_all().await.into_iter().sum::<i64>(), 90);
-    stand.shop.settle(&mut caller, &events).await.unwrap();
-    assert_eq!((stand.left("pink").await, stand.left("green").await, stand.left_of_event().await), (0, 7, 7));
-    assert_eq!(stand.bought().await, 90);
-    assert!(stand.all(&stand.keys.shards_of(EVENT)).await.is_empty());
+    fixture.shop.settle(&mut caller, &events).await.unwrap();
+    assert_eq!((fixture.left("pink").await, fixture.left("green").await, fixture.left_of_event().await), (0, 7, 7));
+    assert_eq!(fixture.bought().await, 90);
+    assert!(fixture.all(&fixture.keys.shards_of(EVENT)).await.is_empty());
     caller.close().await;
     drop(sink);
     recorder.finish().unwrap();
@@ -53,18 +53,18 @@ async fn a_crowd_buys_a_ticket_out_exactly_and_what_is_left_is_folded_back() {
 
 #[tokio::test]
 async fn an_order_larger_than_any_shard_is_served_and_so_is_the_last_ticket() {
-    let stand = Stand::new(&[], &[("pink", 8)], &load(4)).await;
+    let fixture = ShopFixture::new(&[], &[("pink", 8)], &load(4)).await;
     let (_, sink, recorder) = Kept::start();
-    let mut caller = stand.caller(&sink);
-    stand.shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap();
-    assert!(is_sold(&stand.buy(&sink, order(0, 1, "ann", &[("pink", 7)])).await));
-    assert_eq!(stand.buy(&sink, order(1, 1, "bob", &[("pink", 2)])).await.outcome, OrderOutcome::SoldOut);
-    assert!(is_sold(&stand.buy(&sink, order(1, 2, "bob", &[("pink", 1)])).await));
-    assert_eq!(stand.buy(&sink, order(1, 3, "bob", &[("pink", 1)])).await.outcome, OrderOutcome::SoldOut);
+    let mut caller = fixture.caller(&sink);
+    fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap();
+    assert!(is_sold(&fixture.buy(&sink, order(0, 1, "ann", &[("pink", 7)])).await));
+    assert_eq!(fixture.buy(&sink, order(1, 1, "bob", &[("pink", 2)])).await.outcome, OrderOutcome::SoldOut);
+    assert!(is_sold(&fixture.buy(&sink, order(1, 2, "bob", &[("pink", 1)])).await));
+    assert_eq!(fixture.buy(&sink, order(1, 3, "bob", &[("pink", 1)])).await.outcome, OrderOutcome::SoldOut);
     // What comes back to the ticket itself, beside the parts, is for sale too.
-    stand.put(stand.keys.ticket(EVENT, "pink"), br#"{"total_quantity":10,"current_quantity":2,"price":49.90}"#.to_vec()).await;
-    assert!(is_sold(&stand.buy(&sink, order(1, 4, "bob", &[("pink", 2)])).await));
-    assert_eq!((stand.left("pink").await, stand.bought().await), (0, 10));
+    fixture.put(fixture.keys.ticket(EVENT, "pink"), br#"{"total_quantity":10,"current_quantity":2,"price":49.90}"#.to_vec()).await;
+    assert!(is_sold(&fixture.buy(&sink, order(1, 4, "bob", &[("pink", 2)])).await));
+    assert_eq!((fixture.left("pink").await, fixture.bought().await), (0, 10));
     caller.close().await;
     drop(sink);
     recorder.finish().unwrap();
@@ -72,21 +72,21 @@ async fn an_order_larger_than_any_shard_is_served_and_so_is_the_last_ticket() {
 
 #[tokio::test]
 async fn a_purchase_touches_its_own_part_and_nothing_shared() {
-    let stand = Stand::new(&[], &[("pink", 80)], &load(8)).await;
+    let fixture = ShopFixture::new(&[], &[("pink", 80)], &load(8)).await;
     let (kept, sink, recorder) = Kept::start();
-    let mut caller = stand.caller(&sink);
+    let mut caller = fixture.caller(&sink);
     let events = [EVENT.to_owned()];
-    stand.shop.open(&mut caller, &events).await.unwrap();
+    fixture.shop.open(&mut caller, &events).await.unwrap();
     let (mut memory, mut parts) = (memory(), std::collections::BTreeSet::new());
     for buyer in 0..8 {
         for sequence in 1..=2 {
-            let bought = stand.shop.buy(&mut caller, &mut memory, &order(buyer, sequence, "ann", &[("pink", 1)])).await;
+            let bought = fixture.shop.buy(&mut caller, &mut memory, &order(buyer, sequence, "ann", &[("pink", 1)])).await;
             assert_eq!((is_sold(&bought), bought.attempts), (true, 1));
         }
     }
-    stand.shop.settle(&mut caller, &events).await.unwrap();
-    stand.shop.settle(&mut caller, &events).await.unwrap();
-    assert_eq!((stand.left("pink").await, stand.left_of_event().await), (64, 64));
+    fixture.shop.settle(&mut caller, &events).await.unwrap();
+    fixture.shop.settle(&mut caller, &events).await.unwrap();
+    assert_eq!((fixture.left("pink").await, fixture.left_of_event().await), (64, 64));
     caller.close().await;
     drop(sink);
     recorder.finish().unwrap();

@@ -1,6 +1,6 @@
 //! Buying with serializable reads, at a member that has lost the others: what it has may be out of date, and it cannot know.
 
-use ticketcd::etcd::{Caller, Client};
+use ticketcd::etcd::{Client, RecordingClient};
 use ticketcd::record::Sink;
 use ticketcd::scenario::types::{Load, ReadMode, StrategyName};
 use ticketcd::shop::{Shop, Strategy};
@@ -10,8 +10,8 @@ use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
 use ticketcd_judge::model::{Keyspace, MemberIndex};
 
+use crate::fixtures::shop::{EVENT, memory, order};
 use crate::member::{Kept, TIMEOUT};
-use crate::stand::{EVENT, memory, order};
 use crate::support::{concert, eventually, start_testbed};
 
 const ALONE: MemberIndex = MemberIndex(0);
@@ -48,12 +48,13 @@ impl Remote {
         Self { client, keys, testbed, _directory: directory }
     }
 
-    /// What a buyer of this strategy is told there.
+    /// The outcome of a purchase with this strategy there.
     async fn tells(&self, sink: &Sink, strategy: StrategyName) -> OrderOutcome {
         let strategy = Strategy::new(&Load { strategy, ..Load::default() });
         let shop = Shop { keys: self.keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy };
         let timeout = std::time::Duration::from_millis(500);
-        let mut caller = Caller::new(vec![self.client.clone()], MemberIndex(0), timeout, sink.clone()).reading(ReadMode::Serializable);
+        let mut caller =
+            RecordingClient::new(vec![self.client.clone()], MemberIndex(0), timeout, sink.clone()).reading(ReadMode::Serializable);
         let bought = shop.buy(&mut caller, &mut memory(), &order(0, 1, "ann", &[("pink", 1)])).await;
         caller.close().await;
         shop.close().await;

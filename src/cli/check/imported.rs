@@ -1,4 +1,4 @@
-//! Histories of other tools, judged by the general search.
+//! Histories of other tools, checked by the general search.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -14,18 +14,17 @@ use super::super::{Exit, Failure};
 use super::{Args, Format};
 use crate::report::RunVerdict;
 use crate::report::decide::unmet;
-use crate::report::numbers::counted;
+use crate::report::numbers::{count, counted};
 use crate::scenario::Expectation;
 use crate::scenario::units::Span;
 
-/// How long to search when nobody says it.
+/// The default time limit of the search.
 const TIMEOUT: Span = Span::seconds(60);
 
 pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let path = args.path.display();
     if let Some(Expectation::Violation(Some(check))) = &args.judged.expect {
-        let reason =
-            format!("--expect violation:{check} is about a check of runs; of another format only `--expect violation` can be said");
+        let reason = format!("--expect violation:{check} names a check of run directories; for an imported history use --expect violation");
         return Err(Failure::Usage(reason));
     }
     let file = File::open(&args.path).map_err(|error| Failure::Usage(format!("cannot read {path}: {error}")))?;
@@ -44,7 +43,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let mut judgement = judge(&parsed, timeout.0);
     let seconds = began.elapsed().as_secs_f64();
     let (verdict, exit) = match judgement.answer {
-        // Any order will do: that is no evidence.
+        // Every order is possible, so there is no evidence.
         Answer::Linearizable if judgement.operations == judgement.unknown => (RunVerdict::Unknown, Exit::Unknown),
         Answer::Linearizable => (RunVerdict::Pass, Exit::Pass),
         Answer::NotLinearizable => (RunVerdict::Violation, Exit::Violation),
@@ -78,22 +77,22 @@ fn undecided_by(judgement: &Judgement) -> Option<&'static str> {
 fn next_step(judgement: &Judgement, timeout: Span, initial: Option<&str>) -> Option<String> {
     match judgement.answer {
         Answer::Undecided(Bound::Time) => {
-            Some(format!("The time limit was {timeout}: give it more with --timeout TIME, or judge a shorter history."))
+            Some(format!("The time limit of {timeout} was reached: raise it with --timeout, or check a shorter history."))
         }
         Answer::Undecided(Bound::Memory | Bound::Steps) => Some(
-            "More time does not help. Judge a shorter history, or one with fewer operations at a time or of unknown outcome; one in which \
-             every value is written once and nothing is compared-and-set needs no search."
+            "More time does not help: check a shorter history, or one with less concurrency or fewer unknown outcomes. A history without \
+             compare-and-set in which every value is written once needs no search."
                 .to_owned(),
         ),
         Answer::Linearizable if judgement.operations == judgement.unknown => {
-            Some("No operation was answered, so there is nothing to judge.".to_owned())
+            Some("No operation has a known outcome, so there is nothing to check.".to_owned())
         }
         Answer::NotLinearizable => judgement.linearizable_from.as_ref().map(|value| {
             let assumed = initial.unwrap_or("nil");
-            let other = if judgement.keys > 1 { "; where registers held different values, put a write of each before the first line" } else { "" };
+            let other = if judgement.keys > 1 { "; if registers held different values, put a write for each before the first line" } else { "" };
             format!(
-                "Every register was assumed to hold {assumed} at first. From {value} this one would be linearizable: if it held that when the \
-                 history began, say so with --initial {value}{other}."
+                "Every register was assumed to hold {assumed} initially. With {value} this one would be linearizable: if that was its value, \
+                 pass --initial {value}{other}."
             )
         }),
         Answer::Linearizable => None,
@@ -115,6 +114,7 @@ fn as_text(judgement: &Judgement, verdict: RunVerdict, path: &dyn std::fmt::Disp
     let of = if *keys > 1 { format!(" of {keys} keys") } else { String::new() };
     let (operations, steps) = (counted(*operations, "operation"), counted(*steps, "step"));
     let word = word(verdict);
+    let unknown = count(*unknown);
     text.push_str(&format!("{word}: {operations}{of}, {unknown} of unknown outcome, {steps} in {seconds:.3} s: {path}\n"));
     text
 }

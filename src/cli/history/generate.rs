@@ -1,4 +1,4 @@
-//! `ticketcd history generate`: a made-up run of any size, valid or with one planted violation.
+//! `ticketcd history generate`: a synthetic run of any size, valid or with one planted violation.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,33 +11,33 @@ use ticketcd_judge::history::run_info::RunInfo;
 
 use super::super::output::print;
 use super::super::{Exit, Failure};
-use crate::report::made_up;
-use crate::report::numbers::counted;
+use crate::report::numbers::{counted, seconds};
+use crate::report::synthetic;
 use crate::run::directory;
 use crate::scenario::types::StrategyName;
 use crate::scenario::{Scenario, nearest};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Calls that buyers make, each a request and what came back
+    /// Number of requests
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     operations: u64,
-    /// Tickets on sale; the first is the hottest
+    /// Number of tickets; the first is the most contended
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     tickets: u32,
-    /// Buyers at the same time
+    /// Number of concurrent buyers
     #[arg(long, value_name = "B", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     buyers: u32,
-    /// Draw everything from this seed: the same seed gives the same bytes
+    /// Seed; the same seed generates identical files
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Plant one violation of this kind; `list` names the kinds
+    /// Plant one violation of this kind; `list` prints the kinds
     #[arg(long, value_name = "KIND")]
     plant: Option<String>,
-    /// How tickets are bought: optimistic, sharded, hold, lock or fenced-lock; by default as what is planted needs it
+    /// Purchase strategy: optimistic, sharded, hold, lock or fenced-lock [default: the one that the planted violation needs]
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
-    /// Write to this directory, which must be new or empty
+    /// Output directory, must be new or empty
     #[arg(long, value_name = "DIR", required_unless_present_any = ["plant"])]
     out: Option<PathBuf>,
 }
@@ -49,7 +49,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
         None => None,
     };
     let strategy = strategy(args.strategy.as_deref(), plant)?;
-    let Some(out) = &args.out else { return Err(Failure::Usage("name a new or empty directory with --out".to_owned())) };
+    let Some(out) = &args.out else { return Err(Failure::Usage("pass a new or empty directory with --out".to_owned())) };
     let directory = directory::create(out).map_err(|error| Failure::Usage(error.to_string()))?;
     let size = Size { operations: args.operations, tickets: args.tickets, buyers: args.buyers, seed: args.seed };
     let began = Instant::now();
@@ -59,19 +59,19 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     fs::write(RunDir::new(&directory).scenario(), &scenario).map_err(unwritable)?;
     let mut info = RunInfo { expect: run_info(&size, plant).expect, ..run_info_of(&size, strategy) };
     info.scenario_sha256 = crate::scenario::fingerprint(&scenario);
-    info.etcd.path = made_up::origin(&command(&size, strategy, plant));
+    info.etcd.path = synthetic::origin(&command(&size, strategy, plant));
     let made = write_run(&directory, &info, &size, plant).map_err(|error| Failure::Usage(error.to_string()))?;
 
-    let planted = plant.map_or_else(String::new, |plant| format!(" with {plant} planted, which {} must convict", plant.check()));
+    let planted = plant.map_or_else(String::new, |plant| format!(" with {plant} planted, which {} must report", plant.check()));
     print(&format!(
-        "{} in {} and {}, {} sold{planted}: {} (seed {}, {:.1} s)\nJudge it with: ticketcd check {}\n",
+        "{} in {} and {}, {} sold{planted}: {} (seed {}, {})\nCheck it with: ticketcd check {}\n",
         counted(made.operations, "operation"),
         counted(made.events, "event"),
         counted(made.revision.unsigned_abs(), "revision"),
         counted(made.sold, "order"),
         out.display(),
         size.seed,
-        began.elapsed().as_secs_f64(),
+        seconds(began.elapsed().as_secs_f64()),
         out.display(),
     ))
 }
@@ -90,7 +90,7 @@ fn list() -> String {
     let mut text = String::new();
     for plant in Plant::all() {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{:<24} {} Convicted by {}.", plant.name(), plant.sentence(), plant.check());
+        let _ = writeln!(text, "{:<24} {} Reported by {}.", plant.name(), plant.sentence(), plant.check());
     }
     text
 }
@@ -102,11 +102,11 @@ fn strategy(name: Option<&str>, plant: Option<Plant>) -> Result<Strategy, Failur
     let strategy = name.parse::<Strategy>().map_err(|_| {
         let names = Strategy::ALL.map(Strategy::name);
         let hint = nearest(name, names).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
-        Failure::Usage(format!("--strategy: runs are made up with {}, not with {name:?}.{hint}", names.join(", ")))
+        Failure::Usage(format!("--strategy: synthetic runs support {}, not {name:?}.{hint}", names.join(", ")))
     })?;
     match plant.zip(needed) {
         Some((plant, needed)) if needed != strategy => {
-            Err(Failure::Usage(format!("--strategy: {plant} is planted into runs of the strategy {needed} only, not of {strategy}.")))
+            Err(Failure::Usage(format!("--strategy: {plant} needs the strategy {needed}, not {strategy}.")))
         }
         _ => Ok(strategy),
     }

@@ -16,12 +16,12 @@ use crate::run::directory;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The lines, one event each; `-` for standard input
+    /// JSON lines, one event each; `-` for standard input
     lines: PathBuf,
-    /// The run.json that describes the run
+    /// run.json of the run
     #[arg(long, value_name = "FILE")]
     run_info: PathBuf,
-    /// Write to this directory, which must be new or empty
+    /// Output directory, must be new or empty
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -38,7 +38,12 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let run = RunDir::new(&directory);
     run.write_info(&info).map_err(|error| Failure::Invalid(error.to_string()))?;
     let events = pack(lines, &args.lines, &run)?;
-    print(&format!("{} packed into {}\nJudge them: ticketcd check {}\n", counted(events, "event"), args.out.display(), args.out.display()))
+    print(&format!(
+        "{} packed into {}\nCheck it with: ticketcd check {}\n",
+        counted(events, "event"),
+        args.out.display(),
+        args.out.display()
+    ))
 }
 
 fn read_info(path: &Path) -> Result<RunInfo, Failure> {
@@ -57,7 +62,7 @@ fn pack(lines: impl BufRead, source: &Path, run: &RunDir) -> Result<u64, Failure
         if line.trim().is_empty() {
             continue;
         }
-        let event: Event = serde_json::from_str(&line).map_err(|error| at(&format!("this line is not an event: {error}")))?;
+        let event: Event = serde_json::from_str(&line).map_err(|error| at(&format!("not an event: {error}")))?;
         writer.append(&event).map_err(unwritable)?;
         events += 1;
     }

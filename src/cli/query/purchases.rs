@@ -8,8 +8,9 @@ use ticketcd_judge::model::{Revision, Total};
 
 use super::to_json;
 use crate::cli::Failure;
+use crate::cli::shop_session::ShopSession;
 use crate::cli::table::Table;
-use crate::cli::visit::Visit;
+use crate::report::numbers::count;
 use crate::shop::queries::{Account, AccountEvent, Named, account_of};
 
 /// The answer as JSON.
@@ -36,10 +37,10 @@ struct Line<'answer> {
 }
 
 /// Asks, and says what was answered.
-pub(super) async fn answer(visit: &mut Visit, user: &str, as_json: bool) -> Result<String, Failure> {
-    let account = visit.ask(async |keys, caller| account_of(keys, caller, user).await).await?;
+pub(super) async fn answer(session: &mut ShopSession, user: &str, as_json: bool) -> Result<String, Failure> {
+    let account = session.ask(async |keys, caller| account_of(keys, caller, user).await).await?;
     if !account.is_known && account.events.is_empty() {
-        return Err(visit.nothing_named(Named::User, user).await);
+        return Err(session.nothing_named(Named::User, user).await);
     }
     let answer = Answer::of(user, &account);
     if as_json { to_json(&answer) } else { Ok(table(&answer)) }
@@ -104,12 +105,12 @@ fn table(answer: &Answer<'_>) -> String {
     let orders = answer.purchases.iter().filter(|line| line.cancels.is_none());
     let cancelled = orders.clone().filter(|line| line.cancelled_by.is_some()).count();
     let count = match orders.count() {
-        0 => format!("{} has bought nothing", answer.user),
+        0 => format!("{} has no purchases", answer.user),
         1 => format!("1 order of {}", answer.user),
-        many => format!("{many} orders of {}", answer.user),
+        many => format!("{} orders of {}", count(many as u64), answer.user),
     };
     let cancelled = if cancelled == 0 { String::new() } else { format!(", {cancelled} of them cancelled") };
-    format!("{}{count}{cancelled}; {} paid in all, at revision {}.\n", table.render(), answer.total, answer.revision)
+    format!("{}{count}{cancelled}; total paid {}, at revision {}.\n", table.render(), answer.total, answer.revision)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use ticketcd_judge::model::{Revision, Total};
 
 use super::to_json;
 use crate::cli::Failure;
+use crate::cli::shop_session::ShopSession;
 use crate::cli::table::Table;
-use crate::cli::visit::Visit;
 use crate::shop::queries::{Named, Revenues, revenue_of_all};
 
 /// The answer as JSON.
@@ -29,13 +29,13 @@ struct Line<'answer> {
 }
 
 /// Asks, and says what was answered.
-pub(super) async fn answer(visit: &mut Visit, types: &[String], as_json: bool) -> Result<String, Failure> {
-    let revenues = visit.ask(async |keys, caller| revenue_of_all(keys, caller, types).await).await?;
+pub(super) async fn answer(session: &mut ShopSession, types: &[String], as_json: bool) -> Result<String, Failure> {
+    let revenues = session.ask(async |keys, caller| revenue_of_all(keys, caller, types).await).await?;
     if let Some(unknown) = types.iter().find(|kind| !revenues.types.contains_key(*kind)) {
-        return Err(visit.nothing_named(Named::Type, unknown).await);
+        return Err(session.nothing_named(Named::Type, unknown).await);
     }
     if revenues.types.is_empty()
-        && let Some(failure) = visit.no_shop().await?
+        && let Some(failure) = session.no_shop().await?
     {
         return Err(failure);
     }
@@ -68,7 +68,7 @@ fn table(answer: &Answer<'_>) -> String {
         table.row([line.kind.to_owned(), line.events.to_string(), line.sold.to_string(), line.revenue.to_string()]);
     }
     table.row(["total".to_owned(), answer.events.to_string(), answer.sold.to_string(), answer.revenue.to_string()]);
-    format!("{}All at revision {}.\n", table.render(), answer.revision)
+    format!("{}At revision {}.\n", table.render(), answer.revision)
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use ticketcd_judge::model::{Cents, Revision};
 
 use super::to_json;
 use crate::cli::Failure;
+use crate::cli::shop_session::ShopSession;
 use crate::cli::table::Table;
-use crate::cli::visit::Visit;
 use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, Search, events_of};
 
@@ -43,18 +43,18 @@ struct Ticket<'answer> {
 }
 
 /// Asks, and says what was answered.
-pub(super) async fn answer(visit: &mut Visit, wanted: &Search, as_json: bool) -> Result<String, Failure> {
-    let found = visit.ask(async |keys, caller| events_of(keys, caller, wanted).await).await?;
+pub(super) async fn answer(session: &mut ShopSession, wanted: &Search, as_json: bool) -> Result<String, Failure> {
+    let found = session.ask(async |keys, caller| events_of(keys, caller, wanted).await).await?;
     if found.events.is_empty() {
         // Nothing matches: because there is nothing like it, or because a name is mistyped.
         for (named, name) in [(Named::Type, &wanted.kind), (Named::Location, &wanted.location)] {
             if let Some(name) = name
-                && !visit.ask(async |keys, caller| exists(keys, caller, named, name).await).await?
+                && !session.ask(async |keys, caller| exists(keys, caller, named, name).await).await?
             {
-                return Err(visit.nothing_named(named, name).await);
+                return Err(session.nothing_named(named, name).await);
             }
         }
-        if let Some(failure) = visit.no_shop().await? {
+        if let Some(failure) = session.no_shop().await? {
             return Err(failure);
         }
     }

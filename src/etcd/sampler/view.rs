@@ -73,7 +73,7 @@ impl View {
         self.each().filter(|(_, member)| member.answering).map(|(index, _)| index).collect()
     }
 
-    /// The member with etcd's id, once it has told it.
+    /// The member with etcd's id, once it has reported it.
     pub fn index_of(&self, member_id: u64) -> Option<MemberIndex> {
         let is_it = |member: &MemberView| member.status.as_ref().is_some_and(|status| status.member_id == member_id);
         self.each().find(|(_, member)| is_it(member)).map(|(index, _)| index)

@@ -12,9 +12,9 @@ use ticketcd_judge::check::verdict::{Finding, Verdict};
 
 use super::Reporter;
 use crate::report::build::Report;
+use crate::report::explanations::write_explanations;
 use crate::report::objectives::{ObjectiveOutcome, ObjectiveResult};
 use crate::report::result::{RunResult, RunVerdict};
-use crate::report::stories::write_stories;
 use crate::report::waivers::is_waived;
 
 pub(super) const REPORTER: Reporter = Reporter { file: "junit.xml", write };
@@ -106,7 +106,7 @@ fn skipped(message: &str) -> TestCaseStatus {
 fn explanation(finding: &Finding) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write_stories(&mut text, std::slice::from_ref(finding));
+    let _ = write_explanations(&mut text, std::slice::from_ref(finding));
     text
 }
 

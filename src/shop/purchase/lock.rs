@@ -18,7 +18,7 @@
 
 use super::locking::Locking;
 use super::{Bought, BuyerMemory};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::settings::types;
 use crate::shop::{Order, Shop};
 
@@ -32,7 +32,7 @@ impl Lock {
         Self(Locking::new(settings))
     }
 
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
         self.0.buy(shop, caller, memory, order, |_| Vec::new()).await
     }
 }

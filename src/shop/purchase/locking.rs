@@ -14,7 +14,7 @@ use super::state::fetch;
 use super::waiting_room::WaitingRoom;
 use super::write::{Decision, decide};
 use super::{Bought, BuyerMemory};
-use crate::etcd::{Caller, errors};
+use crate::etcd::{RecordingClient, errors};
 use crate::settings::types;
 use crate::shop::{Order, Shop};
 
@@ -64,7 +64,7 @@ impl Locking {
     pub(super) async fn buy(
         &self,
         shop: &Shop,
-        caller: &mut Caller,
+        caller: &mut RecordingClient,
         memory: &mut BuyerMemory,
         order: &Order,
         guards: impl Fn(&Held) -> Vec<Guard>,
@@ -89,7 +89,7 @@ impl Locking {
         bought
     }
 
-    async fn acquire(&self, shop: &Shop, caller: &mut Caller, session: &mut Session, event: &str) -> Result<Held, OrderOutcome> {
+    async fn acquire(&self, shop: &Shop, caller: &mut RecordingClient, session: &mut Session, event: &str) -> Result<Held, OrderOutcome> {
         let rejected = |reason| OrderOutcome::Rejected { reason };
         let outcome = match session.lock(caller, shop.keys.lock(event), self.ttl, self.wait).await.map_err(rejected)? {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Lock { key }, .. }) => return Ok(Held { key, since: revision }),
@@ -104,7 +104,7 @@ impl Locking {
         Err(outcome)
     }
 
-    async fn get_check_put(&self, shop: &Shop, caller: &mut Caller, order: &Order, guards: Vec<Guard>) -> Bought {
+    async fn get_check_put(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order, guards: Vec<Guard>) -> Bought {
         let stock = match fetch(&shop.keys, caller, &order.event, &order.user).await {
             Ok(stock) => stock,
             Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, 0),
@@ -139,7 +139,7 @@ impl Stalls {
 
 /// Unlocks by deleting the key, as etcd's own clients do. The order has its outcome by then: a lock that stays is in the
 /// way of others but changes nothing about the purchase.
-async fn release(caller: &mut Caller, session: &mut Session, held: Held) {
+async fn release(caller: &mut RecordingClient, session: &mut Session, held: Held) {
     let delete = Delete { key: held.key, range_end: Blob::default(), ..Delete::default() };
     if !matches!(caller.call(Purpose::Purchase, &[], Request::Delete(delete)).await, CallOutcome::Ok(_)) {
         // Kept alive with its lease, the key might stay for as long as the buyer buys.

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::session::Session;
 use super::sharded::Parts;
 use super::state::Stock;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 
 /// Events a buyer remembers; the one it has not met for longest goes first.
 const EVENTS_MAX: usize = 64;
@@ -79,7 +79,7 @@ impl BuyerMemory {
     }
 
     /// Gives back what the cluster keeps for it: its lease.
-    pub async fn close(self, caller: &mut Caller) {
+    pub async fn close(self, caller: &mut RecordingClient) {
         if let Some(session) = self.session {
             session.end(caller).await;
         }

@@ -20,7 +20,7 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 use super::Bought;
 use super::state::fetch;
 use super::write::{Decision, Write, decide};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
 /// The naive strategy's settings.
@@ -31,7 +31,7 @@ pub struct Naive {
 }
 
 impl Naive {
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> Bought {
         let stock = match fetch(&shop.keys, caller, &order.event, &order.user).await {
             Ok(stock) => stock,
             Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, 0),

@@ -26,7 +26,7 @@ use super::same_guard::{self, Settled};
 use super::state::{Stock, fetch, fetch_latest, reads};
 use super::write::{Decision, Write, decide};
 use super::{Bought, BuyerMemory, Patience};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::settings::types::Retry;
 use crate::shop::{Order, Shop};
 
@@ -40,7 +40,7 @@ pub struct Optimistic {
 }
 
 impl Optimistic {
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
         let mut remembered = memory.recall(&order.event);
         // Set once this call has read the stock as it is now: only then may it refuse.
         let mut fresh: Option<Stock> = None;

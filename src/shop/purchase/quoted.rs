@@ -24,7 +24,7 @@ use super::optimistic;
 use super::state::{Stock, fetch, fetch_latest};
 use super::write::{Decision, Write, decide_at};
 use super::{Bought, BuyerMemory, Patience};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
 /// The quoted strategy's settings: how often it tries, and how long it pauses.
@@ -32,7 +32,7 @@ use crate::shop::{Order, Shop};
 pub struct Quoted(pub Patience);
 
 impl Quoted {
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
         let remembered = memory.recall(&order.event);
         // Only what this call has read, as it is now, may refuse.
         let mut fresh = remembered.is_none() && !caller.reads_may_be_stale();

@@ -19,7 +19,7 @@ use ticketcd_judge::model::Revision;
 use ticketcd_judge::model::records::parse_purchases;
 
 use super::state::{Seen, Stock};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
 /// Copies that are sent after the first.
@@ -40,7 +40,7 @@ pub(super) enum Settled {
 }
 
 /// Sends a transaction whose answer was lost again, until it is answered. Counts what it sends.
-pub(super) async fn ask_again(shop: &Shop, caller: &mut Caller, order: &Order, request: &Request, attempts: &mut u32) -> Settled {
+pub(super) async fn ask_again(shop: &Shop, caller: &mut RecordingClient, order: &Order, request: &Request, attempts: &mut u32) -> Settled {
     for copy in 1..=COPIES_MAX {
         tokio::time::sleep(PAUSE * copy).await;
         *attempts += 1;
@@ -74,7 +74,7 @@ fn has(purchases: &ticketcd_judge::model::Blob, id: &str) -> Option<bool> {
 
 /// The revision that wrote an order which is there at `newest`, the last write of its user's purchases: the user may have
 /// bought again since, so this walks back write by write to the first that has it. `None` when it cannot be found out.
-async fn written_at(shop: &Shop, caller: &mut Caller, order: &Order, newest: Revision) -> Option<Revision> {
+async fn written_at(shop: &Shop, caller: &mut RecordingClient, order: &Order, newest: Revision) -> Option<Revision> {
     let id = shop.order_id(order.key);
     let mut first = newest;
     for _ in 0..LOOKS_MAX {

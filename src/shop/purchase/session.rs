@@ -9,7 +9,7 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
 use ticketcd_judge::model::Blob;
 use tokio_util::sync::CancellationToken;
 
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
 
 /// A lease as its owner may think of it: etcd counts from when it grants it or hears of it, which is later than when the
@@ -27,7 +27,7 @@ impl Lease {
     ///
     /// # Errors
     /// What the buyer is told, in words. If etcd granted one nevertheless, nothing is attached to it.
-    pub(super) async fn grant(caller: &mut Caller, ttl: Duration) -> Result<Self, String> {
+    pub(super) async fn grant(caller: &mut RecordingClient, ttl: Duration) -> Result<Self, String> {
         let renewed = Instant::now();
         let request = Request::LeaseGrant { id: 0, ttl: i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX) };
         match caller.call(Purpose::Purchase, &[], request).await {
@@ -48,7 +48,7 @@ impl Lease {
 
     /// Asks for its whole time again. Says whether it may still be there: it is gone when the member says so, or when
     /// nobody has answered for as long as it lives.
-    async fn keep_alive(&mut self, caller: &mut Caller) -> bool {
+    async fn keep_alive(&mut self, caller: &mut RecordingClient) -> bool {
         let asked = Instant::now();
         match caller.call(Purpose::Purchase, &[], Request::LeaseKeepAlive { id: self.id }).await {
             CallOutcome::Ok(Answer { body: AnswerBody::Lease { ttl, .. }, .. }) if ttl > 0 => {
@@ -62,7 +62,7 @@ impl Lease {
     }
 
     /// Gives it up, and every key attached to it. If that is not answered, it expires by itself.
-    pub(super) async fn revoke(self, caller: &mut Caller) {
+    pub(super) async fn revoke(self, caller: &mut RecordingClient) {
         caller.call(Purpose::Purchase, &[], Request::LeaseRevoke { id: self.id }).await;
     }
 }
@@ -70,13 +70,13 @@ impl Lease {
 /// A buyer's lease for its locks, and the worker that keeps it alive while the buyer waits for one.
 pub(super) struct Session {
     lease: Option<Lease>,
-    keeper: Caller,
+    keeper: RecordingClient,
 }
 
 impl Session {
     /// A session without a lease yet.
-    pub(super) fn new(caller: &Caller) -> Self {
-        Self { lease: None, keeper: caller.beside() }
+    pub(super) fn new(caller: &RecordingClient) -> Self {
+        Self { lease: None, keeper: caller.fork() }
     }
 
     /// Waits for a lock of etcd's, for as long as `wait`. The lease is granted when there is none, or when the one there
@@ -84,7 +84,13 @@ impl Session {
     ///
     /// # Errors
     /// What the buyer is told, in words, when there is no lease to be had.
-    pub(super) async fn lock(&mut self, caller: &mut Caller, name: Blob, ttl: Duration, wait: Duration) -> Result<CallOutcome, String> {
+    pub(super) async fn lock(
+        &mut self,
+        caller: &mut RecordingClient,
+        name: Blob,
+        ttl: Duration,
+        wait: Duration,
+    ) -> Result<CallOutcome, String> {
         let mut lease = self.alive(caller, ttl).await?;
         let id = lease.id;
         let over = CancellationToken::new();
@@ -99,7 +105,7 @@ impl Session {
     }
 
     /// The lease, with most of its time before it.
-    async fn alive(&self, caller: &mut Caller, ttl: Duration) -> Result<Lease, String> {
+    async fn alive(&self, caller: &mut RecordingClient, ttl: Duration) -> Result<Lease, String> {
         if let Some(mut lease) = self.lease
             && (!lease.is_due() || lease.keep_alive(caller).await)
         {
@@ -110,14 +116,14 @@ impl Session {
 
     /// Gives the lease up. That takes the buyer out of every queue for certain: a request that is still under way fails
     /// without its lease.
-    pub(super) async fn give_up(&mut self, caller: &mut Caller) {
+    pub(super) async fn give_up(&mut self, caller: &mut RecordingClient) {
         if let Some(lease) = self.lease.take() {
             lease.revoke(caller).await;
         }
     }
 
     /// Gives everything up.
-    pub(super) async fn end(mut self, caller: &mut Caller) {
+    pub(super) async fn end(mut self, caller: &mut RecordingClient) {
         self.give_up(caller).await;
         self.keeper.close().await;
     }
@@ -130,7 +136,7 @@ impl fmt::Debug for Session {
 }
 
 /// Keeps a lease alive until `over`, or until it is gone.
-async fn keep(lease: &mut Lease, keeper: &mut Caller, over: &CancellationToken) {
+async fn keep(lease: &mut Lease, keeper: &mut RecordingClient, over: &CancellationToken) {
     loop {
         // Not at once again when nobody answers.
         let rest = (lease.ttl / 3).saturating_sub(lease.renewed.elapsed()).max(lease.ttl / 10);

@@ -27,7 +27,7 @@ use ticketcd_judge::model::{Blob, Cents, Keyspace, Revision, ShopKey};
 use super::state::{Seen, Stock, Unreadable, found, reads, record};
 use super::write::{append, json, put, unchanged};
 use super::{Bought, BuyerMemory, Patience};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
 /// The sharded strategy's settings.
@@ -81,7 +81,7 @@ enum Decision {
 }
 
 impl Sharded {
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
         let mut remembered = memory.recall_parts(&order.event);
         // Set once this call has read all parts: only then may it take from parts that are not its own.
         let mut fresh: Option<Parts> = None;
@@ -292,7 +292,7 @@ pub(in crate::shop) fn reads_of(keys: &Keyspace, event: &str, user: &str) -> Vec
 }
 
 /// Reads all parts: as they are now, or in the caller's read mode.
-async fn look_around(shop: &Shop, caller: &mut Caller, order: &Order, latest: bool) -> Result<Parts, String> {
+async fn look_around(shop: &Shop, caller: &mut RecordingClient, order: &Order, latest: bool) -> Result<Parts, String> {
     let request = Request::Txn(Txn { success: reads_of(&shop.keys, &order.event, &order.user), ..Txn::default() });
     let outcome = if latest { caller.call(Purpose::Purchase, &[], request).await } else { caller.read(Purpose::Purchase, request).await };
     match outcome {

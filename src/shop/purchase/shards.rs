@@ -12,7 +12,7 @@ use ticketcd_judge::model::records::{EventRecord, Shard, Ticket};
 use super::sharded::{Part, Parts, reads_of};
 use super::state::Seen;
 use super::write::{json, put, unchanged};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 
 /// How often one step is tried again when others wrote in between, or no answer came.
 const ATTEMPTS_MAX: u32 = 5;
@@ -21,7 +21,7 @@ const ATTEMPTS_MAX: u32 = 5;
 ///
 /// # Errors
 /// What could not be done, in words.
-pub(in crate::shop) async fn split(keys: &Keyspace, caller: &mut Caller, events: &[String], shards: u32) -> Result<(), String> {
+pub(in crate::shop) async fn split(keys: &Keyspace, caller: &mut RecordingClient, events: &[String], shards: u32) -> Result<(), String> {
     for event in events {
         for (kind, _) in &read(keys, caller, event).await?.stock.tickets {
             step(keys, caller, event, |parts| Ok(split_ticket(keys, event, kind, shards, parts))).await?;
@@ -34,7 +34,7 @@ pub(in crate::shop) async fn split(keys: &Keyspace, caller: &mut Caller, events:
 ///
 /// # Errors
 /// What could not be done, in words.
-pub(in crate::shop) async fn fold(keys: &Keyspace, caller: &mut Caller, events: &[String]) -> Result<(), String> {
+pub(in crate::shop) async fn fold(keys: &Keyspace, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
     for event in events {
         let kinds: Vec<String> = read(keys, caller, event).await?.stock.tickets.into_iter().map(|(kind, _)| kind).collect();
         for (position, kind) in kinds.iter().enumerate() {
@@ -49,7 +49,7 @@ pub(in crate::shop) async fn fold(keys: &Keyspace, caller: &mut Caller, events: 
 /// work out anew: the lost one's guards fail when the new one was written, and it is not needed when it was itself.
 async fn step(
     keys: &Keyspace,
-    caller: &mut Caller,
+    caller: &mut RecordingClient,
     event: &str,
     work_out: impl Fn(&Parts) -> Result<Option<Txn>, String>,
 ) -> Result<(), String> {
@@ -69,7 +69,7 @@ async fn step(
 }
 
 /// Everything of an event, at one revision; the purchases of nobody.
-async fn read(keys: &Keyspace, caller: &mut Caller, event: &str) -> Result<Parts, String> {
+async fn read(keys: &Keyspace, caller: &mut RecordingClient, event: &str) -> Result<Parts, String> {
     let request = Request::Txn(Txn { success: reads_of(keys, event, ""), ..Txn::default() });
     let mut reason = String::new();
     for _ in 0..ATTEMPTS_MAX {

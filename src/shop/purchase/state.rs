@@ -7,7 +7,7 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{EventRecord, Ticket};
 use ticketcd_judge::model::{Blob, Keyspace, Revision, ShopKey};
 
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 
 /// A value and the revision of the write it came from; 0 for a key that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +60,11 @@ pub fn reads(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
 }
 
 /// Fetches the stock: one round trip, in the caller's read mode. A guard finds out when it was out of date; a refusal has
-/// no guard, and must not rest on it when the caller [may read what is stale](Caller::reads_may_be_stale).
+/// no guard, and must not rest on it when the caller [may read what is stale](RecordingClient::reads_may_be_stale).
 ///
 /// # Errors
 /// The outcome the buyer is told, in words: nothing was written, so even an unanswered read is a plain refusal.
-pub async fn fetch(keys: &Keyspace, caller: &mut Caller, event: &str, user: &str) -> Result<Stock, String> {
+pub async fn fetch(keys: &Keyspace, caller: &mut RecordingClient, event: &str, user: &str) -> Result<Stock, String> {
     let outcome = caller.read(Purpose::Purchase, request(keys, event, user)).await;
     read(keys, outcome)
 }
@@ -74,7 +74,7 @@ pub async fn fetch(keys: &Keyspace, caller: &mut Caller, event: &str, user: &str
 ///
 /// # Errors
 /// As for [`fetch`].
-pub async fn fetch_latest(keys: &Keyspace, caller: &mut Caller, event: &str, user: &str) -> Result<Stock, String> {
+pub async fn fetch_latest(keys: &Keyspace, caller: &mut RecordingClient, event: &str, user: &str) -> Result<Stock, String> {
     let outcome = caller.call(Purpose::Purchase, &[], request(keys, event, user)).await;
     read(keys, outcome)
 }

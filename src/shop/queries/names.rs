@@ -7,7 +7,7 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, Keyspace};
 
 use super::QueryError;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::settings::nearest;
 
 /// Names that are looked at for each beginning: what is not among them is not offered.
@@ -54,7 +54,7 @@ impl Named {
 ///
 /// # Errors
 /// When etcd does not answer.
-pub async fn exists(keys: &Keyspace, caller: &mut Caller, named: Named, name: &str) -> Result<bool, QueryError> {
+pub async fn exists(keys: &Keyspace, caller: &mut RecordingClient, named: Named, name: &str) -> Result<bool, QueryError> {
     let range = Range { key: named.key(keys, name), keys_only: true, ..Range::default() };
     Ok(!ask(caller, range).await?.is_empty())
 }
@@ -63,7 +63,7 @@ pub async fn exists(keys: &Keyspace, caller: &mut Caller, named: Named, name: &s
 ///
 /// # Errors
 /// When etcd does not answer.
-pub async fn is_empty(keys: &Keyspace, caller: &mut Caller) -> Result<bool, QueryError> {
+pub async fn is_empty(keys: &Keyspace, caller: &mut RecordingClient) -> Result<bool, QueryError> {
     Ok(beginning_with(caller, keys.key(""), 1).await?.is_empty())
 }
 
@@ -71,7 +71,7 @@ pub async fn is_empty(keys: &Keyspace, caller: &mut Caller) -> Result<bool, Quer
 ///
 /// # Errors
 /// When etcd does not answer.
-pub async fn names_of(keys: &Keyspace, caller: &mut Caller, named: Named, limit: u8) -> Result<Vec<String>, QueryError> {
+pub async fn names_of(keys: &Keyspace, caller: &mut RecordingClient, named: Named, limit: u8) -> Result<Vec<String>, QueryError> {
     let family = named.key(keys, "");
     let found = beginning_with(caller, family.clone(), i64::from(limit) + 1).await?;
     Ok(behind(&family, &found))
@@ -81,7 +81,7 @@ pub async fn names_of(keys: &Keyspace, caller: &mut Caller, named: Named, limit:
 ///
 /// # Errors
 /// When etcd does not answer.
-pub async fn nearest_name(keys: &Keyspace, caller: &mut Caller, named: Named, name: &str) -> Result<Option<String>, QueryError> {
+pub async fn nearest_name(keys: &Keyspace, caller: &mut RecordingClient, named: Named, name: &str) -> Result<Option<String>, QueryError> {
     let family = named.key(keys, "");
     for letters in LETTERS_RIGHT {
         let beginning: String = name.chars().take(letters).collect();
@@ -99,11 +99,11 @@ fn behind(family: &Blob, found: &[KeyValue]) -> Vec<String> {
     found.iter().filter_map(|kv| Some(kv.key.as_str()?.strip_prefix(family.as_str()?)?.to_owned())).collect()
 }
 
-async fn beginning_with(caller: &mut Caller, prefix: Blob, limit: i64) -> Result<Vec<KeyValue>, QueryError> {
+async fn beginning_with(caller: &mut RecordingClient, prefix: Blob, limit: i64) -> Result<Vec<KeyValue>, QueryError> {
     ask(caller, Range { range_end: prefix_end(prefix.as_bytes()), key: prefix, limit, keys_only: true, ..Range::default() }).await
 }
 
-async fn ask(caller: &mut Caller, range: Range) -> Result<Vec<KeyValue>, QueryError> {
+async fn ask(caller: &mut RecordingClient, range: Range) -> Result<Vec<KeyValue>, QueryError> {
     match caller.call(Purpose::Search, &[], Request::Range(range)).await {
         CallOutcome::Ok(Answer { body: AnswerBody::Range(found), .. }) => Ok(found.kvs),
         CallOutcome::Ok(_) => Err(QueryError::Shape),

@@ -9,7 +9,7 @@ use ticketcd_judge::model::{Cents, Keyspace, Revision, ShopKey};
 
 use super::QueryError;
 use super::snapshot::{Snapshot, Wanted, parse};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 
 /// What a user has bought of one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct AccountEvent {
 ///
 /// # Errors
 /// When etcd does not answer, or a value cannot be read.
-pub async fn orders_of(keys: &Keyspace, caller: &mut Caller, user: &str) -> Result<Vec<UserPurchases>, QueryError> {
+pub async fn orders_of(keys: &Keyspace, caller: &mut RecordingClient, user: &str) -> Result<Vec<UserPurchases>, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Orders);
     loop {
         match snapshot.prefix(keys.purchases_of(user)).await {
@@ -61,7 +61,7 @@ pub async fn orders_of(keys: &Keyspace, caller: &mut Caller, user: &str) -> Resu
 ///
 /// # Errors
 /// When etcd does not answer, or a value cannot be read.
-pub async fn account_of(keys: &Keyspace, caller: &mut Caller, user: &str) -> Result<Account, QueryError> {
+pub async fn account_of(keys: &Keyspace, caller: &mut RecordingClient, user: &str) -> Result<Account, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Orders);
     loop {
         match read(&mut snapshot, keys, user).await {

@@ -8,7 +8,7 @@ use ticketcd_judge::model::{Keyspace, Revision, ShopKey};
 use super::QueryError;
 use super::snapshot::{Snapshot, Wanted, parse};
 use super::stock::{Elsewhere, Stocks, stock_of};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 
 /// The revenue of one event type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Revenues {
 ///
 /// # Errors
 /// When etcd does not answer, or a value cannot be read.
-pub async fn revenue_of(keys: &Keyspace, caller: &mut Caller, kind: &str) -> Result<Revenue, QueryError> {
+pub async fn revenue_of(keys: &Keyspace, caller: &mut RecordingClient, kind: &str) -> Result<Revenue, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Revenue);
     let wanted = [Wanted::Key(keys.search_type(kind))];
     let revenues = read(&mut snapshot, keys, &wanted).await?;
@@ -48,7 +48,7 @@ pub async fn revenue_of(keys: &Keyspace, caller: &mut Caller, kind: &str) -> Res
 ///
 /// # Errors
 /// As for [`revenue_of`].
-pub async fn revenue_of_all(keys: &Keyspace, caller: &mut Caller, kinds: &[String]) -> Result<Revenues, QueryError> {
+pub async fn revenue_of_all(keys: &Keyspace, caller: &mut RecordingClient, kinds: &[String]) -> Result<Revenues, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Revenue);
     let named = kinds.iter().collect::<BTreeSet<_>>().into_iter().map(|kind| Wanted::Key(keys.search_type(kind)));
     let wanted: Vec<_> = if kinds.is_empty() { vec![Wanted::Prefix(keys.search_type(""))] } else { named.collect() };

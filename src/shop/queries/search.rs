@@ -10,7 +10,7 @@ use ticketcd_judge::model::{Keyspace, Revision, ShopKey};
 use super::QueryError;
 use super::snapshot::{Snapshot, Wanted, parse};
 use super::stock::{Elsewhere, TicketStock, stock_of};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 
 /// What to search for. An event must match everything that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct FoundEvent {
 ///
 /// # Errors
 /// When etcd does not answer, or an index cannot be read.
-pub async fn search(keys: &Keyspace, caller: &mut Caller, wanted: &Search) -> Result<BTreeSet<String>, QueryError> {
+pub async fn search(keys: &Keyspace, caller: &mut RecordingClient, wanted: &Search) -> Result<BTreeSet<String>, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Search);
     loop {
         match matching(&mut snapshot, keys, wanted, Vec::new()).await {
@@ -61,7 +61,7 @@ pub async fn search(keys: &Keyspace, caller: &mut Caller, wanted: &Search) -> Re
 ///
 /// # Errors
 /// When etcd does not answer, or a value cannot be read.
-pub async fn events_of(keys: &Keyspace, caller: &mut Caller, wanted: &Search) -> Result<Found, QueryError> {
+pub async fn events_of(keys: &Keyspace, caller: &mut RecordingClient, wanted: &Search) -> Result<Found, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Search);
     loop {
         match read(&mut snapshot, keys, wanted).await {
@@ -75,7 +75,7 @@ pub async fn events_of(keys: &Keyspace, caller: &mut Caller, wanted: &Search) ->
 ///
 /// # Errors
 /// As for [`events_of`].
-pub async fn event_of(keys: &Keyspace, caller: &mut Caller, event: &str) -> Result<Found, QueryError> {
+pub async fn event_of(keys: &Keyspace, caller: &mut RecordingClient, event: &str) -> Result<Found, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Search);
     loop {
         match read_one(&mut snapshot, keys, event).await {

@@ -12,7 +12,7 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, Revision};
 
 use super::QueryError;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
 
 /// Keys in one answer, at most.
@@ -49,7 +49,7 @@ struct Open {
 
 /// The reads of one query.
 pub struct Snapshot<'caller> {
-    caller: &'caller mut Caller,
+    caller: &'caller mut RecordingClient,
     purpose: Purpose,
     /// 0 until the first answer.
     revision: Revision,
@@ -59,7 +59,7 @@ pub struct Snapshot<'caller> {
 
 impl<'caller> Snapshot<'caller> {
     /// A snapshot that the first read fixes.
-    pub fn new(caller: &'caller mut Caller, purpose: Purpose) -> Self {
+    pub fn new(caller: &'caller mut RecordingClient, purpose: Purpose) -> Self {
         Self { caller, purpose, revision: 0, beginnings: 1, page_keys: FIRST_PAGE_KEYS }
     }
 

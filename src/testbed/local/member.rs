@@ -231,6 +231,7 @@ impl LocalMember {
         let line = tokio::time::timeout(SUPERVISOR_TIMEOUT, reports.next_line()).await;
         let line = line.map_err(|_| failed(format!("no report within {SUPERVISOR_TIMEOUT:?}")))?;
         let line = line.map_err(|error| failed(error.to_string()))?;
+        // No line: the supervisor ended. An empty report is malformed, and the error names the log.
         match line.as_deref().unwrap_or_default().parse() {
             Ok(Report::Started(pid)) => Ok(pid),
             Ok(Report::Ended(exit)) => Err(failed(format!("it exited ({})", exit.in_words()))),

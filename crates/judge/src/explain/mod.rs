@@ -9,7 +9,7 @@ mod fault;
 mod health;
 mod invalid;
 mod process;
-mod quantity;
+pub mod quantity;
 
 pub use fault::{applied, fault_name, healed, not_recovered};
 pub use health::all_missing;

@@ -1,9 +1,9 @@
-//! Quantities with their units.
+//! Quantities with their units, in the one format that the whole program uses.
 
 use crate::model::{Nanos, seconds};
 
 /// A duration: `12 ms`, `1.4 s`.
-pub(super) fn duration(span: Nanos) -> String {
+pub fn duration(span: Nanos) -> String {
     const SECOND: Nanos = 1_000_000_000;
     const MILLISECOND: Nanos = 1_000_000;
     match span {
@@ -15,7 +15,7 @@ pub(super) fn duration(span: Nanos) -> String {
 }
 
 /// A count: `277,097`.
-pub(super) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -28,7 +28,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// A count of something that has a regular plural: `1 connection`, `3 connections`.
-pub(super) fn counted(number: u64, one: &str) -> String {
+pub fn counted(number: u64, one: &str) -> String {
     format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
 }
 

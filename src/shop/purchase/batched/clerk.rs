@@ -12,7 +12,7 @@ use super::super::Bought;
 use super::super::state::Unreadable;
 use super::batch::{Batch, Desk, fitting, users_of};
 use super::known::{Known, reads};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
 use crate::shop::Order;
 
@@ -27,7 +27,7 @@ pub(super) struct Job {
 /// The clerk of one event.
 pub(super) struct Clerk {
     pub(super) desk: Desk,
-    pub(super) caller: Caller,
+    pub(super) caller: RecordingClient,
     /// What it knows of the event; nothing before its first read, and after an answer was lost.
     known: Option<Known>,
     /// Somebody else has written since: what is known must be read again.
@@ -60,7 +60,7 @@ enum Attempt {
 }
 
 impl Clerk {
-    pub(super) fn new(desk: Desk, caller: Caller, attempts_max: u32, operations_max: usize) -> Self {
+    pub(super) fn new(desk: Desk, caller: RecordingClient, attempts_max: u32, operations_max: usize) -> Self {
         let (known, waiting) = (None, VecDeque::new());
         Self { desk, caller, known, outdated: false, waiting, attempts_max, operations_max, orders_max: operations_max }
     }

@@ -34,7 +34,7 @@ use tokio::task::JoinSet;
 use self::batch::Desk;
 use self::clerk::{Clerk, Job};
 use super::Bought;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
 /// Orders that may wait for a clerk before buyers have to wait for a place.
@@ -64,7 +64,7 @@ impl Batched {
         Self { attempts_max, operations_max, clerks: Arc::default() }
     }
 
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> Bought {
         let (answer, answered) = oneshot::channel();
         let job = Job { order: order.clone(), answer, attempts: 0 };
         if self.counter(shop, caller, &order.event).send(job).await.is_err() {
@@ -88,7 +88,7 @@ impl Batched {
     }
 
     /// Where the clerk of an event takes orders in.
-    fn counter(&self, shop: &Shop, caller: &Caller, event: &str) -> mpsc::Sender<Job> {
+    fn counter(&self, shop: &Shop, caller: &RecordingClient, event: &str) -> mpsc::Sender<Job> {
         if let Some(counter) = self.clerks.counters.read().unwrap_or_else(PoisonError::into_inner).get(event) {
             return counter.clone();
         }
@@ -98,7 +98,7 @@ impl Batched {
         }
         let (counter, inbox) = mpsc::channel(QUEUE_LENGTH);
         let desk = Desk { keys: shop.keys.clone(), run_tag: shop.run_tag.clone(), date: shop.date.clone(), event: event.to_owned() };
-        let clerk = Clerk::new(desk, caller.colleague(), self.attempts_max, self.operations_max);
+        let clerk = Clerk::new(desk, caller.fork(), self.attempts_max, self.operations_max);
         self.clerks.tasks.lock().unwrap_or_else(PoisonError::into_inner).spawn(clerk.serve(inbox));
         counters.insert(event.to_owned(), counter.clone());
         counter

@@ -37,7 +37,7 @@ use self::program::Program;
 use self::protocol::{EXPECTED, Reply, Said, Told};
 use self::script::Script;
 use super::Bought;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
 /// Processes of the script, at most.
@@ -100,7 +100,7 @@ impl Command {
         self.idle().clear();
     }
 
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> Bought {
         // The semaphore is never closed.
         let _place = self.pool.places.acquire().await;
         let deadline = Instant::now() + self.timeout;
@@ -135,7 +135,7 @@ impl Command {
 async fn converse(
     script: &mut Script,
     shop: &Shop,
-    caller: &mut Caller,
+    caller: &mut RecordingClient,
     order: &Order,
     deadline: Instant,
     sent: &mut Sent,

@@ -43,7 +43,7 @@ use super::session::Lease;
 use super::state::{Stock, fetch, fetch_latest};
 use super::write::rejected;
 use super::{Bought, BuyerMemory};
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::settings::types;
 use crate::shop::{Order, Shop};
 
@@ -92,7 +92,7 @@ impl Hold {
         }
     }
 
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut Caller, memory: &mut BuyerMemory, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
         let intention = self.intention(memory.intentions());
         let mut attempts = 0;
         let reserved = match self.reserve(shop, caller, memory, order, &mut attempts).await {
@@ -136,7 +136,7 @@ impl Hold {
     async fn reserve(
         &self,
         shop: &Shop,
-        caller: &mut Caller,
+        caller: &mut RecordingClient,
         memory: &mut BuyerMemory,
         order: &Order,
         attempts: &mut u32,
@@ -217,7 +217,7 @@ impl Hold {
     async fn confirm(
         &self,
         shop: &Shop,
-        caller: &mut Caller,
+        caller: &mut RecordingClient,
         memory: &mut BuyerMemory,
         order: &Order,
         Reserved { mut reservation, lease }: Reserved,

@@ -15,7 +15,7 @@ use ticketcd_judge::model::{Blob, Keyspace, Revision, ShopKey};
 use tokio_util::sync::CancellationToken;
 
 use super::Hold;
-use crate::etcd::Caller;
+use crate::etcd::RecordingClient;
 use crate::shop::Shop;
 use crate::shop::purchase::state::{Seen, Stock, Unreadable, found, record, tickets};
 use crate::shop::purchase::write::{put, unchanged};
@@ -57,7 +57,7 @@ pub(in crate::shop::purchase) enum Expiry {
 
 impl Hold {
     /// The janitor: gives back what has expired, until `over`.
-    pub(in crate::shop) async fn tend(&self, shop: &Shop, mut caller: Caller, over: CancellationToken) {
+    pub(in crate::shop) async fn tend(&self, shop: &Shop, mut caller: RecordingClient, over: CancellationToken) {
         while tokio::time::timeout(SWEEP_EVERY, over.cancelled()).await.is_err() {
             if let Err(reason) = sweep(shop, &mut caller).await {
                 tracing::debug!("not every expired reservation could be given back: {reason}");
@@ -68,7 +68,7 @@ impl Hold {
     }
 
     /// Gives back everything that is still reserved when nobody buys any more, as soon as its lease is over.
-    pub(in crate::shop) async fn settle(&self, shop: &Shop, caller: &mut Caller) -> Result<(), String> {
+    pub(in crate::shop) async fn settle(&self, shop: &Shop, caller: &mut RecordingClient) -> Result<(), String> {
         let deadline = Instant::now() + self.longest_lease() + EXPIRY_DELAY_MAX;
         loop {
             let reason = match sweep(shop, caller).await {
@@ -91,7 +91,7 @@ impl Hold {
 ///
 /// # Errors
 /// What could not be done, in words.
-async fn sweep(shop: &Shop, caller: &mut Caller) -> Result<usize, String> {
+async fn sweep(shop: &Shop, caller: &mut RecordingClient) -> Result<usize, String> {
     let prefix = shop.keys.holds_of(None);
     let end = prefix_end(prefix.as_bytes());
     let mut left = 0;
@@ -138,7 +138,7 @@ fn behind(key: &Blob) -> Blob {
 /// What could not be done, in words. What was not answered may have been given back: who tries again reads again.
 pub(in crate::shop::purchase) async fn give_back(
     shop: &Shop,
-    caller: &mut Caller,
+    caller: &mut RecordingClient,
     event: &str,
     noted: Vec<Noted>,
     expiry: Expiry,
@@ -262,7 +262,7 @@ fn gone(key: Blob) -> Guard {
 }
 
 /// Reads some ranges at one revision.
-async fn read(caller: &mut Caller, ranges: Vec<Range>) -> Result<Vec<TxnAnswer>, String> {
+async fn read(caller: &mut RecordingClient, ranges: Vec<Range>) -> Result<Vec<TxnAnswer>, String> {
     let success = ranges.into_iter().map(TxnOp::Range).collect();
     let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
     match caller.call(Purpose::Release, &[], request).await {

@@ -1,0 +1,60 @@
+//! What the checks found, in sentences.
+
+use std::fmt::Write;
+
+use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Finding};
+use ticketcd_judge::known_defects::KnownDefect;
+
+use super::numbers::count;
+
+/// Longest explanation of one anomaly, in lines.
+const EXPLANATION_LINES_MAX: usize = 14;
+
+/// Explains what was found: the first and the worst anomaly of each kind.
+pub(super) fn write_explanations(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
+    for finding in findings.iter().filter(|finding| !finding.anomalies.is_empty()) {
+        for group in &finding.anomalies {
+            writeln!(text, "\n  {} · {}", finding.name, group_title(group))?;
+            write_explanation(text, &group.first)?;
+            if let Some(defect) = KnownDefect::of(&finding.name, &group.kind) {
+                let (name, title) = (defect.name, defect.title);
+                writeln!(text, "    This is a known defect of etcd, {name}: {title}.")?;
+                writeln!(text, "    To waive it, and nothing else, add this to the scenario:")?;
+                writeln!(text, "      [[known]]")?;
+                writeln!(text, "      issue = \"{name}\"")?;
+                writeln!(text, "      check = \"{}\"", finding.name)?;
+                writeln!(text, "      until = \"YYYY-MM-DD\"")?;
+            }
+            if group.count > 1 && group.worst != group.first {
+                writeln!(text, "    Worst case:")?;
+                write_explanation(text, &group.worst)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A kind of anomaly in a line: what, how often, since when.
+pub(super) fn group_title(group: &AnomalyGroup) -> String {
+    let times = if group.count == 1 { "once".to_owned() } else { format!("{} times, first", count(group.count)) };
+    let consequence = group.consequence_of.as_ref().map(|cause| format!(" (a consequence of {cause})")).unwrap_or_default();
+    format!(
+        "{}, {times}{}{consequence}",
+        group.kind.replace('_', " "),
+        group.first.at_seconds.map(|at| format!(" at {at:.3} s")).unwrap_or_default()
+    )
+}
+
+/// Explains one anomaly.
+pub(super) fn write_explanation(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
+    for sentence in anomaly.story.iter().take(EXPLANATION_LINES_MAX) {
+        writeln!(text, "    {sentence}")?;
+    }
+    if anomaly.story.len() > EXPLANATION_LINES_MAX {
+        writeln!(text, "    … {} more sentences in result.json", anomaly.story.len() - EXPLANATION_LINES_MAX)?;
+    }
+    if !anomaly.faults.is_empty() {
+        writeln!(text, "    Active faults: {}.", anomaly.faults.join("; "))?;
+    }
+    Ok(())
+}
