@@ -7,11 +7,11 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::{online_checks, standard_checks};
-use ticketcd_judge::generate::{Size, generate, run_info};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::writer::HistoryWriter;
-use ticketcd_judge::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_synth::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_synth::{Size, generate, run_info};
 
 /// Orders in the record; each is some ten events.
 const ORDERS: u32 = 20_000;

@@ -7,10 +7,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use ticketcd_judge::guide::{self, GuideError};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::run_dir::RunDir;
+use ticketcd_synth::guide::{self, GuideError};
 
 use super::{Exit, Failure};
 use crate::report::flaws;

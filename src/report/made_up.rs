@@ -1,7 +1,7 @@
 //! Runs that were made up instead of run. No cluster makes one again, but the command that made it does.
 
-use ticketcd_judge::generate::MADE_UP;
 use ticketcd_judge::history::run_info::EtcdInfo;
+use ticketcd_synth::MADE_UP;
 
 /// What `run.json` says in place of the binary's path, for a run that `command` made up.
 pub fn origin(command: &str) -> String {

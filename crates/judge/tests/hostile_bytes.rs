@@ -13,9 +13,9 @@ use ticketcd_history::reader::HistoryReader;
 use ticketcd_history::run_dir::RunDir;
 use ticketcd_judge::check::standard::check_run;
 use ticketcd_judge::check::verdict::Verdict;
-use ticketcd_judge::generate::{Size, run_info, write_run};
 use ticketcd_judge::linearizable::explain::judge;
 use ticketcd_judge::linearizable::{jepsen, jsonl};
+use ticketcd_synth::{Size, run_info, write_run};
 
 /// Bytes before the first frame, and before the compressed bytes of a frame.
 const FILE_HEADER: usize = 12;

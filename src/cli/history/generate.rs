@@ -5,9 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ticketcd_judge::generate::{Plant, Size, Strategy, run_info, run_info_of, write_run};
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::RunInfo;
+use ticketcd_synth::{Plant, Size, Strategy, run_info, run_info_of, write_run};
 
 use super::super::output::print;
 use super::super::{Exit, Failure};

@@ -1,0 +1,184 @@
+//! The shop that is sold from: its tickets, its events, and what is written about them.
+
+use rustc_hash::FxHashMap;
+
+use super::draw::Draw;
+use super::{Plant, Size};
+use ticketcd_history::request::KeyValue;
+use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
+use ticketcd_judge::model::{Blob, Cents, Keyspace};
+
+/// Ticket types.
+const KINDS: [&str; 2] = ["pink", "yellow"];
+
+/// When purchases are entered: one date for all of a run, as a real run has.
+const DATE: &str = "01-05-2026 20:00";
+
+/// Tickets of an event, beside the last one, which may have fewer.
+const TICKETS_PER_EVENT: u32 = 2;
+
+/// A ticket on sale.
+#[derive(Debug)]
+pub(super) struct TicketState {
+    pub(super) kind: &'static str,
+    pub(super) key: Blob,
+    pub(super) total: i64,
+    pub(super) current: i64,
+    pub(super) price: Cents,
+    pub(super) kv: KeyValue,
+    /// What was left before the last sale, and the key-value of then.
+    pub(super) before: Option<(i64, KeyValue)>,
+}
+
+/// An event on sale.
+#[derive(Debug)]
+pub(super) struct EventState {
+    pub(super) id: String,
+    pub(super) key: Blob,
+    pub(super) record: EventRecord,
+    /// The indices of its tickets.
+    pub(super) tickets: Vec<usize>,
+    pub(super) kv: KeyValue,
+}
+
+/// The shop as it is now.
+#[derive(Debug)]
+pub(super) struct Shop {
+    pub(super) keys: Keyspace,
+    pub(super) tickets: Vec<TicketState>,
+    pub(super) events: Vec<EventState>,
+    /// By user and event.
+    pub(super) purchases: FxHashMap<(u32, u32), KeyValue>,
+    /// Everything else that was written: search indexes, barriers.
+    pub(super) others: Vec<KeyValue>,
+    /// How many users there are to buy for.
+    pub(super) users: u32,
+}
+
+impl Shop {
+    /// A shop whose tickets are sold out when some four fifths of the operations are made.
+    pub(super) fn new(size: &Size, draw: &mut Draw) -> Self {
+        let keys = Keyspace::new("");
+        let events = if size.tickets == 1 { 1 } else { size.tickets.div_ceil(TICKETS_PER_EVENT) };
+        let mut shop = Self {
+            keys,
+            tickets: Vec::new(),
+            events: Vec::new(),
+            purchases: FxHashMap::default(),
+            others: Vec::new(),
+            users: u32::try_from(size.operations / 20).unwrap_or(u32::MAX).max(size.buyers).max(10),
+        };
+        for number in 0..events {
+            let tickets = (size.tickets - number * TICKETS_PER_EVENT).min(TICKETS_PER_EVENT);
+            shop.add_event(number, events, tickets, size.operations, draw);
+        }
+        shop
+    }
+
+    fn add_event(&mut self, number: u32, events: u32, tickets: u32, operations: u64, draw: &mut Draw) {
+        let id = format!("e{}", number + 1);
+        // The share of the draws that `Draw::popular` gives to this event.
+        let root = |number: u32| (f64::from(number) / f64::from(events)).sqrt();
+        let share = root(number + 1) - root(number);
+        let wanted = operations as f64 * 0.12 * share / f64::from(tickets);
+        let total = (wanted as i64).max(6);
+        let first = self.tickets.len();
+        for kind in KINDS.iter().take(tickets as usize) {
+            let price = Cents(1_000 + 10 * draw.below(900) as i64);
+            let key = self.keys.ticket(&id, kind);
+            self.tickets.push(TicketState { kind, key, total, current: total, price, kv: KeyValue::default(), before: None });
+        }
+        let kind = ["concert", "theatre", "opera"][draw.below(3) as usize];
+        let record = EventRecord {
+            name: format!("Evening {}", number + 1),
+            description: "One night only".to_owned(),
+            location: ["Athens", "Patras", "Volos"][draw.below(3) as usize].to_owned(),
+            kind: kind.to_owned(),
+            date: "01-06-2026 21:00".to_owned(),
+            current_quantity: total * i64::from(tickets),
+        };
+        let key = self.keys.event(&id);
+        self.events.push(EventState { id, key, record, tickets: (first..self.tickets.len()).collect(), kv: KeyValue::default() });
+    }
+
+    /// The key of a user's purchases for an event.
+    pub(super) fn purchase_key(&self, user: u32, event: usize) -> Blob {
+        self.keys.purchase(user_name(user), &self.events[event].id)
+    }
+
+    /// What is written of a ticket with so many left.
+    pub(super) fn ticket_value(&self, ticket: usize, current_quantity: i64) -> Blob {
+        self.ticket_value_of(ticket, self.tickets[ticket].total, current_quantity)
+    }
+
+    /// The same with another total than there is.
+    pub(super) fn ticket_value_of(&self, ticket: usize, total_quantity: i64, current_quantity: i64) -> Blob {
+        json(&Ticket { total_quantity, current_quantity, price: self.tickets[ticket].price })
+    }
+
+    /// What is written of an event with so many left.
+    pub(super) fn event_value(&mut self, event: usize, current_quantity: i64) -> Blob {
+        let record = &mut self.events[event].record;
+        let now = std::mem::replace(&mut record.current_quantity, current_quantity);
+        let value = json(record);
+        record.current_quantity = now;
+        value
+    }
+
+    /// The indexes that search finds events by. What is planted there is there from the beginning.
+    pub(super) fn indexes(&self, plant: Option<Plant>) -> Vec<(Blob, Blob)> {
+        let mut indexes: std::collections::BTreeMap<Blob, Vec<&str>> = std::collections::BTreeMap::new();
+        for EventState { id, record, .. } in &self.events {
+            let words = words(record);
+            let words = words.iter().map(|word| self.keys.search_text(word));
+            for key in [self.keys.search_type(&record.kind), self.keys.search_location(&record.location)].into_iter().chain(words) {
+                indexes.entry(key).or_default().push(id);
+            }
+        }
+        if let Some(EventState { id, record, .. }) = self.events.first() {
+            let by_type = indexes.entry(self.keys.search_type(&record.kind)).or_default();
+            match plant {
+                Some(Plant::MissingIndexEntry) => by_type.retain(|listed| listed != id),
+                Some(Plant::DanglingIndexEntry) => by_type.push("e0"),
+                Some(Plant::WrongIndexEntry) => indexes.entry(self.keys.search_location("Rhodes")).or_default().push(id),
+                _ => {}
+            }
+        }
+        indexes.into_iter().map(|(key, events)| (key, json(&events))).collect()
+    }
+}
+
+/// The words of an event that it is found by.
+fn words(record: &EventRecord) -> std::collections::BTreeSet<String> {
+    const LETTERS_MIN: usize = 3;
+    let text = format!("{} {}", record.name, record.description).to_lowercase();
+    let words = text.split(|letter: char| !letter.is_alphanumeric());
+    words.filter(|word| word.chars().count() >= LETTERS_MIN).map(str::to_owned).collect()
+}
+
+/// The name of a user.
+pub(super) fn user_name(user: u32) -> String {
+    format!("user-{user}")
+}
+
+/// The purchases of before with one element more.
+pub(super) fn append(before: Option<&KeyValue>, id: String, tickets: Vec<PurchasedTicket>, cancels: Option<String>) -> Blob {
+    let element = json(&Purchase { id: Some(id), date: DATE.to_owned(), tickets, cancels });
+    let mut value = match before.and_then(|kv| kv.value.as_bytes().strip_suffix(b"]")) {
+        Some(before) => {
+            let mut value = Vec::with_capacity(before.len() + element.len() + 2);
+            value.extend_from_slice(before);
+            value.push(b',');
+            value
+        }
+        None => b"[".to_vec(),
+    };
+    value.extend_from_slice(element.as_bytes());
+    value.push(b']');
+    value.into()
+}
+
+pub(super) fn json(value: &impl serde::Serialize) -> Blob {
+    // Records of the shop have no map with keys that are no text, the only thing JSON has no form for.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}

@@ -1,0 +1,60 @@
+//! The etcd checks know no shop: on a history without its annotations they find the same.
+
+use ticketcd_history::annotation::strip;
+use ticketcd_history::event::Event;
+use ticketcd_judge::check::engine::Judge;
+use ticketcd_judge::check::standard::standard_checks;
+use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_synth::{Plant, Size, generate, run_info};
+
+const ETCD_CHECKS: [&str; 12] = [
+    "divergence",
+    "collectors",
+    "real_time",
+    "authorship",
+    "branch",
+    "reads",
+    "serializable",
+    "sessions",
+    "watch",
+    "replicas",
+    "recovery",
+    "logs",
+];
+
+fn findings(size: &Size, plant: Option<Plant>, events: impl Iterator<Item = Event>) -> Vec<Finding> {
+    let info = run_info(size, plant);
+    let mut judge = Judge::new(&info, standard_checks(&info));
+    events.for_each(|event| judge.observe(&event));
+    let mut findings = judge.finish(None).findings;
+    findings.retain(|finding| ETCD_CHECKS.contains(&finding.name.as_str()));
+    for anomaly in findings.iter_mut().flat_map(|finding| &mut finding.anomalies) {
+        // Which orders a call was for is an annotation, and so are the words that name them.
+        for anomaly in [&mut anomaly.first, &mut anomaly.worst, &mut anomaly.last] {
+            anomaly.orders.clear();
+            anomaly.story.iter_mut().for_each(String::clear);
+        }
+    }
+    findings
+}
+
+#[test]
+fn etcd_checks_find_the_same_without_annotations() {
+    let size = Size { operations: 600, tickets: 2, buyers: 8, seed: 5 };
+    let planted = Plant::all().filter(|plant| ETCD_CHECKS.contains(&plant.check()) && plant.check() != "logs");
+    let mut violations = 0;
+    for plant in std::iter::once(None).chain(planted.map(Some)) {
+        let mut events = Vec::new();
+        let mut sink = |event: &Event| {
+            events.push(event.clone());
+            Ok(())
+        };
+        generate(&size, plant, &mut sink).unwrap();
+        let stripped: Vec<Event> = events.iter().cloned().filter_map(strip).collect();
+        assert!(stripped.len() < events.len());
+        let whole = findings(&size, plant, events.into_iter());
+        assert_eq!(whole, findings(&size, plant, stripped.into_iter()), "{plant:?}");
+        violations += usize::from(whole.iter().any(|finding| finding.verdict == Verdict::Violation));
+    }
+    assert!(violations > 30, "{violations} of the planted runs showed a violation of etcd");
+}
