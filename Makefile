@@ -44,7 +44,7 @@ schemas: build
 	$(TICKETCD) schema matrix > docs/matrix.schema.json
 	$(TICKETCD) schema hunt > docs/hunt.schema.json
 
-# The guide to anomalies, from made-up runs; a test holds it against what the program says.
+# The page of anomalies, from synthetic runs; a test compares it to the program.
 anomalies: build
 	$(TICKETCD) history anomalies > docs/anomalies.md
 

@@ -27,7 +27,7 @@ enum Command {
     Cat(Cat),
     /// Turn lines of JSON, as cat prints them, back into a run directory
     Pack(pack::Args),
-    /// Make up a run of any size, to try the checks on: valid, or with one planted violation
+    /// Generate a synthetic run of any size to test the checks: valid, or with one mutation
     Generate(generate::Args),
     /// Print a guide to every kind of anomaly: what is promised, how it looks when broken, what it means (Markdown)
     Anomalies,
@@ -113,7 +113,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
 }
 
 fn print_guide() -> Result<Exit, Failure> {
-    let scratch = tempfile::tempdir().map_err(|error| Failure::Invalid(format!("no directory for made-up runs: {error}")))?;
+    let scratch = tempfile::tempdir().map_err(|error| Failure::Invalid(format!("no directory for synthetic runs: {error}")))?;
     match guide::page(scratch.path()) {
         Ok(page) => super::output::print(&page),
         // A check that does not find what it is for: the page would teach something wrong.

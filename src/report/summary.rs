@@ -403,7 +403,7 @@ mod tests {
         };
         assert!(line("/bin/etcd").ends_with("g · again: ticketcd rerun g"));
         assert!(line(&made_up::origin("make it")).ends_with("g · again: make it --out NEW_DIR"));
-        assert!(line("made up").ends_with(" · g"), "nobody knows how");
+        assert!(line("synthetic").ends_with(" · g"), "nobody knows how");
     }
 
     #[test]

@@ -107,8 +107,8 @@ fn a_command_line_that_is_wrong_exits_with_64() {
 }
 
 /// A run that needs no cluster, in `name` of the directory.
-fn made_up(directory: &Path, name: &str) {
-    let arguments = ["history", "generate", "--operations", "300", "--plant", "oversell", "--out", name];
+fn synthetic(directory: &Path, name: &str) {
+    let arguments = ["history", "generate", "--operations", "300", "--mutation", "oversell", "--out", name];
     let output = ticketcd(directory, &arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -117,7 +117,7 @@ fn made_up(directory: &Path, name: &str) {
 fn what_cannot_be_judged_is_told_with_its_own_remedy() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["runs/whole", "runs/torn", "runs/newer", "runs/broken"] {
-        made_up(directory.path(), name);
+        synthetic(directory.path(), name);
     }
     let path = |name: &str| directory.path().join("runs").join(name);
     fs::remove_file(path("torn/history.zst")).unwrap();
@@ -142,16 +142,16 @@ fn what_cannot_be_judged_is_told_with_its_own_remedy() {
 }
 
 #[test]
-fn a_run_is_no_scenario_and_a_made_up_one_is_made_up_again() {
+fn a_run_is_not_a_scenario_and_a_synthetic_one_is_generated_again() {
     let directory = tempfile::tempdir().unwrap();
-    made_up(directory.path(), "g");
+    synthetic(directory.path(), "g");
     for named in ["g", "./g/"] {
         let output = ticketcd(directory.path(), &["run", named]);
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(64), "{error}");
         assert!(error.contains("ticketcd rerun ") && error.contains("g/scenario.toml"), "{error}");
     }
-    let again = "ticketcd history generate --operations 300 --tickets 1 --buyers 100 --seed 1 --plant oversell --out NEW_DIR";
+    let again = "ticketcd history generate --operations 300 --tickets 1 --buyers 100 --seed 1 --mutation oversell --out NEW_DIR";
     let output = ticketcd(directory.path(), &["rerun", "g"]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(64) && error.contains(again), "{error}");
@@ -167,7 +167,7 @@ fn a_run_is_no_scenario_and_a_made_up_one_is_made_up_again() {
 #[test]
 fn a_verdict_that_was_not_expected_is_told() {
     let directory = tempfile::tempdir().unwrap();
-    made_up(directory.path(), "g");
+    synthetic(directory.path(), "g");
     let told = "expected violation:logs, got violation (";
     let output = ticketcd(directory.path(), &["check", "g", "--expect", "violation:logs"]);
     let said = String::from_utf8(output.stdout).unwrap();

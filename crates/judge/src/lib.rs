@@ -20,4 +20,6 @@ pub mod model;
 pub use ticketcd_history as history;
 
 #[cfg(test)]
-pub(crate) use ticketcd_synth::testing;
+pub(crate) mod testing {
+    pub use ticketcd_synth::testing::{Etcd, HeldOrder, Record, RequestOutcome as Fate, Shape, Simulation, run_info};
+}

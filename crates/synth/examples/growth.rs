@@ -1,4 +1,4 @@
-//! How the time of judging grows with the number of operations: makes up runs from 10⁴ operations on, judges each with every
+//! How the time of judging grows with the number of operations: generates runs from 10⁴ operations on, judges each with every
 //! standard check, and writes a table and a figure.
 //!
 //! `cargo run --release -p ticketcd-synth --example growth -- [10^N] [FIGURE.svg] [BUYERS]`
@@ -32,7 +32,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let largest: u32 = arguments.first().and_then(|argument| argument.parse().ok()).unwrap_or(6);
     let buyers: u32 = arguments.get(2).and_then(|argument| argument.parse().ok()).unwrap_or(1_000);
-    println!("| operations | tickets | events | history | made up in | judged in | processor time | peak memory |");
+    println!("| operations | tickets | events | history | generated in | judged in | processor time | peak memory |");
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|");
     let mut all = Vec::new();
     for exponent in 4..=largest {
@@ -59,7 +59,7 @@ fn main() {
 fn measure(size: &Size) -> Measured {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let began = Instant::now();
-    let generated = write_run(directory.path(), &run_info(size, None), size, None).expect("a run can be made up");
+    let generated = write_run(directory.path(), &run_info(size, None), size, None).expect("a run can be generated");
     let generate_seconds = began.elapsed().as_secs_f64();
     let megabytes = fs::metadata(directory.path().join("history.zst")).map_or(0, |file| file.len() / 1_000_000);
     let (began, processor) = (Instant::now(), processor_seconds());

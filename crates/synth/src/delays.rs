@@ -1,12 +1,12 @@
 //! What takes a while to arrive: answers and deliveries are held back and let go later, those of one worker and of one
 //! collector in their order. So calls overlap, and members deliver at their own pace.
 //!
-//! The record that comes in has everything happen one after the other. What comes out is the same, told later: an answer
+//! The record that comes in has everything happen one after the other. What comes out is the same, recorded later: a response
 //! that arrives later promises less, so a valid record stays valid.
 
 use std::collections::VecDeque;
 
-use super::draw::Draw;
+use crate::draw::Draw;
 use ticketcd_history::event::Event;
 use ticketcd_judge::model::Nanos;
 
@@ -15,7 +15,7 @@ const HELD_EVENTS_MAX: u64 = 7;
 
 /// Events that are held back.
 #[derive(Debug)]
-pub(super) struct Delays {
+pub(crate) struct Delays {
     held: VecDeque<Held>,
     draw: Draw,
     now: Nanos,
@@ -36,12 +36,12 @@ enum Line {
 }
 
 impl Delays {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { held: VecDeque::new(), draw: Draw::new(seed, 4), now: 0 }
     }
 
     /// Takes in an event; gives those that arrive now.
-    pub(super) fn take(&mut self, event: Event, tell: &mut impl FnMut(&Event)) {
+    pub(crate) fn take(&mut self, event: Event, emit: &mut impl FnMut(&Event)) {
         let line = match &event {
             Event::Return(returned) => Some(Line::Worker(returned.id.worker)),
             Event::WatchBatch(batch) => Some(Line::Collector(batch.subscription)),
@@ -53,15 +53,15 @@ impl Delays {
             return;
         }
         match &event {
-            Event::Invoke(invoke) => self.let_go(|held| held.line == Line::Worker(invoke.id.worker), tell),
-            Event::OrderPlaced(placed) => self.let_go(|held| held.line == Line::Worker(placed.order.buyer), tell),
-            Event::CancelPlaced(placed) => self.let_go(|held| held.line == Line::Worker(placed.order.buyer), tell),
-            Event::OrderClosed(closed) => self.let_go(|held| held.line == Line::Worker(closed.order.buyer), tell),
+            Event::Invoke(invoke) => self.let_go(|held| held.line == Line::Worker(invoke.id.worker), emit),
+            Event::OrderPlaced(placed) => self.let_go(|held| held.line == Line::Worker(placed.order.buyer), emit),
+            Event::CancelPlaced(placed) => self.let_go(|held| held.line == Line::Worker(placed.order.buyer), emit),
+            Event::OrderClosed(closed) => self.let_go(|held| held.line == Line::Worker(closed.order.buyer), emit),
             // Whatever else happens is no matter of one worker or collector.
-            _ => self.let_go(|_| true, tell),
+            _ => self.let_go(|_| true, emit),
         }
         self.now = self.now.max(at(&event));
-        tell(&event);
+        emit(&event);
         self.held.iter_mut().for_each(|held| held.left = held.left.saturating_sub(1));
         let mut waiting: Vec<Line> = Vec::new();
         self.let_go(
@@ -72,11 +72,11 @@ impl Delays {
                 }
                 goes
             },
-            tell,
+            emit,
         );
     }
 
-    fn let_go(&mut self, mut goes: impl FnMut(&Held) -> bool, tell: &mut impl FnMut(&Event)) {
+    fn let_go(&mut self, mut goes: impl FnMut(&Held) -> bool, emit: &mut impl FnMut(&Event)) {
         let now = &mut self.now;
         self.held.retain_mut(|held| {
             let goes = goes(held);
@@ -88,14 +88,14 @@ impl Delays {
                 };
                 *now = (*at).max(*now);
                 *at = *now;
-                tell(&held.event);
+                emit(&held.event);
             }
             !goes
         });
     }
 }
 
-/// When an event that is not held back happens; 0 for those that are told apart.
+/// When an event that is not held back happens; 0 for those that are recorded elsewhere.
 fn at(event: &Event) -> Nanos {
     match event {
         Event::Invoke(invoke) => invoke.sent,

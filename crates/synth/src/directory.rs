@@ -1,10 +1,12 @@
-//! A made-up run as a run directory.
+//! A synthetic run as a run directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::sale::BROKEN;
-use super::{Generated, MEMBERS, Plant, Size, Strategy, generate_of};
+use crate::generate::generate_of;
+use crate::mutation::Mutation;
+use crate::run::{BROKEN, Generated, MEMBERS, Size};
+use crate::strategy::Strategy;
 use ticketcd_history::fault_lines::FaultLines;
 use ticketcd_history::run_dir::{RunDir, RunDirError};
 use ticketcd_history::run_info::RunInfo;
@@ -25,17 +27,17 @@ pub enum GenerateError {
     /// `run.json` cannot be written.
     #[error(transparent)]
     RunDir(#[from] RunDirError),
-    /// The run could not be made up, or not be written.
+    /// The run could not be generated or written.
     #[error("{0}")]
     Generate(std::io::Error),
 }
 
-/// Makes up a run of the strategy that its `run.json` is to name, and writes everything a run directory has but its scenario.
+/// Generates a run of the strategy that its `run.json` is to name, and writes everything a run directory has but its scenario.
 ///
 /// # Errors
-/// When a file exists already or cannot be written, when the run is too small for what shall be planted, or when runs of the
-/// strategy are not made up.
-pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, plant: Option<Plant>) -> Result<Generated, GenerateError> {
+/// When a file exists already or cannot be written, when the run is too small for the mutation, or when there are no
+/// synthetic runs of the strategy.
+pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, mutation: Option<Mutation>) -> Result<Generated, GenerateError> {
     let run = RunDir::new(directory);
     let strategy: Strategy = info.strategy.parse().map_err(|error| GenerateError::Generate(std::io::Error::other(error)))?;
     let io = |path: PathBuf| move |error| GenerateError::Io { path, error };
@@ -43,12 +45,12 @@ pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, plant: Option<Pl
     fs::create_dir_all(run.members()).map_err(io(run.members()))?;
     for member in (0..MEMBERS).map(MemberIndex) {
         let path = run.member_log(member);
-        fs::write(&path, member_log(plant, member)).map_err(io(path))?;
+        fs::write(&path, member_log(mutation, member)).map_err(io(path))?;
     }
     let mut faults = FaultLines::create(&run.faults()).map_err(io(run.faults()))?;
     // Frames end when they are full and never by the clock, so that the same seed gives the same bytes.
     let mut history = HistoryWriter::create(&run.history()).map_err(io(run.history()))?;
-    let generated = generate_of(size, strategy, plant, &mut |event| {
+    let generated = generate_of(size, strategy, mutation, &mut |event| {
         faults.append(event)?;
         history.append(event)
     });
@@ -58,14 +60,14 @@ pub fn write_run(directory: &Path, info: &RunInfo, size: &Size, plant: Option<Pl
     Ok(generated)
 }
 
-/// A log that tells of nothing unusual; and of a panic, when that is planted.
-fn member_log(plant: Option<Plant>, member: MemberIndex) -> String {
+/// A log without anything unusual, or with the mutation.
+fn member_log(mutation: Option<Mutation>, member: MemberIndex) -> String {
     let line = |level: &str, words: &str| format!("{{\"level\":\"{level}\",\"ts\":\"2026-05-01T20:00:01.000Z\",\"msg\":\"{words}\"}}\n");
     let mut log = line("info", "ready to serve client requests");
-    let worst = match plant.filter(|_| member == BROKEN) {
-        Some(Plant::LogPanic) => Some(("panic", "unexpected error during txn")),
-        Some(Plant::LogFatal) => Some(("fatal", "failed to find database snapshot file")),
-        Some(Plant::LogCorruption) => Some(("error", "data corruption detected")),
+    let worst = match mutation.filter(|_| member == BROKEN) {
+        Some(Mutation::LogPanic) => Some(("panic", "unexpected error during txn")),
+        Some(Mutation::LogFatal) => Some(("fatal", "failed to find database snapshot file")),
+        Some(Mutation::LogCorruption) => Some(("error", "data corruption detected")),
         _ => None,
     };
     if let Some((level, words)) = worst {

@@ -1,11 +1,10 @@
 //! The shop that is sold from: its tickets, its events, and what is written about them.
 
-use rustc_hash::FxHashMap;
-
-use super::draw::Draw;
-use super::{Plant, Size};
+use crate::draw::Draw;
+use crate::mutation::Mutation;
+use crate::run::Size;
 use ticketcd_history::request::KeyValue;
-use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
+use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Shard, Ticket};
 use ticketcd_judge::model::{Blob, Cents, Keyspace};
 
 /// Ticket types.
@@ -17,55 +16,44 @@ const DATE: &str = "01-05-2026 20:00";
 /// Tickets of an event, beside the last one, which may have fewer.
 const TICKETS_PER_EVENT: u32 = 2;
 
-/// A ticket on sale.
+/// A ticket on sale. How many are left is in the cluster.
 #[derive(Debug)]
-pub(super) struct TicketState {
-    pub(super) kind: &'static str,
-    pub(super) key: Blob,
-    pub(super) total: i64,
-    pub(super) current: i64,
-    pub(super) price: Cents,
-    pub(super) kv: KeyValue,
-    /// What was left before the last sale, and the key-value of then.
-    pub(super) before: Option<(i64, KeyValue)>,
+pub(crate) struct TicketState {
+    pub(crate) kind: &'static str,
+    pub(crate) key: Blob,
+    pub(crate) total: i64,
+    pub(crate) price: Cents,
 }
 
 /// An event on sale.
 #[derive(Debug)]
-pub(super) struct EventState {
-    pub(super) id: String,
-    pub(super) key: Blob,
-    pub(super) record: EventRecord,
+pub(crate) struct EventState {
+    pub(crate) id: String,
+    pub(crate) key: Blob,
+    pub(crate) record: EventRecord,
     /// The indices of its tickets.
-    pub(super) tickets: Vec<usize>,
-    pub(super) kv: KeyValue,
+    pub(crate) tickets: Vec<usize>,
 }
 
-/// The shop as it is now.
+/// The shop.
 #[derive(Debug)]
-pub(super) struct Shop {
-    pub(super) keys: Keyspace,
-    pub(super) tickets: Vec<TicketState>,
-    pub(super) events: Vec<EventState>,
-    /// By user and event.
-    pub(super) purchases: FxHashMap<(u32, u32), KeyValue>,
-    /// Everything else that was written: search indexes, barriers.
-    pub(super) others: Vec<KeyValue>,
+pub(crate) struct Shop {
+    pub(crate) keys: Keyspace,
+    pub(crate) tickets: Vec<TicketState>,
+    pub(crate) events: Vec<EventState>,
     /// How many users there are to buy for.
-    pub(super) users: u32,
+    pub(crate) users: u32,
 }
 
 impl Shop {
     /// A shop whose tickets are sold out when some four fifths of the operations are made.
-    pub(super) fn new(size: &Size, draw: &mut Draw) -> Self {
+    pub(crate) fn new(size: &Size, draw: &mut Draw) -> Self {
         let keys = Keyspace::new("");
         let events = if size.tickets == 1 { 1 } else { size.tickets.div_ceil(TICKETS_PER_EVENT) };
         let mut shop = Self {
             keys,
             tickets: Vec::new(),
             events: Vec::new(),
-            purchases: FxHashMap::default(),
-            others: Vec::new(),
             users: u32::try_from(size.operations / 20).unwrap_or(u32::MAX).max(size.buyers).max(10),
         };
         for number in 0..events {
@@ -86,7 +74,7 @@ impl Shop {
         for kind in KINDS.iter().take(tickets as usize) {
             let price = Cents(1_000 + 10 * draw.below(900) as i64);
             let key = self.keys.ticket(&id, kind);
-            self.tickets.push(TicketState { kind, key, total, current: total, price, kv: KeyValue::default(), before: None });
+            self.tickets.push(TicketState { kind, key, total, price });
         }
         let kind = ["concert", "theatre", "opera"][draw.below(3) as usize];
         let record = EventRecord {
@@ -98,26 +86,26 @@ impl Shop {
             current_quantity: total * i64::from(tickets),
         };
         let key = self.keys.event(&id);
-        self.events.push(EventState { id, key, record, tickets: (first..self.tickets.len()).collect(), kv: KeyValue::default() });
+        self.events.push(EventState { id, key, record, tickets: (first..self.tickets.len()).collect() });
     }
 
     /// The key of a user's purchases for an event.
-    pub(super) fn purchase_key(&self, user: u32, event: usize) -> Blob {
+    pub(crate) fn purchase_key(&self, user: u32, event: usize) -> Blob {
         self.keys.purchase(user_name(user), &self.events[event].id)
     }
 
     /// What is written of a ticket with so many left.
-    pub(super) fn ticket_value(&self, ticket: usize, current_quantity: i64) -> Blob {
+    pub(crate) fn ticket_value(&self, ticket: usize, current_quantity: i64) -> Blob {
         self.ticket_value_of(ticket, self.tickets[ticket].total, current_quantity)
     }
 
     /// The same with another total than there is.
-    pub(super) fn ticket_value_of(&self, ticket: usize, total_quantity: i64, current_quantity: i64) -> Blob {
+    pub(crate) fn ticket_value_of(&self, ticket: usize, total_quantity: i64, current_quantity: i64) -> Blob {
         json(&Ticket { total_quantity, current_quantity, price: self.tickets[ticket].price })
     }
 
     /// What is written of an event with so many left.
-    pub(super) fn event_value(&mut self, event: usize, current_quantity: i64) -> Blob {
+    pub(crate) fn event_value(&mut self, event: usize, current_quantity: i64) -> Blob {
         let record = &mut self.events[event].record;
         let now = std::mem::replace(&mut record.current_quantity, current_quantity);
         let value = json(record);
@@ -125,8 +113,8 @@ impl Shop {
         value
     }
 
-    /// The indexes that search finds events by. What is planted there is there from the beginning.
-    pub(super) fn indexes(&self, plant: Option<Plant>) -> Vec<(Blob, Blob)> {
+    /// The search indexes. A mutation of them is there from the start.
+    pub(crate) fn indexes(&self, mutation: Option<Mutation>) -> Vec<(Blob, Blob)> {
         let mut indexes: std::collections::BTreeMap<Blob, Vec<&str>> = std::collections::BTreeMap::new();
         for EventState { id, record, .. } in &self.events {
             let words = words(record);
@@ -137,10 +125,10 @@ impl Shop {
         }
         if let Some(EventState { id, record, .. }) = self.events.first() {
             let by_type = indexes.entry(self.keys.search_type(&record.kind)).or_default();
-            match plant {
-                Some(Plant::MissingIndexEntry) => by_type.retain(|listed| listed != id),
-                Some(Plant::DanglingIndexEntry) => by_type.push("e0"),
-                Some(Plant::WrongIndexEntry) => indexes.entry(self.keys.search_location("Rhodes")).or_default().push(id),
+            match mutation {
+                Some(Mutation::MissingIndexEntry) => by_type.retain(|listed| listed != id),
+                Some(Mutation::DanglingIndexEntry) => by_type.push("e0"),
+                Some(Mutation::WrongIndexEntry) => indexes.entry(self.keys.search_location("Rhodes")).or_default().push(id),
                 _ => {}
             }
         }
@@ -157,12 +145,12 @@ fn words(record: &EventRecord) -> std::collections::BTreeSet<String> {
 }
 
 /// The name of a user.
-pub(super) fn user_name(user: u32) -> String {
+pub(crate) fn user_name(user: u32) -> String {
     format!("user-{user}")
 }
 
 /// The purchases of before with one element more.
-pub(super) fn append(before: Option<&KeyValue>, id: String, tickets: Vec<PurchasedTicket>, cancels: Option<String>) -> Blob {
+pub(crate) fn append(before: Option<&KeyValue>, id: String, tickets: Vec<PurchasedTicket>, cancels: Option<String>) -> Blob {
     let element = json(&Purchase { id: Some(id), date: DATE.to_owned(), tickets, cancels });
     let mut value = match before.and_then(|kv| kv.value.as_bytes().strip_suffix(b"]")) {
         Some(before) => {
@@ -178,7 +166,13 @@ pub(super) fn append(before: Option<&KeyValue>, id: String, tickets: Vec<Purchas
     value.into()
 }
 
-pub(super) fn json(value: &impl serde::Serialize) -> Blob {
+/// How many tickets are left by a record of a ticket, a shard or an event; 0 when it has no such field.
+pub(crate) fn quantity(kv: &KeyValue) -> i64 {
+    serde_json::from_slice::<Shard>(kv.value.as_bytes()).map_or(0, |record| record.current_quantity)
+}
+
+/// A record of the shop as it is written.
+pub(crate) fn json(value: &impl serde::Serialize) -> Blob {
     // Records of the shop have no map with keys that are no text, the only thing JSON has no form for.
     serde_json::to_vec(value).unwrap_or_default().into()
 }

@@ -1,11 +1,11 @@
-//! The ways of buying that runs are made up of.
+//! The purchase strategies of synthetic runs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use ticketcd_history::run_info::StockLayout;
 
-/// How tickets are bought in a made-up run; it decides where their stock is kept.
+/// A purchase strategy; it determines where the stock is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Strategy {
     /// One guarded transaction an order, from the ticket's own record.
@@ -21,10 +21,10 @@ pub enum Strategy {
     FencedLock,
 }
 
-/// The text names no way of buying that runs are made up of.
+/// The text names no strategy of synthetic runs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no strategy that runs are made up with")]
-pub struct NotAStrategy(pub String);
+#[error("{0:?} is not a strategy of synthetic runs")]
+pub struct UnknownStrategy(pub String);
 
 impl Strategy {
     /// All of them.
@@ -58,9 +58,9 @@ impl fmt::Display for Strategy {
 }
 
 impl FromStr for Strategy {
-    type Err = NotAStrategy;
+    type Err = UnknownStrategy;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|strategy| strategy.name() == text).ok_or_else(|| NotAStrategy(text.to_owned()))
+        Self::ALL.into_iter().find(|strategy| strategy.name() == text).ok_or_else(|| UnknownStrategy(text.to_owned()))
     }
 }

@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
 use super::*;
+use ticketcd_history::event::Event;
+use ticketcd_history::run_dir::RunDir;
+use ticketcd_history::run_info::RunInfo;
 use ticketcd_judge::check::engine::{Judge, Judgement};
 use ticketcd_judge::check::standard::{check_run, standard_checks};
 use ticketcd_judge::check::verdict::Verdict;
@@ -9,9 +12,9 @@ fn size(operations: u64, tickets: u32) -> Size {
     Size { operations, tickets, buyers: 20, seed: 7 }
 }
 
-fn events(size: &Size, plant: Option<Plant>) -> (Generated, Vec<Event>) {
+fn events(size: &Size, mutation: Option<Mutation>) -> (Generated, Vec<Event>) {
     let mut events = Vec::new();
-    let generated = generate(size, plant, &mut |event| {
+    let generated = generate(size, mutation, &mut |event| {
         events.push(event.clone());
         Ok(())
     });
@@ -19,14 +22,14 @@ fn events(size: &Size, plant: Option<Plant>) -> (Generated, Vec<Event>) {
 }
 
 /// Judges a run that was written into a directory.
-fn judged(info: &RunInfo, size: &Size, plant: Option<Plant>) -> Judgement {
+fn judged(info: &RunInfo, size: &Size, mutation: Option<Mutation>) -> Judgement {
     let directory = tempfile::tempdir().unwrap();
-    write_run(directory.path(), info, size, plant).unwrap();
+    write_run(directory.path(), info, size, mutation).unwrap();
     check_run(directory.path()).unwrap()
 }
 
 #[test]
-fn a_run_without_a_plant_passes_every_check() {
+fn a_valid_run_passes_every_check() {
     for strategy in Strategy::ALL {
         for size in [size(20_000, 1), size(20_000, 30), size(20_000, 7), size(300, 1), size(1, 1)] {
             let judgement = judged(&run_info_of(&size, strategy), &size, None);
@@ -67,14 +70,14 @@ fn runs_of_every_strategy_have_what_its_checks_look_at() {
 }
 
 #[test]
-fn every_plant_is_convicted_by_its_check() {
-    for plant in Plant::all() {
+fn every_mutation_is_detected_by_its_check() {
+    for mutation in Mutation::all() {
         for size in [size(6_000, 12), Size { operations: 200, tickets: 1, buyers: 3, seed: 3 }] {
-            let judgement = judged(&run_info(&size, Some(plant)), &size, Some(plant));
-            let finding = judgement.findings.iter().find(|finding| finding.name == plant.check()).unwrap();
-            assert_eq!(finding.verdict, Verdict::Violation, "{plant} of {size:?}: {finding:#?}");
-            let found = finding.anomalies.iter().any(|group| group.kind == plant.anomaly());
-            assert!(found, "{plant} of {size:?} is no {}: {finding:#?}", plant.anomaly());
+            let judgement = judged(&run_info(&size, Some(mutation)), &size, Some(mutation));
+            let finding = judgement.findings.iter().find(|finding| finding.name == mutation.check()).unwrap();
+            assert_eq!(finding.verdict, Verdict::Violation, "{mutation} of {size:?}: {finding:#?}");
+            let found = finding.anomalies.iter().any(|group| group.kind == mutation.anomaly());
+            assert!(found, "{mutation} of {size:?} is no {}: {finding:#?}", mutation.anomaly());
         }
     }
 }
@@ -153,27 +156,27 @@ fn in_order(strategy: Strategy) {
 #[test]
 fn checks_on_threads_of_their_own_find_the_same() {
     let size = Size { operations: 1_500, tickets: 3, buyers: 50, seed: 11 };
-    for plant in [None].into_iter().chain(Plant::all().map(Some)) {
-        let info = run_info(&size, plant);
-        let (_, mut events) = events(&size, plant);
+    for mutation in [None].into_iter().chain(Mutation::all().map(Some)) {
+        let info = run_info(&size, mutation);
+        let (_, mut events) = events(&size, mutation);
         // A record that is cut off, too: calls that never ended, and revisions that wait.
         for length in [events.len(), events.len() * 2 / 3] {
             events.truncate(length);
             let (mut here, mut apart) = (Judge::new(&info, standard_checks(&info)), Judge::in_parallel(&info, standard_checks(&info)));
             events.iter().for_each(|event| here.observe(event));
             events.chunks(97).for_each(|events| apart.take(&Arc::new(events.to_vec())));
-            assert_eq!(format!("{:#?}", here.finish(None)), format!("{:#?}", apart.finish(None)), "{plant:?}");
+            assert_eq!(format!("{:#?}", here.finish(None)), format!("{:#?}", apart.finish(None)), "{mutation:?}");
         }
     }
 }
 
 #[test]
-fn names_of_plants_are_read_as_they_are_written() {
-    for plant in Plant::all() {
-        assert_eq!(plant.name().parse(), Ok(plant));
-        assert!(plant.sentence().ends_with('.'));
+fn names_of_mutations_are_read_as_they_are_written() {
+    for mutation in Mutation::all() {
+        assert_eq!(mutation.name().parse(), Ok(mutation));
+        assert!(mutation.sentence().ends_with('.'));
     }
-    assert!("no-such".parse::<Plant>().is_err());
+    assert!("no-such".parse::<Mutation>().is_err());
 }
 
 #[test]

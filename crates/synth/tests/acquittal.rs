@@ -9,16 +9,16 @@ use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::check::verdict::Verdict;
 use ticketcd_judge::model::MemberIndex;
-use ticketcd_synth::testing::{Fate, HeldOrder, Record, Shape, Simulation};
+use ticketcd_synth::testing::{HeldOrder, Record, RequestOutcome, Shape, Simulation};
 
 /// A sale to 500 buyers on three members, one of which is killed again and again. Some cancel what they bought.
 fn sale(orders: u32) -> Record {
     let mut shop = Simulation::new(&Shape { events: 50, stock: i64::from(orders) / 60, ..Shape::default() });
     with_kills(&mut shop, orders, |shop, number| {
         let (user, event) = (format!("user-{}", number / 2), format!("e{}", number % 50 + 1));
-        let order = shop.buy(number % 500, &user, &event, &[("pink", 1), ("yellow", 1)], fate(number));
+        let order = shop.buy(number % 500, &user, &event, &[("pink", 1), ("yellow", 1)], outcome(number));
         if number % 31 == 3 && shop.has_bought(order) {
-            shop.cancel(order, fate(number / 31));
+            shop.cancel(order, outcome(number / 31));
         }
     });
     shop.finish()
@@ -32,9 +32,9 @@ fn sharded_sale(orders: u32) -> Record {
     events.iter().for_each(|event| shop.open(event, 8));
     with_kills(&mut shop, orders, |shop, number| {
         let (user, event) = (format!("user-{}", number / 2), &events[number as usize % events.len()]);
-        let order = shop.buy_sharded(number % 500, &user, event, &[("pink", 1), ("yellow", 1)], number % 8, fate(number));
+        let order = shop.buy_sharded(number % 500, &user, event, &[("pink", 1), ("yellow", 1)], number % 8, outcome(number));
         if number % 31 == 3 && shop.has_bought(order) {
-            shop.cancel(order, fate(number / 31));
+            shop.cancel(order, outcome(number / 31));
         }
     });
     events.iter().for_each(|event| shop.settle(event));
@@ -64,21 +64,21 @@ fn end_hold(shop: &mut Simulation, number: u32, held: &HeldOrder) {
         }
         1 => {
             shop.expire(held.lease);
-            shop.confirm(held, Fate::Answered);
+            shop.confirm(held, RequestOutcome::Answered);
             shop.release(held);
         }
         2 => {
             shop.keep_alive(held.order.buyer, held.lease);
-            shop.confirm(held, Fate::UnknownApplied);
+            shop.confirm(held, RequestOutcome::UnknownApplied);
         }
         _ => {
-            shop.confirm(held, Fate::Answered);
+            shop.confirm(held, RequestOutcome::Answered);
             shop.revoke(held.order.buyer, held.lease);
         }
     }
 }
 
-/// The same under locks, whose leases run out now and then while somebody waits.
+/// The same under locks, whose leases expire now and then while another client waits.
 fn locked_sale(orders: u32, fenced: bool) -> Record {
     let strategy = if fenced { "fenced-lock" } else { "lock" };
     let mut shop = Simulation::new(&Shape { events: 20, stock: i64::from(orders) / 25, strategy: strategy.to_owned(), ..Shape::default() });
@@ -90,8 +90,8 @@ fn locked_sale(orders: u32, fenced: bool) -> Record {
             if fenced && number % 13 == 0 {
                 shop.expire(lock.lease);
             }
-            let fate = if number % 97 == 0 { Fate::UnknownApplied } else { Fate::Answered };
-            shop.commit(if fenced { basket.fenced_by(&lock) } else { basket }, false, fate);
+            let outcome = if number % 97 == 0 { RequestOutcome::UnknownApplied } else { RequestOutcome::Answered };
+            shop.commit(if fenced { basket.fenced_by(&lock) } else { basket }, false, outcome);
         }
         shop.unlock(buyer, &lock);
         if let Some(waiting) = waiting {
@@ -116,12 +116,12 @@ fn with_kills(shop: &mut Simulation, steps: u32, mut step: impl FnMut(&mut Simul
     fault.into_iter().for_each(|fault| shop.heal(fault, MemberIndex(1)));
 }
 
-fn fate(number: u32) -> Fate {
+fn outcome(number: u32) -> RequestOutcome {
     match number % 97 {
-        0 => Fate::UnknownApplied,
-        1 => Fate::UnknownNotApplied,
-        2 => Fate::Refused,
-        _ => Fate::Answered,
+        0 => RequestOutcome::UnknownApplied,
+        1 => RequestOutcome::UnknownNotApplied,
+        2 => RequestOutcome::Refused,
+        _ => RequestOutcome::Answered,
     }
 }
 

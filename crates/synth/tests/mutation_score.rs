@@ -1,4 +1,4 @@
-//! How good the checks are, as a table: every kind of violation planted into many valid runs, and as many runs without one.
+//! The mutation score of the checks, as a table: many runs of each mutation, and valid runs.
 //!
 //! A kind counts as caught only when the check that it names convicts, and finds the kind of anomaly that it names; an alarm
 //! is any anomaly in a valid run. The valid runs are of every strategy in turn, so that every layout of the stock is among
@@ -10,7 +10,7 @@ use ticketcd_history::run_info::RunInfo;
 use ticketcd_judge::check::engine::Judgement;
 use ticketcd_judge::check::standard::check_run;
 use ticketcd_judge::check::verdict::Verdict;
-use ticketcd_synth::{GenerateError, Plant, Size, Strategy, run_info, run_info_of, write_run};
+use ticketcd_synth::{GenerateError, Mutation, Size, Strategy, run_info, run_info_of, write_run};
 
 /// Runs with each kind of violation.
 const RUNS_PER_KIND: u64 = 10;
@@ -24,30 +24,30 @@ fn main() -> ExitCode {
     if !asked.is_empty() && !asked.iter().any(|name| "mutation_score".contains(name.as_str())) {
         return ExitCode::SUCCESS;
     }
-    println!("\n{:<24} {:<13} {:<14} {:>5} {:>7} {:>6}", "planted", "check", "strategy", "runs", "caught", "score");
-    let (mut planted, mut caught) = (0, 0);
-    for plant in Plant::all() {
-        let run = |seed: &u64| judged(&run_info(&size(*seed), Some(plant)), &size(*seed), Some(plant));
-        let convicted = (1..=RUNS_PER_KIND).filter(|seed| run(seed).is_ok_and(|judgement| convicts(&judgement, plant))).count() as u64;
+    println!("\n{:<24} {:<13} {:<14} {:>5} {:>7} {:>6}", "mutation", "check", "strategy", "runs", "caught", "score");
+    let (mut runs, mut caught) = (0, 0);
+    for mutation in Mutation::all() {
+        let run = |seed: &u64| judged(&run_info(&size(*seed), Some(mutation)), &size(*seed), Some(mutation));
+        let convicted = (1..=RUNS_PER_KIND).filter(|seed| run(seed).is_ok_and(|judgement| convicts(&judgement, mutation))).count() as u64;
         println!(
             "{:<24} {:<13} {:<14} {:>5} {:>7} {:>5}%",
-            plant.to_string(),
-            plant.check(),
-            plant.strategy().to_string(),
+            mutation.to_string(),
+            mutation.check(),
+            mutation.strategy().to_string(),
             RUNS_PER_KIND,
             convicted,
             convicted * 100 / RUNS_PER_KIND
         );
-        (planted, caught) = (planted + RUNS_PER_KIND, caught + convicted);
+        (runs, caught) = (runs + RUNS_PER_KIND, caught + convicted);
     }
     let mut alarms: Vec<String> = Vec::new();
     for (seed, strategy) in (1..=VALID_RUNS).zip(Strategy::ALL.into_iter().cycle()) {
         let judgement = judged(&run_info_of(&size(seed), strategy), &size(seed), None).expect("a run that can be written");
         alarms.extend(alarmed(&judgement).map(|check| format!("{strategy} with seed {seed}: {check}")));
     }
-    println!("mutation score: {caught} of {planted}; false alarms: {} of {VALID_RUNS} valid runs\n", alarms.len());
+    println!("mutation score: {caught} of {runs}; false alarms: {} of {VALID_RUNS} valid runs\n", alarms.len());
     alarms.iter().for_each(|alarm| println!("false alarm: {alarm}"));
-    if caught == planted && alarms.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if caught == runs && alarms.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs of all sizes that a check may meet when there is little to look at.
@@ -57,16 +57,16 @@ fn size(seed: u64) -> Size {
     Size { operations: within(200, 900, 131), tickets: small(within(1, 9, 5)), buyers: small(within(3, 30, 7)), seed }
 }
 
-fn judged(info: &RunInfo, size: &Size, plant: Option<Plant>) -> Result<Judgement, GenerateError> {
+fn judged(info: &RunInfo, size: &Size, mutation: Option<Mutation>) -> Result<Judgement, GenerateError> {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    write_run(directory.path(), info, size, plant)?;
+    write_run(directory.path(), info, size, mutation)?;
     Ok(check_run(directory.path()).expect("a run that can be judged"))
 }
 
-fn convicts(judgement: &Judgement, plant: Plant) -> bool {
+fn convicts(judgement: &Judgement, mutation: Mutation) -> bool {
     judgement.findings.iter().any(|finding| {
-        let found = finding.anomalies.iter().any(|group| group.kind == plant.anomaly());
-        finding.name == plant.check() && finding.verdict == Verdict::Violation && found
+        let found = finding.anomalies.iter().any(|group| group.kind == mutation.anomaly());
+        finding.name == mutation.check() && finding.verdict == Verdict::Violation && found
     })
 }
 

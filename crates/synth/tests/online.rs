@@ -8,7 +8,7 @@ use ticketcd_history::run_info::RunInfo;
 use ticketcd_judge::check::engine::{Judge, Judgement};
 use ticketcd_judge::check::standard::{online_checks, standard_checks};
 use ticketcd_judge::check::verdict::Verdict;
-use ticketcd_synth::{Plant, Size, Strategy, generate, generate_of, run_info, run_info_of};
+use ticketcd_synth::{Mutation, Size, Strategy, generate, generate_of, run_info, run_info_of};
 
 const SIZE: Size = Size { operations: 600, tickets: 3, buyers: 12, seed: 5 };
 
@@ -30,10 +30,10 @@ fn judged(info: &RunInfo, events: &[Event]) -> Judgement {
 #[test]
 fn an_alarm_is_a_violation_in_the_final_verdict() {
     let mut raised_for = BTreeSet::new();
-    for plant in Plant::all() {
-        let info = run_info(&SIZE, Some(plant));
+    for mutation in Mutation::all() {
+        let info = run_info(&SIZE, Some(mutation));
         let mut events = Vec::new();
-        generate(&SIZE, Some(plant), &mut |event| {
+        generate(&SIZE, Some(mutation), &mut |event| {
             events.push(event.clone());
             Ok(())
         })
@@ -43,8 +43,8 @@ fn an_alarm_is_a_violation_in_the_final_verdict() {
         for length in [seen, events.len()] {
             let findings = judged(&info, &events[..length]).findings;
             let named = findings.iter().find(|finding| alarm.starts_with(&finding.name));
-            let named = named.unwrap_or_else(|| panic!("{plant}: the alarm names no check: {alarm}"));
-            assert_eq!(named.verdict, Verdict::Violation, "{plant}: {alarm}");
+            let named = named.unwrap_or_else(|| panic!("{mutation}: the alarm names no check: {alarm}"));
+            assert_eq!(named.verdict, Verdict::Violation, "{mutation}: {alarm}");
             raised_for.insert(named.name.clone());
         }
     }

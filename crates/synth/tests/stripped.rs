@@ -5,7 +5,7 @@ use ticketcd_history::event::Event;
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::standard_checks;
 use ticketcd_judge::check::verdict::{Finding, Verdict};
-use ticketcd_synth::{Plant, Size, generate, run_info};
+use ticketcd_synth::{Mutation, Size, generate, run_info};
 
 const ETCD_CHECKS: [&str; 12] = [
     "divergence",
@@ -22,8 +22,8 @@ const ETCD_CHECKS: [&str; 12] = [
     "logs",
 ];
 
-fn findings(size: &Size, plant: Option<Plant>, events: impl Iterator<Item = Event>) -> Vec<Finding> {
-    let info = run_info(size, plant);
+fn findings(size: &Size, mutation: Option<Mutation>, events: impl Iterator<Item = Event>) -> Vec<Finding> {
+    let info = run_info(size, mutation);
     let mut judge = Judge::new(&info, standard_checks(&info));
     events.for_each(|event| judge.observe(&event));
     let mut findings = judge.finish(None).findings;
@@ -41,20 +41,20 @@ fn findings(size: &Size, plant: Option<Plant>, events: impl Iterator<Item = Even
 #[test]
 fn etcd_checks_find_the_same_without_annotations() {
     let size = Size { operations: 600, tickets: 2, buyers: 8, seed: 5 };
-    let planted = Plant::all().filter(|plant| ETCD_CHECKS.contains(&plant.check()) && plant.check() != "logs");
+    let mutations = Mutation::all().filter(|mutation| ETCD_CHECKS.contains(&mutation.check()) && mutation.check() != "logs");
     let mut violations = 0;
-    for plant in std::iter::once(None).chain(planted.map(Some)) {
+    for mutation in std::iter::once(None).chain(mutations.map(Some)) {
         let mut events = Vec::new();
         let mut sink = |event: &Event| {
             events.push(event.clone());
             Ok(())
         };
-        generate(&size, plant, &mut sink).unwrap();
+        generate(&size, mutation, &mut sink).unwrap();
         let stripped: Vec<Event> = events.iter().cloned().filter_map(strip).collect();
         assert!(stripped.len() < events.len());
-        let whole = findings(&size, plant, events.into_iter());
-        assert_eq!(whole, findings(&size, plant, stripped.into_iter()), "{plant:?}");
+        let whole = findings(&size, mutation, events.into_iter());
+        assert_eq!(whole, findings(&size, mutation, stripped.into_iter()), "{mutation:?}");
         violations += usize::from(whole.iter().any(|finding| finding.verdict == Verdict::Violation));
     }
-    assert!(violations > 30, "{violations} of the planted runs showed a violation of etcd");
+    assert!(violations > 30, "{violations} of the mutated runs showed a violation of etcd");
 }

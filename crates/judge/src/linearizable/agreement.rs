@@ -139,7 +139,7 @@ fn unique_values_are_decided_as_by_trying_every_order() {
 }
 
 /// The reads and writes of one ticket in a made-up run, as operations of a register.
-fn ticket_operations(plant: Option<ticketcd_synth::Plant>) -> Vec<Operation<Action>> {
+fn ticket_operations(plant: Option<ticketcd_synth::Mutation>) -> Vec<Operation<Action>> {
     use rustc_hash::FxHashMap;
     use ticketcd_history::call::{CallOutcome, Invoke};
     use ticketcd_history::event::Event;
@@ -194,8 +194,11 @@ fn ticket_operations(plant: Option<ticketcd_synth::Plant>) -> Vec<Operation<Acti
 
 #[test]
 fn the_search_agrees_with_the_checks_that_trust_revisions() {
-    use ticketcd_synth::Plant;
+    use ticketcd_synth::Mutation;
     let bounds = || Bounds::until(std::time::Instant::now().checked_add(std::time::Duration::from_secs(120)));
     assert_eq!(search(&Register::default(), &ticket_operations(None), &bounds(), None).answer, Answer::Linearizable);
-    assert_eq!(search(&Register::default(), &ticket_operations(Some(Plant::StaleRead)), &bounds(), None).answer, Answer::NotLinearizable);
+    assert_eq!(
+        search(&Register::default(), &ticket_operations(Some(Mutation::StaleRead)), &bounds(), None).answer,
+        Answer::NotLinearizable
+    );
 }

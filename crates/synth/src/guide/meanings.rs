@@ -1,141 +1,135 @@
-//! What each kind of violation means for a shop.
+//! What each mutation means for a shop.
 
-use crate::Plant;
+use crate::mutation::Mutation;
 
-/// One or two sentences for whoever runs the shop.
-pub(super) fn meaning(plant: Plant) -> &'static str {
-    match plant {
-        Plant::Oversell => {
-            "Somebody stands at the door with a ticket for a seat that somebody else sits on: a refund, an apology, and a story in the newspaper."
+/// One or two sentences for the owner of a shop.
+pub(super) fn meaning(mutation: Mutation) -> &'static str {
+    match mutation {
+        Mutation::Oversell => "Two buyers hold a ticket for the same seat. One of them must be refunded.",
+        Mutation::StockAboveTotal => "The shop will sell tickets that do not exist.",
+        Mutation::TotalChanged => "The capacity changed during the sale: every later count is compared to a wrong number.",
+        Mutation::LostUpdate => {
+            "Two buyers got the same ticket. This is the classic read-modify-write bug without a guard, and it appears only under load."
         }
-        Plant::StockAboveTotal => "The shop will sell tickets that were never printed, and learns of it at the door.",
-        Plant::TotalChanged => {
-            "The size of the hall changed while tickets were sold. Whatever is counted from then on is counted against a wrong number."
+        Mutation::VanishedTicket => "A seat stays empty that could have been sold, and the books do not balance.",
+        Mutation::UnreturnedTicket => "The buyer has the money back, and the ticket cannot be sold again: a seat stays empty.",
+        Mutation::EventCounter => {
+            "The event page shows another number than its tickets: buyers come for tickets that are sold, or do not see tickets that are left."
         }
-        Plant::LostUpdate => {
-            "Two buyers got the same ticket. It is the classic bug of reading, computing and writing without a guard, and it shows under load only."
+        Mutation::WrongReceipt => {
+            "A buyer was charged another amount than the books contain. No audit passes with a difference, however small."
         }
-        Plant::VanishedTicket => "A seat stays empty that somebody would have paid for, and the books do not balance.",
-        Plant::UnreturnedTicket => "The buyer has the money back and nobody can buy the ticket any more: a seat stays empty.",
-        Plant::EventCounter => {
-            "The page of the event shows another number than the tickets do: buyers come for tickets that are gone, or stay away from some that are left."
+        Mutation::LostRefund => "A buyer returned tickets and was not paid: expect a complaint or a chargeback.",
+        Mutation::WrongPrice => {
+            "Revenue by purchases differs from revenue by stock: a price was changed in between, or a buyer paid the wrong one."
         }
-        Plant::WrongReceipt => "A buyer was charged something else than the books say. Small as it is, no audit passes with it.",
-        Plant::LostRefund => "A buyer gave the tickets back and was not paid: that is what complaints and chargebacks are made of.",
-        Plant::WrongPrice => {
-            "The income by the purchases is not the income by the stock: either the price was changed on the way, or somebody paid too much."
+        Mutation::LostOrder => "A buyer has a receipt and no ticket.",
+        Mutation::LostCancellation => "The buyer expects a refund, and the shop has no record of the cancellation.",
+        Mutation::DuplicateOrder => {
+            "A buyer pays twice for one order. A shop that retries an order without checking whether the first attempt was applied does this whenever responses are lost."
         }
-        Plant::LostOrder => "A buyer has a receipt and no ticket. Nothing that a shop can do is worse for its name.",
-        Plant::LostCancellation => "The buyer was told that the money is coming back, and the shop knows nothing of it.",
-        Plant::DuplicateOrder => {
-            "A buyer pays twice for one wish. Shops that send an order again without asking whether it arrived do this on every bad day of the network."
+        Mutation::PhantomOrder => "A purchase exists that nobody made: somebody will be billed for it, and a seat is lost.",
+        Mutation::AlteredOrder => "The buyer receives, and pays for, something other than ordered.",
+        Mutation::RefusedButApplied => {
+            "The buyer saw an error and bought elsewhere; now there are two purchases. Shops retry after definite errors, so a definite error must mean that nothing was written."
         }
-        Plant::PhantomOrder => "There is a purchase that nobody made: somebody will be sent a bill for it, and a seat is lost.",
-        Plant::AlteredOrder => "The buyer gets, and pays, something else than was ordered.",
-        Plant::RefusedButApplied => {
-            "The buyer was told that it failed and bought elsewhere; now there are two purchases. An error that says \"nothing happened\" must be true, for shops retry on it."
+        Mutation::DivergentOrder => "Whether the buyer has a ticket depends on which member answers.",
+        Mutation::CancelledTwice => "The refund is paid twice, and the same seat returns to the stock twice.",
+        Mutation::CancelledUnbought => "A refund is paid for something that was never bought.",
+        Mutation::FalseRefusal => "A buyer was turned away while tickets were left: lost revenue that nobody notices.",
+        Mutation::MissingIndexEntry => "A search by type does not find the event, so it does not sell.",
+        Mutation::WrongIndexEntry => "Buyers find the event in the wrong city, and some of them buy.",
+        Mutation::DanglingIndexEntry => "A search returns an event that does not exist, and buyers get an error.",
+        Mutation::OverReserved => "Buyers pay during their reservation for tickets that do not exist.",
+        Mutation::EarlyRelease => "The ticket is sold to somebody else while the buyer with the reservation is still paying.",
+        Mutation::DoubleRelease => "Tickets that were taken once are returned twice: the shop sells more than it has.",
+        Mutation::ConfirmedAfterExpiry => "The reservation had expired and the ticket may have been sold again: two buyers for one seat.",
+        Mutation::UnreleasedPurchase => {
+            "The ticket counts as sold and as reserved: when the reservation expires it returns to the stock and is sold again."
         }
-        Plant::DivergentOrder => "Whether the buyer has a ticket depends on which member is asked. It gets worse with every failover.",
-        Plant::CancelledTwice => "The money goes out twice, and tickets come back that were never given: the same seat is sold again.",
-        Plant::CancelledUnbought => "Money goes out for something that was never paid.",
-        Plant::FalseRefusal => "A buyer was sent away while there were tickets: income lost, and nobody would ever notice.",
-        Plant::MissingIndexEntry => "Nobody who searches by type finds the event: it does not sell.",
-        Plant::WrongIndexEntry => "Buyers find the event in the wrong city, and some of them will buy.",
-        Plant::DanglingIndexEntry => "Search finds an event that does not exist, and buyers run into an error.",
-        Plant::OverReserved => "Buyers pay during their reservation for tickets that are not there.",
-        Plant::EarlyRelease => "A buyer is still typing a card number while the ticket is sold to somebody else.",
-        Plant::DoubleRelease => "Tickets come back twice that were taken once: the shop sells more than it has.",
-        Plant::ConfirmedAfterExpiry => "The reservation had run out and the ticket may have been sold again: two buyers for one seat.",
-        Plant::UnreleasedPurchase => {
-            "The ticket is counted as sold and as reserved: when the reservation runs out it goes back into the stock, and is sold once more."
+        Mutation::LeakedHold => "The tickets of a buyer who left are never for sale again.",
+        Mutation::EarlyExpiry => "Buyers lose their reservation before the promised time.",
+        Mutation::FencePassed => "Two buyers were in the critical section at once, despite the lock and its fence.",
+        Mutation::EarlyLockExpiry => "The holder loses the lock in the middle of a purchase. Without a fence, that oversells.",
+        Mutation::ShardOversell => "One shard was oversold while others still have tickets: in the end a buyer gets none.",
+        Mutation::ShardLostUpdate => {
+            "Two buyers got the same ticket. Sharding makes that rarer, not impossible: each shard needs its guard."
         }
-        Plant::LeakedHold => "The tickets of a buyer who went away are never for sale again.",
-        Plant::EarlyExpiry => "Buyers lose their reservations before the time they were promised, and pay for nothing.",
-        Plant::FencePassed => "Two buyers were in the till at once. The lock, and the fence that was to make it safe, were for nothing.",
-        Plant::EarlyLockExpiry => {
-            "Whoever holds the lock is thrown out of it in the middle of a purchase; without a fence, that oversells."
+        Mutation::ShardLeak => "Tickets get lost when stock is moved between shards: seats stay empty.",
+        Mutation::StaleRead => {
+            "A buyer whose purchase was just acknowledged reads the old stock. Every decision based on such a read is based on outdated data."
         }
-        Plant::ShardOversell => {
-            "One part of the stock was sold beyond its end while others still have tickets: in the end somebody gets none."
+        Mutation::WriteWentBack => {
+            "A purchase was acknowledged with a revision that already belonged to something else: one of the two did not happen as acknowledged."
         }
-        Plant::ShardLostUpdate => {
-            "Two buyers got the same ticket. Splitting the stock makes that rarer, not impossible: each shard needs its guard."
+        Mutation::UnauthoredWrite => "Data changed without a request: corruption, or an unknown client of the cluster.",
+        Mutation::AlteredWrite => "What was stored is not what was sent. No check on the client's side can find that.",
+        Mutation::TwiceApplied => {
+            "A request that was sent once was executed twice. Orders are protected where a guard stops the second execution; nothing else is."
         }
-        Plant::ShardLeak => "Tickets get lost when stock is moved between shards: seats stay empty.",
-        Plant::StaleRead => {
-            "A buyer who was just told \"sold\" asks again and sees the old stock. Whatever is decided by such a read is decided on yesterday's news."
+        Mutation::LostAtTheEnd => "The last purchase was acknowledged and is lost.",
+        Mutation::WrongBranch => {
+            "Guards keep two buyers from the same ticket. A store that ignores them oversells, however careful the shop is."
         }
-        Plant::WriteWentBack => {
-            "A purchase was acknowledged with a place in history that was taken already: one of the two did not happen as it was told."
+        Mutation::IgnoredSuccess => {
+            "Buyers retry although they should have succeeded: slow at best, and sold twice if the transaction was executed."
         }
-        Plant::UnauthoredWrite => "Something changed the data and nobody did it: corruption, or a stranger in the cluster.",
-        Plant::AlteredWrite => "What was stored is not what was sent. No check of the client can find that.",
-        Plant::TwiceApplied => {
-            "A request that was sent once was carried out twice. Orders are not affected where a guard stops the second; everything else is."
+        Mutation::WrongRead => "The page shows a stock that did not exist at that revision.",
+        Mutation::TornRead => "The page mixes two states: an old stock and new purchases. A decision based on it fits neither.",
+        Mutation::MissingKey => "The page says that a ticket does not exist although it does.",
+        Mutation::PhantomKey => "The page shows a purchase that was never made.",
+        Mutation::WrongCount => "Totals and page counts are wrong.",
+        Mutation::ReadWentBack => "A buyer sees 4 left, reloads, and sees 5.",
+        Mutation::OwnWriteMissed => "A buyer buys, looks, and finds no purchase: many will buy again.",
+        Mutation::WriteBeforeRead => "A purchase is ordered before the state that its buyer based it on: cause and effect are reversed.",
+        Mutation::WritesOutOfOrder => {
+            "A buyer's second action is ordered before the first: a cancellation before its purchase, for example."
         }
-        Plant::LostAtTheEnd => "The last sale before the lights went out was acknowledged, and is gone.",
-        Plant::WrongBranch => {
-            "The guard is what keeps two buyers from the same ticket. A store that ignores it oversells, however careful the shop is."
+        Mutation::LocalReadWentBack => "Even a page that may be stale should not go back in time for the same reader.",
+        Mutation::MemberWentBack => "A member lost state that it had already returned. That is not staleness: it may have lost more.",
+        Mutation::BeyondWhatExists => "A member names a revision that does not exist. A client that waits for it waits forever.",
+        Mutation::MissedEvent => {
+            "The stock board shows tickets that are sold. A cache that is fed by a watch stays wrong until it is rebuilt."
         }
-        Plant::IgnoredSuccess => {
-            "Buyers are told to try again although they should have been served: slow at best, and sold twice if it was carried out after all."
+        Mutation::LateEvent => "A cache that applies events as they arrive ends with the older value: it shows more tickets than are left.",
+        Mutation::DuplicateEvent => "A consumer that counts sales by events counts one twice.",
+        Mutation::EarlyBookmark => {
+            "A cache records that it is complete up to this revision and resumes after it when the stream breaks: it never receives what was missing."
         }
-        Plant::WrongRead => "The page shows a stock that was not there at that moment.",
-        Plant::TornRead => {
-            "The page mixes two moments: the stock of before and the purchases of after. A decision taken on it fits neither."
+        Mutation::EventBelowStart => "A consumer processes an event again that it has already processed.",
+        Mutation::EventBelowNow => {
+            "A client that asked for changes from now on receives one that it has already counted, for instance in the read before it opened the watch."
         }
-        Plant::MissingKey => "A ticket that is there is not found: the buyer is told that it does not exist.",
-        Plant::PhantomKey => "A purchase is shown that was never made.",
-        Plant::WrongCount => "Lists and pages are longer than what is on them.",
-        Plant::ReadWentBack => "A buyer sees 4 left, reloads, and sees 5: nobody trusts such a page.",
-        Plant::OwnWriteMissed => "A buyer buys, looks, and finds nothing bought: many will buy again.",
-        Plant::WriteBeforeRead => "A purchase is put before what its buyer had seen when it decided: cause and effect are turned around.",
-        Plant::WritesOutOfOrder => "A buyer's second action is put before the first: a cancellation before its purchase, for example.",
-        Plant::LocalReadWentBack => "Even a page that may be stale should not go back in time for the buyer who looks at it.",
-        Plant::MemberWentBack => {
-            "A member forgot what it had already shown. That is no staleness: it lost something, and may have lost more."
+        Mutation::SplitEvent => "For a moment the board shows half of a sale: the ticket is taken and the purchase is missing.",
+        Mutation::WrongPrevious => "A consumer that computes sales from the previous and the new value computes a wrong number.",
+        Mutation::WrongCreation => "A consumer lists the ticket twice.",
+        Mutation::AlteredEvent => "The board shows a number that was never written.",
+        Mutation::StalledWatch => "The board stops and looks healthy. Nobody notices until a buyer complains.",
+        Mutation::UnservedWatch => {
+            "A client that catches up after a break waits for changes that its member has and never sends: it shows an old stock without knowing it."
         }
-        Plant::BeyondWhatExists => "A member invents history. Whatever waits for that revision waits for ever.",
-        Plant::MissedEvent => {
-            "The board in the foyer shows tickets that are gone. Caches that live on watches stay wrong until they are rebuilt."
+        Mutation::SkippedResume => "After a short network failure the board has a gap that nobody knows of.",
+        Mutation::IgnoredCompaction => "The client believes that it has the whole history; what was compacted is missing.",
+        Mutation::Divergence => "The members are no longer copies of each other. Every other finding may be a consequence. Stop the sale.",
+        Mutation::MissedRevision => {
+            "The evidence has a gap at one member, which the others fill. But a watch that skips a revision is broken, and shops rely on such watches."
         }
-        Plant::LateEvent => "A cache that writes down what it is told now has the older value: it shows more tickets than there are.",
-        Plant::DuplicateEvent => "Whoever counts sales by events counts one twice.",
-        Plant::EarlyBookmark => {
-            "A cache notes \"I have everything up to here\" and resumes behind it after a break: what came in between it never learns."
+        Mutation::DuplicateDelivery => "A watch that repeats a revision makes consumers count twice.",
+        Mutation::LateDelivery => "A watch that delivers out of order leaves caches with old values.",
+        Mutation::SplitDelivery => "A watch that splits a revision shows half of a sale.",
+        Mutation::DeliveryBelowStart => "A watch that starts too early makes consumers process events again.",
+        Mutation::ReplicaHash => {
+            "Two members report the same revision with different content: one of them will show it after the next failover."
         }
-        Plant::EventBelowStart => "A consumer that had processed it already processes it again.",
-        Plant::SplitEvent => "For a moment the board shows half of a sale: the ticket is gone and the purchase is not there yet.",
-        Plant::WrongPrevious => "Whoever computes \"how many were sold\" from before and after computes a wrong number.",
-        Plant::WrongCreation => "A consumer takes the change for a new ticket and lists it twice.",
-        Plant::AlteredEvent => "The board shows a number that was never there.",
-        Plant::StalledBoard => "The board stands still and looks healthy. Nobody notices until a buyer complains.",
-        Plant::SkippedResume => "After a short break of the network the board has a gap that nobody knows of.",
-        Plant::IgnoredCompaction => "The board believes that it knows the whole past; what was compacted is missing in it.",
-        Plant::Divergence => {
-            "The members are not copies of each other any more. Everything else that is found may be a consequence of it; stop selling."
+        Mutation::ReplicaContent => "What a buyer reads depends on the member that answers.",
+        Mutation::ReplicaRevision => "Two members count revisions differently: every later revision means something else on each of them.",
+        Mutation::ReplicaLeases => {
+            "A member keeps alive, or expires, leases that the others do not know: reservations and locks end unpredictably."
         }
-        Plant::MissedRevision => {
-            "The evidence has a gap at one member. The others fill it; but a watch that leaves something out is broken, and shops live on such watches."
-        }
-        Plant::DuplicateDelivery => "A watch that repeats itself makes consumers count twice.",
-        Plant::LateDelivery => "A watch out of order makes caches end up with old values.",
-        Plant::SplitDelivery => "A watch that splits a revision shows half of a sale.",
-        Plant::DeliveryBelowStart => "A watch that begins too early makes consumers process again what they had processed.",
-        Plant::ReplicaHash => "Two members say that they hold the same and do not: one of them will show it after the next failover.",
-        Plant::ReplicaContent => "What a buyer is told depends on the member that is asked.",
-        Plant::ReplicaRevision => "Two members count differently: each later revision means something else on each of them.",
-        Plant::ReplicaLeases => "One member keeps alive, or ends, what the others do not know of: reservations and locks end at its whim.",
-        Plant::LostAfterRestart => "What had been stored did not survive a restart: a power cut will take purchases with it.",
-        Plant::Crash => "A third of the cluster is gone without any fault from outside; the next one stops all sales.",
-        Plant::LogPanic => "A bug in the store itself, whatever the sales look like.",
-        Plant::LogFatal => "A member gave up. It may not come back by itself.",
-        Plant::EventBelowNow => {
-            "A client that asked for changes from now on receives one that it has already counted, for instance in the read it made before it opened the watch."
-        }
-        Plant::UnservedBoard => {
-            "A client that catches up after a break waits for changes that its member has and never sends: it shows an old stock without knowing that it is old."
-        }
-        Plant::LogCorruption => "The store itself says that its data are damaged. Restore that member before anything else fails.",
+        Mutation::LostAfterRestart => "Stored data did not survive a restart: a power failure will lose purchases.",
+        Mutation::Crash => "A third of the cluster is gone without an external fault. The next failure stops all sales.",
+        Mutation::LogPanic => "A bug in etcd, whatever the sales look like.",
+        Mutation::LogFatal => "A member gave up. It may not come back by itself.",
+        Mutation::LogCorruption => "etcd reports that its data are damaged. Restore that member before anything else fails.",
     }
 }

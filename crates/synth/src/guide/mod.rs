@@ -1,7 +1,7 @@
-//! The page of anomalies: every kind that the checks find, planted into a made-up run, and how the judgement tells it.
+//! The page of anomalies: every kind that the checks report, from a synthetic run that contains it, and how it is explained.
 //!
-//! The page is `docs/anomalies.md`, printed by `ticketcd history anomalies`. A test makes it anew and holds it against the
-//! committed one, so that nobody reads a sentence there that the tool does not say.
+//! The page is `docs/anomalies.md`, printed by `ticketcd history anomalies`. A test generates it and compares it to the committed
+//! one, so that every sentence on it is one that the program prints.
 
 mod meanings;
 mod others;
@@ -13,36 +13,38 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use self::meanings::meaning;
-use self::others::{BESIDE, UNPLANTED};
+use self::others::{BESIDE, WITHOUT_MUTATION};
 use self::promises::{PROMISES, Promise};
-use crate::{GenerateError, Plant, Size, run_info, write_run};
+use crate::directory::{GenerateError, write_run};
+use crate::mutation::Mutation;
+use crate::run::{Size, run_info};
 use ticketcd_judge::check::engine::Judgement;
 use ticketcd_judge::check::standard::{CheckError, check_run};
 use ticketcd_judge::check::verdict::Anomaly;
 
-/// What the page begins with.
+/// How the page begins.
 const OPENING: &str = "\
 # Anomalies
 
-Every kind of anomaly that the checks find: what it is, how it looks, and what it means for a shop.
+Every kind of anomaly that the checks report: what it is, how it looks, and what it means for a shop.
 
-This page is made by `ticketcd history anomalies` (`make anomalies`), and a test holds it against what the tool says now. Each kind was planted into
-a made-up run that is valid otherwise, and the sentences under *how it looks* are the judgement of that run, word for word. Plant
-one yourself, and read what else is found beside it:
+`ticketcd history anomalies` (`make anomalies`) generates this page, and a test compares it to the program. Each mutation is the only
+violation of a synthetic run, and the sentences under *How it looks* are the report on that run, word for word. To generate one
+and see what else is reported beside it:
 
 ```sh
-ticketcd history generate --operations 300 --tickets 2 --buyers 5 --plant lost-order --out planted
-ticketcd check planted
+ticketcd history generate --operations 300 --tickets 2 --buyers 5 --mutation lost-order --out mutated
+ticketcd check mutated
 ```
 
 In the sentences, `g1-2-7` is the seventh order of buyer 2 in the run with the tag `g1`; `2/31` is the thirty-first call of
-worker 2; `m3` is the third member; seconds are counted from the beginning of the run.
+worker 2; `m3` is the third member; times count from the start of the run.
 ";
 
 /// The page could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum GuideError {
-    /// A run could not be made up.
+    /// A run could not be generated.
     #[error(transparent)]
     Generate(#[from] GenerateError),
     /// A run could not be judged.
@@ -51,62 +53,62 @@ pub enum GuideError {
     /// The directory for the runs cannot be written to.
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    /// What was planted was not found: a check is broken.
-    #[error("{plant} was planted, and {check} did not find {kind}")]
+    /// The mutation was not detected: a check is broken.
+    #[error("the check {check} did not report {kind} in a run with the mutation {mutation}")]
     NotFound {
-        /// What was planted.
-        plant: Plant,
-        /// The check that should have found it.
+        /// The mutation.
+        mutation: Mutation,
+        /// The check that should have reported it.
         check: &'static str,
-        /// As what.
+        /// The kind that it should have reported.
         kind: &'static str,
     },
 }
 
-/// Makes the page. The runs that it tells of are written into a scratch directory, which must be empty.
+/// Generates the page. Its runs are written into a scratch directory, which must be empty.
 ///
 /// # Errors
-/// When a run cannot be made up or judged, or when something that is planted is not found.
+/// When a run cannot be generated or judged, or when a mutation is not detected.
 pub fn page(scratch: &Path) -> Result<String, GuideError> {
     let mut page = OPENING.to_owned();
     for promise in &PROMISES {
         section(&mut page, promise);
-        for plant in Plant::all().filter(|plant| plant.check() == promise.check) {
-            let anomaly = found(scratch, plant, plant.check(), plant.anomaly())?;
-            let planted = format!("`--plant {plant}`");
-            entry(&mut page, plant.anomaly(), &planted, plant.sentence(), &anomaly, meaning(plant));
+        for mutation in Mutation::all().filter(|mutation| mutation.check() == promise.check) {
+            let anomaly = found(scratch, mutation, mutation.check(), mutation.anomaly())?;
+            let origin = format!("`--mutation {mutation}`");
+            entry(&mut page, mutation.anomaly(), &origin, mutation.sentence(), &anomaly, meaning(mutation));
         }
         for beside in BESIDE.iter().filter(|beside| beside.check == promise.check) {
-            let anomaly = found(scratch, beside.plant, beside.check, beside.kind)?;
-            let planted = format!("found beside `{}` with `--plant {}`", beside.plant.anomaly(), beside.plant);
-            entry(&mut page, beside.kind, &planted, beside.plant.sentence(), &anomaly, beside.meaning);
+            let anomaly = found(scratch, beside.mutation, beside.check, beside.kind)?;
+            let origin = format!("reported beside `{}` with `--mutation {}`", beside.mutation.anomaly(), beside.mutation);
+            entry(&mut page, beside.kind, &origin, beside.mutation.sentence(), &anomaly, beside.meaning);
         }
-        for (_, kind, what) in UNPLANTED.iter().filter(|(check, ..)| *check == promise.check) {
+        for (_, kind, what) in WITHOUT_MUTATION.iter().filter(|(check, ..)| *check == promise.check) {
             // Writing to a string does not fail.
-            let _ = writeln!(page, "\n### {kind}\n\n*Not planted.* What it is: {what}.");
+            let _ = writeln!(page, "\n### {kind}\n\n*Without a mutation.* What it is: {what}.");
         }
     }
     Ok(page)
 }
 
-/// Small runs: few operations to read, and little to tell apart.
+/// Small runs, with few operations to read.
 fn size() -> Size {
     Size { operations: 300, tickets: 2, buyers: 5, seed: 1 }
 }
 
-/// Plants, judges, and gives what a check found of a kind first.
-fn found(scratch: &Path, plant: Plant, check: &'static str, kind: &'static str) -> Result<Anomaly, GuideError> {
-    let judgement = judged(scratch, plant)?;
+/// The first anomaly of a kind that a check reports in the run of a mutation.
+fn found(scratch: &Path, mutation: Mutation, check: &'static str, kind: &'static str) -> Result<Anomaly, GuideError> {
+    let judgement = judged(scratch, mutation)?;
     let finding = judgement.findings.into_iter().find(|finding| finding.name == check);
     let group = finding.and_then(|finding| finding.anomalies.into_iter().find(|group| group.kind == kind));
-    group.map(|group| group.first).ok_or(GuideError::NotFound { plant, check, kind })
+    group.map(|group| group.first).ok_or(GuideError::NotFound { mutation, check, kind })
 }
 
-fn judged(scratch: &Path, plant: Plant) -> Result<Judgement, GuideError> {
-    let directory = scratch.join(plant.name());
+fn judged(scratch: &Path, mutation: Mutation) -> Result<Judgement, GuideError> {
+    let directory = scratch.join(mutation.name());
     if !directory.exists() {
         std::fs::create_dir(&directory)?;
-        write_run(&directory, &run_info(&size(), Some(plant)), &size(), Some(plant))?;
+        write_run(&directory, &run_info(&size(), Some(mutation)), &size(), Some(mutation))?;
     }
     Ok(check_run(&directory)?)
 }
@@ -115,8 +117,8 @@ fn section(page: &mut String, Promise { check, promise, source }: &Promise) {
     let _ = writeln!(page, "\n## {check}\n\n{promise} Source: {source}.");
 }
 
-fn entry(page: &mut String, kind: &str, planted: &str, what: &str, anomaly: &Anomaly, meaning: &str) {
-    let _ = writeln!(page, "\n### {kind}\n\n*What it is* ({planted}). {what}\n\n*How it looks.*\n");
+fn entry(page: &mut String, kind: &str, origin: &str, what: &str, anomaly: &Anomaly, meaning: &str) {
+    let _ = writeln!(page, "\n### {kind}\n\n*What it is* ({origin}). {what}\n\n*How it looks.*\n");
     for sentence in &anomaly.story {
         let _ = writeln!(page, "> {}", sentence.replace('\n', " "));
     }

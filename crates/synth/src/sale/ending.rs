@@ -1,14 +1,14 @@
 //! The beginning and the end of a run: seeding, drain, barrier, audits.
 
-use super::super::{MILLISECOND, Plant, SECOND};
-use super::answers::renew;
-use super::{BROKEN, Fault, Sale};
+use super::{Fault, Sale};
+use crate::mutation::Mutation;
+use crate::run::{BROKEN, MILLISECOND, SECOND};
 use ticketcd_history::annotation::Purpose;
-use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
+use ticketcd_history::audit::{AuditPage, AuditStage};
 use ticketcd_history::call::{CallId, Invoke, Return};
 use ticketcd_history::event::{Ended, Event, MemberChange, Phase, WorkerClosed};
 use ticketcd_history::member::ProcessExit;
-use ticketcd_history::request::{AnswerBody, KeyValue, Put, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
+use ticketcd_history::request::{AnswerBody, KeyValue, Put, Request, Txn, TxnOp};
 use ticketcd_judge::model::{Blob, MemberIndex, Revision};
 
 /// Operations of a transaction of the dataset.
@@ -17,86 +17,51 @@ const BATCH: usize = 120;
 /// Keys of a page of an audit.
 const PAGE_KEYS: usize = 1_000;
 
-/// A key of the dataset, where its key-value is kept, and its value.
-enum Place {
-    Event(usize),
-    Ticket(usize),
-    Other,
-}
-
 impl Sale<'_> {
     /// Writes the dataset.
     pub(super) fn seed(&mut self) {
-        let mut entries: Vec<(Place, Blob, Blob)> = Vec::new();
+        let mut entries: Vec<(Blob, Blob)> = Vec::new();
         for index in 0..self.shop.events.len() {
-            let current = self.shop.events[index].record.current_quantity;
-            let value = self.shop.event_value(index, current);
-            entries.push((Place::Event(index), self.shop.events[index].key.clone(), value));
+            let value = self.shop.event_value(index, self.shop.events[index].record.current_quantity);
+            entries.push((self.shop.events[index].key.clone(), value));
             for ticket in &self.shop.events[index].tickets {
                 let state = &self.shop.tickets[*ticket];
-                entries.push((Place::Ticket(*ticket), state.key.clone(), self.shop.ticket_value(*ticket, state.current)));
+                entries.push((state.key.clone(), self.shop.ticket_value(*ticket, state.total)));
             }
         }
-        let indexes = self.shop.indexes(self.tape.plan.plant);
-        if self.tape.plan.plant.is_some_and(|plant| plant.check() == "indexes") {
-            self.plant();
+        entries.extend(self.shop.indexes(self.writer.plan.mutation));
+        if self.writer.plan.mutation.is_some_and(|mutation| mutation.check() == "indexes") {
+            self.mutated();
         }
-        entries.extend(indexes.into_iter().map(|(key, value)| (Place::Other, key, value)));
         for (sequence, batch) in (1..).zip(entries.chunks(BATCH)) {
-            let put = |(_, key, value): &(Place, Blob, Blob)| TxnOp::Put(Put { key: key.clone(), value: value.clone(), lease: 0 });
+            let put = |(key, value): &(Blob, Blob)| TxnOp::Put(Put { key: key.clone(), value: value.clone(), lease: 0 });
             let request = Request::Txn(Txn { success: batch.iter().map(put).collect(), ..Txn::default() });
             let id = CallId { worker: self.size.buyers, sequence };
-            self.invoke(id, MemberIndex(0), Purpose::Seed, request);
-            self.cluster.revision += 1;
-            let revision = self.cluster.revision;
-            let mut kvs = Vec::with_capacity(batch.len());
-            for (place, key, value) in batch {
-                let mut kv = KeyValue { key: key.clone(), ..KeyValue::default() };
-                renew(&mut kv, value.clone(), revision);
-                match place {
-                    Place::Event(index) => self.shop.events[*index].kv = kv.clone(),
-                    Place::Ticket(index) => self.shop.tickets[*index].kv = kv.clone(),
-                    Place::Other => self.shop.others.push(kv.clone()),
-                }
-                kvs.push(kv);
-            }
-            self.written(kvs);
+            self.invoke(id, MemberIndex(0), Purpose::Seed, request.clone());
+            let (revision, body) = self.cluster.execute(&request, self.now);
+            self.schedule_deliveries();
             self.deliver_all();
-            let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put }; batch.len()];
-            self.done(id, MemberIndex(0), AnswerBody::Txn { succeeded: true, responses });
+            self.answered(id, MemberIndex(0), revision, body);
         }
         let last_sequence = u32::try_from(entries.len().div_ceil(BATCH)).unwrap_or(u32::MAX);
-        self.tell(&Event::WorkerClosed(WorkerClosed { worker: self.size.buyers, last_sequence }));
+        self.record(&Event::WorkerClosed(WorkerClosed { worker: self.size.buyers, last_sequence }));
     }
 
     fn invoke(&mut self, id: CallId, member: MemberIndex, purpose: Purpose, request: Request) {
         self.now += MILLISECOND;
         let sent = self.now;
-        self.tell(&Event::Invoke(Invoke { id, member, sent, purpose, orders: Vec::new(), request }));
-    }
-
-    fn done(&mut self, id: CallId, member: MemberIndex, body: AnswerBody) {
-        self.answered(id, member, self.cluster.revision, body);
+        self.record(&Event::Invoke(Invoke { id, member, sent, purpose, orders: Vec::new(), request }));
     }
 
     fn answered(&mut self, id: CallId, member: MemberIndex, revision: Revision, body: AnswerBody) {
         self.now += MILLISECOND;
         let done = self.now;
-        let outcome = self.answer(member, revision, body);
-        self.told.tell(self.now, revision);
-        self.tell(&Event::Return(Return { id, done, outcome }));
+        let outcome = self.cluster.answer(member, revision, body);
+        self.acknowledged.raise(self.now, revision);
+        self.record(&Event::Return(Return { id, done, outcome }));
     }
 
-    /// Writes a key that is none of the shop's.
-    pub(super) fn put_other(&mut self, key: Blob, value: Blob) {
-        self.cluster.revision += 1;
-        let mut kv = KeyValue { key, ..KeyValue::default() };
-        renew(&mut kv, value, self.cluster.revision);
-        self.shop.others.push(kv.clone());
-        self.written(vec![kv]);
-    }
-
-    /// The end: whatever is broken is healed, everything comes to rest, and every member is asked what it has.
+    /// The end: faults are healed, deliveries drained, and every member is audited.
     pub(super) fn close(&mut self) {
         self.phase(Phase::Drain);
         if self.fault == Fault::InForce {
@@ -104,30 +69,31 @@ impl Sale<'_> {
         }
         for worker in 0..self.size.buyers {
             let last_sequence = self.buyers[worker as usize].calls;
-            self.tell(&Event::WorkerClosed(WorkerClosed { worker, last_sequence }));
+            self.record(&Event::WorkerClosed(WorkerClosed { worker, last_sequence }));
         }
-        let up: Vec<MemberIndex> = self.cluster.indices().filter(|member| self.cluster.members[member.index()].is_up).collect();
+        let up = self.cluster.up();
         for member in &up {
             let worker = self.size.buyers + 1 + u32::from(member.0);
             let key = self.shop.keys.meta(format_args!("barrier:{}:{}", self.run_tag(), member.name()));
             let (id, value) = (CallId { worker, sequence: 1 }, Blob::from(format!("{worker}-1")));
-            self.invoke(id, *member, Purpose::Barrier, Request::Put(Put { key: key.clone(), value: value.clone(), lease: 0 }));
-            let is_lost = self.tape.plan.plant == Some(Plant::LostAtTheEnd) && Some(member) == up.last();
-            if is_lost {
-                // It is told the revision that would have been its own.
-                self.plant();
-                self.answered(id, *member, self.cluster.revision + 1, AnswerBody::Put);
+            let request = Request::Put(Put { key, value, lease: 0 });
+            self.invoke(id, *member, Purpose::Barrier, request.clone());
+            if self.writer.plan.mutation == Some(Mutation::LostAtTheEnd) && Some(member) == up.last() {
+                // Its response names the revision that it would have had.
+                self.mutated();
+                self.answered(id, *member, self.cluster.revision() + 1, AnswerBody::Put);
             } else {
-                self.put_other(key, value);
-                self.done(id, *member, AnswerBody::Put);
+                let (revision, body) = self.cluster.execute(&request, self.now);
+                self.schedule_deliveries();
+                self.answered(id, *member, revision, body);
             }
-            self.tell(&Event::WorkerClosed(WorkerClosed { worker, last_sequence: 1 }));
+            self.record(&Event::WorkerClosed(WorkerClosed { worker, last_sequence: 1 }));
         }
         self.deliver_all();
         self.now += SECOND;
         self.sample();
         self.phase(Phase::Audit);
-        let content = self.content();
+        let content = self.cluster.content();
         self.audit(AuditStage::Healed, &content);
         for member in &up {
             self.break_off(*member);
@@ -135,9 +101,7 @@ impl Sale<'_> {
         }
         for member in &up {
             self.now += MILLISECOND;
-            let state = self.cluster.member(*member);
-            state.incarnation += 1;
-            let incarnation = state.incarnation;
+            let incarnation = self.cluster.restart(*member);
             self.member_event(*member, MemberChange::Started { incarnation, pid: 6_000 + u32::from(member.0) });
             self.subscribe(*member);
             if *member == BROKEN {
@@ -148,68 +112,58 @@ impl Sale<'_> {
         self.now += SECOND;
         self.sample();
         let at = self.now;
-        self.tell(&Event::Ended(Ended { at, interrupted: false }));
-    }
-
-    /// Everything that is there, in the order of keys.
-    fn content(&self) -> Vec<KeyValue> {
-        let shop = &self.shop;
-        let tickets = shop.tickets.iter().map(|ticket| &ticket.kv);
-        let events = shop.events.iter().map(|event| &event.kv);
-        let mut kvs: Vec<KeyValue> = shop.purchases.values().chain(tickets).chain(events).chain(&shop.others).cloned().collect();
-        kvs.sort_unstable_by(|left, right| left.key.cmp(&right.key));
-        kvs
+        self.record(&Event::Ended(Ended { at, interrupted: false }));
     }
 
     fn audit(&mut self, stage: AuditStage, content: &[KeyValue]) {
         for member in self.cluster.indices() {
             self.now += 10 * MILLISECOND;
-            let is_up = self.cluster.member(member).is_up;
-            let is_behind = member == BROKEN && self.tape.plan.plant == Some(Plant::ReplicaRevision);
-            let revision = self.cluster.revision - i64::from(is_behind);
-            if is_up {
-                self.pages(stage, member, revision, content);
+            let mutation = self.writer.plan.mutation.filter(|_| member == BROKEN);
+            let mut facts = self.cluster.audit_facts();
+            if self.cluster.member(member).is_up {
+                for page in self.pages(stage, member, mutation, content) {
+                    self.record(&Event::AuditPage(page));
+                }
             }
-            let hash = (self.size.seed ^ self.cluster.revision.unsigned_abs().rotate_left(7)) as u32;
-            let mut status = AuditStatus { applied_index: self.applied_index(), revision, hash, compact_revision: 0 };
-            let mut leases = Vec::new();
-            match self.tape.plan.plant.filter(|_| member == BROKEN) {
-                Some(Plant::ReplicaHash) => status.hash ^= 1,
-                Some(Plant::ReplicaLeases) => leases.push(0x7001),
+            match mutation {
+                Some(Mutation::ReplicaHash) => facts.after.hash ^= 1,
+                Some(Mutation::ReplicaRevision) => facts.after.revision -= 1,
+                Some(Mutation::ReplicaLeases) => facts.leases.push(0x7001),
                 _ => {}
             }
-            if status.hash != hash || revision != self.cluster.revision || !leases.is_empty() {
-                self.plant();
+            if facts.before != facts.after || mutation == Some(Mutation::ReplicaLeases) {
+                facts.before = facts.after.clone();
+                self.mutated();
             }
-            let facts = AuditFacts { before: status.clone(), after: status, leases };
-            let outcome = if is_up { Ok(facts) } else { Err("asked 20 times: connection refused".to_owned()) };
-            let at = self.now;
-            self.tell(&Event::AuditClosed(AuditClosed { stage, member, at, outcome }));
+            let closed = self.cluster.audited(stage, member, self.now, facts);
+            self.record(&Event::AuditClosed(closed));
         }
     }
 
-    fn pages(&mut self, stage: AuditStage, member: MemberIndex, revision: Revision, content: &[KeyValue]) {
-        let plant = self.tape.plan.plant.filter(|_| member == BROKEN);
-        let differs = plant == Some(Plant::ReplicaContent);
-        let is_restarted = stage == AuditStage::Restarted;
-        let lacks = plant == Some(Plant::DivergentOrder) || plant == Some(Plant::LostAfterRestart) && is_restarted;
-        // What is spoiled is the last event's record, or the last purchase when that shall be lost.
-        let spoiled = match (differs, lacks) {
-            (true, _) => self.shop.events.last().map(|event| event.kv.key.clone()),
-            (_, true) => content.iter().rev().map(|kv| &kv.key).find(|key| key.as_bytes().starts_with(b"purchase:")).cloned(),
-            _ => None,
-        };
-        for page in content.chunks(PAGE_KEYS) {
-            let mut kvs = page.to_vec();
-            if let Some(position) = spoiled.as_ref().and_then(|key| kvs.iter().position(|kv| kv.key == *key)) {
-                self.plant();
-                if lacks {
-                    kvs.remove(position);
-                } else {
-                    kvs[position].value = kvs[position].value.to_text().replace("21:00", "22:00").into();
-                }
+    /// The content of a member, in pages.
+    fn pages(&mut self, stage: AuditStage, member: MemberIndex, mutation: Option<Mutation>, content: &[KeyValue]) -> Vec<AuditPage> {
+        let mut pages = self.cluster.audit_pages(stage, member, content, PAGE_KEYS);
+        let last_event = self.shop.events.last().map(|event| event.key.clone());
+        let last_purchase = || content.iter().rev().map(|kv| &kv.key).find(|key| key.as_bytes().starts_with(b"purchase:")).cloned();
+        let (key, is_lost) = match mutation {
+            Some(Mutation::ReplicaRevision) => {
+                pages.iter_mut().for_each(|page| page.revision -= 1);
+                return pages;
             }
-            self.tell(&Event::AuditPage(AuditPage { stage, member, revision, kvs }));
+            Some(Mutation::ReplicaContent) => (last_event, false),
+            Some(Mutation::DivergentOrder) => (last_purchase(), true),
+            Some(Mutation::LostAfterRestart) if stage == AuditStage::Restarted => (last_purchase(), true),
+            _ => return pages,
+        };
+        for page in &mut pages {
+            let Some(position) = page.kvs.iter().position(|kv| Some(&kv.key) == key.as_ref()) else { continue };
+            self.mutated();
+            if is_lost {
+                page.kvs.remove(position);
+            } else {
+                page.kvs[position].value = page.kvs[position].value.to_text().replace("21:00", "22:00").into();
+            }
         }
+        pages
     }
 }

@@ -1,37 +1,34 @@
-//! A sale by guarded transactions, in which buyers race: a queue of what happens when, on one made-up clock.
+//! A sale by guarded transactions, in which buyers race: a queue of what happens when, on one simulated clock.
 //!
-//! What a buyer is in the middle of is in `state`; what it does next is in the files beside it, one for each part of a sale.
+//! `state` is what a buyer is doing; the files beside it are what it does next, one for each part of a sale.
 
-mod answers;
+mod acknowledged;
 mod buyers;
 mod ending;
 mod orders;
 mod reads;
 mod state;
-mod told;
 mod writes;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
 
+use self::acknowledged::Acknowledged;
 use self::state::{Buyer, Write};
-use self::told::Told;
-use super::cluster::Cluster;
-use super::draw::Draw;
-use super::shop::Shop;
-use super::tape::Tape;
-use super::{Generated, KILLED, MEMBERS, MILLISECOND, Plant, SECOND, Size, member_id, run_tag};
-use ticketcd_history::event::{
-    Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, MemberSample, MemberStatus, Phase, PhaseBegan,
-};
+use crate::cluster::{Cluster, DELIVERY_MUTATIONS, RETAINED, mutate_delivery};
+use crate::draw::Draw;
+use crate::event_writer::EventWriter;
+use crate::mutation::Mutation;
+use crate::run::{BROKEN, Generated, KILLED, MEMBERS, MILLISECOND, SECOND, Size, run_tag};
+use crate::shop::Shop;
+use ticketcd_history::event::{Event, FaultEvent, FaultStage, LoadSample, MemberChange, MemberEvent, Phase, PhaseBegan};
 use ticketcd_history::fault::{ActionOutcome, ActionResult, FaultAction, FaultTarget, ProcessAction, ProcessOperation, TargetRole};
 use ticketcd_history::member::ProcessExit;
-use ticketcd_history::request::KeyValue;
-use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchEvent, WatchOpened};
+use ticketcd_history::watch::{WatchClosed, WatchEnd, WatchEvent};
 use ticketcd_judge::model::{MemberIndex, Nanos};
 
-/// How long a board that is told nothing is left open, where that is planted: longer than anybody is patient.
+/// How long a watch that receives nothing stays open, where that is the mutation: longer than any client waits.
 const STALL: Nanos = 15 * SECOND;
 
 /// How long the killed member stays away.
@@ -39,9 +36,6 @@ const OUTAGE: Nanos = 2 * SECOND;
 
 /// Runs of fewer operations have no fault: there would be nothing left of them.
 const OPERATIONS_WITH_FAULT: u64 = 5_000;
-
-/// The member at which everything is planted that is wrong with a member.
-pub(super) const BROKEN: MemberIndex = MemberIndex(2);
 
 /// The tasks of the queue. Of two at the same time the one queued first comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,29 +50,29 @@ enum Task {
     Late(u32),
     /// A collector delivers.
     Deliver(u8),
-    /// Every member is asked how it is.
+    /// Every member is sampled.
     Sample,
     /// The killed member comes back.
     Heal,
 }
 
-/// A sale that is being made up.
-pub(super) struct Sale<'sink> {
+/// A sale that is being generated.
+pub(crate) struct Sale<'sink> {
     size: Size,
-    tape: Tape<'sink>,
+    writer: EventWriter<'sink>,
     draw: Draw,
     shop: Shop,
     cluster: Cluster,
     buyers: Vec<Buyer>,
     now: Nanos,
     made: Generated,
-    /// Writes on their way whose senders have given up.
+    /// Writes in flight whose senders have given up.
     late: Vec<Option<Write>>,
-    /// Buyers in the middle of something.
+    /// Buyers that are doing something.
     busy: u32,
-    /// The highest revision that somebody has been told, and the same by the member that told it.
-    told: Told,
-    told_by: [Told; MEMBERS as usize],
+    /// The highest revision that any response has named, and the same for each member.
+    acknowledged: Acknowledged,
+    acknowledged_by: [Acknowledged; MEMBERS as usize],
     /// Orders and looks that buyers began since the last sample of the load.
     begun: u64,
     fault: Fault,
@@ -98,21 +92,21 @@ enum Fault {
 }
 
 impl<'sink> Sale<'sink> {
-    pub(super) fn new(size: &Size, plant: Option<Plant>, sink: &'sink mut dyn FnMut(&Event) -> io::Result<()>) -> Self {
+    pub(crate) fn new(size: &Size, mutation: Option<Mutation>, sink: &'sink mut dyn FnMut(&Event) -> io::Result<()>) -> Self {
         let shop = Shop::new(size, &mut Draw::new(size.seed, 1));
         Self {
             size: *size,
-            tape: Tape::new(size, plant, sink),
+            writer: EventWriter::new(size, mutation, sink),
             draw: Draw::new(size.seed, 2),
             shop,
-            cluster: Cluster::new(MEMBERS),
+            cluster: Cluster::new(MEMBERS, size.seed, RETAINED),
             buyers: (0..size.buyers).map(|_| Buyer::default()).collect(),
             now: 0,
             made: Generated::default(),
             late: Vec::new(),
             busy: 0,
-            told: Told::default(),
-            told_by: [Told::default(); MEMBERS as usize],
+            acknowledged: Acknowledged::default(),
+            acknowledged_by: [Acknowledged::default(); MEMBERS as usize],
             begun: 0,
             fault: if size.operations < OPERATIONS_WITH_FAULT { Fault::None } else { Fault::Planned },
             queue: BinaryHeap::new(),
@@ -121,7 +115,7 @@ impl<'sink> Sale<'sink> {
         }
     }
 
-    pub(super) fn run(mut self) -> io::Result<Generated> {
+    pub(crate) fn run(mut self) -> io::Result<Generated> {
         self.open();
         self.phase(Phase::Steady);
         for buyer in 0..self.size.buyers {
@@ -140,36 +134,36 @@ impl<'sink> Sale<'sink> {
                 Task::Sample => self.load_sample(),
                 Task::Heal => self.heal(),
             }
-            self.tape.check()?;
+            self.writer.check()?;
         }
-        if matches!(self.tape.plan.plant, Some(Plant::StalledBoard | Plant::UnservedBoard)) {
+        if matches!(self.writer.plan.mutation, Some(Mutation::StalledWatch | Mutation::UnservedWatch)) {
             self.now += STALL;
         }
         self.close();
-        self.tape.finish()?;
-        Ok(Generated { revision: self.cluster.revision, events: self.tape.events, ..self.made })
+        self.writer.finish()?;
+        Ok(Generated { revision: self.cluster.revision(), events: self.writer.events, ..self.made })
     }
 
-    /// Whether a kind shall be planted at the next occasion.
-    fn wants(&self, plant: Plant) -> bool {
-        self.tape.plan.wants(plant)
+    /// Whether a mutation happens at the next occasion.
+    fn allows(&self, mutation: Mutation) -> bool {
+        self.writer.plan.allows(mutation)
     }
 
-    /// Something is planted.
-    fn plant(&mut self) {
-        self.tape.plan.done();
+    /// The mutation happened.
+    fn mutated(&mut self) {
+        self.writer.plan.done();
     }
 
-    /// A buyer makes an operation: from the half of them on something is planted at the next occasion.
+    /// A buyer makes a call. In the second half of them the mutation happens at the next occasion.
     fn count_operation(&mut self) {
         self.made.operations += 1;
-        self.tape.plan.is_due = self.made.operations >= self.size.operations / 2;
+        self.writer.plan.is_due = self.made.operations >= self.size.operations / 2;
     }
 
-    /// Whether no more is to be asked of the cluster. What is to be planted may need some operations more.
+    /// Whether the sale is over. A mutation may need more operations.
     fn is_over(&self) -> bool {
         let beyond = self.size.operations.saturating_mul(2).saturating_add(100_000);
-        self.made.operations >= if self.tape.plan.waits() { beyond } else { self.size.operations }
+        self.made.operations >= if self.writer.plan.is_pending() { beyond } else { self.size.operations }
     }
 
     /// How long a buyer thinks at the longest: all together make some five thousand operations a second.
@@ -182,13 +176,13 @@ impl<'sink> Sale<'sink> {
         self.queue.push(Reverse((at, self.queued, task)));
     }
 
-    fn tell(&mut self, event: &Event) {
-        self.tape.tell(event);
+    fn record(&mut self, event: &Event) {
+        self.writer.write(event);
     }
 
     fn phase(&mut self, phase: Phase) {
         let at = self.now;
-        self.tell(&Event::Phase(PhaseBegan { at, phase }));
+        self.record(&Event::Phase(PhaseBegan { at, phase }));
     }
 
     fn open(&mut self) {
@@ -219,10 +213,9 @@ impl<'sink> Sale<'sink> {
     }
 
     fn subscribe(&mut self, member: MemberIndex) {
-        let (subscription, start_revision) = self.cluster.subscribe(member);
-        let (at, revision) = (self.now, self.cluster.revision);
-        self.tell(&Event::WatchOpened(WatchOpened::collector(subscription, member, start_revision, at)));
-        self.tell(&Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Created }));
+        let (opened, created) = self.cluster.subscribe(member, self.now);
+        self.record(&Event::WatchOpened(opened));
+        self.record(&Event::WatchBatch(created));
     }
 
     fn deliver(&mut self, member: MemberIndex) {
@@ -234,54 +227,26 @@ impl<'sink> Sale<'sink> {
         if revisions.is_empty() {
             return;
         }
-        let again = self.spoil_delivery(member, &mut revisions);
+        let mut second = Vec::new();
+        if member == BROKEN {
+            if self.writer.plan.mutation == Some(Mutation::DeliveryBelowStart) {
+                self.last_delivery = revisions.last().map(|(_, events)| events.clone()).unwrap_or_default();
+            }
+            let mutation = self.writer.plan.first_allowed(&DELIVERY_MUTATIONS);
+            if let Some(events) = mutation.and_then(|mutation| mutate_delivery(mutation, &mut revisions)) {
+                self.mutated();
+                second = events;
+            }
+        }
         self.deliver_events(member, revisions.into_iter().flat_map(|(_, events)| events).collect());
-        if let Some(events) = again {
-            self.deliver_events(member, events);
+        if !second.is_empty() {
+            self.deliver_events(member, second);
         }
     }
 
     fn deliver_events(&mut self, member: MemberIndex, events: Vec<WatchEvent>) {
-        let (subscription, at, revision) = (self.cluster.member(member).subscription, self.now, self.cluster.revision);
-        self.tell(&Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Events(events) }));
-    }
-
-    /// Plants what a collector can do wrong; gives what it shall deliver once more.
-    fn spoil_delivery(&mut self, member: MemberIndex, revisions: &mut Vec<(i64, Vec<WatchEvent>)>) -> Option<Vec<WatchEvent>> {
-        if member != BROKEN {
-            return None;
-        }
-        let (count, (_, last)) = (revisions.len(), revisions.last_mut()?);
-        if self.tape.plan.plant == Some(Plant::DeliveryBelowStart) {
-            self.last_delivery.clone_from(last);
-        }
-        let alter = |events: &mut Vec<WatchEvent>| {
-            if let Some(event) = events.last_mut() {
-                event.kv.value = event.kv.value.to_text().replace("20:00", "20:01").into();
-                event.kv.version += 1;
-            }
-        };
-        let plants = [Plant::MissedRevision, Plant::LateDelivery, Plant::SplitDelivery, Plant::DuplicateDelivery, Plant::Divergence];
-        let again = match self.tape.plan.wanted(&plants)? {
-            // Not the last: what comes after it shows the gap.
-            Plant::MissedRevision if count > 1 => {
-                revisions.remove(count - 2);
-                None
-            }
-            Plant::LateDelivery if count > 1 => {
-                revisions.swap(count - 2, count - 1);
-                None
-            }
-            Plant::SplitDelivery if last.len() > 1 => Some(last.split_off(1)),
-            Plant::DuplicateDelivery => Some(last.clone()),
-            Plant::Divergence => {
-                alter(last);
-                None
-            }
-            _ => return None,
-        };
-        self.plant();
-        again
+        let batch = self.cluster.delivery(member, self.now, events);
+        self.record(&Event::WatchBatch(batch));
     }
 
     /// What the collector delivered before it was subscribed anew, once more.
@@ -289,13 +254,12 @@ impl<'sink> Sale<'sink> {
         let again = std::mem::take(&mut self.last_delivery);
         if !again.is_empty() {
             self.deliver_events(BROKEN, again);
-            self.plant();
+            self.mutated();
         }
     }
 
-    /// A revision is written: the keys as they are now.
-    fn written(&mut self, kvs: Vec<KeyValue>) {
-        self.cluster.log(kvs.into_iter().map(|kv| WatchEvent::new(false, kv)).collect());
+    /// Something was written: every collector that is idle will deliver it.
+    fn schedule_deliveries(&mut self) {
         for member in self.cluster.indices() {
             if !self.cluster.member(member).delivery_due {
                 self.cluster.member(member).delivery_due = true;
@@ -307,21 +271,21 @@ impl<'sink> Sale<'sink> {
 
     fn member_event(&mut self, member: MemberIndex, change: MemberChange) {
         let at = self.now;
-        self.tell(&Event::Member(MemberEvent { member, at, change }));
+        self.record(&Event::Member(MemberEvent { member, at, change }));
     }
 
     fn fault_event(&mut self, stage: FaultStage) {
         let at = self.now;
-        self.tell(&Event::Fault(FaultEvent { fault: 0, at, stage }));
+        self.record(&Event::Fault(FaultEvent { fault: 0, at, stage }));
     }
 
     /// A member's collector breaks off.
     fn break_off(&mut self, member: MemberIndex) {
         let (subscription, at) = (self.cluster.member(member).subscription, self.now);
-        self.tell(&Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end: WatchEnd::EndedByMember }));
+        self.record(&Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end: WatchEnd::EndedByMember }));
     }
 
-    /// What is due at a share of the operations: the kill, and a crash that is planted.
+    /// What is due at a share of the operations: the kill, and a crash that is the mutation.
     fn break_members(&mut self) {
         if self.fault == Fault::Planned && self.made.operations >= self.size.operations * 2 / 5 {
             self.fault = Fault::InForce;
@@ -332,10 +296,10 @@ impl<'sink> Sale<'sink> {
             self.break_off(KILLED);
             self.at(self.now + OUTAGE, Task::Heal);
         }
-        if self.wants(Plant::Crash) {
-            self.plant();
+        if self.allows(Mutation::Crash) {
+            self.mutated();
             self.cluster.member(BROKEN).is_up = false;
-            // Nobody keeps the log for a member that never comes back.
+            // The log is not kept for a member that never comes back.
             self.cluster.member(BROKEN).delivered = i64::MAX;
             self.member_event(BROKEN, MemberChange::Exited { exit: ProcessExit::Code(2), expected: false });
             self.break_off(BROKEN);
@@ -344,10 +308,7 @@ impl<'sink> Sale<'sink> {
 
     fn heal(&mut self) {
         self.fault = Fault::Healed;
-        let state = self.cluster.member(KILLED);
-        state.is_up = true;
-        state.incarnation += 1;
-        let incarnation = state.incarnation;
+        let incarnation = self.cluster.restart(KILLED);
         self.member_event(KILLED, MemberChange::Started { incarnation, pid: 5_000 });
         self.subscribe(KILLED);
         self.fault_event(FaultStage::Healed { actions: vec![on_killed(5_000, ProcessOperation::Start)], recovered_after: 0 });
@@ -358,31 +319,18 @@ impl<'sink> Sale<'sink> {
         self.sample();
         let started = std::mem::take(&mut self.begun);
         let (at, in_flight) = (self.now, self.busy);
-        self.tell(&Event::Load(LoadSample { at, offered: started, started, in_flight, ..LoadSample::default() }));
+        self.record(&Event::Load(LoadSample { at, offered: started, started, in_flight, ..LoadSample::default() }));
         if !(self.is_over() && self.busy == 0) {
             self.at(self.now + SECOND, Task::Sample);
         }
     }
 
-    /// Every member is asked how it is.
+    /// Samples the status of every member.
     fn sample(&mut self) {
         for member in self.cluster.indices() {
-            let status = self.cluster.member(member).is_up.then(|| MemberStatus {
-                member_id: member_id(member),
-                leader_id: member_id(MemberIndex(0)),
-                raft_term: 2,
-                applied_index: self.applied_index(),
-                revision: self.cluster.revision,
-                database_bytes: 1 << 20,
-                errors: Vec::new(),
-            });
-            let at = self.now;
-            self.tell(&Event::Sample(MemberSample { member, at, status }));
+            let sample = self.cluster.sample(member, self.now);
+            self.record(&Event::Sample(sample));
         }
-    }
-
-    fn applied_index(&self) -> u64 {
-        self.cluster.revision.unsigned_abs() + 10
     }
 
     /// The tag that begins every order id.

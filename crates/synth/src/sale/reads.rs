@@ -1,93 +1,103 @@
-//! What looks at the stock are answered: a ticket as it is, an event's page perhaps as it was.
+//! Searches: linearizable reads of one ticket, and pages that may be stale.
 
-use super::super::Plant;
 use super::Sale;
-use super::answers::found;
 use super::state::Call;
+use crate::mutation::Mutation;
 use ticketcd_history::call::CallOutcome;
-use ticketcd_history::request::{AnswerBody, KeyValue, TxnAnswer, TxnAnswerBody};
-use ticketcd_judge::model::Revision;
+use ticketcd_history::request::{AnswerBody, KeyValue, RangeAnswer, TxnAnswer, TxnAnswerBody};
+use ticketcd_judge::model::{Blob, Revision};
 
-/// Of a thousand pages that might be stale so many are.
+/// Of a thousand pages that may be stale so many are.
 const STALE_PERMILLE: u64 = 500;
 
-/// What is planted far beyond everything that exists.
+/// How far beyond the last revision a mutated response is.
 const BEYOND: Revision = 1_000_000;
+
+/// A range that found at most one key.
+pub(super) fn found(kv: Option<&KeyValue>) -> RangeAnswer {
+    let kvs: Vec<KeyValue> = kv.cloned().into_iter().collect();
+    RangeAnswer { count: kvs.len() as i64, kvs, more: false }
+}
 
 impl Sale<'_> {
     /// A linearizable read of one ticket.
     pub(super) fn read_ticket(&mut self, ticket: usize, call: &Call) -> CallOutcome {
-        let state = &self.shop.tickets[ticket];
-        let (kv, revision) = (state.kv.clone(), self.cluster.revision);
-        let mut range = found(Some(&kv));
-        let plan = self.tape.plan;
-        match plan.wanted(&[Plant::MissingKey, Plant::WrongCount]) {
-            Some(Plant::MissingKey) => range = found(None),
+        let key = &self.shop.tickets[ticket].key;
+        let (kv, revision) = (self.cluster.get(key), self.cluster.revision());
+        let mut range = found(kv);
+        let plan = self.writer.plan;
+        match plan.first_allowed(&[Mutation::MissingKey, Mutation::WrongCount]) {
+            Some(Mutation::MissingKey) => range = found(None),
             Some(_) => range.count += 1,
             None => {}
         }
         if range.kvs.is_empty() || range.count > 1 {
-            self.plant();
-            return self.answer(call.member, revision, AnswerBody::Range(range));
+            self.mutated();
+            return self.cluster.answer(call.member, revision, AnswerBody::Range(range));
         }
-        let Some((_, before)) = state.before.clone() else { return self.answer(call.member, revision, AnswerBody::Range(range)) };
         // It was current until the revision before the one that replaced it.
-        let until = kv.mod_revision - 1;
+        let until = self.cluster.written(key) - 1;
         let buyer = &self.buyers[call.id.worker as usize];
-        let (is_stale, revision) = match plan.plant {
-            Some(Plant::StaleRead) => (call.told > until, until),
-            Some(Plant::ReadWentBack) => (buyer.read > until, until),
-            Some(Plant::OwnWriteMissed) => (buyer.written > until, until),
-            Some(Plant::WrongRead) => (true, revision),
+        let (is_stale, at) = match plan.mutation {
+            Some(Mutation::StaleRead) => (call.acknowledged > until, until),
+            Some(Mutation::ReadWentBack) => (buyer.read > until, until),
+            Some(Mutation::OwnWriteMissed) => (buyer.written > until, until),
+            Some(Mutation::WrongRead) => (true, revision),
             _ => (false, revision),
         };
-        if is_stale && plan.plant.is_some_and(|plant| plan.wants(plant)) {
-            self.plant();
-            return self.answer(call.member, revision, AnswerBody::Range(found(Some(&before))));
+        if is_stale
+            && plan.mutation.is_some_and(|mutation| plan.allows(mutation))
+            && let Some(before) = self.cluster.previous(key)
+        {
+            range = found(Some(before));
+            self.mutated();
+            return self.cluster.answer(call.member, at, AnswerBody::Range(range));
         }
-        self.answer(call.member, self.cluster.revision, AnswerBody::Range(range))
+        self.cluster.answer(call.member, revision, AnswerBody::Range(range))
     }
 
     /// A serializable read of all tickets of an event: as they are, or as they were before the last sale, unless the member
-    /// has shown later ones already.
+    /// has answered with a later revision.
     pub(super) fn read_page(&mut self, event: usize, call: &Call) -> CallOutcome {
-        let tickets: Vec<_> = self.shop.events[event].tickets.iter().map(|ticket| &self.shop.tickets[*ticket]).collect();
-        let newest = tickets.iter().map(|ticket| ticket.kv.mod_revision).max().unwrap_or(0);
-        let until = newest - 1;
-        let as_it_was = tickets.iter().map(|ticket| match &ticket.before {
-            Some((_, before)) if ticket.kv.mod_revision == newest => Some(before.clone()),
-            None if ticket.kv.mod_revision == newest => None,
-            _ => Some(ticket.kv.clone()),
-        });
-        let as_it_was: Option<Vec<KeyValue>> = as_it_was.collect();
-        let as_it_is: Vec<KeyValue> = tickets.iter().map(|ticket| ticket.kv.clone()).collect();
+        let tickets = self.shop.events[event].tickets.iter().map(|ticket| &self.shop.tickets[*ticket].key);
+        let until = tickets.map(|key| self.cluster.written(key)).max().unwrap_or(0) - 1;
         let buyer = &self.buyers[call.id.worker as usize];
-        let goes_back = match self.tape.plan.plant {
-            Some(plant @ Plant::MemberWentBack) if call.told_here > until => Some(plant),
-            Some(plant @ Plant::LocalReadWentBack) if buyer.seen.is_some_and(|(member, seen)| member == call.member && seen > until) => {
-                Some(plant)
+        let goes_back = match self.writer.plan.mutation {
+            Some(mutation @ Mutation::MemberWentBack) if call.acknowledged_here > until => Some(mutation),
+            Some(mutation @ Mutation::LocalReadWentBack)
+                if buyer.seen.is_some_and(|(member, seen)| member == call.member && seen > until) =>
+            {
+                Some(mutation)
             }
             _ => None,
         };
-        if self.wants(Plant::BeyondWhatExists) {
-            self.plant();
-            return self.page(call, self.cluster.revision + BEYOND, &as_it_is);
+        if self.allows(Mutation::BeyondWhatExists) {
+            self.mutated();
+            return self.page(call, self.cluster.revision() + BEYOND, &self.stock(event, self.cluster.revision()));
         }
         let may_be_stale = self.cluster.member(call.member).answered <= until;
-        let is_planted = goes_back.is_some_and(|plant| self.wants(plant));
-        match as_it_was {
-            Some(kvs) if is_planted => {
-                self.plant();
-                self.page(call, until, &kvs)
-            }
-            Some(kvs) if may_be_stale && self.draw.permille(STALE_PERMILLE) => self.page(call, until, &kvs),
-            _ => self.page(call, self.cluster.revision, &as_it_is),
+        let is_mutated = goes_back.is_some_and(|mutation| self.allows(mutation));
+        let before = if is_mutated || may_be_stale { self.stock(event, until) } else { Vec::new() };
+        let is_whole = before.len() == self.shop.events[event].tickets.len();
+        if is_whole && is_mutated {
+            self.mutated();
+            return self.page(call, until, &before);
         }
+        if is_whole && may_be_stale && self.draw.permille(STALE_PERMILLE) {
+            return self.page(call, until, &before);
+        }
+        self.page(call, self.cluster.revision(), &self.stock(event, self.cluster.revision()))
+    }
+
+    /// The tickets of an event at a revision; fewer when they are not kept.
+    fn stock(&self, event: usize, revision: Revision) -> Vec<KeyValue> {
+        let keys = self.shop.events[event].tickets.iter().map(|ticket| &self.shop.tickets[*ticket].key);
+        keys.filter_map(|key: &Blob| self.cluster.get_at(key, revision).cloned()).collect()
     }
 
     fn page(&self, call: &Call, revision: Revision, kvs: &[KeyValue]) -> CallOutcome {
         let range = |kv: &KeyValue| TxnAnswer { revision, body: TxnAnswerBody::Range(found(Some(kv))) };
         let responses = kvs.iter().map(range).collect();
-        self.answer(call.member, revision, AnswerBody::Txn { succeeded: true, responses })
+        self.cluster.answer(call.member, revision, AnswerBody::Txn { succeeded: true, responses })
     }
 }

@@ -1,9 +1,10 @@
-//! Buyers, and what they are in the middle of: what each knows, wants, asks and waits for.
+//! Buyers: what each knows, orders, sends and waits for.
 
-use super::super::Plant;
+use crate::cluster::RequestOutcome;
+use crate::mutation::Mutation;
 use ticketcd_history::call::{CallId, CallOutcome};
-use ticketcd_history::request::KeyValue;
-use ticketcd_judge::model::{Blob, Cents, MemberIndex, Nanos, OrderKey, Revision};
+use ticketcd_history::request::{KeyValue, Txn};
+use ticketcd_judge::model::{Cents, MemberIndex, Nanos, OrderKey, Revision};
 
 /// A buyer.
 #[derive(Debug, Default)]
@@ -12,22 +13,22 @@ pub(super) struct Buyer {
     pub(super) orders: u32,
     pub(super) activity: Activity,
     pub(super) call: Option<Call>,
-    /// An order that it will take back.
-    pub(super) regrets: Option<Bought>,
-    /// The highest revisions that its own linearizable reads, its own writes, and any of its answers have named; and the
-    /// member that gave the last answer.
+    /// An order that it will cancel.
+    pub(super) cancels_next: Option<Cancellable>,
+    /// The highest revisions that its own linearizable reads, its own writes, and any of its responses have named; and the
+    /// member that sent the last response.
     pub(super) read: Revision,
     pub(super) written: Revision,
     pub(super) seen: Option<(MemberIndex, Revision)>,
 }
 
-/// What a buyer is in the middle of.
+/// What a buyer is doing.
 #[derive(Debug, Default)]
 pub(super) enum Activity {
     #[default]
-    Nothing,
-    /// A look at the stock, read again and again.
-    Look {
+    Idle,
+    /// A search, which reads the stock several times.
+    Search {
         began: Nanos,
         reads_left: u8,
         at: Stock,
@@ -35,7 +36,7 @@ pub(super) enum Activity {
     Order(Box<Order>),
 }
 
-/// What a look is at.
+/// What a search reads.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Stock {
     /// A ticket.
@@ -44,101 +45,75 @@ pub(super) enum Stock {
     Page(usize),
 }
 
-/// What was bought, or is to be taken back as if it had been.
+/// An order that can be cancelled, or is cancelled although it cannot.
 #[derive(Clone, Debug)]
-pub(super) struct Bought {
+pub(super) struct Cancellable {
     pub(super) key: OrderKey,
     pub(super) user: u32,
     pub(super) event: usize,
     pub(super) items: Vec<(usize, i64)>,
-    /// What is planted by taking it back.
-    pub(super) plants: Option<Plant>,
+    /// The mutation that the cancellation carries.
+    pub(super) mutation: Option<Mutation>,
 }
 
-/// A call under way.
+/// A call in flight.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) member: MemberIndex,
     pub(super) done: Nanos,
-    /// The highest revision that anybody had been told when it was sent; and that its member had told anybody.
-    pub(super) told: Revision,
-    pub(super) told_here: Revision,
-    pub(super) asked: Asked,
+    /// The highest revision that any response had named when it was sent; and any response of its member.
+    pub(super) acknowledged: Revision,
+    pub(super) acknowledged_here: Revision,
+    pub(super) action: Action,
     /// Known once it took effect.
     pub(super) outcome: Option<CallOutcome>,
 }
 
-/// What a call asks for.
+/// What a call does.
 #[derive(Debug)]
-pub(super) enum Asked {
-    /// The stock.
+pub(super) enum Action {
+    /// Reads the stock.
     Stock(Stock),
-    /// Everything that the order is decided by.
-    Basket,
-    /// The purchase.
-    Purchase(Write, Fate),
+    /// Reads everything that the order is decided by.
+    Basket(Txn),
+    /// Purchases.
+    Purchase(Write, RequestOutcome),
 }
 
-/// An order under way.
+/// An order in progress.
 #[derive(Debug)]
 pub(super) struct Order {
     pub(super) key: OrderKey,
     pub(super) user: u32,
     pub(super) event: usize,
-    /// Tickets by index, with quantities; negative ones go back.
+    /// Tickets by index, with quantities; negative ones are returned.
     pub(super) items: Vec<(usize, i64)>,
-    /// The order that this one takes back.
+    /// The order that this one cancels.
     pub(super) cancels: Option<OrderKey>,
     pub(super) attempts: u32,
     pub(super) seen: Option<Seen>,
-    /// What is planted by its being placed, or sent, at all.
-    pub(super) plants: Option<Plant>,
+    /// The mutation that it carries by being placed, or sent, at all.
+    pub(super) mutation: Option<Mutation>,
 }
 
-/// What a buyer knows of what it wants to write.
+/// What a buyer has read of what its order writes.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
+    /// By ticket: how many are left, and the revision of that.
     pub(super) tickets: Vec<(i64, Revision)>,
     pub(super) event: (i64, Revision),
     pub(super) purchase: Option<KeyValue>,
-    /// When.
+    /// The revision at which it was read.
     pub(super) revision: Revision,
 }
 
-/// What becomes of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It is answered.
-    Answered,
-    /// It is carried out, but the answer is lost.
-    UnknownApplied,
-    /// It is lost on its way.
-    UnknownNotApplied,
-    /// It is carried out after its sender gave up.
-    UnknownLate,
-    /// It is refused for good.
-    Refused,
-    /// Planted: refused for good, and carried out all the same.
-    RefusedButApplied,
-    /// Planted: answered, and not written.
-    AnsweredNotApplied,
-    /// Planted: carried out although its guards do not hold.
-    WrongBranch,
-}
-
-/// What a transaction writes.
+/// The transaction of an order.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
-    pub(super) user: u32,
-    pub(super) event: usize,
-    /// By ticket: what is left, how that is written, and the revision it was computed from.
-    pub(super) tickets: Vec<(usize, i64, Blob, Revision)>,
-    pub(super) event_after: (i64, Blob, Revision),
-    pub(super) purchase: (Blob, Revision),
-    /// The state it was decided by.
+    pub(super) txn: Txn,
+    /// The revision at which its buyer decided.
     pub(super) seen: Revision,
     pub(super) paid: Cents,
-    pub(super) is_guarded: bool,
-    pub(super) plants: Option<Plant>,
+    pub(super) mutation: Option<Mutation>,
 }

@@ -1,10 +1,11 @@
 //! A sale with reservations: reserve, then confirm, cancel, or let the lease run out.
 
 use super::orders::{Basket, lines};
-use super::transact::{Change, Done, delete, exists, put, unchanged};
-use super::{Fate, SEEDER, Simulation, json};
+use super::transact::{Done, delete, exists, put, put_with_lease, unchanged};
+use super::{RequestOutcome, SEEDER, Simulation};
+use crate::shop::json;
 use ticketcd_history::annotation::{OrderOutcome, Purpose};
-use ticketcd_history::request::{Guard, GuardTarget, Relation};
+use ticketcd_history::request::{Guard, GuardTarget, Relation, TxnOp};
 use ticketcd_judge::model::records::HoldRecord;
 use ticketcd_judge::model::{Blob, Cents, OrderKey, Revision};
 
@@ -47,8 +48,8 @@ impl Simulation {
         guards.push(unchanged(record.clone(), 0));
         let mut changes = basket.stock_changes(&self.keys);
         changes.push(put(record.clone(), json(&HoldRecord { user, tickets: lines(&basket.items) })));
-        changes.push(Change { lease, ..put(alive.clone(), Blob::default()) });
-        match self.transact((buyer, Purpose::Purchase, vec![order]), guards, changes, Fate::Answered) {
+        changes.push(put_with_lease(alive.clone(), Blob::default(), lease));
+        match self.transact((buyer, Purpose::Purchase, vec![order]), guards, changes, RequestOutcome::Answered) {
             Done::Written(reserved) => Ok(HeldOrder { order, lease, record, alive, reserved }),
             done => {
                 self.close_after(order, done, &basket.items);
@@ -58,28 +59,28 @@ impl Simulation {
     }
 
     /// Confirms a reservation: it becomes a purchase, unless it is over.
-    pub fn confirm(&mut self, held: &HeldOrder, fate: Fate) {
-        self.confirm_guarded(held, vec![unchanged(held.record.clone(), held.reserved), exists(held.alive.clone())], fate);
+    pub fn confirm(&mut self, held: &HeldOrder, outcome: RequestOutcome) {
+        self.confirm_guarded(held, vec![unchanged(held.record.clone(), held.reserved), exists(held.alive.clone())], outcome);
     }
 
     /// Confirms a reservation under other guards than it should.
-    pub fn confirm_guarded(&mut self, held: &HeldOrder, guards: Vec<Guard>, fate: Fate) {
-        self.confirm_deleting(held, guards, &[&held.record, &held.alive], fate);
+    pub fn confirm_guarded(&mut self, held: &HeldOrder, guards: Vec<Guard>, outcome: RequestOutcome) {
+        self.confirm_deleting(held, guards, &[&held.record, &held.alive], outcome);
     }
 
     /// Confirms a reservation and forgets to delete its record.
     pub(crate) fn confirm_and_keep(&mut self, held: &HeldOrder) {
-        self.confirm_deleting(held, vec![exists(held.alive.clone())], &[&held.alive], Fate::Answered);
+        self.confirm_deleting(held, vec![exists(held.alive.clone())], &[&held.alive], RequestOutcome::Answered);
     }
 
-    fn confirm_deleting(&mut self, held: &HeldOrder, mut guards: Vec<Guard>, deleted: &[&Blob], fate: Fate) {
+    fn confirm_deleting(&mut self, held: &HeldOrder, mut guards: Vec<Guard>, deleted: &[&Blob], outcome: RequestOutcome) {
         let basket = self.read_held(held, false);
         let purchases = self.keys.purchase(&basket.user, &basket.event);
-        let before = self.store.get(&purchases).map_or(0, |kv| kv.mod_revision);
+        let before = self.cluster.written(&purchases);
         guards.push(unchanged(purchases, before));
-        let mut changes: Vec<Change> = deleted.iter().map(|key| delete((*key).clone())).collect();
+        let mut changes: Vec<TxnOp> = deleted.iter().map(|key| delete((*key).clone())).collect();
         changes.push(basket.entry(&self.keys, &self.info.run_tag));
-        match self.transact((held.order.buyer, Purpose::Purchase, vec![held.order]), guards, changes, fate) {
+        match self.transact((held.order.buyer, Purpose::Purchase, vec![held.order]), guards, changes, outcome) {
             Done::Failed => self.reject(held.order, "the hold expired"),
             done => self.close_after(held.order, done, &basket.items),
         }
@@ -116,12 +117,12 @@ impl Simulation {
 
     /// A reservation that is over is entered once more, and takes nothing: a buyer that sends half of its request again.
     pub(crate) fn reserve_without_stock(&mut self, held: &HeldOrder) {
-        let Some((user, _, items)) = self.wishes.get(&held.order).cloned() else { return };
+        let Some((user, _, items)) = self.requests.get(&held.order).cloned() else { return };
         let record = put(held.record.clone(), json(&HoldRecord { user, tickets: lines(&items) }));
-        self.transact((held.order.buyer, Purpose::Purchase, vec![held.order]), Vec::new(), vec![record], Fate::Answered);
+        self.transact((held.order.buyer, Purpose::Purchase, vec![held.order]), Vec::new(), vec![record], RequestOutcome::Answered);
     }
 
-    /// The buyer is told that it got nothing.
+    /// The order ends without tickets.
     pub fn reject(&mut self, order: OrderKey, reason: &str) {
         self.close(order, OrderOutcome::Rejected { reason: reason.to_owned() }, Cents(0), 1);
     }
@@ -131,12 +132,12 @@ impl Simulation {
         guards.extend(basket.guards());
         let mut changes = basket.stock_changes(&self.keys);
         changes.extend(deleted.iter().map(|key| delete((*key).clone())));
-        self.transact((worker, purpose, vec![held.order]), guards, changes, Fate::Answered);
+        self.transact((worker, purpose, vec![held.order]), guards, changes, RequestOutcome::Answered);
     }
 
     /// Reads what is needed to confirm a reservation or, with the stock, to give it back.
     fn read_held(&mut self, held: &HeldOrder, with_stock: bool) -> Basket {
-        let (user, event, items) = self.wishes.get(&held.order).cloned().expect("the order was placed");
+        let (user, event, items) = self.requests.get(&held.order).cloned().expect("the order was placed");
         let mut basket = Basket::new(held.order, (user.clone(), event.clone(), items));
         let mut wanted = vec![self.keys.purchase(&user, &event)];
         if with_stock {

@@ -1,8 +1,8 @@
-//! A small shop on a simulated cluster: what its buyers do is one file for each way of keeping the stock.
+//! A small shop on the simulated cluster, operated step by step. What its buyers do is one file for each stock layout.
 
-mod cluster;
 mod holds;
-mod leases;
+mod locks;
+mod members;
 mod orders;
 mod seed;
 mod shape;
@@ -12,16 +12,16 @@ mod transact;
 use std::collections::BTreeMap;
 
 pub use self::holds::HeldOrder;
-use self::leases::Lease;
-pub use self::leases::LockHolder;
+pub use self::locks::LockHolder;
 pub use self::orders::Basket;
 pub use self::shape::{Shape, run_info};
-use self::transact::Change;
-use super::cluster::Cluster;
+pub use crate::cluster::RequestOutcome;
+use crate::cluster::{Cluster, RETAINED};
+use crate::shop::json;
 use ticketcd_history::annotation::{OrderClosed, OrderOutcome};
 use ticketcd_history::audit::AuditStage;
 use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent, Phase, PhaseBegan, WorkerClosed};
-use ticketcd_history::request::KeyValue;
+use ticketcd_history::request::Put;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_judge::model::records::Ticket;
 use ticketcd_judge::model::{Blob, Cents, Keyspace, Nanos, OrderKey, Revision};
@@ -32,29 +32,10 @@ const PRICE: Cents = Cents(4_990);
 /// The worker that seeds, opens, releases and settles; buyers are workers by their own numbers.
 const SEEDER: u32 = 1_000_000;
 
-/// What an order wants: user, event, items.
-type Wish = (String, String, Vec<(String, i64)>);
+/// What was ordered: user, event, items.
+type OrderRequest = (String, String, Vec<(String, i64)>);
 
-/// What becomes of the transaction of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is answered.
-    Answered,
-    /// It is carried out, but the answer is lost.
-    UnknownApplied,
-    /// It is lost on its way; the buyer cannot tell.
-    UnknownNotApplied,
-    /// It is refused for good.
-    Refused,
-    /// It is refused for good, and carried out all the same: a broken promise of etcd.
-    RefusedButApplied,
-    /// It is answered, but nothing is written: a broken promise of etcd.
-    AnsweredNotApplied,
-    /// The record ends for this buyer before an answer comes.
-    NeverEnded,
-}
-
-/// A record that was made up.
+/// A synthetic record.
 #[derive(Clone, Debug)]
 pub struct Record {
     /// What `run.json` says.
@@ -63,7 +44,7 @@ pub struct Record {
     pub events: Vec<Event>,
 }
 
-/// A shop that sells on a cluster that keeps its promises, unless told to break one.
+/// A shop on a cluster that keeps its promises, except where a method of it says otherwise.
 #[derive(Debug)]
 pub struct Simulation {
     info: RunInfo,
@@ -71,15 +52,11 @@ pub struct Simulation {
     events: Vec<Event>,
     now: Nanos,
     cluster: Cluster,
-    store: BTreeMap<Blob, KeyValue>,
     call_counts: BTreeMap<u32, u32>,
     order_counts: BTreeMap<u32, u32>,
     faults: u32,
-    /// What each order wanted.
-    wishes: BTreeMap<OrderKey, Wish>,
-    leases: BTreeMap<i64, Lease>,
-    next_lease: i64,
-    raft_term: u64,
+    /// What each order is for.
+    requests: BTreeMap<OrderKey, OrderRequest>,
 }
 
 impl Simulation {
@@ -89,21 +66,17 @@ impl Simulation {
     }
 
     /// The same for a run of which `run.json` says something else.
-    pub(super) fn of(info: RunInfo, shape: &Shape) -> Self {
+    pub(crate) fn of(info: RunInfo, shape: &Shape) -> Self {
         let mut simulation = Self {
             keys: Keyspace::new(info.prefix.as_str()),
-            info,
             events: Vec::new(),
             now: 0,
-            cluster: Cluster::new(shape.members),
-            store: BTreeMap::new(),
+            cluster: Cluster::new(shape.members, info.seed, RETAINED),
             call_counts: BTreeMap::new(),
             order_counts: BTreeMap::new(),
             faults: 0,
-            wishes: BTreeMap::new(),
-            leases: BTreeMap::new(),
-            next_lease: 1,
-            raft_term: 2,
+            requests: BTreeMap::new(),
+            info,
         };
         for member in simulation.cluster.indices() {
             simulation.record(|at| Event::Member(MemberEvent { member, at, change: MemberChange::Started { incarnation: 1, pid: 100 } }));
@@ -122,7 +95,7 @@ impl Simulation {
 
     /// The revision of the last write.
     pub fn revision(&self) -> Revision {
-        self.cluster.revision
+        self.cluster.revision()
     }
 
     /// Now, on the simulated clock.
@@ -140,18 +113,22 @@ impl Simulation {
         self.now += span;
     }
 
-    /// One write of several keys (`None` deletes), delivered by every member that can: nobody asked for it.
+    /// One write of several keys (`None` deletes) that no request asked for, delivered by every member that can.
     pub fn write(&mut self, writes: Vec<(Blob, Option<Blob>)>) -> Revision {
-        self.apply(writes.into_iter().map(|(key, value)| Change { key, value, lease: 0 }).collect())
+        let put = |key: &Blob, value| Put { key: key.clone(), value, lease: 0 };
+        let writes = writes.into_iter().map(|(key, value)| (key.clone(), value.map(|value| put(&key, value)))).collect();
+        let revision = self.cluster.write(writes);
+        self.deliver_all();
+        revision
     }
 
-    /// The value of a key as it is now.
+    /// The current value of a key.
     pub fn value(&self, key: &Blob) -> Option<&Blob> {
-        self.store.get(key).map(|kv| &kv.value)
+        self.cluster.get(key).map(|kv| &kv.value)
     }
 
     /// How many tickets of a type there are in all.
-    pub(super) fn total(&self, event: &str, kind: &str) -> i64 {
+    pub(crate) fn total(&self, event: &str, kind: &str) -> i64 {
         let ticket = self.value(&self.keys.ticket(event, kind)).and_then(|value| serde_json::from_slice::<Ticket>(value.as_bytes()).ok());
         ticket.map_or(0, |ticket| ticket.total_quantity)
     }
@@ -166,13 +143,13 @@ impl Simulation {
     }
 
     /// What was recorded since the last time, for those who do not want to keep it.
-    pub(super) fn take_events(&mut self) -> Vec<Event> {
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
     /// Nothing more will be done with an order.
-    pub(super) fn forget(&mut self, order: OrderKey) {
-        self.wishes.remove(&order);
+    pub(crate) fn forget(&mut self, order: OrderKey) {
+        self.requests.remove(&order);
     }
 
     /// The drain, both audits, and the end of the record.
@@ -182,7 +159,7 @@ impl Simulation {
     }
 
     /// The same, for those who take the events.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.phase(Phase::Drain);
         let workers: Vec<(u32, u32)> = self.call_counts.iter().map(|(worker, count)| (*worker, *count)).collect();
         for (worker, last_sequence) in workers {
@@ -214,8 +191,4 @@ impl Simulation {
         self.now += 1_000_000;
         self.now
     }
-}
-
-fn json(value: &impl serde::Serialize) -> Blob {
-    serde_json::to_vec(value).expect("records of the shop can be written").into()
 }

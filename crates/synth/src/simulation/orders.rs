@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::leases::LockHolder;
-use super::transact::{Caller, Change, Done, put, unchanged};
-use super::{Fate, PRICE, Simulation, Wish, json};
+use super::locks::LockHolder;
+use super::transact::{Caller, Done, put, unchanged};
+use super::{OrderRequest, PRICE, RequestOutcome, Simulation};
+use crate::shop::json;
 use ticketcd_history::annotation::{CancelPlaced, OrderOutcome, OrderPlaced, Purpose};
 use ticketcd_history::event::Event;
-use ticketcd_history::request::{Guard, GuardTarget, KeyValue, Relation};
+use ticketcd_history::request::{Guard, GuardTarget, KeyValue, Relation, TxnOp};
 use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Shard, Ticket, parse_purchases};
 use ticketcd_judge::model::{Blob, Cents, Keyspace, OrderKey};
 
@@ -30,9 +31,9 @@ pub struct Basket {
 
 impl Simulation {
     /// An order, bought safely: read, decide, one guarded transaction.
-    pub fn buy(&mut self, buyer: u32, user: &str, event: &str, items: &[(&str, i64)], fate: Fate) -> OrderKey {
+    pub fn buy(&mut self, buyer: u32, user: &str, event: &str, items: &[(&str, i64)], outcome: RequestOutcome) -> OrderKey {
         match self.read(buyer, user, event, items) {
-            Ok(basket) => self.commit(basket, true, fate),
+            Ok(basket) => self.commit(basket, true, outcome),
             Err(order) => order,
         }
     }
@@ -49,7 +50,7 @@ impl Simulation {
         self.decide(order, true)
     }
 
-    /// What a buyer does who was told before what is left: it gives up without looking again.
+    /// A buyer that knows the stock gives up without reading it again.
     pub fn refuse(&mut self, order: OrderKey) {
         self.close(order, OrderOutcome::SoldOut, Cents(0), 0);
     }
@@ -67,7 +68,7 @@ impl Simulation {
             due: sent,
             sent,
         }));
-        self.wishes.insert(order, (user.to_owned(), event.to_owned(), items));
+        self.requests.insert(order, (user.to_owned(), event.to_owned(), items));
         order
     }
 
@@ -83,8 +84,8 @@ impl Simulation {
     }
 
     /// The same without a decision.
-    pub(super) fn look_at_stock(&mut self, order: OrderKey, serializable: bool) -> Basket {
-        let (user, event, items) = self.wishes.get(&order).cloned().expect("the order was placed");
+    pub(crate) fn look_at_stock(&mut self, order: OrderKey, serializable: bool) -> Basket {
+        let (user, event, items) = self.requests.get(&order).cloned().expect("the order was placed");
         let mut wanted: Vec<Blob> = items.iter().map(|(kind, _)| self.keys.ticket(&event, kind)).collect();
         wanted.push(self.keys.event(&event));
         wanted.push(self.keys.purchase(&user, &event));
@@ -95,7 +96,7 @@ impl Simulation {
     }
 
     /// The second half of an order: what was decided is written, guarded by what was seen or, naively, not.
-    pub fn commit(&mut self, basket: Basket, guarded: bool, fate: Fate) -> OrderKey {
+    pub fn commit(&mut self, basket: Basket, guarded: bool, outcome: RequestOutcome) -> OrderKey {
         let order = basket.order;
         let guards = match (&basket.fence, guarded) {
             (Some(lock), _) => vec![lock.guard()],
@@ -104,12 +105,12 @@ impl Simulation {
         };
         let changes = basket.changes(&self.keys, &self.info.run_tag);
         let purpose = if basket.cancels.is_some() { Purpose::Cancel } else { Purpose::Purchase };
-        let done = self.transact((order.buyer, purpose, vec![order]), guards, changes, fate);
+        let done = self.transact((order.buyer, purpose, vec![order]), guards, changes, outcome);
         self.close_after(order, done, &basket.items);
         order
     }
 
-    /// The buyer is told how the transaction that was to carry out the order ended.
+    /// An order is closed by the outcome of its transaction.
     pub(super) fn close_after(&mut self, order: OrderKey, done: Done, items: &[(String, i64)]) {
         let (outcome, paid) = match done {
             Done::Written(revision) => {
@@ -126,22 +127,22 @@ impl Simulation {
 
     /// Whether the entry of an order is there.
     pub fn has_bought(&self, order: OrderKey) -> bool {
-        let Some((user, event, _)) = self.wishes.get(&order) else { return false };
+        let Some((user, event, _)) = self.requests.get(&order) else { return false };
         let purchases = self.value(&self.keys.purchase(user, event)).and_then(|value| parse_purchases(value.as_bytes()).ok());
         let id = format!("{}-{}-{}", self.info.run_tag, order.buyer, order.sequence);
         purchases.is_some_and(|purchases| purchases.iter().any(|purchase| purchase.id.as_deref() == Some(&id)))
     }
 
     /// An order is cancelled, safely: what it bought goes back to where a buyer of the layout would put it.
-    pub fn cancel(&mut self, order: OrderKey, fate: Fate) -> OrderKey {
+    pub fn cancel(&mut self, order: OrderKey, outcome: RequestOutcome) -> OrderKey {
         let basket = self.read_to_cancel(order);
-        self.commit(basket, true, fate)
+        self.commit(basket, true, outcome)
     }
 
     /// The first half of a cancellation.
     pub fn read_to_cancel(&mut self, cancelled: OrderKey) -> Basket {
         let order = self.next_order(cancelled.buyer);
-        let (user, event, items) = self.wishes.get(&cancelled).cloned().expect("the order was placed");
+        let (user, event, items) = self.requests.get(&cancelled).cloned().expect("the order was placed");
         let items: Vec<(String, i64)> = items.into_iter().map(|(kind, quantity)| (kind, -quantity)).collect();
         let sent = self.tick();
         self.events.push(Event::CancelPlaced(CancelPlaced {
@@ -153,7 +154,7 @@ impl Simulation {
             due: sent,
             sent,
         }));
-        let is_sharded = self.store.contains_key(&self.keys.shard(&event, &items[0].0, 0));
+        let is_sharded = self.cluster.get(&self.keys.shard(&event, &items[0].0, 0)).is_some();
         let place = |kind: &String| if is_sharded { self.keys.shard(&event, kind, 0) } else { self.keys.ticket(&event, kind) };
         let takes: Vec<(Blob, i64)> = items.iter().map(|(kind, quantity)| (place(kind), *quantity)).collect();
         let mut wanted: Vec<Blob> = takes.iter().map(|(place, _)| place.clone()).collect();
@@ -173,7 +174,7 @@ impl Simulation {
     }
 
     /// Reads what a basket is decided by.
-    pub(super) fn fill(&mut self, mut basket: Basket, caller: Caller, wanted: &[Blob], serializable: bool) -> Basket {
+    pub(crate) fn fill(&mut self, mut basket: Basket, caller: Caller, wanted: &[Blob], serializable: bool) -> Basket {
         let seen = self.look(caller, wanted, serializable);
         basket.seen.extend(wanted.iter().cloned().zip(seen));
         basket
@@ -188,7 +189,7 @@ impl Simulation {
 
 impl Basket {
     /// A basket for an order, empty of what was seen.
-    pub(super) fn new(order: OrderKey, (user, event, items): Wish) -> Self {
+    pub(crate) fn new(order: OrderKey, (user, event, items): OrderRequest) -> Self {
         Self { order, user, event, items, takes: Vec::new(), cancels: None, seen: BTreeMap::new(), fence: None }
     }
 
@@ -212,30 +213,30 @@ impl Basket {
         self.takes.len() == 1
     }
 
-    pub(super) fn record<Value: serde::de::DeserializeOwned>(&self, key: &Blob) -> Option<Value> {
+    pub(crate) fn record<Value: serde::de::DeserializeOwned>(&self, key: &Blob) -> Option<Value> {
         let kv = self.seen.get(key)?.as_ref()?;
         serde_json::from_slice(kv.value.as_bytes()).ok()
     }
 
     /// What was left there, in a ticket or a shard.
-    pub(super) fn left(&self, place: &Blob) -> Option<i64> {
+    pub(crate) fn left(&self, place: &Blob) -> Option<i64> {
         self.record::<Shard>(place).map(|record| record.current_quantity)
     }
 
     /// Nothing that was seen has changed.
-    pub(super) fn guards(&self) -> Vec<Guard> {
+    pub(crate) fn guards(&self) -> Vec<Guard> {
         self.seen.iter().map(|(key, seen)| unchanged(key.clone(), seen.as_ref().map_or(0, |kv| kv.mod_revision))).collect()
     }
 
     /// What the order writes, computed from what was seen.
-    pub(super) fn changes(&self, keys: &Keyspace, run_tag: &str) -> Vec<Change> {
+    pub(crate) fn changes(&self, keys: &Keyspace, run_tag: &str) -> Vec<TxnOp> {
         let mut changes = self.stock_changes(keys);
         changes.push(self.entry(keys, run_tag));
         changes
     }
 
     /// What it takes, or gives back, where its stock is.
-    pub(super) fn stock_changes(&self, keys: &Keyspace) -> Vec<Change> {
+    pub(crate) fn stock_changes(&self, keys: &Keyspace) -> Vec<TxnOp> {
         let mut changes = Vec::new();
         for (place, quantity) in &self.takes {
             if let Some(mut ticket) = self.record::<Ticket>(place) {
@@ -255,7 +256,7 @@ impl Basket {
     }
 
     /// The purchases with the order's entry appended.
-    pub(super) fn entry(&self, keys: &Keyspace, run_tag: &str) -> Change {
+    pub(crate) fn entry(&self, keys: &Keyspace, run_tag: &str) -> TxnOp {
         let key = keys.purchase(&self.user, &self.event);
         let before = self.seen.get(&key).and_then(Option::as_ref);
         let mut purchases = before.and_then(|kv| parse_purchases(kv.value.as_bytes()).ok()).unwrap_or_default();
@@ -282,7 +283,7 @@ impl LockHolder {
 }
 
 /// Items as the lines of an entry or a hold.
-pub(super) fn lines(items: &[(String, i64)]) -> Vec<PurchasedTicket> {
+pub(crate) fn lines(items: &[(String, i64)]) -> Vec<PurchasedTicket> {
     items.iter().map(|(kind, quantity)| PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(PRICE) }).collect()
 }
 

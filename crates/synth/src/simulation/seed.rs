@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::transact::{Change, put};
-use super::{PRICE, SEEDER, Simulation, json};
-use crate::simulation::Shape;
+use super::transact::put;
+use super::{PRICE, SEEDER, Shape, Simulation};
+use crate::shop::json;
 use ticketcd_history::annotation::Purpose;
-use ticketcd_history::request::{AnswerBody, Request, Txn, TxnAnswer, TxnAnswerBody};
+use ticketcd_history::request::{Request, Txn};
 use ticketcd_judge::model::Blob;
 use ticketcd_judge::model::records::{EventRecord, Ticket};
 
@@ -43,12 +43,10 @@ impl Simulation {
     }
 
     fn seed_batch(&mut self, batch: Vec<(Blob, Blob)>) {
-        let changes: Vec<Change> = batch.into_iter().map(|(key, value)| put(key, value)).collect();
-        let request = Request::Txn(Txn { success: changes.iter().map(Change::operation).collect(), ..Txn::default() });
-        let id = self.invoke(SEEDER, Purpose::Seed, Vec::new(), request);
-        let writes = changes.len();
-        let revision = self.apply(changes);
-        let responses = vec![TxnAnswer { revision, body: TxnAnswerBody::Put }; writes];
-        self.answer(id, revision, AnswerBody::Txn { succeeded: true, responses });
+        let success = batch.into_iter().map(|(key, value)| put(key, value)).collect();
+        let request = Request::Txn(Txn { success, ..Txn::default() });
+        let id = self.invoke(SEEDER, Purpose::Seed, Vec::new(), request.clone());
+        let (revision, body) = self.execute(&request);
+        self.answer(id, revision, body);
     }
 }

@@ -1,6 +1,7 @@
 //! How large a simulated shop is.
 
-use crate::{STARTED, member_id};
+use crate::cluster::member_id;
+use crate::run::STARTED;
 use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout, TestbedInfo};
 use ticketcd_judge::model::MemberIndex;
 

@@ -2,8 +2,11 @@
 
 use super::orders::Basket;
 use super::transact::{delete, put};
-use super::{Fate, SEEDER, Simulation, json};
+use super::{RequestOutcome, SEEDER, Simulation};
+use crate::shop::json;
 use ticketcd_history::annotation::Purpose;
+use ticketcd_history::request::KeyValue;
+use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{EventRecord, Shard, Ticket};
 use ticketcd_judge::model::{Blob, OrderKey, Revision};
 
@@ -22,7 +25,7 @@ impl Simulation {
             }
             changes.push(put(key.clone(), json(&ticket)));
         }
-        self.transact((SEEDER, Purpose::Settle, Vec::new()), basket.guards(), changes, Fate::Answered);
+        self.transact((SEEDER, Purpose::Settle, Vec::new()), basket.guards(), changes, RequestOutcome::Answered);
     }
 
     /// Folds what is left in the shards of an event back into its tickets, and settles its record.
@@ -46,13 +49,21 @@ impl Simulation {
             record.current_quantity = left;
             changes.push(put(record_key, json(&record)));
         }
-        self.transact((SEEDER, Purpose::Settle, Vec::new()), basket.guards(), changes, Fate::Answered);
+        self.transact((SEEDER, Purpose::Settle, Vec::new()), basket.guards(), changes, RequestOutcome::Answered);
     }
 
     /// An order out of one shard or, when that has too little, out of all that there is.
-    pub fn buy_sharded(&mut self, buyer: u32, user: &str, event: &str, items: &[(&str, i64)], shard: u32, fate: Fate) -> OrderKey {
+    pub fn buy_sharded(
+        &mut self,
+        buyer: u32,
+        user: &str,
+        event: &str,
+        items: &[(&str, i64)],
+        shard: u32,
+        outcome: RequestOutcome,
+    ) -> OrderKey {
         match self.read_shard(buyer, user, event, items, shard) {
-            Ok(basket) => self.commit(basket, true, fate),
+            Ok(basket) => self.commit(basket, true, outcome),
             Err(order) => order,
         }
     }
@@ -88,8 +99,8 @@ impl Simulation {
     /// The first half of an order out of one shard, whatever is in it.
     pub(crate) fn read_one_shard(&mut self, buyer: u32, user: &str, event: &str, items: &[(&str, i64)], shard: u32) -> Basket {
         let order = self.place(buyer, user, event, items);
-        let wish = self.wishes.get(&order).cloned().expect("the order was placed");
-        let mut basket = Basket::new(order, wish);
+        let request = self.requests.get(&order).cloned().expect("the order was placed");
+        let mut basket = Basket::new(order, request);
         basket.takes = items.iter().map(|(kind, quantity)| (self.keys.shard(event, kind, shard), *quantity)).collect();
         let mut wanted: Vec<Blob> = basket.takes.iter().map(|(place, _)| place.clone()).collect();
         wanted.push(self.keys.purchase(user, event));
@@ -105,7 +116,7 @@ impl Simulation {
         }
         basket.takes = vec![(from, 1), (to, 0)];
         let changes = basket.stock_changes(&self.keys);
-        self.transact((SEEDER, Purpose::Settle, Vec::new()), basket.guards(), changes, Fate::Answered);
+        self.transact((SEEDER, Purpose::Settle, Vec::new()), basket.guards(), changes, RequestOutcome::Answered);
         true
     }
 
@@ -121,7 +132,7 @@ impl Simulation {
     }
 
     /// The tickets of an event: type and key.
-    pub(super) fn tickets_of(&self, event: &str) -> Vec<(String, Blob)> {
+    pub(crate) fn tickets_of(&self, event: &str) -> Vec<(String, Blob)> {
         self.under(&self.keys.tickets_of(event))
     }
 
@@ -131,12 +142,12 @@ impl Simulation {
 
     /// The keys under a prefix, each with the part of its name that follows.
     fn under(&self, prefix: &Blob) -> Vec<(String, Blob)> {
-        let keys = self.store.range(prefix.clone()..).map(|(key, _)| key);
-        let named = keys.map_while(|key| {
-            let rest = key.as_bytes().strip_prefix(prefix.as_bytes())?;
+        let end = prefix_end(prefix.as_bytes());
+        let named = |kv: &KeyValue| {
+            let rest = kv.key.as_bytes().strip_prefix(prefix.as_bytes()).unwrap_or_default();
             let kind = String::from_utf8_lossy(rest);
-            Some((kind.split(':').next().unwrap_or_default().to_owned(), key.clone()))
-        });
-        named.collect()
+            (kind.split(':').next().unwrap_or_default().to_owned(), kv.key.clone())
+        };
+        self.cluster.range(prefix, &end).into_iter().map(named).collect()
     }
 }

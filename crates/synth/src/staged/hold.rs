@@ -1,43 +1,44 @@
-//! A sale by reservations: they are confirmed, given up, or run out and are released.
+//! A sale by reservations: they are confirmed, cancelled, or expire and are released.
 
-use super::{Fate, Staged, Wanted};
+use super::{Demand, RequestOutcome, Staged};
+use crate::mutation::Mutation;
+use crate::run::SECOND;
 use crate::simulation::HeldOrder;
-use crate::{Plant, SECOND};
 
-/// Reservations under way, before some of them end.
+/// Open reservations, before some of them end.
 const HELD_MAX: usize = 12;
 
 /// Seconds that a reservation is granted.
 const TTL_SECONDS: i64 = 60;
 
-/// A reservation under way.
+/// An open reservation.
 #[derive(Debug)]
 pub(super) struct Holding(HeldOrder);
 
-const PLANTS: [Plant; 6] = [
-    Plant::EarlyRelease,
-    Plant::DoubleRelease,
-    Plant::ConfirmedAfterExpiry,
-    Plant::UnreleasedPurchase,
-    Plant::LeakedHold,
-    Plant::EarlyExpiry,
+const MUTATIONS: [Mutation; 6] = [
+    Mutation::EarlyRelease,
+    Mutation::DoubleRelease,
+    Mutation::ConfirmedAfterExpiry,
+    Mutation::UnreleasedPurchase,
+    Mutation::LeakedHold,
+    Mutation::EarlyExpiry,
 ];
 
 impl Staged<'_> {
     pub(super) fn sell_by_reservation(&mut self) {
-        let plan = self.tape.plan;
-        let Wanted { buyer, user, event, items } = self.wish();
-        if plan.wants(Plant::OverReserved) {
+        let plan = self.writer.plan;
+        let Demand { buyer, user, event, items } = self.demand();
+        if plan.allows(Mutation::OverReserved) {
             // More than there ever were.
             let all = [(items[0].0, self.shop.total(&event, items[0].0) + 1)];
             self.shop.reserve_carelessly(buyer, &user, &event, &all, TTL_SECONDS);
-            return self.tape.plan.done();
+            return self.writer.plan.done();
         }
         let reserved = self.shop.reserve(buyer, &user, &event, &items, TTL_SECONDS);
-        match (reserved, plan.wanted(&PLANTS)) {
-            (Ok(held), Some(plant)) => {
-                self.plant_in_reservation(plant, &held);
-                self.tape.plan.done();
+        match (reserved, plan.first_allowed(&MUTATIONS)) {
+            (Ok(held), Some(mutation)) => {
+                self.mutate_reservation(mutation, &held);
+                self.writer.plan.done();
             }
             (Ok(held), None) => self.held.push(Holding(held)),
             (Err(order), _) => self.shop.forget(order),
@@ -67,41 +68,41 @@ impl Staged<'_> {
             1 => {
                 // Too late to be confirmed.
                 self.shop.expire(held.lease);
-                self.shop.confirm(held, Fate::Answered);
+                self.shop.confirm(held, RequestOutcome::Answered);
                 self.shop.release(held);
             }
             2 => {
                 self.shop.keep_alive(buyer, held.lease);
-                self.shop.confirm(held, Fate::UnknownApplied);
+                self.shop.confirm(held, RequestOutcome::UnknownApplied);
             }
             _ => {
-                self.shop.confirm(held, Fate::Answered);
+                self.shop.confirm(held, RequestOutcome::Answered);
                 self.shop.revoke(buyer, held.lease);
-                return self.reconsider(held.order);
+                return self.maybe_cancel(held.order);
             }
         }
         self.shop.forget(held.order);
     }
 
-    fn plant_in_reservation(&mut self, plant: Plant, held: &HeldOrder) {
-        match plant {
-            Plant::EarlyRelease => {
+    fn mutate_reservation(&mut self, mutation: Mutation, held: &HeldOrder) {
+        match mutation {
+            Mutation::EarlyRelease => {
                 self.shop.release_alive(held);
                 self.shop.reject(held.order, "the hold is gone");
             }
-            Plant::DoubleRelease => {
+            Mutation::DoubleRelease => {
                 self.shop.expire(held.lease);
                 self.shop.release(held);
                 self.shop.reserve_without_stock(held);
                 self.shop.release_unguarded(held);
                 self.shop.reject(held.order, "the hold expired");
             }
-            Plant::ConfirmedAfterExpiry => {
+            Mutation::ConfirmedAfterExpiry => {
                 self.shop.expire(held.lease);
-                self.shop.confirm_guarded(held, Vec::new(), Fate::Answered);
+                self.shop.confirm_guarded(held, Vec::new(), RequestOutcome::Answered);
             }
-            Plant::UnreleasedPurchase => self.shop.confirm_and_keep(held),
-            Plant::LeakedHold => {
+            Mutation::UnreleasedPurchase => self.shop.confirm_and_keep(held),
+            Mutation::LeakedHold => {
                 self.shop.expire(held.lease);
                 self.shop.reject(held.order, "the hold expired");
             }

@@ -1,7 +1,7 @@
 //! Runs of strategies that keep stock elsewhere than in tickets, or buy under locks: the steps of a sale are drawn and carried
 //! out one after the other by the [`Simulation`]; then answers and deliveries are delayed, so that calls overlap.
 //!
-//! One file for each strategy says what its buyers do, and what can be planted into that.
+//! One file for each strategy: what its buyers do, and its mutations.
 
 mod hold;
 mod lock;
@@ -10,12 +10,14 @@ mod sharded;
 use std::io;
 
 use self::hold::Holding;
-use super::delays::Delays;
-use super::draw::Draw;
-use super::shop::user_name;
-use super::simulation::{Fate, Shape, Simulation};
-use super::tape::Tape;
-use super::{Generated, KILLED, MEMBERS, Plant, Size, Strategy, run_info_of};
+use crate::delays::Delays;
+use crate::draw::Draw;
+use crate::event_writer::EventWriter;
+use crate::mutation::Mutation;
+use crate::run::{Generated, KILLED, MEMBERS, Size, run_info_of};
+use crate::shop::user_name;
+use crate::simulation::{RequestOutcome, Shape, Simulation};
+use crate::strategy::Strategy;
 use ticketcd_history::annotation::OrderOutcome;
 use ticketcd_history::event::Event;
 use ticketcd_judge::model::OrderKey;
@@ -26,17 +28,17 @@ const KINDS: [&str; 2] = ["pink", "yellow"];
 /// Runs of fewer operations have no fault: there would be nothing left of them.
 const OPERATIONS_WITH_FAULT: u64 = 1_500;
 
-/// Steps between two questions to every member how it is.
+/// Steps between two samples of every member.
 const SAMPLE_EVERY: u64 = 50;
 
-/// A sale that is being made up step by step.
-pub(super) struct Staged<'sink> {
+/// A sale that is generated step by step.
+pub(crate) struct Staged<'sink> {
     size: Size,
     strategy: Strategy,
     shop: Simulation,
     draw: Draw,
     delays: Delays,
-    tape: Tape<'sink>,
+    writer: EventWriter<'sink>,
     made: Generated,
     events: Vec<String>,
     kinds: Vec<&'static str>,
@@ -48,8 +50,8 @@ pub(super) struct Staged<'sink> {
     had_fault: bool,
 }
 
-/// Who buys what.
-struct Wanted {
+/// What a buyer orders.
+struct Demand {
     buyer: u32,
     user: String,
     event: String,
@@ -57,7 +59,12 @@ struct Wanted {
 }
 
 impl<'sink> Staged<'sink> {
-    pub(super) fn new(size: &Size, strategy: Strategy, plant: Option<Plant>, sink: &'sink mut dyn FnMut(&Event) -> io::Result<()>) -> Self {
+    pub(crate) fn new(
+        size: &Size,
+        strategy: Strategy,
+        mutation: Option<Mutation>,
+        sink: &'sink mut dyn FnMut(&Event) -> io::Result<()>,
+    ) -> Self {
         let kinds = if size.tickets == 1 { vec![KINDS[0]] } else { KINDS.to_vec() };
         let events = (size.tickets as usize).div_ceil(kinds.len());
         // Calls that an order makes, and tickets that it takes, on average.
@@ -78,7 +85,7 @@ impl<'sink> Staged<'sink> {
             shop: Simulation::of(run_info_of(size, strategy), &shape),
             draw: Draw::new(size.seed, 2),
             delays: Delays::new(size.seed),
-            tape: Tape::new(size, plant, sink),
+            writer: EventWriter::new(size, mutation, sink),
             made: Generated::default(),
             events: (1..=events).map(|number| format!("e{number}")).collect(),
             kinds,
@@ -89,7 +96,7 @@ impl<'sink> Staged<'sink> {
         }
     }
 
-    pub(super) fn run(mut self) -> io::Result<Generated> {
+    pub(crate) fn run(mut self) -> io::Result<Generated> {
         if self.strategy == Strategy::Sharded {
             self.open_shards();
         }
@@ -106,7 +113,7 @@ impl<'sink> Staged<'sink> {
             }
             self.break_member();
             self.flush();
-            self.tape.check()?;
+            self.writer.check()?;
         }
         self.end_reservations();
         if let Some(fault) = self.fault.take() {
@@ -117,27 +124,27 @@ impl<'sink> Staged<'sink> {
         }
         self.shop.end();
         self.flush();
-        self.tape.finish()?;
-        Ok(Generated { revision: self.shop.revision(), events: self.tape.events, ..self.made })
+        self.writer.finish()?;
+        Ok(Generated { revision: self.shop.revision(), events: self.writer.events, ..self.made })
     }
 
-    /// Whether nobody buys any more. What is to be planted may need some operations more.
+    /// Whether the sale is over. A mutation may need more operations.
     fn is_over(&self) -> bool {
         let beyond = self.size.operations.saturating_mul(2).saturating_add(10_000);
-        self.made.operations >= if self.tape.plan.waits() { beyond } else { self.size.operations }
+        self.made.operations >= if self.writer.plan.is_pending() { beyond } else { self.size.operations }
     }
 
-    /// Hands on what has happened.
+    /// Writes what has happened.
     fn flush(&mut self) {
         for event in self.shop.take_events() {
             self.made.operations += u64::from(matches!(&event, Event::Invoke(invoke) if invoke.id.worker < 2 * self.size.buyers));
             if let Event::OrderClosed(closed) = &event {
                 self.made.sold += u64::from(matches!(closed.outcome, OrderOutcome::Sold { .. }) && closed.paid_cents > 0);
             }
-            let tape = &mut self.tape;
-            self.delays.take(event, &mut |event: &Event| tape.tell(event));
+            let writer = &mut self.writer;
+            self.delays.take(event, &mut |event: &Event| writer.write(event));
         }
-        self.tape.plan.is_due = self.made.operations >= self.size.operations / 2;
+        self.writer.plan.is_due = self.made.operations >= self.size.operations / 2;
     }
 
     /// A member is killed at two fifths of the operations and comes back at three.
@@ -153,8 +160,8 @@ impl<'sink> Staged<'sink> {
         }
     }
 
-    /// Somebody wants something.
-    fn wish(&mut self) -> Wanted {
+    /// A buyer decides what to order.
+    fn demand(&mut self) -> Demand {
         let event = self.events[self.draw.popular(self.events.len())].clone();
         let mut items: Vec<(&'static str, i64)> = Vec::new();
         let both = self.kinds.len() > 1 && self.draw.permille(200);
@@ -166,23 +173,23 @@ impl<'sink> Staged<'sink> {
         }
         let buyer = self.draw.below(u64::from(self.size.buyers)) as u32;
         let user = user_name(self.draw.below(u64::from(self.users)) as u32);
-        Wanted { buyer, user, event, items }
+        Demand { buyer, user, event, items }
     }
 
-    fn fate(&mut self) -> Fate {
+    fn outcome(&mut self) -> RequestOutcome {
         match self.draw.below(150) {
-            0 => Fate::UnknownApplied,
-            1 => Fate::UnknownNotApplied,
-            2 => Fate::Refused,
-            _ => Fate::Answered,
+            0 => RequestOutcome::UnknownApplied,
+            1 => RequestOutcome::UnknownNotApplied,
+            2 => RequestOutcome::Refused,
+            _ => RequestOutcome::Answered,
         }
     }
 
-    /// Now and then a buyer takes back what it bought.
-    fn reconsider(&mut self, order: OrderKey) {
+    /// Now and then a buyer cancels its order.
+    fn maybe_cancel(&mut self, order: OrderKey) {
         if self.draw.permille(60) && self.shop.has_bought(order) {
-            let fate = self.fate();
-            let cancelled = self.shop.cancel(order, fate);
+            let outcome = self.outcome();
+            let cancelled = self.shop.cancel(order, outcome);
             self.shop.forget(cancelled);
         }
         self.shop.forget(order);

@@ -7,5 +7,5 @@
 mod etcd;
 mod mutate;
 
-pub use crate::simulation::{Basket, Fate, HeldOrder, LockHolder, Record, Shape, Simulation, run_info};
+pub use crate::simulation::{Basket, HeldOrder, LockHolder, Record, RequestOutcome, Shape, Simulation, run_info};
 pub use etcd::Etcd;

@@ -59,7 +59,7 @@ impl Record {
         self.each_delivery(|deliverer, events| events.retain(|event| deliverer != member || event.kv.mod_revision != revision));
     }
 
-    /// One member's collector is told the last revision of several events in two messages.
+    /// One member's collector delivers the last revision of several events in two messages.
     pub fn split_delivery(&mut self, member: MemberIndex) {
         let subscription = |event: &Event| match event {
             Event::WatchOpened(opened) if opened.member == member && opened.role == WatchRole::Collector => Some(opened.subscription),

@@ -1,4 +1,4 @@
-//! One board: what it is on, and how far it was told.
+//! One watch of a client: its range, and how much it has received.
 
 use ticketcd_history::event::Event;
 use ticketcd_history::request::KeyValue;
@@ -6,12 +6,12 @@ use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, Watc
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, MemberIndex, Nanos, Revision};
 
-/// Boards are counted from here, so that none has the number of a collector.
+/// ClientWatches are counted from here, so that none has the number of a collector.
 const FIRST_SUBSCRIPTION: u32 = 1_000;
 
-/// What a board is on.
+/// What a watch is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Watched {
+pub(crate) enum Watched {
     /// One ticket.
     Ticket,
     /// The tickets of one event.
@@ -22,32 +22,32 @@ pub(super) enum Watched {
     Shop,
 }
 
-/// A board that somebody looks at.
+/// A watch of a client.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(crate) struct ClientWatch {
     opened: WatchOpened,
-    pub(super) stream: u32,
-    /// The first revision that it is to be told of.
+    pub(crate) stream: u32,
+    /// The first revision that it must receive.
     first: Revision,
-    /// Up to where it was told everything, as its owner counts.
-    pub(super) told: Revision,
+    /// The revision up to which it received everything, as its owner counts.
+    pub(crate) received: Revision,
     /// A key of its range as it was before it began.
-    pub(super) before: Option<KeyValue>,
-    /// Deliveries of its collector so far, and until nobody looks any more.
-    pub(super) deliveries: u64,
-    pub(super) span: u64,
-    /// Planted: what it should have been told and was not, yet.
-    pub(super) withheld: Vec<WatchEvent>,
+    pub(crate) before: Option<KeyValue>,
+    /// Deliveries of its collector so far, and until it is closed.
+    pub(crate) deliveries: u64,
+    pub(crate) span: u64,
+    /// Mutation: what it should have received and has not.
+    pub(crate) withheld: Vec<WatchEvent>,
     /// Whether its `created` is still to come: then it comes together with the next delivery, of which its header knows.
     is_unconfirmed: bool,
-    /// Planted: nothing more comes.
-    pub(super) is_stalled: bool,
+    /// Mutation: it receives nothing more.
+    pub(crate) is_stalled: bool,
     is_broken: bool,
 }
 
-impl Board {
-    #[expect(clippy::too_many_arguments, reason = "what a board is, and what it is opened with")]
-    pub(super) fn open(
+impl ClientWatch {
+    #[expect(clippy::too_many_arguments, reason = "what a watch is, and what it is opened with")]
+    pub(crate) fn open(
         number: u32,
         member: MemberIndex,
         (ticket, watched): (&Blob, Watched),
@@ -55,7 +55,7 @@ impl Board {
         before: Option<KeyValue>,
         span: u64,
         at: Nanos,
-        told: &mut Vec<Event>,
+        out: &mut Vec<Event>,
     ) -> Self {
         let (key, range_end) = range(ticket, watched);
         let (subscription, previous) = (FIRST_SUBSCRIPTION + number, watched != Watched::Shop);
@@ -72,11 +72,11 @@ impl Board {
             at,
         };
         let first = if start_revision > 0 { start_revision } else { newest + 1 };
-        let mut board = Self {
+        let mut watch = Self {
             opened,
             stream: subscription,
             first,
-            told: first - 1,
+            received: first - 1,
             before,
             deliveries: 0,
             span,
@@ -85,83 +85,83 @@ impl Board {
             is_stalled: false,
             is_broken: false,
         };
-        told.push(Event::WatchOpened(board.opened.clone()));
+        out.push(Event::WatchOpened(watch.opened.clone()));
         if !is_raced {
-            board.confirm(at, newest, told);
+            watch.confirm(at, newest, out);
         }
-        board
+        watch
     }
 
     /// The member confirms it, if it has not yet. `revision` is the header's: from etcd 3.4.38, 3.5.22 and 3.6.2 on it is read
     /// after the watch was registered, so that a watch from "now" may receive events of that revision or of earlier ones.
-    pub(super) fn confirm(&mut self, at: Nanos, revision: Revision, told: &mut Vec<Event>) {
+    pub(crate) fn confirm(&mut self, at: Nanos, revision: Revision, out: &mut Vec<Event>) {
         self.is_unconfirmed = false;
         let subscription = self.opened.subscription;
-        told.push(Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Created }));
+        out.push(Event::WatchBatch(WatchBatch { subscription, at, revision, body: WatchBody::Created }));
     }
 
     /// Whether the member has not confirmed it yet.
-    pub(super) fn is_unconfirmed(&self) -> bool {
+    pub(crate) fn is_unconfirmed(&self) -> bool {
         self.is_unconfirmed
     }
 
-    /// Whether it is to be told of a change of this key.
-    pub(super) fn is_told_of(&self, kv: &KeyValue) -> bool {
+    /// Whether it receives a change of this key.
+    pub(crate) fn receives(&self, kv: &KeyValue) -> bool {
         let WatchOpened { key, range_end, .. } = &self.opened;
         let in_range = if range_end.is_empty() { kv.key == *key } else { kv.key >= *key && kv.key < *range_end };
         in_range && kv.mod_revision >= self.first && !self.is_broken
     }
 
-    pub(super) fn wants_previous(&self) -> bool {
+    pub(crate) fn wants_previous(&self) -> bool {
         self.opened.options.previous
     }
 
-    /// Whether it was told everything so far.
-    pub(super) fn owes_nothing(&self) -> bool {
+    /// Whether it received everything so far.
+    pub(crate) fn owes_nothing(&self) -> bool {
         self.withheld.is_empty() && !self.is_stalled && !self.is_broken
     }
 
-    /// The revision behind what it was told.
-    pub(super) fn next(&self) -> Revision {
-        self.told + 1
+    /// The revision after the last one it received.
+    pub(crate) fn next(&self) -> Revision {
+        self.received + 1
     }
 
-    /// It is told something. `revision` is the header's.
-    pub(super) fn tell(&mut self, at: Nanos, revision: Revision, body: WatchBody, told: &mut Vec<Event>) {
+    /// It receives a message. `revision` is the header's.
+    pub(crate) fn receive(&mut self, at: Nanos, revision: Revision, body: WatchBody, out: &mut Vec<Event>) {
         let last = match &body {
             WatchBody::Events(events) => events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0),
             WatchBody::Progress => revision,
             WatchBody::Created | WatchBody::Cancelled { .. } => 0,
         };
-        self.told = self.told.max(last);
-        told.push(Event::WatchBatch(WatchBatch { subscription: self.opened.subscription, at, revision, body }));
+        self.received = self.received.max(last);
+        out.push(Event::WatchBatch(WatchBatch { subscription: self.opened.subscription, at, revision, body }));
     }
 
     /// Its owner has seen enough.
-    pub(super) fn close(mut self, at: Nanos, told: &mut Vec<Event>) {
-        self.end(at, WatchEnd::Closed, told);
+    pub(crate) fn close(mut self, at: Nanos, out: &mut Vec<Event>) {
+        self.end(at, WatchEnd::Closed, out);
     }
 
     /// Its stream breaks.
-    pub(super) fn break_off(&mut self, at: Nanos, told: &mut Vec<Event>) {
-        self.end(at, WatchEnd::EndedByMember, told);
+    pub(crate) fn break_off(&mut self, at: Nanos, out: &mut Vec<Event>) {
+        self.end(at, WatchEnd::EndedByMember, out);
         self.is_broken = true;
     }
 
     /// It is resumed at a revision, on a stream of its own.
-    pub(super) fn resume(&mut self, number: u32, start_revision: Revision, at: Nanos, told: &mut Vec<Event>) {
+    pub(crate) fn resume(&mut self, number: u32, start_revision: Revision, at: Nanos, out: &mut Vec<Event>) {
         let resumes = Some(self.opened.subscription);
-        self.reopened(number, start_revision, resumes, at, told);
+        self.reopened(number, start_revision, resumes, at, out);
     }
 
     /// Its owner closes it and opens another one on the same range.
-    pub(super) fn reopen(&mut self, number: u32, start_revision: Revision, at: Nanos, told: &mut Vec<Event>) {
-        self.end(at, WatchEnd::Closed, told);
-        self.reopened(number, start_revision, None, at, told);
+    pub(crate) fn reopen(&mut self, number: u32, start_revision: Revision, at: Nanos, out: &mut Vec<Event>) {
+        self.end(at, WatchEnd::Closed, out);
+        self.reopened(number, start_revision, None, at, out);
     }
 
-    fn reopened(&mut self, number: u32, start_revision: Revision, resumes: Option<u32>, at: Nanos, told: &mut Vec<Event>) {
-        let newest = self.told;
+    fn reopened(&mut self, number: u32, start_revision: Revision, resumes: Option<u32>, at: Nanos, out: &mut Vec<Event>) {
+        let newest = self.received;
         self.opened = WatchOpened {
             subscription: FIRST_SUBSCRIPTION + number,
             stream: FIRST_SUBSCRIPTION + number,
@@ -170,21 +170,21 @@ impl Board {
             at,
             ..self.opened.clone()
         };
-        (self.stream, self.first, self.told, self.is_broken) = (self.opened.stream, start_revision, start_revision - 1, false);
-        told.push(Event::WatchOpened(self.opened.clone()));
-        self.confirm(at, newest, told);
+        (self.stream, self.first, self.received, self.is_broken) = (self.opened.stream, start_revision, start_revision - 1, false);
+        out.push(Event::WatchOpened(self.opened.clone()));
+        self.confirm(at, newest, out);
     }
 
-    fn end(&mut self, at: Nanos, end: WatchEnd, told: &mut Vec<Event>) {
+    fn end(&mut self, at: Nanos, end: WatchEnd, out: &mut Vec<Event>) {
         if self.is_broken {
             return;
         }
         if !self.withheld.is_empty() {
             let late = WatchBody::Events(std::mem::take(&mut self.withheld));
-            self.tell(at, self.told, late, told);
+            self.receive(at, self.received, late, out);
         }
         let subscription = self.opened.subscription;
-        told.push(Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end }));
+        out.push(Event::WatchClosed(WatchClosed { subscription, at, read_until: at, end }));
     }
 }
 

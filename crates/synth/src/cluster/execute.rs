@@ -1,0 +1,197 @@
+//! How the simulated cluster executes requests: as etcd does.
+
+use super::Cluster;
+use super::leases::Lease;
+use ticketcd_history::request::{
+    AnswerBody, Guard, GuardTarget, KeyValue, Range, RangeAnswer, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
+};
+use ticketcd_judge::model::{Blob, Nanos, Revision};
+
+/// What a request was answered: the revision of the header, and the body.
+pub(crate) type Executed = (Revision, AnswerBody);
+
+impl Cluster {
+    /// Executes a request; `now` is the time by which the cluster counts leases.
+    pub(crate) fn execute(&mut self, request: &Request, now: Nanos) -> Executed {
+        match request {
+            Request::Range(_) => self.execute_at(request, self.revision()),
+            Request::Put(_) | Request::Delete(_) => {
+                let (revision, mut responses) = self.operations(std::slice::from_ref(&operation(request)));
+                let body = match responses.pop().map(|response| response.body) {
+                    Some(TxnAnswerBody::Delete { deleted }) => AnswerBody::Delete { deleted },
+                    _ => AnswerBody::Put,
+                };
+                (revision, body)
+            }
+            Request::Txn(txn) => self.execute_branch(txn, self.succeeds(txn)),
+            Request::Compact(_) => (self.revision(), AnswerBody::Compact),
+            Request::LeaseGrant { id, ttl } => {
+                let id = self.grant(*id, *ttl, now);
+                (self.revision(), AnswerBody::Lease { id, ttl: *ttl })
+            }
+            Request::LeaseKeepAlive { id } => {
+                let kept = self.leases.get_mut(id);
+                let ttl = kept.map_or(0, |lease| {
+                    lease.renewed = now;
+                    lease.ttl
+                });
+                (self.revision(), AnswerBody::Lease { id: *id, ttl })
+            }
+            Request::LeaseRevoke { id } => {
+                self.end_lease(*id);
+                (self.revision(), AnswerBody::Lease { id: *id, ttl: 0 })
+            }
+            Request::Lock { name, lease } => {
+                let key = lock_key(name, *lease);
+                if self.keys.get(key.as_bytes()).is_none() {
+                    self.keys.put(&key, Blob::default(), *lease);
+                    self.commit();
+                }
+                (self.revision(), AnswerBody::Lock { key })
+            }
+            Request::Defragment => (self.revision(), AnswerBody::Defragment),
+        }
+    }
+
+    /// Answers a request that only reads, as a member would that is at this revision.
+    pub(crate) fn execute_at(&self, request: &Request, revision: Revision) -> Executed {
+        let body = match request {
+            Request::Range(range) => AnswerBody::Range(self.read(range, revision)),
+            Request::Txn(txn) => {
+                let succeeded = txn.guards.iter().all(|guard| self.holds(guard, revision));
+                let branch = if succeeded { &txn.success } else { &txn.failure };
+                let read = |operation: &TxnOp| match operation {
+                    TxnOp::Range(range) => Some(TxnAnswer { revision, body: TxnAnswerBody::Range(self.read(range, revision)) }),
+                    _ => None,
+                };
+                AnswerBody::Txn { succeeded, responses: branch.iter().filter_map(read).collect() }
+            }
+            _ => AnswerBody::Compact,
+        };
+        (revision, body)
+    }
+
+    /// Whether the guards of a transaction hold.
+    pub(crate) fn succeeds(&self, txn: &Txn) -> bool {
+        txn.guards.iter().all(|guard| self.holds(guard, self.revision()))
+    }
+
+    /// Executes one branch of a transaction, whatever its guards.
+    pub(crate) fn execute_branch(&mut self, txn: &Txn, succeeded: bool) -> Executed {
+        let (revision, responses) = self.operations(if succeeded { &txn.success } else { &txn.failure });
+        (revision, AnswerBody::Txn { succeeded, responses })
+    }
+
+    /// Answers a transaction as if it had been executed, and executes nothing.
+    pub(crate) fn pretend(&self, txn: &Txn) -> Executed {
+        let revision = self.revision() + 1;
+        let body = |operation: &TxnOp| match operation {
+            TxnOp::Range(range) => TxnAnswerBody::Range(self.read(range, revision)),
+            TxnOp::Put(_) => TxnAnswerBody::Put,
+            TxnOp::Delete(delete) => TxnAnswerBody::Delete { deleted: self.keys.range(&delete.key, &delete.range_end).len() as i64 },
+        };
+        let responses = txn.success.iter().map(|operation| TxnAnswer { revision, body: body(operation) }).collect();
+        (revision, AnswerBody::Txn { succeeded: true, responses })
+    }
+
+    /// Operations of one transaction, in their order: each sees what those before it wrote.
+    fn operations(&mut self, operations: &[TxnOp]) -> (Revision, Vec<TxnAnswer>) {
+        let before = self.revision();
+        let mut responses = Vec::with_capacity(operations.len());
+        for operation in operations {
+            let body = match operation {
+                TxnOp::Range(range) => TxnAnswerBody::Range(self.read(range, Revision::MAX)),
+                TxnOp::Put(put) => {
+                    self.keys.put(&put.key, put.value.clone(), put.lease);
+                    TxnAnswerBody::Put
+                }
+                TxnOp::Delete(delete) => {
+                    let keys: Vec<Blob> = self.keys.range(&delete.key, &delete.range_end).into_iter().map(|kv| kv.key.clone()).collect();
+                    keys.iter().for_each(|key| {
+                        self.keys.delete(key);
+                    });
+                    TxnAnswerBody::Delete { deleted: keys.len() as i64 }
+                }
+            };
+            // A read before the first write names the revision before it.
+            responses.push(TxnAnswer { revision: before + Revision::from(self.keys.has_changes()), body });
+        }
+        self.commit();
+        (self.revision(), responses)
+    }
+
+    fn read(&self, range: &Range, revision: Revision) -> RangeAnswer {
+        let revision = if range.revision == 0 { revision } else { range.revision };
+        let mut kvs: Vec<KeyValue> = if range.range_end.is_empty() {
+            self.keys.get_at(&range.key, revision).cloned().into_iter().collect()
+        } else {
+            self.keys.range_at(&range.key, &range.range_end, revision).into_iter().cloned().collect()
+        };
+        let count = kvs.len() as i64;
+        let more = range.limit > 0 && count > range.limit && !range.count_only;
+        if more {
+            kvs.truncate(range.limit as usize);
+        }
+        if range.keys_only {
+            kvs.iter_mut().for_each(|kv| kv.value = Blob::default());
+        }
+        if range.count_only {
+            kvs.clear();
+        }
+        RangeAnswer { kvs, more, count }
+    }
+
+    /// Whether a guard holds at a revision: for every key of its range, or for a key that does not exist.
+    fn holds(&self, guard: &Guard, revision: Revision) -> bool {
+        if guard.range_end.is_empty() {
+            return match self.keys.get_at(&guard.key, revision) {
+                Some(kv) => compares(guard, kv),
+                None => holds_without_key(guard),
+            };
+        }
+        let found = self.keys.range_at(&guard.key, &guard.range_end, revision);
+        if found.is_empty() { holds_without_key(guard) } else { found.into_iter().all(|kv| compares(guard, kv)) }
+    }
+
+    fn grant(&mut self, id: i64, ttl: i64, now: Nanos) -> i64 {
+        let id = if id == 0 { self.next_lease } else { id };
+        self.next_lease += 1;
+        self.leases.insert(id, Lease { ttl, renewed: now });
+        id
+    }
+}
+
+fn holds_without_key(guard: &Guard) -> bool {
+    // etcd compares a key that does not exist as one with zeros; its value is never equal nor different.
+    !matches!(guard.target, GuardTarget::Value(_)) && compares(guard, &KeyValue::default())
+}
+
+fn compares(guard: &Guard, kv: &KeyValue) -> bool {
+    let ordering = match &guard.target {
+        GuardTarget::Version(version) => kv.version.cmp(version),
+        GuardTarget::CreateRevision(revision) => kv.create_revision.cmp(revision),
+        GuardTarget::ModRevision(revision) => kv.mod_revision.cmp(revision),
+        GuardTarget::Value(value) => kv.value.cmp(value),
+        GuardTarget::Lease(lease) => kv.lease.cmp(lease),
+    };
+    match guard.relation {
+        Relation::Equal => ordering.is_eq(),
+        Relation::NotEqual => ordering.is_ne(),
+        Relation::Greater => ordering.is_gt(),
+        Relation::Less => ordering.is_lt(),
+    }
+}
+
+/// A put or a deletion as an operation of a transaction.
+fn operation(request: &Request) -> TxnOp {
+    match request {
+        Request::Put(put) => TxnOp::Put(put.clone()),
+        Request::Delete(delete) => TxnOp::Delete(delete.clone()),
+        _ => TxnOp::Range(Range::default()),
+    }
+}
+
+/// The key by which etcd's lock service holds a lock, or waits for it: the name, and the lease in hexadecimal.
+fn lock_key(name: &Blob, lease: i64) -> Blob {
+    format!("{}/{lease:x}", name.to_text()).into()
+}
