@@ -11,6 +11,7 @@ mod dataset;
 mod error_table;
 mod etcd;
 mod fault;
+mod golden;
 mod hostile_scenarios;
 mod housekeeping;
 mod hunt;
