@@ -1,8 +1,8 @@
-//! What takes a while to arrive: answers and deliveries are held back and let go later, those of one worker and of one
-//! collector in their order. So calls overlap, and members deliver at their own pace.
+//! Delays: responses and deliveries are held back and released later, those of one worker and of one collector in their order.
+//! So calls overlap, and members deliver at their own pace.
 //!
-//! The record that comes in has everything happen one after the other. What comes out is the same, recorded later: a response
-//! that arrives later promises less, so a valid record stays valid.
+//! In the input everything happens one after the other. In the output responses are later: a later response promises less, so a
+//! valid record stays valid.
 
 use std::collections::VecDeque;
 
@@ -57,7 +57,7 @@ impl Delays {
             Event::OrderPlaced(placed) => self.let_go(|held| held.line == Line::Worker(placed.order.buyer), emit),
             Event::CancelPlaced(placed) => self.let_go(|held| held.line == Line::Worker(placed.order.buyer), emit),
             Event::OrderClosed(closed) => self.let_go(|held| held.line == Line::Worker(closed.order.buyer), emit),
-            // Whatever else happens is no matter of one worker or collector.
+            // Anything else concerns more than one worker or collector.
             _ => self.let_go(|_| true, emit),
         }
         self.now = self.now.max(at(&event));

@@ -17,7 +17,7 @@ impl Draw {
 
     /// A number below `bound`; 0 when that is 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        // The bias of a product is far below what anybody could see here.
+        // The bias of the product is negligible.
         ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 

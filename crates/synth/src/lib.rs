@@ -10,11 +10,11 @@
 //! Synthetic runs test the checks at sizes that no real run reaches in reasonable time, and show that each mutation is
 //! detected.
 //!
-//! * [`cluster`]: the simulated cluster that executes every request.
-//! * [`sale`]: buyers of the optimistic strategy, who race in simulated time.
-//! * [`staged`]: the other strategies, step by step, on the shop of [`simulation`].
-//! * [`client_watches`]: the watches that clients open beside.
-//! * [`mutation`]: the violations, each with the check that must detect it.
+//! * `cluster`: the simulated cluster that executes every request.
+//! * `sale`: buyers of the optimistic strategy, who race in simulated time.
+//! * `staged`: the other strategies, step by step, on the shop of `simulation`.
+//! * `client_watches`: the watches that clients open beside.
+//! * `mutation`: the violations, each with the check that must detect it.
 //! * [`guide`]: the page of anomalies, generated from one run of each mutation.
 //! * [`testing`]: small histories for the tests of single checks.
 

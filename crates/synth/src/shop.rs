@@ -1,4 +1,4 @@
-//! The shop that is sold from: its tickets, its events, and what is written about them.
+//! The shop: its tickets, its events, and their records.
 
 use crate::draw::Draw;
 use crate::mutation::Mutation;
@@ -41,7 +41,7 @@ pub(crate) struct Shop {
     pub(crate) keys: Keyspace,
     pub(crate) tickets: Vec<TicketState>,
     pub(crate) events: Vec<EventState>,
-    /// How many users there are to buy for.
+    /// The number of users.
     pub(crate) users: u32,
 }
 
@@ -94,7 +94,7 @@ impl Shop {
         self.keys.purchase(user_name(user), &self.events[event].id)
     }
 
-    /// What is written of a ticket with so many left.
+    /// The record of a ticket with so many left.
     pub(crate) fn ticket_value(&self, ticket: usize, current_quantity: i64) -> Blob {
         self.ticket_value_of(ticket, self.tickets[ticket].total, current_quantity)
     }
@@ -104,7 +104,7 @@ impl Shop {
         json(&Ticket { total_quantity, current_quantity, price: self.tickets[ticket].price })
     }
 
-    /// What is written of an event with so many left.
+    /// The record of an event with so many left.
     pub(crate) fn event_value(&mut self, event: usize, current_quantity: i64) -> Blob {
         let record = &mut self.events[event].record;
         let now = std::mem::replace(&mut record.current_quantity, current_quantity);
@@ -136,7 +136,7 @@ impl Shop {
     }
 }
 
-/// The words of an event that it is found by.
+/// The words of an event in the search index.
 fn words(record: &EventRecord) -> std::collections::BTreeSet<String> {
     const LETTERS_MIN: usize = 3;
     let text = format!("{} {}", record.name, record.description).to_lowercase();
@@ -149,7 +149,7 @@ pub(crate) fn user_name(user: u32) -> String {
     format!("user-{user}")
 }
 
-/// The purchases of before with one element more.
+/// The purchases so far with one more element.
 pub(crate) fn append(before: Option<&KeyValue>, id: String, tickets: Vec<PurchasedTicket>, cancels: Option<String>) -> Blob {
     let element = json(&Purchase { id: Some(id), date: DATE.to_owned(), tickets, cancels });
     let mut value = match before.and_then(|kv| kv.value.as_bytes().strip_suffix(b"]")) {
@@ -173,6 +173,6 @@ pub(crate) fn quantity(kv: &KeyValue) -> i64 {
 
 /// A record of the shop as it is written.
 pub(crate) fn json(value: &impl serde::Serialize) -> Blob {
-    // Records of the shop have no map with keys that are no text, the only thing JSON has no form for.
+    // Serializing fails only for maps with keys that are not strings, and records of the shop have none.
     serde_json::to_vec(value).unwrap_or_default().into()
 }

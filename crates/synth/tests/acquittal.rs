@@ -1,4 +1,4 @@
-//! A large valid history, with everything legal that looks suspicious, is acquitted by every check.
+//! A large valid history, with everything legal that looks suspicious, passes every check.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -125,7 +125,7 @@ fn outcome(number: u32) -> RequestOutcome {
     }
 }
 
-/// Judges a record by everything there is: every check acquits it. Returns what they looked at.
+/// Judges a record with all checks, which pass. Returns their evidence.
 fn acquitted(mut record: Record) -> BTreeMap<String, BTreeMap<String, u64>> {
     let directory = tempfile::tempdir().unwrap();
     for member in &mut record.info.members {
@@ -144,7 +144,7 @@ fn acquitted(mut record: Record) -> BTreeMap<String, BTreeMap<String, u64>> {
     judgement.findings.into_iter().map(|finding| (finding.name, finding.evidence)).collect()
 }
 
-/// Whether there was enough of everything that is named.
+/// Whether there was enough of each kind of evidence.
 fn looked_at(evidence: &BTreeMap<String, BTreeMap<String, u64>>, least: &[(&str, &str, u64)]) {
     for (check, name, least) in least {
         let count = evidence.get(*check).and_then(|evidence| evidence.get(*name));

@@ -1,6 +1,6 @@
 //! The mutation score of the checks, as a table: many runs of each mutation, and valid runs.
 //!
-//! A kind counts as caught only when the check that it names convicts, and finds the kind of anomaly that it names; an alarm
+//! A mutation counts as detected only when its check reports its kind of anomaly; a false alarm
 //! is any anomaly in a valid run. The valid runs are of every strategy in turn, so that every layout of the stock is among
 //! them. It has no test harness, so that the table is printed by every test run.
 
@@ -19,7 +19,7 @@ const RUNS_PER_KIND: u64 = 10;
 const VALID_RUNS: u64 = 1_000;
 
 fn main() -> ExitCode {
-    // As the harness does: a test that was not asked for is not run.
+    // Like the test harness: without a match for the filter nothing runs.
     let asked = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect::<Vec<_>>();
     if !asked.is_empty() && !asked.iter().any(|name| "mutation_score".contains(name.as_str())) {
         return ExitCode::SUCCESS;
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     if caught == runs && alarms.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs of all sizes that a check may meet when there is little to look at.
+/// Small runs of all sizes.
 fn size(seed: u64) -> Size {
     let within = |least: u64, most: u64, step: u64| least + seed.wrapping_mul(step) % (most - least + 1);
     let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! What is said while a run goes on is never taken back: an alarm is a violation of the same check in the final verdict, and a
+//! An alarm of an online check is a violation of the same check in the final verdict, and a
 //! valid run raises none at any moment.
 
 use std::collections::BTreeSet;
@@ -39,7 +39,7 @@ fn an_alarm_is_a_violation_in_the_final_verdict() {
         })
         .unwrap();
         let Some((alarm, seen)) = alarm(&info, &events) else { continue };
-        // Whether the load is stopped there or goes on.
+        // Whether the load stops there or continues.
         for length in [seen, events.len()] {
             let findings = judged(&info, &events[..length]).findings;
             let named = findings.iter().find(|finding| alarm.starts_with(&finding.name));

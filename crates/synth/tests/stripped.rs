@@ -1,4 +1,4 @@
-//! The etcd checks know no shop: on a history without its annotations they find the same.
+//! The etcd checks do not depend on the shop: without annotations they report the same.
 
 use ticketcd_history::annotation::strip;
 use ticketcd_history::event::Event;
@@ -29,7 +29,7 @@ fn findings(size: &Size, mutation: Option<Mutation>, events: impl Iterator<Item 
     let mut findings = judge.finish(None).findings;
     findings.retain(|finding| ETCD_CHECKS.contains(&finding.name.as_str()));
     for anomaly in findings.iter_mut().flat_map(|finding| &mut finding.anomalies) {
-        // Which orders a call was for is an annotation, and so are the words that name them.
+        // The orders of a call are annotations, and so are the sentences that name them.
         for anomaly in [&mut anomaly.first, &mut anomaly.worst, &mut anomaly.last] {
             anomaly.orders.clear();
             anomaly.story.iter_mut().for_each(String::clear);

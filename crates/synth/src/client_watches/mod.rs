@@ -21,7 +21,7 @@ use ticketcd_history::watch::{ProgressRequested, StreamProgress, WatchBatch, Wat
 use ticketcd_judge::model::{Blob, MemberIndex, Nanos, Revision};
 
 /// The members with client watches. The mutations of a collector are at the third.
-const MEMBERS_WITH_BOARDS: usize = 2;
+const MEMBERS_WITH_WATCHES: usize = 2;
 
 /// One in so many deliveries is followed by a bookmark of the watch, or by one of its stream.
 const BOOKMARK_EVERY: u64 = 16;
@@ -34,9 +34,9 @@ const HOUSEKEEPER: u32 = 2_000_000;
 #[derive(Debug)]
 pub(crate) struct ClientWatches {
     draw: Draw,
-    /// Whether people look at watches: while tickets are sold.
+    /// Whether clients open watches: while tickets are sold.
     is_open: bool,
-    members: [MemberWatches; MEMBERS_WITH_BOARDS],
+    members: [MemberWatches; MEMBERS_WITH_WATCHES],
     /// Keys of tickets, in the order in which they were first seen.
     tickets: Vec<Blob>,
     opened: u32,
@@ -173,7 +173,7 @@ impl ClientWatches {
         }
     }
 
-    /// Closes a watch that was looked at long enough, or opens the next.
+    /// Closes a watch that was open long enough, or opens the next.
     fn change_watches(&mut self, index: usize, at: Nanos, plan: &mut MutationPlan, out: &mut Vec<Event>) {
         // A mutation of a watch needs an open one.
         let is_needed = plan.mutation.is_some_and(|mutation| mutation.check() == "watch") && !plan.is_done;

@@ -6,10 +6,10 @@ use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, Watc
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, MemberIndex, Nanos, Revision};
 
-/// ClientWatches are counted from here, so that none has the number of a collector.
+/// Client watches are numbered from here, so that none has the number of a collector.
 const FIRST_SUBSCRIPTION: u32 = 1_000;
 
-/// What a watch is on.
+/// The range of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Watched {
     /// One ticket.
@@ -137,7 +137,7 @@ impl ClientWatch {
         out.push(Event::WatchBatch(WatchBatch { subscription: self.opened.subscription, at, revision, body }));
     }
 
-    /// Its owner has seen enough.
+    /// Its owner closes it.
     pub(crate) fn close(mut self, at: Nanos, out: &mut Vec<Event>) {
         self.end(at, WatchEnd::Closed, out);
     }

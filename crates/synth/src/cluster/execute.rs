@@ -195,3 +195,59 @@ fn operation(request: &Request) -> TxnOp {
 fn lock_key(name: &Blob, lease: i64) -> Blob {
     format!("{}/{lease:x}", name.to_text()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ticketcd_history::request::{Delete, Put};
+
+    fn put(key: &str, value: &str) -> TxnOp {
+        TxnOp::Put(Put { key: key.into(), value: value.into(), lease: 0 })
+    }
+
+    fn range(key: &str, range_end: &str) -> Range {
+        Range { key: key.into(), range_end: range_end.into(), ..Range::default() }
+    }
+
+    #[test]
+    fn operations_of_a_transaction_see_what_those_before_them_wrote() {
+        let mut cluster = Cluster::new(1, 1, usize::MAX);
+        let delete = TxnOp::Delete(Delete { key: "a".into(), range_end: Blob::default() });
+        let read = || TxnOp::Range(range("a", "z"));
+        let txn = Txn { success: vec![read(), put("b", "1"), read(), put("a", "1"), delete, read()], ..Txn::default() };
+        let (revision, body) = cluster.execute(&Request::Txn(txn), 0);
+        let AnswerBody::Txn { succeeded, responses } = body else { panic!("{body:?}") };
+        assert!(succeeded && revision == 2);
+        assert_eq!(responses.iter().map(|response| response.revision).collect::<Vec<_>>(), [1, 2, 2, 2, 2, 2]);
+        let counts = responses.iter().filter_map(|response| match &response.body {
+            TxnAnswerBody::Range(range) => Some(range.count),
+            _ => None,
+        });
+        assert_eq!(counts.collect::<Vec<_>>(), [0, 1, 1]);
+    }
+
+    #[test]
+    fn a_guard_on_a_range_must_hold_for_every_key_and_on_a_missing_key_compares_zeros() {
+        let mut cluster = Cluster::new(1, 1, usize::MAX);
+        cluster.execute_branch(&Txn { success: vec![put("a", "1"), put("b", "2")], ..Txn::default() }, true);
+        let guard =
+            |key: &str, range_end: &str, target| Guard { key: key.into(), range_end: range_end.into(), target, relation: Relation::Equal };
+        let holds = |guard: Guard| cluster.succeeds(&Txn { guards: vec![guard], ..Txn::default() });
+        assert!(holds(guard("a", "c", GuardTarget::ModRevision(2))));
+        assert!(!holds(guard("a", "c", GuardTarget::Value("1".into()))));
+        assert!(holds(guard("x", "", GuardTarget::CreateRevision(0))));
+        assert!(!holds(guard("x", "", GuardTarget::Value(Blob::default()))));
+    }
+
+    #[test]
+    fn the_keys_of_a_lease_end_with_it() {
+        let mut cluster = Cluster::new(1, 1, usize::MAX);
+        let (_, body) = cluster.execute(&Request::LeaseGrant { id: 0, ttl: 5 }, 1_000);
+        let AnswerBody::Lease { id, .. } = body else { panic!("{body:?}") };
+        assert_eq!(cluster.expires(id), Some(5_000_001_000));
+        cluster.execute(&Request::Lock { name: "lock".into(), lease: id }, 0);
+        assert_eq!((cluster.revision(), cluster.content().len(), cluster.lease_ids().len()), (2, 1, 1));
+        cluster.execute(&Request::LeaseRevoke { id }, 0);
+        assert_eq!((cluster.revision(), cluster.content().len(), cluster.lease_ids().len()), (3, 0, 0));
+    }
+}

@@ -1,7 +1,7 @@
 //! The simulated cluster: a key space by revision, leases, and members with a collector each. Every synthetic run is executed
 //! on it, whatever the strategy, and so are the small histories that tests are written with.
 //!
-//! It keeps etcd's promises. A [`Mutation`](crate::mutation::Mutation) breaks one of them, from outside: by executing a branch
+//! It keeps etcd's promises. A mutation breaks one of them, from outside: by executing a branch
 //! whose guards do not hold, by answering without executing, by editing a response, a delivery or an audit.
 
 mod audit;

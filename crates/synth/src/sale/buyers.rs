@@ -11,13 +11,13 @@ use ticketcd_history::event::Event;
 use ticketcd_history::request::{Answer, Range, Request, Txn, TxnOp};
 use ticketcd_judge::model::{MemberIndex, OrderKey};
 
-/// Of a thousand things a buyer begins, so many are orders: then some tenth of all calls sells.
+/// Of a thousand activities so many are orders: then about a tenth of all calls sells.
 const ORDERS_PERMILLE: u64 = 350;
 
-/// Of a thousand looks so many are at the page of an event, which may be stale.
+/// Of a thousand searches so many read the page of an event, which may be stale.
 const PAGES_PERMILLE: u64 = 150;
 
-/// Reads of one look at the stock.
+/// Reads of one search.
 const READS: u8 = 4;
 
 impl Sale<'_> {
@@ -63,7 +63,7 @@ impl Sale<'_> {
         self.call(buyer, Purpose::Search, &[], request, Action::Stock(at));
     }
 
-    /// A buyer has ended what it did, and thinks.
+    /// A buyer is done, and thinks.
     pub(super) fn rest(&mut self, buyer: u32) {
         self.busy -= 1;
         self.buyers[buyer as usize].activity = Activity::Idle;
@@ -140,7 +140,7 @@ impl Sale<'_> {
         }
     }
 
-    /// What an answer says is known from now on: to everybody, of its member, and to its buyer.
+    /// The revision of a response is known from now on: in general, of its member, and to its buyer.
     fn learn(&mut self, buyer: u32, member: MemberIndex, answer: &Answer, action: &Action) {
         let revision = answer.revision;
         self.acknowledged.raise(self.now, revision);

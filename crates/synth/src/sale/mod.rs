@@ -34,13 +34,13 @@ const STALL: Nanos = 15 * SECOND;
 /// How long the killed member stays away.
 const OUTAGE: Nanos = 2 * SECOND;
 
-/// Runs of fewer operations have no fault: there would be nothing left of them.
+/// Runs of fewer operations have no fault: it would take up most of them.
 const OPERATIONS_WITH_FAULT: u64 = 5_000;
 
 /// The tasks of the queue. Of two at the same time the one queued first comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
-    /// A buyer begins something.
+    /// A buyer starts a search or an order.
     Wake(u32),
     /// A buyer's request takes effect.
     Apply(u32),
@@ -52,7 +52,7 @@ enum Task {
     Deliver(u8),
     /// Every member is sampled.
     Sample,
-    /// The killed member comes back.
+    /// The killed member restarts.
     Heal,
 }
 
@@ -73,12 +73,12 @@ pub(crate) struct Sale<'sink> {
     /// The highest revision that any response has named, and the same for each member.
     acknowledged: Acknowledged,
     acknowledged_by: [Acknowledged; MEMBERS as usize],
-    /// Orders and looks that buyers began since the last sample of the load.
+    /// Orders and searches that buyers started since the last sample of the load.
     begun: u64,
     fault: Fault,
     queue: BinaryHeap<Reverse<(Nanos, u64, Task)>>,
     queued: u64,
-    /// What the collector of the broken member delivered last, where it shall deliver that once more.
+    /// The last delivery of the broken member's collector, where the mutation is to repeat it.
     last_delivery: Vec<WatchEvent>,
 }
 
@@ -204,7 +204,7 @@ impl<'sink> Sale<'sink> {
         self.seed();
     }
 
-    /// What every collector has still to deliver, delivered.
+    /// Every collector delivers what is pending.
     fn deliver_all(&mut self) {
         for member in self.cluster.indices() {
             self.now += MILLISECOND;
@@ -249,7 +249,7 @@ impl<'sink> Sale<'sink> {
         self.record(&Event::WatchBatch(batch));
     }
 
-    /// What the collector delivered before it was subscribed anew, once more.
+    /// The collector repeats what it delivered before it was opened again.
     fn deliver_below_start(&mut self) {
         let again = std::mem::take(&mut self.last_delivery);
         if !again.is_empty() {

@@ -95,7 +95,7 @@ impl Sale<'_> {
         self.cluster.answer(member, revision, body)
     }
 
-    /// A buyer decides by what it reads here.
+    /// A buyer bases its decision on these responses.
     pub(super) fn see(&mut self, buyer: u32, responses: &[TxnAnswer], revision: Revision) {
         let Activity::Order(order) = &mut self.buyers[buyer as usize].activity else { return };
         let kv = |response: &TxnAnswer| match &response.body {

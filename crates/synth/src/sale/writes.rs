@@ -58,9 +58,9 @@ impl Sale<'_> {
                 changes[0].1 = self.shop.ticket_value_of(first, total, seen.tickets[0].0 - taken[0]);
             }
             Some(Mutation::WrongBranch) => match self.cluster.previous(&changes[0].0) {
-                // A guard on the revision before the last does not hold.
+                // A guard on the previous revision does not hold.
                 Some(kv) => changes[0].2 = kv.mod_revision,
-                // Not sold before: it is the right branch, and the next order carries the mutation.
+                // Not sold before: the guard holds, and the next order carries the mutation.
                 None => mutation = None,
             },
             _ => {}

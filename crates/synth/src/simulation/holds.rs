@@ -16,7 +16,7 @@ pub struct HeldOrder {
     pub order: OrderKey,
     /// The lease of its reservation.
     pub lease: i64,
-    /// The key that says what is reserved.
+    /// The key of the reservation's record.
     pub record: Blob,
     /// The key that carries the lease.
     pub alive: Blob,
@@ -30,11 +30,11 @@ impl Simulation {
         self.reserve_seen(basket, ttl)
     }
 
-    /// The same by a strategy that does not look whether there is enough.
+    /// The same by a strategy that does not check the stock.
     pub(crate) fn reserve_carelessly(&mut self, buyer: u32, user: &str, event: &str, items: &[(&str, i64)], ttl: i64) {
         let order = self.place(buyer, user, event, items);
         let basket = self.look_at_stock(order, false);
-        // What it holds is not asked for again.
+        // The reservation is not used again.
         let _ = self.reserve_seen(basket, ttl);
     }
 
@@ -115,7 +115,7 @@ impl Simulation {
         self.give_back(held, (SEEDER, Purpose::Release), Vec::new(), &[&held.record]);
     }
 
-    /// A reservation that is over is entered once more, and takes nothing: a buyer that sends half of its request again.
+    /// A reservation that ended is written again without taking stock: a buyer that resends half of its request.
     pub(crate) fn reserve_without_stock(&mut self, held: &HeldOrder) {
         let Some((user, _, items)) = self.requests.get(&held.order).cloned() else { return };
         let record = put(held.record.clone(), json(&HoldRecord { user, tickets: lines(&items) }));

@@ -38,7 +38,7 @@ type OrderRequest = (String, String, Vec<(String, i64)>);
 /// A synthetic record.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// What `run.json` says.
+    /// Its `run.json`.
     pub info: RunInfo,
     /// The events.
     pub events: Vec<Event>,
@@ -65,7 +65,7 @@ impl Simulation {
         Self::of(run_info(shape), shape)
     }
 
-    /// The same for a run of which `run.json` says something else.
+    /// The same with another `run.json`.
     pub(crate) fn of(info: RunInfo, shape: &Shape) -> Self {
         let mut simulation = Self {
             keys: Keyspace::new(info.prefix.as_str()),
@@ -142,7 +142,7 @@ impl Simulation {
         self.write(vec![(key, Some(json(&ticket)))])
     }
 
-    /// What was recorded since the last time, for those who do not want to keep it.
+    /// The events since the last call, for callers that do not keep the record.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
@@ -158,7 +158,7 @@ impl Simulation {
         Record { info: self.info, events: self.events }
     }
 
-    /// The same, for those who take the events.
+    /// The same, for callers that take the events.
     pub(crate) fn end(&mut self) {
         self.phase(Phase::Drain);
         let workers: Vec<(u32, u32)> = self.call_counts.iter().map(|(worker, count)| (*worker, *count)).collect();

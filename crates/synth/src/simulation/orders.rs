@@ -19,7 +19,7 @@ pub struct Basket {
     pub order: OrderKey,
     pub(super) user: String,
     pub(super) event: String,
-    /// What its entry says.
+    /// The items of its entry.
     pub(super) items: Vec<(String, i64)>,
     /// Where it takes its tickets from, and how many.
     pub(super) takes: Vec<(Blob, i64)>,
@@ -166,7 +166,7 @@ impl Simulation {
         self.fill(basket, (order.buyer, Purpose::Cancel, vec![order]), &wanted, false)
     }
 
-    /// What a basket was decided by is read again, and nothing else is thought over.
+    /// The keys of a basket are read again, and the decision stays.
     pub fn look_again(&mut self, basket: Basket) -> Basket {
         let wanted: Vec<Blob> = basket.seen.keys().cloned().collect();
         let caller = (basket.order.buyer, Purpose::Purchase, vec![basket.order]);
@@ -198,7 +198,7 @@ impl Basket {
         Self { fence: Some(lock.clone()), ..self }
     }
 
-    /// The order's entry says that it cancels another one.
+    /// The order's entry names the order that it cancels.
     pub fn cancelling(self, order: OrderKey) -> Self {
         Self { cancels: Some(order), ..self }
     }
@@ -235,7 +235,7 @@ impl Basket {
         changes
     }
 
-    /// What it takes, or gives back, where its stock is.
+    /// What it takes from, or returns to, the stock.
     pub(crate) fn stock_changes(&self, keys: &Keyspace) -> Vec<TxnOp> {
         let mut changes = Vec::new();
         for (place, quantity) in &self.takes {

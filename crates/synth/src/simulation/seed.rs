@@ -1,4 +1,4 @@
-//! What is there before the sale.
+//! The dataset before the sale.
 
 use std::collections::BTreeMap;
 

@@ -32,7 +32,7 @@ impl Default for Shape {
     }
 }
 
-/// What `run.json` would say of a run of that shape.
+/// The `run.json` of a run of that shape.
 pub fn run_info(shape: &Shape) -> RunInfo {
     let member = |index: u8| MemberInfo {
         name: MemberIndex(index).name(),

@@ -28,7 +28,7 @@ impl Simulation {
         self.transact((SEEDER, Purpose::Settle, Vec::new()), basket.guards(), changes, RequestOutcome::Answered);
     }
 
-    /// Folds what is left in the shards of an event back into its tickets, and settles its record.
+    /// Returns what is left in the shards of an event back into its tickets, and updates its record.
     pub fn settle(&mut self, event: &str) {
         let tickets = self.tickets_of(event);
         let shards = self.shards_of(event);

@@ -29,7 +29,7 @@ impl Staged<'_> {
         let plan = self.writer.plan;
         let Demand { buyer, user, event, items } = self.demand();
         if plan.allows(Mutation::OverReserved) {
-            // More than there ever were.
+            // More than the total.
             let all = [(items[0].0, self.shop.total(&event, items[0].0) + 1)];
             self.shop.reserve_carelessly(buyer, &user, &event, &all, TTL_SECONDS);
             return self.writer.plan.done();

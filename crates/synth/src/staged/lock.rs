@@ -21,7 +21,7 @@ impl Staged<'_> {
             self.shop.expire_at_once(lock.lease);
             return self.writer.plan.done();
         }
-        // Who waits is another worker: a worker's calls follow each other.
+        // The waiting client is another worker: a worker makes one call at a time.
         let waiter = buyer + self.size.buyers;
         let waiting = self.draw.permille(150).then(|| self.shop.ask_for_lock(waiter, &event, WAITING_TTL_SECONDS));
         let outcome = match self.draw.below(100) {
@@ -30,7 +30,7 @@ impl Staged<'_> {
         };
         let order = match self.shop.read(buyer, &user, &event, &items) {
             Ok(basket) => {
-                // What is not fenced would be written all the same, and unsafe: that is no valid run.
+                // Without a fence the write would be applied: that would not be a valid run.
                 if is_fenced && self.draw.permille(80) {
                     self.shop.expire(lock.lease);
                 }

@@ -1,5 +1,5 @@
-//! Runs of strategies that keep stock elsewhere than in tickets, or buy under locks: the steps of a sale are drawn and carried
-//! out one after the other by the [`Simulation`]; then answers and deliveries are delayed, so that calls overlap.
+//! Runs of strategies that keep stock outside the tickets, or buy under locks. The steps of a sale are drawn, and the
+//! [`Simulation`] executes one after the other; then responses and deliveries are delayed, so that calls overlap.
 //!
 //! One file for each strategy: what its buyers do, and its mutations.
 
@@ -25,7 +25,7 @@ use ticketcd_judge::model::OrderKey;
 /// Ticket types of an event, unless there is only one ticket.
 const KINDS: [&str; 2] = ["pink", "yellow"];
 
-/// Runs of fewer operations have no fault: there would be nothing left of them.
+/// Runs of fewer operations have no fault: it would take up most of them.
 const OPERATIONS_WITH_FAULT: u64 = 1_500;
 
 /// Steps between two samples of every member.
@@ -147,7 +147,7 @@ impl<'sink> Staged<'sink> {
         self.writer.plan.is_due = self.made.operations >= self.size.operations / 2;
     }
 
-    /// A member is killed at two fifths of the operations and comes back at three.
+    /// A member is killed at two fifths of the operations and restarts at three.
     fn break_member(&mut self) {
         let (made, fifth) = (self.made.operations, self.size.operations / 5);
         if self.fault.is_none() && !self.had_fault && self.size.operations >= OPERATIONS_WITH_FAULT && made >= 2 * fifth {

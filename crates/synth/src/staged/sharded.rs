@@ -31,7 +31,7 @@ impl Staged<'_> {
             let order = self.shop.buy_sharded(buyer, &user, &event, &items, shard, outcome);
             return self.maybe_cancel(order);
         }
-        // Two look at the same shard, and the second to write has lost.
+        // Two buyers read the same shard; the second write conflicts.
         let other = self.demand();
         let rival = (buyer + 1) % self.size.buyers;
         let baskets = [(buyer, &user), (rival, &other.user)].map(|(buyer, user)| self.shop.read_shard(buyer, user, &event, &items, shard));
@@ -59,7 +59,7 @@ impl Staged<'_> {
                 let first = self.shop.read_shard(buyer, &user, &event, &items, 0);
                 let (Ok(first), true) = (first, user != other.user) else { return false };
                 let Ok(second) = self.shop.read_shard(rival, &other.user, &event, &items, 0) else { return false };
-                // What was gathered from several shards writes none of them over.
+                // A purchase from several shards overwrites none of them.
                 let is_conflict = first.is_of_one_place() && second.is_of_one_place();
                 let orders = [
                     self.shop.commit(first, true, RequestOutcome::Answered),

@@ -1,6 +1,6 @@
-//! Valid histories, and ways to make them invalid: what the checks themselves are checked with.
+//! Valid histories, and ways to make them invalid, to test single checks.
 //!
-//! [`Simulation`] plays a small shop on a cluster that keeps its promises, with the oddities that are legal: unknown
+//! [`Simulation`] operates a small shop on a cluster that keeps its promises, with everything that is legal: unknown
 //! outcomes, members that are down and catch up, orders that lose a race. What must be caught is made either with
 //! its deliberately illegal steps, or by editing the events of a valid [`Record`].
 
