@@ -54,7 +54,7 @@ anomalies: build
 
 # The figure of docs/performance.md and its table, measured on this machine: some minutes and 2 GB in /tmp.
 figures:
-	$(CARGO) run --profile dist -p ticketcd-judge --example growth -- 7 docs/performance.svg
+	$(CARGO) run --profile dist -p ticketcd-synth --example growth -- 7 docs/performance.svg
 
 clean:
 	$(CARGO) clean

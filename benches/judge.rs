@@ -7,11 +7,11 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ticketcd_judge::check::engine::Judge;
 use ticketcd_judge::check::standard::{online_checks, standard_checks};
-use ticketcd_judge::generate::{Size, generate, run_info};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::writer::HistoryWriter;
-use ticketcd_judge::testing::{Fate, Record, Shape, Simulation};
+use ticketcd_synth::testing::{Record, RequestOutcome as Fate, Shape, Simulation};
+use ticketcd_synth::{Size, generate, run_info};
 
 /// Orders in the record; each is some ten events.
 const ORDERS: u32 = 20_000;
@@ -55,7 +55,7 @@ fn benchmarks(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What each check costs, on a made-up run of a hundred thousand operations. "none" is what the judge itself takes: the log
+/// What each check costs, on a synthetic run of a hundred thousand operations. "none" is what the judge itself takes: the log
 /// of revisions, the replay of the shop, joining calls with their answers. It is in all the others too.
 fn checks(criterion: &mut Criterion) {
     let size = Size { operations: 100_000, tickets: 1, buyers: 1_000, seed: 1 };
@@ -65,7 +65,7 @@ fn checks(criterion: &mut Criterion) {
         events.push(event.clone());
         Ok(())
     });
-    made.expect("a run can be made up");
+    made.expect("a run can be generated");
 
     let mut group = criterion.benchmark_group("check");
     group.sample_size(10).throughput(Throughput::Elements(size.operations));

@@ -7,10 +7,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use ticketcd_judge::guide::{self, GuideError};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::run_dir::RunDir;
+use ticketcd_synth::guide::{self, GuideError};
 
 use super::{Exit, Failure};
 use crate::report::flaws;
@@ -27,7 +27,7 @@ enum Command {
     Cat(Cat),
     /// Import JSON lines, as printed by cat, into a run directory
     Pack(pack::Args),
-    /// Generate a synthetic run of any size: valid, or with one planted violation
+    /// Generate a synthetic run of any size to test the checks: valid, or with one mutation
     Generate(generate::Args),
     /// Print a reference of all anomalies: guarantee, example and impact (Markdown)
     Anomalies,

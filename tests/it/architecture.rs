@@ -1,11 +1,15 @@
 //! The house rules that a compiler does not enforce.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the program, each of which uses only those before it.
 const ORDER: [&str; 14] =
     ["settings", "record", "etcd", "shop", "dataset", "net", "release", "testbed", "fault", "scenario", "load", "report", "run", "hunt"];
+
+/// The packages, each of which uses only those before it; the program comes last.
+const CRATES: [&str; 3] = ["history", "judge", "synth"];
 
 /// A file longer than this holds more than one concept.
 const LINES_MAX: usize = 800;
@@ -101,12 +105,94 @@ fn the_report_knows_only_the_judge_and_the_scenario() {
     }
 }
 
+/// The packages that a manifest names under `[dependencies]`.
+fn dependencies(manifest: &Path) -> Vec<String> {
+    let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
+    manifest["dependencies"].as_table().unwrap().keys().cloned().collect()
+}
+
 #[test]
-fn the_judge_knows_no_cluster() {
-    let manifest = fs::read_to_string(root().join("crates/judge/Cargo.toml")).unwrap();
-    for foreign in ["tokio", "etcd-client", "tonic", "ticketcd ="] {
-        assert!(!manifest.contains(foreign), "the judge depends on {foreign}");
+fn every_crate_uses_only_those_before_it() {
+    for (position, name) in CRATES.iter().enumerate() {
+        let dependencies = dependencies(&root().join("crates").join(name).join("Cargo.toml"));
+        for used in dependencies.iter().filter_map(|dependency| dependency.strip_prefix("ticketcd-")) {
+            assert!(CRATES[..position].contains(&used), "crates/{name} depends on ticketcd-{used}, which does not come before it");
+        }
+        for foreign in ["tokio", "etcd-client", "tonic", "ticketcd"] {
+            assert!(!dependencies.iter().any(|dependency| dependency == foreign), "crates/{name} depends on {foreign}");
+        }
     }
+    let folders: BTreeSet<String> =
+        fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(folders, CRATES.map(str::to_owned).into(), "every crate has its place in the order");
+}
+
+/// The modules that each top-level module of a crate uses, tests apart.
+fn module_uses(crate_source: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let reexports = reexports(&fs::read_to_string(crate_source.join("lib.rs")).unwrap());
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in rust_files(crate_source) {
+        let relative = file.strip_prefix(crate_source).unwrap().with_extension("");
+        let mut path: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap()).collect();
+        if path == ["lib"] || path.last().is_some_and(|name| name.ends_with("tests")) {
+            continue;
+        }
+        if path.last() == Some(&"mod") {
+            path.pop();
+        }
+        let source = fs::read_to_string(&file).unwrap();
+        let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let to_crate = source.replace(&"super::".repeat(path.len()), "crate::");
+        let named = named_modules(&to_crate).into_iter().map(|name| reexports.get(&name).cloned().unwrap_or(name));
+        uses.entry(path[0].to_owned()).or_default().extend(named.filter(|name| name != path[0]));
+    }
+    uses
+}
+
+/// The items that a crate's root takes from its modules, by name.
+fn reexports(lib: &str) -> BTreeMap<String, String> {
+    let code = lib.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let uses = code.split("use ").skip(1).filter_map(|rest| rest.split(';').next()?.split_once("::"));
+    let items = |(module, items): (&str, &str)| {
+        let items = match items.strip_prefix('{') {
+            Some(group) => top_level_names(group),
+            None => vec![leading_name(items)],
+        };
+        items.into_iter().map(|item| (item, module.to_owned())).collect::<Vec<_>>()
+    };
+    uses.flat_map(items).collect()
+}
+
+/// The modules that are left when each is taken away that uses none of the others.
+fn circle(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    loop {
+        let modules: BTreeSet<String> = uses.keys().cloned().collect();
+        uses.values_mut().for_each(|used| used.retain(|module| modules.contains(module)));
+        uses.retain(|_, used| !used.is_empty());
+        if uses.len() == modules.len() {
+            return uses;
+        }
+    }
+}
+
+#[test]
+fn the_modules_of_a_crate_form_no_circle() {
+    for name in ["judge", "synth"] {
+        let uses = module_uses(&root().join("crates").join(name).join("src"));
+        assert!(uses.len() > 4 && uses.values().any(|used| !used.is_empty()), "the modules of {name} were not found");
+        let circle = circle(uses);
+        assert!(circle.is_empty(), "modules of crates/{name} use each other in a circle: {circle:#?}");
+    }
+}
+
+#[test]
+fn a_circle_of_modules_is_found() {
+    let uses = |list: &[(&str, &[&str])]| {
+        list.iter().map(|(module, used)| (module.to_string(), used.iter().map(|name| name.to_string()).collect())).collect()
+    };
+    assert!(circle(uses(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &[])])).is_empty());
+    assert_eq!(circle(uses(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &[])])).len(), 3);
+    assert_eq!(reexports("pub use plan::{Plan, Step};\nuse draw::Draw;")["Step"], "plan");
 }
 
 #[test]

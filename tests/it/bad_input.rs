@@ -108,7 +108,7 @@ fn a_command_line_that_is_wrong_exits_with_64() {
 
 /// Generates a synthetic run in `name` of the directory.
 fn generate(directory: &Path, name: &str) {
-    let arguments = ["history", "generate", "--operations", "300", "--plant", "oversell", "--out", name];
+    let arguments = ["history", "generate", "--operations", "300", "--mutation", "oversell", "--out", name];
     let output = ticketcd(directory, &arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -151,7 +151,7 @@ fn a_run_directory_is_no_scenario_and_a_synthetic_run_is_generated_again() {
         assert_eq!(output.status.code(), Some(64), "{error}");
         assert!(error.contains("ticketcd rerun ") && error.contains("g/scenario.toml"), "{error}");
     }
-    let again = "ticketcd history generate --operations 300 --tickets 1 --buyers 100 --seed 1 --plant oversell --out NEW_DIR";
+    let again = "ticketcd history generate --operations 300 --tickets 1 --buyers 100 --seed 1 --mutation oversell --out NEW_DIR";
     let output = ticketcd(directory.path(), &["rerun", "g"]);
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(64) && error.contains(again), "{error}");

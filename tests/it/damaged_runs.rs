@@ -190,7 +190,7 @@ fn a_history_whose_frames_were_changed_is_unknown() {
 fn a_file_that_was_changed_after_the_run_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let run = directory.path().join("run");
-    let arguments = ["history", "generate", "--operations", "500", "--plant", "log-panic", "--out"];
+    let arguments = ["history", "generate", "--operations", "500", "--mutation", "log-panic", "--out"];
     assert!(ticketcd(&arguments, &run).status.success());
     let check = || {
         let output = ticketcd(&["check"], &run);

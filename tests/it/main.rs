@@ -12,6 +12,7 @@ mod etcd;
 mod etcd_fields;
 mod fault;
 mod fixtures;
+mod golden;
 mod hostile_scenarios;
 mod housekeeping;
 mod hunt;

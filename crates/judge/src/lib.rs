@@ -9,19 +9,17 @@
 //! * [`explain`]: recorded facts in English.
 //! * [`known_defects`]: the defects of etcd that findings are recognised as.
 //! * [`linearizable`]: the general search, for any history of registers.
-//! * [`generate`]: made-up runs of any size, valid or with one planted violation.
-//! * [`guide`]: the page of anomalies, made of what is planted and how it is told.
 
 pub mod check;
 pub mod core;
 pub mod explain;
-pub mod generate;
-pub mod guide;
 pub mod known_defects;
 pub mod linearizable;
 pub mod model;
 
 pub use ticketcd_history as history;
 
-#[doc(hidden)]
-pub mod testing;
+#[cfg(test)]
+pub(crate) mod testing {
+    pub use ticketcd_synth::testing::{Etcd, HeldOrder, Record, RequestOutcome as Fate, Shape, Simulation, run_info};
+}

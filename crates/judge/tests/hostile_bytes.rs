@@ -13,9 +13,9 @@ use ticketcd_history::reader::HistoryReader;
 use ticketcd_history::run_dir::RunDir;
 use ticketcd_judge::check::standard::check_run;
 use ticketcd_judge::check::verdict::Verdict;
-use ticketcd_judge::generate::{Size, run_info, write_run};
 use ticketcd_judge::linearizable::explain::judge;
 use ticketcd_judge::linearizable::{jepsen, jsonl};
+use ticketcd_synth::{Size, run_info, write_run};
 
 /// Bytes before the first frame, and before the compressed bytes of a frame.
 const FILE_HEADER: usize = 12;
@@ -55,7 +55,7 @@ fn mutated(bytes: &[u8], mutations: &Mutations) -> Vec<u8> {
     bytes
 }
 
-fn made_up(directory: &Path) -> RunDir {
+fn synthetic(directory: &Path) -> RunDir {
     let size = Size { operations: 60, tickets: 2, buyers: 4, seed: 9 };
     write_run(directory, &run_info(&size, None), &size, None).unwrap();
     RunDir::new(directory)
@@ -71,7 +71,7 @@ fn read(path: &Path) {
 #[test]
 fn damaged_history_files_are_read_as_far_as_they_go() {
     let directory = tempfile::tempdir().unwrap();
-    let run = made_up(directory.path());
+    let run = synthetic(directory.path());
     let bytes = fs::read(run.history()).unwrap();
     let path = directory.path().join("damaged.zst");
     on_mutations(400, |mutations| {
@@ -83,7 +83,7 @@ fn damaged_history_files_are_read_as_far_as_they_go() {
 #[test]
 fn damaged_events_in_whole_frames_are_errors() {
     let directory = tempfile::tempdir().unwrap();
-    let run = made_up(directory.path());
+    let run = synthetic(directory.path());
     let bytes = fs::read(run.history()).unwrap();
     let (header, frame) = bytes.split_at(FILE_HEADER);
     let compressed = u32::from_le_bytes(frame[..4].try_into().unwrap()) as usize;
@@ -110,7 +110,7 @@ fn damaged_events_in_whole_frames_are_errors() {
 #[test]
 fn a_damaged_description_of_a_run_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
-    let run = made_up(directory.path());
+    let run = synthetic(directory.path());
     let bytes = fs::read(run.run_info()).unwrap();
     on_mutations(600, |mutations| {
         fs::write(run.run_info(), mutated(&bytes, mutations)).unwrap();

@@ -25,7 +25,7 @@ use ticketcd_judge::linearizable::register::{Action, NOTHING, Value};
 use ticketcd_judge::linearizable::search::Answer;
 use ticketcd_judge::linearizable::{History, Operation, jepsen, jsonl};
 use ticketcd_judge::model::{Blob, Nanos, Revision};
-use ticketcd_judge::testing::{Etcd, Record};
+use ticketcd_synth::testing::{Etcd, Record};
 
 /// No search of these histories takes anywhere near as long.
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -1,13 +1,13 @@
-//! `ticketcd history generate`: a synthetic run of any size, valid or with one planted violation.
+//! `ticketcd history generate`: a synthetic run of any size, valid or with one mutation.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ticketcd_judge::generate::{Plant, Size, Strategy, run_info, run_info_of, write_run};
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::RunInfo;
+use ticketcd_synth::{Mutation, Size, Strategy, run_info, run_info_of, write_run};
 
 use super::super::output::print;
 use super::super::{Exit, Failure};
@@ -31,40 +31,41 @@ pub(super) struct Args {
     /// Seed; the same seed generates identical files
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Plant one violation of this kind; `list` prints the kinds
-    #[arg(long, value_name = "KIND")]
-    plant: Option<String>,
-    /// Purchase strategy: optimistic, sharded, hold, lock or fenced-lock [default: the one that the planted violation needs]
+    /// Violate one promise with this mutation; `list` prints all mutations
+    #[arg(long, alias = "plant", value_name = "NAME")]
+    mutation: Option<String>,
+    /// The purchase strategy: optimistic, sharded, hold, lock or fenced-lock; by default the one that the mutation needs
     #[arg(long, value_name = "NAME")]
     strategy: Option<String>,
-    /// Output directory, must be new or empty
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["plant"])]
+    /// Write to this directory, which must be new or empty
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["mutation"])]
     out: Option<PathBuf>,
 }
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
-    let plant = match args.plant.as_deref() {
+    let mutation = match args.mutation.as_deref() {
         Some("list") => return print(&list()),
-        Some(name) => Some(name.parse::<Plant>().map_err(|_| unknown(name))?),
+        Some(name) => Some(name.parse::<Mutation>().map_err(|_| unknown(name))?),
         None => None,
     };
-    let strategy = strategy(args.strategy.as_deref(), plant)?;
+    let strategy = strategy(args.strategy.as_deref(), mutation)?;
     let Some(out) = &args.out else { return Err(Failure::Usage("pass a new or empty directory with --out".to_owned())) };
     let directory = directory::create(out).map_err(|error| Failure::Usage(error.to_string()))?;
     let size = Size { operations: args.operations, tickets: args.tickets, buyers: args.buyers, seed: args.seed };
     let began = Instant::now();
 
-    let scenario = scenario(&size, strategy, plant).to_toml();
+    let scenario = scenario(&size, strategy, mutation).to_toml();
     let unwritable = |error: std::io::Error| Failure::Usage(format!("cannot write to {}: {error}", directory.display()));
     fs::write(RunDir::new(&directory).scenario(), &scenario).map_err(unwritable)?;
-    let mut info = RunInfo { expect: run_info(&size, plant).expect, ..run_info_of(&size, strategy) };
+    let mut info = RunInfo { expect: run_info(&size, mutation).expect, ..run_info_of(&size, strategy) };
     info.scenario_sha256 = crate::scenario::fingerprint(&scenario);
-    info.etcd.path = synthetic::origin(&command(&size, strategy, plant));
-    let made = write_run(&directory, &info, &size, plant).map_err(|error| Failure::Usage(error.to_string()))?;
+    info.etcd.path = synthetic::origin(&command(&size, strategy, mutation));
+    let made = write_run(&directory, &info, &size, mutation).map_err(|error| Failure::Usage(error.to_string()))?;
 
-    let planted = plant.map_or_else(String::new, |plant| format!(" with {plant} planted, which {} must report", plant.check()));
+    let mutated =
+        mutation.map_or_else(String::new, |mutation| format!(" with the mutation {mutation}, which {} must detect", mutation.check()));
     print(&format!(
-        "{} in {} and {}, {} sold{planted}: {} (seed {}, {})\nCheck it with: ticketcd check {}\n",
+        "{} in {} and {}, {} sold{mutated}: {} (seed {}, {})\nCheck it with: ticketcd check {}\n",
         counted(made.operations, "operation"),
         counted(made.events, "event"),
         counted(made.revision.unsigned_abs(), "revision"),
@@ -76,54 +77,54 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     ))
 }
 
-/// The command that makes the same run again, but for where it is written to.
-fn command(size: &Size, strategy: Strategy, plant: Option<Plant>) -> String {
+/// The command that generates the same run again, without --out.
+fn command(size: &Size, strategy: Strategy, mutation: Option<Mutation>) -> String {
     let Size { operations, tickets, buyers, seed } = size;
-    let planted = plant.map_or_else(String::new, |plant| format!(" --plant {plant}"));
-    // What is planted names its strategy.
-    let bought = if plant.is_none() && strategy != Strategy::default() { format!(" --strategy {strategy}") } else { String::new() };
-    format!("ticketcd history generate --operations {operations} --tickets {tickets} --buyers {buyers} --seed {seed}{planted}{bought}")
+    let mutated = mutation.map_or_else(String::new, |mutation| format!(" --mutation {mutation}"));
+    // A mutation determines its strategy.
+    let bought = if mutation.is_none() && strategy != Strategy::default() { format!(" --strategy {strategy}") } else { String::new() };
+    format!("ticketcd history generate --operations {operations} --tickets {tickets} --buyers {buyers} --seed {seed}{mutated}{bought}")
 }
 
-/// The kinds, a line each.
+/// The mutations, a line each.
 fn list() -> String {
     let mut text = String::new();
-    for plant in Plant::all() {
+    for mutation in Mutation::all() {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{:<24} {} Reported by {}.", plant.name(), plant.sentence(), plant.check());
+        let _ = writeln!(text, "{:<24} {} Detected by {}.", mutation.name(), mutation.sentence(), mutation.check());
     }
     text
 }
 
-/// The strategy that is asked for, or that what is planted needs.
-fn strategy(name: Option<&str>, plant: Option<Plant>) -> Result<Strategy, Failure> {
-    let needed = plant.map(Plant::strategy);
+/// The strategy of --strategy, or the one that the mutation needs.
+fn strategy(name: Option<&str>, mutation: Option<Mutation>) -> Result<Strategy, Failure> {
+    let needed = mutation.map(Mutation::strategy);
     let Some(name) = name else { return Ok(needed.unwrap_or_default()) };
     let strategy = name.parse::<Strategy>().map_err(|_| {
         let names = Strategy::ALL.map(Strategy::name);
         let hint = nearest(name, names).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
-        Failure::Usage(format!("--strategy: synthetic runs support {}, not {name:?}.{hint}", names.join(", ")))
+        Failure::Usage(format!("--strategy: {name:?} is not a strategy of synthetic runs, which are {}.{hint}", names.join(", ")))
     })?;
-    match plant.zip(needed) {
-        Some((plant, needed)) if needed != strategy => {
-            Err(Failure::Usage(format!("--strategy: {plant} needs the strategy {needed}, not {strategy}.")))
+    match mutation.zip(needed) {
+        Some((mutation, needed)) if needed != strategy => {
+            Err(Failure::Usage(format!("--strategy: the mutation {mutation} needs the strategy {needed}, not {strategy}.")))
         }
         _ => Ok(strategy),
     }
 }
 
 fn unknown(name: &str) -> Failure {
-    let hint = nearest(name, Plant::all().map(Plant::name)).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
-    Failure::Usage(format!("--plant: {name:?} is no kind of violation that can be planted.{hint} `--plant list` names them all."))
+    let hint = nearest(name, Mutation::all().map(Mutation::name)).map_or_else(String::new, |near| format!(" Did you mean {near}?"));
+    Failure::Usage(format!("--mutation: {name:?} is not a mutation.{hint} `--mutation list` prints all."))
 }
 
-/// The scenario that a run of this size might have been.
-fn scenario(size: &Size, strategy: Strategy, plant: Option<Plant>) -> Scenario {
+/// A scenario that describes a run of this size.
+fn scenario(size: &Size, strategy: Strategy, mutation: Option<Mutation>) -> Scenario {
     let mut scenario = Scenario::new("generated");
-    let with = plant.map_or_else(String::new, |plant| format!(", with {plant} planted"));
+    let with = mutation.map_or_else(String::new, |mutation| format!(", with the mutation {mutation}"));
     let (operations, tickets) = (counted(size.operations, "operation"), counted(size.tickets.into(), "ticket"));
-    scenario.description = format!("Made up: {operations} on {tickets} by {}{with}.", counted(size.buyers.into(), "buyer"));
-    scenario.expect = plant.map(|plant| format!("violation:{}", plant.check()));
+    scenario.description = format!("Synthetic: {operations} on {tickets} by {}{with}.", counted(size.buyers.into(), "buyer"));
+    scenario.expect = mutation.map(|mutation| format!("violation:{}", mutation.check()));
     scenario.load.buyers = size.buyers;
     scenario.load.strategy = match strategy {
         Strategy::Optimistic => StrategyName::Optimistic,
@@ -142,18 +143,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kind_that_is_none_gets_the_nearest_offered() {
+    fn an_unknown_mutation_gets_the_nearest_offered() {
         let Failure::Usage(text) = unknown("over-sell") else { panic!() };
         assert!(text.contains("Did you mean oversell?"), "{text}");
-        assert!(list().lines().count() == Plant::all().count());
+        assert!(list().lines().count() == Mutation::all().count());
     }
 
     #[test]
-    fn a_strategy_that_cannot_have_what_is_planted_is_refused() {
-        assert!(matches!(strategy(None, Some(Plant::EarlyRelease)), Ok(Strategy::Hold)));
+    fn a_strategy_that_the_mutation_does_not_need_is_refused() {
+        assert!(matches!(strategy(None, Some(Mutation::EarlyRelease)), Ok(Strategy::Hold)));
         assert!(matches!(strategy(Some("sharded"), None), Ok(Strategy::Sharded)));
-        let Err(Failure::Usage(text)) = strategy(Some("lock"), Some(Plant::EarlyRelease)) else { panic!() };
-        assert!(text.contains("early-release is planted into runs of the strategy hold only"), "{text}");
+        let Err(Failure::Usage(text)) = strategy(Some("lock"), Some(Mutation::EarlyRelease)) else { panic!() };
+        assert!(text.contains("the mutation early-release needs the strategy hold"), "{text}");
         let Err(Failure::Usage(text)) = strategy(Some("shard"), None) else { panic!() };
         assert!(text.contains("Did you mean sharded?"), "{text}");
     }

@@ -139,12 +139,12 @@ fn unique_values_are_decided_as_by_trying_every_order() {
 }
 
 /// The reads and writes of one ticket in a made-up run, as operations of a register.
-fn ticket_operations(plant: Option<crate::generate::Plant>) -> Vec<Operation<Action>> {
-    use crate::generate::{Size, generate};
+fn ticket_operations(plant: Option<ticketcd_synth::Mutation>) -> Vec<Operation<Action>> {
     use rustc_hash::FxHashMap;
     use ticketcd_history::call::{CallOutcome, Invoke};
     use ticketcd_history::event::Event;
     use ticketcd_history::request::{AnswerBody, Request, TxnOp};
+    use ticketcd_synth::{Size, generate};
 
     let mut values = super::register::Values::default();
     let mut open: FxHashMap<_, (u64, Invoke)> = FxHashMap::default();
@@ -194,8 +194,11 @@ fn ticket_operations(plant: Option<crate::generate::Plant>) -> Vec<Operation<Act
 
 #[test]
 fn the_search_agrees_with_the_checks_that_trust_revisions() {
-    use crate::generate::Plant;
+    use ticketcd_synth::Mutation;
     let bounds = || Bounds::until(std::time::Instant::now().checked_add(std::time::Duration::from_secs(120)));
     assert_eq!(search(&Register::default(), &ticket_operations(None), &bounds(), None).answer, Answer::Linearizable);
-    assert_eq!(search(&Register::default(), &ticket_operations(Some(Plant::StaleRead)), &bounds(), None).answer, Answer::NotLinearizable);
+    assert_eq!(
+        search(&Register::default(), &ticket_operations(Some(Mutation::StaleRead)), &bounds(), None).answer,
+        Answer::NotLinearizable
+    );
 }

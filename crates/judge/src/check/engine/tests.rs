@@ -1,13 +1,13 @@
 use super::*;
 use crate::check::Observation;
 use crate::check::standard::{check_run, online_checks, standard_checks};
-use crate::generate::{self, Plant, Size};
 use crate::model::MemberIndex;
 use crate::testing::{Fate, Record, Shape, Simulation};
 use ticketcd_history::event::{FaultEvent, FaultStage};
 use ticketcd_history::integrity::RecordFlaw;
 use ticketcd_history::run_dir::RunDir;
 use ticketcd_history::writer::HistoryWriter;
+use ticketcd_synth::{self as synth, Mutation, Size};
 
 /// A record with every legal oddity, and sales on every event.
 fn valid() -> Record {
@@ -118,9 +118,9 @@ fn what_is_found_after_a_divergence_is_its_consequence() {
 #[test]
 fn what_is_held_against_a_revision_that_never_existed_is_its_consequence_and_told_behind_it() {
     let size = Size { operations: 600, tickets: 3, buyers: 12, seed: 3 };
-    let info = generate::run_info(&size, Some(Plant::BeyondWhatExists));
+    let info = synth::run_info(&size, Some(Mutation::BeyondWhatExists));
     let mut judge = Judge::new(&info, standard_checks(&info));
-    generate::generate(&size, Some(Plant::BeyondWhatExists), &mut |event| {
+    synth::generate(&size, Some(Mutation::BeyondWhatExists), &mut |event| {
         judge.observe(event);
         Ok(())
     })
@@ -423,11 +423,11 @@ impl Check for Flooded {
 
 #[test]
 fn what_a_check_does_not_want_would_tell_it_nothing() {
-    for plant in [None].into_iter().chain(Plant::all().map(Some)) {
+    for plant in [None].into_iter().chain(Mutation::all().map(Some)) {
         let size = Size { operations: 600, tickets: 3, buyers: 30, seed: 5 };
-        let info = generate::run_info(&size, plant);
+        let info = synth::run_info(&size, plant);
         let mut events = Vec::new();
-        let made = generate::generate(&size, plant, &mut |event| {
+        let made = synth::generate(&size, plant, &mut |event| {
             events.push(event.clone());
             Ok(())
         });
