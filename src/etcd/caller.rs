@@ -36,6 +36,11 @@ impl Caller {
         Self { read_mode, ..self }
     }
 
+    /// Makes its [`read`](Self::read)s so from now on.
+    pub fn set_read_mode(&mut self, read_mode: ReadMode) {
+        self.read_mode = read_mode;
+    }
+
     /// Another worker, with the same clients.
     pub fn colleague(&self) -> Self {
         Self::new(self.clients.clone(), self.member, self.timeout, self.sink.clone()).reading(self.read_mode)

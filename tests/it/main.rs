@@ -8,6 +8,7 @@ mod cancel;
 mod chain;
 mod damaged_runs;
 mod dataset;
+mod documented_commands;
 mod error_table;
 mod etcd;
 mod fault;

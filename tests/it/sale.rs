@@ -103,7 +103,12 @@ impl Sale {
     }
 
     pub fn shop(&self, load: &types::Load) -> Shop {
-        Shop { keys: self.keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy: Strategy::new(load) }
+        Shop {
+            keys: self.keys.clone(),
+            run_tag: "r1".into(),
+            date: "01-05-2026 20:00".into(),
+            strategy: Strategy::new(&load.strategy, load.buyers),
+        }
     }
 
     pub fn caller(&self, sink: &Sink) -> Caller {

@@ -35,7 +35,12 @@ impl Stand {
     pub async fn new(flags: &[&str], stock: &[(&str, i64)], load: &Load) -> Self {
         let etcd = Member::start(flags).await;
         let (client, keys) = (etcd.client().await, Keyspace::new("t/"));
-        let shop = Shop { keys: keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy: Strategy::new(load) };
+        let shop = Shop {
+            keys: keys.clone(),
+            run_tag: "r1".into(),
+            date: "01-05-2026 20:00".into(),
+            strategy: Strategy::new(&load.strategy, load.buyers),
+        };
         let stand = Self { etcd, client, keys, shop: Arc::new(shop) };
         let event = concert(stock.iter().map(|(_, quantity)| quantity).sum());
         stand.put(stand.keys.event(EVENT), serde_json::to_vec(&event).unwrap()).await;

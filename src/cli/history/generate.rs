@@ -14,8 +14,8 @@ use super::super::{Exit, Failure};
 use crate::report::made_up;
 use crate::report::numbers::counted;
 use crate::run::directory;
-use crate::scenario::types::StrategyName;
 use crate::scenario::{Scenario, nearest};
+use crate::settings::strategy::{self as settings, FencedLockSettings, HoldSettings, LockSettings, OptimisticSettings, ShardedSettings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -126,11 +126,11 @@ fn scenario(size: &Size, strategy: Strategy, plant: Option<Plant>) -> Scenario {
     scenario.expect = plant.map(|plant| format!("violation:{}", plant.check()));
     scenario.load.buyers = size.buyers;
     scenario.load.strategy = match strategy {
-        Strategy::Optimistic => StrategyName::Optimistic,
-        Strategy::Sharded => StrategyName::Sharded,
-        Strategy::Hold => StrategyName::Hold,
-        Strategy::Lock => StrategyName::Lock,
-        Strategy::FencedLock => StrategyName::FencedLock,
+        Strategy::Optimistic => settings::Strategy::Optimistic(OptimisticSettings::default()),
+        Strategy::Sharded => settings::Strategy::Sharded(ShardedSettings::default()),
+        Strategy::Hold => settings::Strategy::Hold(HoldSettings::default()),
+        Strategy::Lock => settings::Strategy::Lock(LockSettings::default()),
+        Strategy::FencedLock => settings::Strategy::FencedLock(FencedLockSettings::default()),
     };
     scenario.dataset.events = size.tickets.div_ceil(2);
     scenario.dataset.ticket_types = if size.tickets == 1 { 1 } else { 2 };
