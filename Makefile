@@ -41,9 +41,10 @@ check:
 format:
 	$(CARGO) fmt --all
 
-# The published schemas; a test compares them with the types.
+# The published schemas and the reference of scenario files; a test compares them with the types.
 schemas: build
 	$(TICKETCD) schema scenario > docs/scenario.schema.json
+	$(TICKETCD) schema reference > docs/scenarios.md
 	$(TICKETCD) schema result > docs/result.schema.json
 	$(TICKETCD) schema matrix > docs/matrix.schema.json
 	$(TICKETCD) schema hunt > docs/hunt.schema.json

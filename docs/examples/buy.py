@@ -1,4 +1,4 @@
-"""A purchase strategy of one's own: guarded, so it is safe. Run: strategy.command = ["python3", "docs/examples/buy.py"]"""
+"""A purchase strategy of one's own: guarded, so it is safe. Run: strategy.command = { run = ["python3", "docs/examples/buy.py"] }"""
 import json
 import sys
 

@@ -14,7 +14,7 @@ use super::{Exit, Failure};
 use crate::run::{base36, purchase_date};
 use crate::scenario::nearest;
 use crate::scenario::streams::stream;
-use crate::scenario::types::{Load, StrategyName};
+use crate::settings::strategy::{self as settings, OptimisticSettings, ShardedSettings};
 use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, event_of};
 use crate::shop::{Bought, BuyerMemory, Order, Shop, Strategy};
@@ -142,8 +142,11 @@ async fn buy(session: &mut ShopSession, args: &Args) -> Result<(String, Exit), F
 fn strategy(event: &FoundEvent) -> Strategy {
     // An event without tickets has no shards either.
     let shards = event.tickets.values().map(|ticket| ticket.shards).max().unwrap_or(0);
-    let name = if shards > 0 { StrategyName::Sharded } else { StrategyName::Optimistic };
-    Strategy::new(&Load { attempts: ATTEMPTS_MAX, strategy: name, shards: u8::try_from(shards).unwrap_or(u8::MAX), ..Load::default() })
+    let settings = match u8::try_from(shards).unwrap_or(u8::MAX) {
+        0 => settings::Strategy::Optimistic(OptimisticSettings { attempts: ATTEMPTS_MAX, ..OptimisticSettings::default() }),
+        shards => settings::Strategy::Sharded(ShardedSettings { shards, attempts: ATTEMPTS_MAX, ..ShardedSettings::default() }),
+    };
+    Strategy::new(&settings, 1)
 }
 
 fn exit(outcome: &OrderOutcome) -> Exit {

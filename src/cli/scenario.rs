@@ -39,7 +39,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
             // The file is validated first: errors are reported instead of printing it.
             let loaded = scenario::load(&scenario, &overrides)?;
             if resolved || !overrides.is_empty() {
-                super::output::print(&loaded.to_toml())
+                super::output::print(&loaded.to_resolved_toml())
             } else {
                 super::output::print(&scenario::Source::find(&scenario)?.text)
             }

@@ -12,6 +12,8 @@ pub(super) struct Args {
 enum Of {
     /// Scenario files
     Scenario,
+    /// Scenario files, as the Markdown page of the documentation
+    Reference,
     /// `result.json`
     Result,
     /// `matrix.json`
@@ -22,6 +24,7 @@ enum Of {
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let schema = match args.of {
+        Of::Reference => return super::output::print(&crate::scenario::reference()),
         Of::Scenario => crate::scenario::schema(),
         Of::Result => crate::report::result_schema(),
         Of::Matrix => crate::report::matrix_schema(),

@@ -36,6 +36,11 @@ impl RecordingClient {
         Self { read_mode, ..self }
     }
 
+    /// Sets the read mode of further [`read`](Self::read)s.
+    pub fn set_read_mode(&mut self, read_mode: ReadMode) {
+        self.read_mode = read_mode;
+    }
+
     /// Another worker with the same clients, member, timeout and read mode: for calls that run concurrently with this one's.
     #[must_use]
     pub fn fork(&self) -> Self {

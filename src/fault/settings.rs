@@ -15,7 +15,7 @@ use crate::settings::units::Span;
 pub struct ScheduledFault {
     /// When, counted from the start of the steady phase.
     pub at: Span,
-    /// What.
+    /// What breaks.
     pub inject: Inject,
 }
 

@@ -16,8 +16,9 @@ use ticketcd_judge::known_defects::KnownDefect;
 use crate::fault::Draws;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{
-    Arrivals, Boards, Closed, Cluster, Constant, Dataset, Hold, Housekeeping, Inject, Known, Load, Lock, Mix, Pinning, Popularity, Ramp,
-    RandomFaults, ReadMode, Retry, Scenario, ScheduledFault, Spike, Stall, Stock, StrategyName,
+    Arrivals, BatchedSettings, Boards, Cancellations, Closed, Cluster, Constant, Dataset, FencedLockSettings, HoldSettings, Housekeeping,
+    Inject, Known, Load, LockSettings, Mix, NaiveSettings, OptimisticSettings, Pinning, Popularity, Queries, QuotedSettings, Ramp,
+    RandomFaults, ReadMode, Retry, Scenario, ScheduledFault, ShardedSettings, Spike, Stall, Stock, Strategy,
 };
 use crate::scenario::units::{Rate, Span};
 use crate::scenario::{self, ScenarioError};
@@ -27,16 +28,7 @@ use crate::scenario::{self, ScenarioError};
 pub const DRAW_VERSION: u32 = 2_000 + FAULTS.len() as u32;
 
 /// Every strategy that is drawn: all but `command`, which needs a script.
-pub const STRATEGIES: [StrategyName; 8] = [
-    StrategyName::Naive,
-    StrategyName::Optimistic,
-    StrategyName::Lock,
-    StrategyName::FencedLock,
-    StrategyName::Batched,
-    StrategyName::Sharded,
-    StrategyName::Hold,
-    StrategyName::Quoted,
-];
+pub const STRATEGIES: [&str; 8] = ["naive", "optimistic", "lock", "fenced-lock", "batched", "sharded", "hold", "quoted"];
 
 /// Every fault that is drawn: all that there are.
 pub const FAULTS: &[&str] = Inject::NAMES;
@@ -113,7 +105,7 @@ impl Draw {
         let cluster = self.cluster();
         let members = cluster.members;
         let strategy = self.one_of(&[0, 1, 2, 3, 4, 5, 6, 7], 1_usize);
-        let strategy = STRATEGIES.get(strategy).cloned().unwrap_or(StrategyName::Optimistic);
+        let strategy = STRATEGIES.get(strategy).copied().unwrap_or("optimistic");
         let buyers = self.buyers();
         let mut dataset = self.dataset(buyers);
         let load = self.load(strategy, buyers, &mut dataset);
@@ -195,49 +187,68 @@ impl Draw {
         }
     }
 
-    fn load(&mut self, strategy: StrategyName, buyers: u32, dataset: &mut Dataset) -> Load {
+    fn load(&mut self, name: &str, buyers: u32, dataset: &mut Dataset) -> Load {
         let duration = Span::milliseconds(self.number(10..=20_u64) * 500);
-        let mix = self.mix(&strategy);
+        let mix = self.mix(name);
         let is_scarce = dataset.stock.max <= SCARCE;
         let boards = if mix.board > 0 { self.boards(dataset) } else { Boards::default() };
-        let retry = match strategy {
-            StrategyName::Optimistic => {
-                self.one_of(&[Retry::Never, Retry::Never, Retry::SameGuard, Retry::SameGuard, Retry::Blind], Retry::Never)
-            }
+        let retry = match name {
+            "optimistic" => self.one_of(&[Retry::Never, Retry::Never, Retry::SameGuard, Retry::SameGuard, Retry::Blind], Retry::Never),
             _ => Retry::Never,
         };
-        let is_stale = self.percent(25) && strategy != StrategyName::FencedLock;
+        let is_stale = self.percent(25) && name != "fenced-lock";
+        let read = if is_stale { ReadMode::Serializable } else { ReadMode::Linearizable };
         let types_max = self.number(1..=u32::from(dataset.ticket_types).min(3));
+        // What is scarce is to be sold in the load that counts.
+        let warm_up = if is_scarce { Span::seconds(0) } else { self.milliseconds(&[0, 200, 500, 1000]) };
+        let arrivals = self.arrivals(name, buyers, duration);
+        let quantity_max = self.number(1..=5);
+        let members = if self.percent(60) { Pinning::Pinned } else { Pinning::Balanced };
+        let timeout = self.milliseconds(&[500, 1000, 2000, 2000, 5000]);
+        let cancellations =
+            Cancellations { attempts: self.one_of(&[1, 3, 12, 12, 30], 12), back_off: self.milliseconds(&[0, 1, 2, 2, 10]) };
+        let strategy = self.strategy(name, buyers, &cancellations, retry, read);
+        let has_queries = mix.search > 0 || mix.orders > 0 || mix.revenue > 0;
         Load {
             buyers,
-            retry,
-            read: if is_stale { ReadMode::Serializable } else { ReadMode::Linearizable },
             duration,
-            // What is scarce is to be sold in the load that counts.
-            warm_up: if is_scarce { Span::seconds(0) } else { self.milliseconds(&[0, 200, 500, 1000]) },
-            arrivals: self.arrivals(&strategy, buyers, duration),
-            mix,
-            quantity_max: self.number(1..=5),
+            warm_up,
+            arrivals,
+            quantity_max,
             types_max,
-            members: if self.percent(60) { Pinning::Pinned } else { Pinning::Balanced },
-            timeout: self.milliseconds(&[500, 1000, 2000, 2000, 5000]),
-            attempts: self.one_of(&[1, 3, 12, 12, 30], 12),
-            back_off: self.milliseconds(&[0, 1, 2, 2, 10]),
-            naive_pause: if strategy == StrategyName::Naive { self.milliseconds(&[0, 0, 5, 20]) } else { Span::milliseconds(0) },
-            max_txn_ops: if strategy == StrategyName::Batched { self.one_of(&[8, 32, 128, 128], 128) } else { 128 },
-            shards: if strategy == StrategyName::Sharded { self.one_of(&[1, 2, 8, 16, 30], 16) } else { 16 },
-            lock: if matches!(strategy, StrategyName::Lock | StrategyName::FencedLock) { self.lock(buyers) } else { Lock::default() },
-            hold: if strategy == StrategyName::Hold { self.hold() } else { Hold::default() },
+            members,
+            timeout,
+            queries: if has_queries { Queries { read } } else { Queries::default() },
+            cancellations: if mix.cancel > 0 { cancellations } else { Cancellations::default() },
             boards,
-            housekeeping: self.housekeeping(&strategy),
+            housekeeping: self.housekeeping(name),
             channels: self.one_of(&[1, 1, 2, 4], 1),
+            mix,
             strategy,
             ..Load::default()
         }
     }
 
+    /// The strategy with this name. It tries as often as a cancellation, and pauses as long.
+    fn strategy(&mut self, name: &str, buyers: u32, tries: &Cancellations, retry: Retry, read: ReadMode) -> Strategy {
+        let Cancellations { attempts, back_off } = *tries;
+        match name {
+            "naive" => Strategy::Naive(NaiveSettings { pause: self.milliseconds(&[0, 0, 5, 20]), read }),
+            "batched" => Strategy::Batched(BatchedSettings { max_txn_ops: self.one_of(&[8, 32, 128, 128], 128), attempts, read }),
+            "sharded" => Strategy::Sharded(ShardedSettings { shards: self.one_of(&[1, 2, 8, 16, 30], 16), attempts, back_off, read }),
+            "lock" => {
+                let FencedLockSettings { ttl, wait, waiters, stall } = self.lock(buyers);
+                Strategy::Lock(LockSettings { ttl, wait, waiters, stall, read })
+            }
+            "fenced-lock" => Strategy::FencedLock(self.lock(buyers)),
+            "hold" => Strategy::Hold(HoldSettings { attempts, back_off, read, ..self.hold() }),
+            "quoted" => Strategy::Quoted(QuotedSettings { attempts, back_off, read }),
+            _ => Strategy::Optimistic(OptimisticSettings { attempts, back_off, retry, read }),
+        }
+    }
+
     /// Each weight from none to dominant.
-    fn mix(&mut self, strategy: &StrategyName) -> Mix {
+    fn mix(&mut self, strategy: &str) -> Mix {
         let mut weight = |chance: u32| if self.percent(chance) { self.magnitude(1, 100) } else { 0 };
         let mut mix = Mix {
             purchase: weight(90),
@@ -249,11 +260,11 @@ impl Draw {
             board: weight(50),
         };
         // Orders are given back without a lock, on which these rely.
-        if matches!(strategy, StrategyName::Lock | StrategyName::FencedLock) {
+        if matches!(strategy, "lock" | "fenced-lock") {
             mix.cancel = 0;
         }
         // Without a purchase, the checks of locks and reservations have nothing to look at.
-        if matches!(strategy, StrategyName::Lock | StrategyName::FencedLock | StrategyName::Hold) {
+        if matches!(strategy, "lock" | "fenced-lock" | "hold") {
             mix.purchase = mix.purchase.max(10);
         }
         if mix == (Mix { purchase: 0, search: 0, orders: 0, revenue: 0, range_guard: 0, cancel: 0, board: 0 }) {
@@ -274,13 +285,13 @@ impl Draw {
     }
 
     /// The closed model, or an open one that offers no more than can be sold: what is shed tests nothing.
-    fn arrivals(&mut self, strategy: &StrategyName, buyers: u32, duration: Span) -> Arrivals {
+    fn arrivals(&mut self, strategy: &str, buyers: u32, duration: Span) -> Arrivals {
         if self.percent(55) {
             return Arrivals::Closed(Closed { think: self.milliseconds(&[0, 0, 1, 10, 50]) });
         }
         let most = match strategy {
-            StrategyName::Lock | StrategyName::FencedLock => buyers.clamp(2, 20),
-            StrategyName::Hold => buyers.clamp(2, 60),
+            "lock" | "fenced-lock" => buyers.clamp(2, 20),
+            "hold" => buyers.clamp(2, 60),
             _ => (2 * buyers).clamp(2, 200),
         };
         let mut rate = || Rate::PerSecond(f64::from(self.magnitude(2, most)));
@@ -299,25 +310,26 @@ impl Draw {
         Span::milliseconds(self.number(0..=last / 100) * 100)
     }
 
-    fn lock(&mut self, buyers: u32) -> Lock {
+    fn lock(&mut self, buyers: u32) -> FencedLockSettings {
         // Hundreds of waiters keep the cluster busier than what they buy.
         let waiters = if buyers > 30 || self.percent(50) { Some(self.magnitude(1, 32)) } else { None };
         let stall = self.percent(30).then(|| Stall { every: self.number(3..=30), lasts: self.milliseconds(&[500, 2_500, 4_000]) });
-        Lock { ttl: Span::seconds(self.number(1..=6)), wait: Span::seconds(self.number(1..=5)), waiters, stall }
+        FencedLockSettings { ttl: Span::seconds(self.number(1..=6)), wait: Span::seconds(self.number(1..=5)), waiters, stall }
     }
 
-    fn hold(&mut self) -> Hold {
-        Hold {
+    fn hold(&mut self) -> HoldSettings {
+        HoldSettings {
             ttl: Span::seconds(self.number(1..=5)),
             pay: self.milliseconds(&[0, 20, 200, 1_000]),
             abandon_percent: self.one_of(&[0, 5, 30], 5),
             cancel_percent: self.one_of(&[0, 5, 30], 5),
+            ..HoldSettings::default()
         }
     }
 
-    fn housekeeping(&mut self, strategy: &StrategyName) -> Housekeeping {
+    fn housekeeping(&mut self, strategy: &str) -> Housekeeping {
         // Under compaction `quoted` meets a defect of every etcd, after which a run shows little else.
-        let never = if *strategy == StrategyName::Quoted { 85 } else { 35 };
+        let never = if strategy == "quoted" { 85 } else { 35 };
         Housekeeping {
             compact_every: if self.percent(never) { Span::seconds(0) } else { self.milliseconds(&[100, 100, 300, 1_000, 3_000]) },
             keep_revisions: self.one_of(&[1, 1, 10, 100, 1_000, 10_000], 1_000),
@@ -359,12 +371,12 @@ impl Draw {
 
 /// What the drawn load breaks on an etcd that keeps its promises, or on every etcd so far.
 fn waivers(load: &Load) -> Vec<Known> {
-    let (issue, checks): (&str, Vec<&str>) = match (&load.strategy, load.retry) {
-        (StrategyName::Naive, _) => (BY_DESIGN, vec!["oversell", "conservation", "revenue", "ledger", "refusal"]),
-        (StrategyName::Lock, _) => (BY_DESIGN, vec!["oversell", "conservation", "revenue", "ledger", "refusal", "locks"]),
+    let (issue, checks): (&str, Vec<&str>) = match (&load.strategy, load.strategy.retry()) {
+        (Strategy::Naive(_), _) => (BY_DESIGN, vec!["oversell", "conservation", "revenue", "ledger", "refusal"]),
+        (Strategy::Lock(_), _) => (BY_DESIGN, vec!["oversell", "conservation", "revenue", "ledger", "refusal", "locks"]),
         (_, Retry::Blind) => (BY_DESIGN, vec!["revenue", "ledger"]),
         // Members differ then, and whatever is compared may show it.
-        (StrategyName::Quoted, _) if !load.housekeeping.compact_every.0.is_zero() => (QUOTED_ISSUE, check_names()),
+        (Strategy::Quoted(_), _) if !load.housekeeping.compact_every.0.is_zero() => (QUOTED_ISSUE, check_names()),
         _ => return Vec::new(),
     };
     checks.into_iter().map(|check| waiver(issue, check)).collect()
@@ -427,11 +439,11 @@ mod tests {
             let targets = targets.flat_map(|target| target.split([' ', '→']).map(str::to_owned).collect::<Vec<_>>());
             seen.entry("targets").or_default().extend(targets);
             seen.entry("members").or_default().insert(drawn.scenario.cluster.members.to_string());
-            seen.entry("retries").or_default().insert(format!("{:?}", load.retry));
+            seen.entry("retries").or_default().insert(format!("{:?}", load.strategy.retry()));
             seen.entry("arrivals").or_default().insert(format!("{:?}", load.arrivals).split('(').next().unwrap_or_default().to_owned());
         }
         let expected: BTreeSet<(&str, &str)> =
-            STRATEGIES.iter().flat_map(|strategy| FAULTS.iter().map(move |kind| (strategy.name(), *kind))).collect();
+            STRATEGIES.iter().flat_map(|strategy| FAULTS.iter().map(move |kind| (*strategy, *kind))).collect();
         assert_eq!(pairs, expected);
         assert_eq!((seen["members"].len(), seen["retries"].len(), seen["arrivals"].len()), (3, 3, 5), "{seen:?}");
         for target in ["leader", "follower", "any", "minority", "majority", "all", "m1", "m5", "isolated", "|", "peers", "clients"] {
@@ -453,9 +465,9 @@ mod tests {
         for drawn in many() {
             let Scenario { load, known, .. } = &drawn.scenario;
             let compacts = !load.housekeeping.compact_every.0.is_zero();
-            let is_unsafe = matches!(load.strategy, StrategyName::Naive | StrategyName::Lock)
-                || load.retry == Retry::Blind
-                || (load.strategy == StrategyName::Quoted && compacts);
+            let is_unsafe = matches!(load.strategy, Strategy::Naive(_) | Strategy::Lock(_))
+                || load.strategy.retry() == Retry::Blind
+                || (matches!(load.strategy, Strategy::Quoted(_)) && compacts);
             assert_eq!(!known.is_empty(), is_unsafe, "{}", drawn.scenario.name);
         }
     }

@@ -214,8 +214,8 @@ impl Coverage {
             records.iter().flat_map(|record| record.faults.iter().map(|fault| (record.strategy.as_str(), fault.as_str()))).collect();
         let mut never: BTreeMap<usize, NeverMet> = BTreeMap::new();
         for (position, strategy) in STRATEGIES.iter().enumerate() {
-            for fault in FAULTS.iter().filter(|fault| !met.contains(&(strategy.name(), **fault))) {
-                let entry = NeverMet { strategy: strategy.name().to_owned(), faults: Vec::new() };
+            for fault in FAULTS.iter().filter(|fault| !met.contains(&(*strategy, **fault))) {
+                let entry = NeverMet { strategy: (*strategy).to_owned(), faults: Vec::new() };
                 never.entry(position).or_insert(entry).faults.push((*fault).to_owned());
             }
         }
@@ -224,7 +224,7 @@ impl Coverage {
         Self {
             runs: records.len() as u64,
             members: MEMBERS.iter().map(|members| count(&members.to_string(), &|record| record.members == *members)).collect(),
-            strategies: STRATEGIES.iter().map(|strategy| count(strategy.name(), &|record| record.strategy == strategy.name())).collect(),
+            strategies: STRATEGIES.iter().map(|strategy| count(strategy, &|record| record.strategy == *strategy)).collect(),
             faults: FAULTS.iter().map(|kind| count(kind, &|record| record.faults.iter().any(|fault| fault == kind))).collect(),
             features: features::ALL.iter().map(|name| count(name, &|record| record.features.contains(*name))).collect(),
             pairs,

@@ -14,7 +14,7 @@ use super::mix::{Mix, Operation};
 use super::standing::Standing;
 use crate::etcd::RecordingClient;
 use crate::scenario::streams::stream;
-use crate::scenario::types::Pinning;
+use crate::scenario::types::{Pinning, ReadMode};
 use crate::shop::{Bought, BuyerMemory, Cancel, Cancelling, Order, Shop, queries, range_guard};
 
 /// What all buyers share; none of it changes, but for the counters.
@@ -28,6 +28,10 @@ pub struct Common {
     pub market: Market,
     /// What they do.
     pub mix: Mix,
+    /// How purchases read the stock.
+    pub purchase_reads: ReadMode,
+    /// How queries read.
+    pub query_reads: ReadMode,
     /// Which member they talk to.
     pub pinning: Pinning,
     /// Where they look at stock boards, if there are any; set before the first operation.
@@ -81,7 +85,12 @@ impl Buyer {
             self.caller.rotate();
         }
         common.counters.start();
-        let answered = match common.mix.draw(&mut self.choices) {
+        let operation = common.mix.draw(&mut self.choices);
+        self.caller.set_read_mode(match operation {
+            Operation::Search | Operation::Orders | Operation::Revenue => common.query_reads,
+            Operation::Purchase | Operation::Cancel | Operation::Board | Operation::RangeGuard => common.purchase_reads,
+        });
+        let answered = match operation {
             Operation::Purchase => self.purchase(&common, due).await,
             Operation::Cancel => match self.standing.take(&mut self.choices) {
                 Some(order) => self.cancel(&common, order, due).await,

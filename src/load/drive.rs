@@ -41,9 +41,11 @@ impl Load {
         let load = &scenario.load;
         let common = Arc::new(Common {
             shop,
-            cancelling: Cancelling(Patience { attempts_max: load.attempts.max(1), back_off: load.back_off.0 }),
+            cancelling: Cancelling(Patience::new(load.cancellations.attempts, load.cancellations.back_off)),
             market,
             mix: Mix::new(&load.mix),
+            purchase_reads: load.strategy.read(),
+            query_reads: load.queries.read,
             pinning: load.members,
             billboard: OnceLock::new(),
             counters: Counters::default(),
@@ -51,7 +53,7 @@ impl Load {
         let members = u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1);
         let buyer = |number: u32| {
             let member = MemberIndex(u8::try_from(number % members).unwrap_or(0));
-            let caller = RecordingClient::new(clients.to_vec(), member, load.timeout.0, sink.clone()).reading(load.read);
+            let caller = RecordingClient::new(clients.to_vec(), member, load.timeout.0, sink.clone()).reading(load.strategy.read());
             Buyer::new(number, seed, Arc::clone(&common), caller)
         };
         let buyers = (0..load.buyers).map(buyer).collect();

@@ -46,7 +46,8 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
         keys: setup.keys.clone(),
         run_tag: setup.run_tag.as_str().into(),
         date: setup.purchase_date.as_str().into(),
-        strategy: Strategy::new(&scenario.load).within(&setup.supervisor, &RunDir::new(&setup.directory).script_log()),
+        strategy: Strategy::new(&scenario.load.strategy, scenario.load.buyers)
+            .within(&setup.supervisor, &RunDir::new(&setup.directory).script_log()),
     };
     let opened = OpenShop { events: dataset.catalogue.events.iter().map(|event| event.id.clone()).collect(), shop: shop.clone() };
     let mut caller = RecordingClient::new(running.direct.clone(), MemberIndex(0), SEED_TIMEOUT, context.sink.clone());

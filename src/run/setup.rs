@@ -11,7 +11,7 @@ use super::directory::{self, DirectoryError};
 use super::{RunOptions, host};
 use crate::fault::{Plan, UnavailableFault};
 use crate::scenario::fingerprint;
-use crate::scenario::types::{Scenario, StrategyName};
+use crate::scenario::types::{Scenario, Strategy};
 use crate::testbed::{Capabilities, Prepared, TestbedError};
 
 /// A run that could not be made.
@@ -131,17 +131,17 @@ fn testbed_info(capabilities: &Capabilities) -> TestbedInfo {
 }
 
 /// Where a strategy keeps the stock.
-fn layout(strategy: &StrategyName) -> StockLayout {
+fn layout(strategy: &Strategy) -> StockLayout {
     match strategy {
-        StrategyName::Sharded => StockLayout::Sharded,
-        StrategyName::Hold => StockLayout::Held,
-        StrategyName::Naive
-        | StrategyName::Optimistic
-        | StrategyName::Lock
-        | StrategyName::FencedLock
-        | StrategyName::Batched
-        | StrategyName::Quoted
-        | StrategyName::Command(_) => StockLayout::Plain,
+        Strategy::Sharded(_) => StockLayout::Sharded,
+        Strategy::Hold(_) => StockLayout::Held,
+        Strategy::Naive(_)
+        | Strategy::Optimistic(_)
+        | Strategy::Lock(_)
+        | Strategy::FencedLock(_)
+        | Strategy::Batched(_)
+        | Strategy::Quoted(_)
+        | Strategy::Command(_) => StockLayout::Plain,
     }
 }
 

@@ -5,15 +5,19 @@
 //! same gates and are named as such.
 
 pub mod expectation;
+pub mod keys;
 pub mod library;
 pub mod metric;
 pub mod types;
 
 mod advice;
 mod error;
+mod misplaced;
 mod overrides;
 mod position;
 mod read;
+mod reference;
+mod resolved;
 mod schema;
 mod source;
 mod validate;
@@ -23,6 +27,7 @@ use sha2::{Digest, Sha256};
 pub use error::ScenarioError;
 pub use expectation::Expectation;
 pub use library::{Embedded, library};
+pub use reference::reference;
 pub use schema::schema;
 pub use source::Source;
 pub use types::Scenario;

@@ -43,6 +43,17 @@ impl<'text> Override<'text> {
         let wrong = |reason: String| ScenarioError::new(format!("--set {}: {reason}", self.text));
         let steps: Vec<&str> = self.path.split('.').collect();
         let Some((last, leading)) = steps.split_last() else { return Ok(()) };
+        match steps.as_slice() {
+            ["load", "strategy"] => {
+                if self.value.as_str().is_some_and(|name| choose_strategy(root, name)) {
+                    return Ok(());
+                }
+            }
+            ["load", "strategy", name, ..] => {
+                choose_strategy(root, name);
+            }
+            _ => {}
+        }
         let mut here = Here::Table(root);
         let mut path = String::new();
         for (index, step) in leading.iter().enumerate() {
@@ -52,6 +63,31 @@ impl<'text> Override<'text> {
         }
         here.set(last, self.value.clone()).map_err(|reason| wrong(reason.replace("{}", &path)))
     }
+}
+
+/// Makes the strategy with this name the scenario's own, with its settings from `load.alternatives`, and keeps the settings of
+/// the strategy that it replaces there. Says whether that was possible: `load` may be no table.
+fn choose_strategy(root: &mut Table, name: &str) -> bool {
+    let Some(load) = root.entry("load").or_insert_with(|| Value::Table(Table::new())).as_table_mut() else { return false };
+    let own = match load.get("strategy") {
+        Some(Value::Table(strategy)) => strategy.iter().next().map(|(own, settings)| (own.clone(), settings.clone())),
+        _ => None,
+    };
+    if own.as_ref().is_some_and(|(own, _)| own == name) {
+        return true;
+    }
+    let alternatives = load.entry("alternatives").or_insert_with(|| Value::Table(Table::new()));
+    let Some(alternatives) = alternatives.as_table_mut() else { return false };
+    let chosen = alternatives.remove(name);
+    if let Some((own, settings)) = own {
+        alternatives.insert(own, settings);
+    }
+    let strategy = match chosen {
+        Some(settings) => Value::Table(Table::from_iter([(name.to_owned(), settings)])),
+        None => Value::String(name.to_owned()),
+    };
+    load.insert("strategy".to_owned(), strategy);
+    true
 }
 
 /// The value as TOML, or else as a string: spans and rates then need no quotes within those of the shell.

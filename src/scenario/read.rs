@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
+use super::misplaced::belongs_to;
 use super::position::{path_at, span_of};
 use super::{Scenario, ScenarioError, nearest};
 use crate::settings::problem::Problem;
@@ -66,7 +67,8 @@ fn translate(message: &str, path: &str) -> (String, Option<String>) {
     if message.starts_with("unknown field") {
         let (key, expected) = split(&quoted);
         let parent = path.strip_suffix(key).map_or(path, |parent| parent.trim_end_matches('.'));
-        return (format!("unknown key `{key}` in {}", of(parent)), suggestion(key, expected, "keys"));
+        let help = belongs_to(parent, key).or_else(|| suggestion(key, expected, "keys"));
+        return (format!("unknown key `{key}` in {}", of(parent)), help);
     }
     if message.starts_with("unknown variant") {
         let (choice, expected) = split(&quoted);
@@ -82,7 +84,10 @@ fn translate(message: &str, path: &str) -> (String, Option<String>) {
     let named = |text: String| if path.is_empty() { text } else { format!("`{path}`: {text}") };
     for (prefix, verb) in [("invalid type: ", "is not"), ("invalid value: ", "is not")] {
         if let Some((found, expected)) = message.strip_prefix(prefix).and_then(|rest| rest.rsplit_once(", expected ")) {
-            return (named(format!("{} {verb} {}", plain_found(found), plain_type(expected))), None);
+            // A list used to be the whole strategy.
+            let help = (path == "load.strategy.command" && found == "sequence")
+                .then(|| "write `strategy.command = { run = [\"python3\", \"buy.py\"] }`; see docs/command.md".to_owned());
+            return (named(format!("{} {verb} {}", plain_found(found), plain_type(expected))), help);
         }
     }
     if message.starts_with("wanted exactly 1 element") || message.starts_with("wanted string or table") {
@@ -94,11 +99,11 @@ fn translate(message: &str, path: &str) -> (String, Option<String>) {
 /// A choice that was named and not said more about.
 fn bare_choice(path: &str) -> (String, Option<String>) {
     if path == "load.strategy" {
-        let help = "give it a command: `strategy.command = [\"python3\", \"buy.py\"]` in [load], or on the command line \
-                    --set 'load.strategy.command=[\"python3\", \"buy.py\"]'; see docs/command.md";
+        let help = "give it a command: `strategy.command = { run = [\"python3\", \"buy.py\"] }` in [load], or on the command line \
+                    --set 'load.strategy.command.run=[\"python3\", \"buy.py\"]'; see docs/command.md";
         return ("`load.strategy`: the strategy `command` is nothing without a command".to_owned(), Some(help.to_owned()));
     }
-    let help = "`ticketcd scenario show quickstart --resolved` shows how such keys are written, and docs/scenarios.md says them all";
+    let help = "`ticketcd scenario show quickstart --resolved` shows how such keys are written, and docs/scenarios.md lists them all";
     (format!("`{path}`: this choice is nothing without what belongs to it"), Some(help.to_owned()))
 }
 

@@ -57,17 +57,27 @@ fn what_makes_no_sense_is_refused_at_its_key() {
         ("cluster.election_timeout = \"200ms\"", "cluster.election_timeout"),
         ("cluster.flags = [\"--data-dir=/\"]", "cluster.flags.0"),
         ("dataset.users = 0", "dataset.users"),
-        ("load.lock.ttl = \"1500ms\"", "load.lock.ttl"),
-        ("load.lock.ttl = \"0s\"", "load.lock.ttl"),
-        ("load.lock.wait = \"0s\"", "load.lock.wait"),
-        ("load.lock.waiters = 0", "load.lock.waiters"),
-        ("load.strategy = \"fenced-lock\"\nload.read = \"serializable\"", "load.read"),
-        ("load.lock.stall = { every = 0, for = \"1s\" }", "load.lock.stall.every"),
-        ("load.lock.stall = { every = 1, for = \"0s\" }", "load.lock.stall.for"),
+        ("load.strategy.lock.ttl = \"1500ms\"", "load.strategy.lock.ttl"),
+        ("load.strategy.lock.ttl = \"0s\"", "load.strategy.lock.ttl"),
+        ("load.strategy.fenced-lock.wait = \"0s\"", "load.strategy.fenced-lock.wait"),
+        ("load.alternatives.lock.waiters = 0", "load.alternatives.lock.waiters"),
+        ("load.alternatives.optimistic.attempts = 3", "load.alternatives.optimistic"),
+        ("load.strategy.lock.stall = { every = 0, for = \"1s\" }", "load.strategy.lock.stall.every"),
+        ("load.strategy.fenced-lock.stall = { every = 1, for = \"0s\" }", "load.strategy.fenced-lock.stall.for"),
+        ("load.strategy.naive.pause = \"2h\"", "load.strategy.naive.pause"),
+        ("load.strategy.quoted.back_off = \"2h\"", "load.strategy.quoted.back_off"),
+        ("load.strategy.batched.max_txn_ops = 7", "load.strategy.batched.max_txn_ops"),
+        ("load.strategy.sharded.shards = 65", "load.strategy.sharded.shards"),
+        ("load.types_max = 3\nload.strategy.sharded.shards = 64", "load.strategy.sharded.shards"),
+        ("load.strategy.command.run = []", "load.strategy.command.run"),
+        ("load.strategy.command = { run = [\"sh\"], timeout = \"0s\" }", "load.strategy.command.timeout"),
+        ("load.queries.read = \"serializable\"", "load.queries"),
+        ("load.cancellations.attempts = 3", "load.cancellations"),
+        ("load.boards.streams = 9", "load.boards"),
         ("load.strategy = \"fenced-lock\"\nload.mix.cancel = 1", "load.mix.cancel"),
-        ("load.hold.ttl = \"61s\"", "load.hold.ttl"),
-        ("load.hold.abandon_percent = 101", "load.hold.abandon_percent"),
-        ("load.hold = { abandon_percent = 60, cancel_percent = 41 }", "load.hold.cancel_percent"),
+        ("load.strategy.hold.ttl = \"61s\"", "load.strategy.hold.ttl"),
+        ("load.strategy.hold.abandon_percent = 101", "load.strategy.hold.abandon_percent"),
+        ("load.strategy.hold = { abandon_percent = 60, cancel_percent = 41 }", "load.strategy.hold.cancel_percent"),
         ("dataset.events = 0", "dataset.events"),
         ("dataset.ticket_types = 13", "dataset.ticket_types"),
         ("dataset.stock = { min = 9, max = 5 }", "dataset.stock.min"),
@@ -75,7 +85,7 @@ fn what_makes_no_sense_is_refused_at_its_key() {
         ("dataset.popularity = { zipf = nan }", "dataset.popularity.zipf"),
         ("load.buyers = 0", "load.buyers"),
         ("load.buyers = 100_001", "load.buyers"),
-        ("load.attempts = 0", "load.attempts"),
+        ("load.strategy.optimistic.attempts = 0", "load.strategy.optimistic.attempts"),
         ("load.quantity_max = 0", "load.quantity_max"),
         ("load.quantity_max = 101", "load.quantity_max"),
         ("load.types_max = 4", "load.types_max"),
@@ -84,9 +94,9 @@ fn what_makes_no_sense_is_refused_at_its_key() {
         ("load.mix = { purchase = 0 }", "load.mix"),
         ("load.mix = { board = 1_000_001 }", "load.mix.board"),
         ("load.strategy = \"lock\"\nload.mix.cancel = 1", "load.mix.cancel"),
-        ("load.boards.open_max = 0", "load.boards.open_max"),
-        ("load.boards.streams = 65", "load.boards.streams"),
-        ("load.boards.progress_every = \"2h\"", "load.boards.progress_every"),
+        ("load.mix.board = 1\nload.boards.open_max = 0", "load.boards.open_max"),
+        ("load.mix.board = 1\nload.boards.streams = 65", "load.boards.streams"),
+        ("load.mix.board = 1\nload.boards.progress_every = \"2h\"", "load.boards.progress_every"),
         ("load.housekeeping.compact_every = \"2h\"", "load.housekeeping.compact_every"),
         ("load.housekeeping.keep_revisions = 0", "load.housekeeping.keep_revisions"),
         ("load.housekeeping.defragment_every = \"2h\"", "load.housekeeping.defragment_every"),
@@ -162,6 +172,99 @@ fn overrides_change_what_they_name() {
     assert_eq!(closed, super::types::Arrivals::Closed(super::types::Closed { think: Span::milliseconds(5) }));
     let ramp = set(&["load.arrivals.ramp.from=1", "load.arrivals.ramp.to=50%"]).load.arrivals;
     assert_eq!(ramp, super::types::Arrivals::Ramp(super::types::Ramp { from: Rate::PerSecond(1.0), to: Rate::Share(0.5) }));
+}
+
+/// The strategy of a scenario with these overrides.
+fn strategy(text: &str, overrides: &[&str]) -> super::types::Strategy {
+    let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+    std::io::Write::write_all(&mut file, format!("name = \"mine\"\n[load]\n{text}").as_bytes()).unwrap();
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    load(file.path().to_str().unwrap(), &overrides).unwrap_or_else(|error| panic!("{error}")).load.strategy
+}
+
+#[test]
+fn a_strategy_is_a_name_or_a_table_with_its_settings() {
+    use super::types::{HoldSettings, Strategy};
+    assert_eq!(strategy("strategy = \"hold\"", &[]), Strategy::Hold(HoldSettings::default()));
+    let settings = HoldSettings { ttl: Span::seconds(4), ..HoldSettings::default() };
+    assert_eq!(strategy("strategy.hold = { ttl = \"4s\" }", &[]), Strategy::Hold(settings));
+    for name in Strategy::NAMES.into_iter().filter(|name| *name != "command") {
+        assert_eq!(strategy(&format!("strategy = \"{name}\""), &[]).name(), name);
+    }
+    for text in ["load.strategy = {}", "load.strategy = { hold = {}, naive = {} }"] {
+        let error = with(text).unwrap_err().to_string();
+        assert!(error.contains("exactly one choice is wanted here") && error.contains("--> mine.toml:2:"), "{error}");
+    }
+    let error = with("load.strategy = \"hodl\"").unwrap_err().to_string();
+    assert!(error.contains("unknown choice `hodl` in `load.strategy`") && error.contains("did you mean `hold`?"), "{error}");
+    let error = with("load.strategy.command = [\"sh\"]").unwrap_err().to_string();
+    assert!(error.contains("strategy.command = { run = ["), "{error}");
+}
+
+#[test]
+fn another_strategy_takes_its_settings_from_the_alternatives() {
+    use super::types::{HoldSettings, NaiveSettings, Strategy};
+    let text = "strategy.naive = { pause = \"5ms\" }\nalternatives.hold = { ttl = \"4s\" }";
+    let hold = |ttl| Strategy::Hold(HoldSettings { ttl: Span::seconds(ttl), ..HoldSettings::default() });
+    let naive = Strategy::Naive(NaiveSettings { pause: Span::milliseconds(5), ..NaiveSettings::default() });
+    assert_eq!(strategy(text, &["load.strategy=\"hold\""]), hold(4));
+    assert_eq!(strategy(text, &["load.strategy=hold"]), hold(4));
+    assert_eq!(strategy(text, &["load.strategy.hold.ttl=7s"]), hold(7));
+    assert_eq!(strategy(text, &["load.strategy.hold.attempts=12"]), hold(4));
+    assert_eq!(strategy(text, &["load.alternatives.hold.ttl=6s", "load.strategy=\"hold\""]), hold(6));
+    assert_eq!(strategy(text, &["load.strategy=naive"]), naive, "the scenario's own strategy keeps its settings");
+    assert_eq!(strategy(text, &["load.strategy=hold", "load.strategy=naive"]), naive);
+    assert_eq!(strategy(text, &["load.strategy=quoted"]).name(), "quoted");
+    let command = strategy(text, &["load.strategy.command.run=[\"sh\"]"]);
+    assert_eq!(command.name(), "command");
+}
+
+#[test]
+fn a_key_in_the_wrong_place_is_named_with_the_right_one() {
+    for (text, place, belongs) in [
+        ("load.naive_pause = \"5ms\"", "--> mine.toml:2:6", "`load.strategy.naive.pause`"),
+        ("load.command_timeout = \"5s\"", "--> mine.toml:2:6", "`load.strategy.command.timeout`"),
+        ("load.max_txn_ops = 64", "--> mine.toml:2:6", "`load.strategy.batched.max_txn_ops`"),
+        ("load.shards = 4", "--> mine.toml:2:6", "`load.strategy.sharded.shards`"),
+        ("load.hold = { ttl = \"4s\" }", "--> mine.toml:2:6", "`load.strategy.hold`"),
+        ("load.lock = { ttl = \"4s\" }", "--> mine.toml:2:6", "`load.strategy.fenced-lock`"),
+        ("load.retry = \"blind\"", "--> mine.toml:2:6", "`load.strategy.optimistic.retry`"),
+        ("load.read = \"serializable\"", "--> mine.toml:2:6", "`load.queries.read`"),
+        ("load.attempts = 4", "--> mine.toml:2:6", "`load.cancellations.attempts`"),
+        ("load.back_off = \"4ms\"", "--> mine.toml:2:6", "`load.strategy.optimistic.back_off`"),
+        ("load.strategy.naive = { ttl = \"4s\" }", "--> mine.toml:2:25", "`load.strategy.hold.ttl`"),
+        ("load.alternatives.naive.ttl = \"4s\"", "--> mine.toml:2:25", "`load.strategy.hold.ttl`"),
+        ("load.strategy.fenced-lock.read = \"serializable\"", "--> mine.toml:2:27", "`load.strategy.lock.read`"),
+    ] {
+        let error = with(text).unwrap_err().to_string();
+        assert!(error.contains("unknown key `") && error.contains(place) && error.contains(belongs), "{text}\n{error}");
+    }
+    let error = wrong_override("load.shards=4");
+    assert!(error.contains("--set load.shards=4") && error.contains("`load.strategy.sharded.shards`"), "{error}");
+}
+
+#[test]
+fn the_resolved_form_names_every_key_and_is_the_same_scenario() {
+    use super::keys::{Kind, sections};
+    for embedded in library() {
+        let scenario = parse(embedded.name, embedded.text).unwrap();
+        let text = scenario.to_resolved_toml();
+        let mut read = parse("resolved", &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        read.load.alternatives = scenario.load.alternatives.clone();
+        assert_eq!(read, scenario);
+        let unset = |key: &str| text.lines().any(|line| line.starts_with(&format!("# {key} is not set: ")));
+        let set = |key: &str| text.lines().any(|line| line.starts_with(&format!("{key} = ")));
+        // Of a choice only the chosen one is there.
+        let is_chosen = |path: &str| sections().iter().all(|section| !section.is_choice || !path.starts_with(&section.path));
+        for section in sections().iter().filter(|section| !section.is_choice && is_chosen(&section.path) && !section.path.contains('[')) {
+            for key in section.keys.iter().filter(|key| matches!(key.kind, Kind::Plain(_))) {
+                assert!(set(&key.name) || unset(&key.name), "{}: `{}` is missing in\n{text}", embedded.name, key.path());
+            }
+        }
+        for (strategy, key) in [("hold", "abandon_percent"), ("naive", "pause"), ("batched", "max_txn_ops"), ("sharded", "shards")] {
+            assert!(set(key), "{}: the setting {key} of {strategy} is missing in\n{text}", embedded.name);
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod limits;
 pub mod problem;
+pub mod strategy;
 pub mod streams;
 mod suggest;
 pub mod types;

@@ -4,6 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::strategy::*;
+use super::strategy::{ATTEMPTS, BACK_OFF, by_name_or_table, name_or_table};
 use super::units::{Bound, Rate, Span};
 
 /// The shop that is written before the load.
@@ -54,12 +56,13 @@ pub enum Popularity {
 pub struct Load {
     /// Buyers, each one task with one order at a time.
     pub buyers: u32,
-    /// How they buy: a name, or `strategy.command = ["python3", "buy.py"]`.
-    pub strategy: StrategyName,
-    /// What to do when a purchase is not answered.
-    pub retry: Retry,
-    /// How reads are made.
-    pub read: ReadMode,
+    /// The purchase strategy: a name, or a table with its settings, such as `strategy.hold = { ttl = "4s" }`.
+    #[serde(deserialize_with = "by_name_or_table")]
+    #[schemars(schema_with = "name_or_table")]
+    pub strategy: Strategy,
+    /// Settings of other strategies, for `--strategy NAME` and for a matrix.
+    #[serde(skip_serializing_if = "Alternatives::is_empty")]
+    pub alternatives: Alternatives,
     /// How long the load lasts, warm-up not counted.
     pub duration: Span,
     /// Load before that, which is not counted.
@@ -76,22 +79,10 @@ pub struct Load {
     pub members: Pinning,
     /// How long a request may take.
     pub timeout: Span,
-    /// Transactions a buyer tries before giving an order up as a conflict.
-    pub attempts: u32,
-    /// Longest pause after the first conflict; it doubles with each, up to 100 times as long.
-    pub back_off: Span,
-    /// Pause between `naive`'s read and its write: the race window, widened so that a lesson does not depend on luck.
-    pub naive_pause: Span,
-    /// Operations in one transaction of `batched`, at most; etcd's own limit is 128 unless `--max-txn-ops` says otherwise.
-    pub max_txn_ops: u32,
-    /// Parts that `sharded` splits the stock of each ticket into.
-    pub shards: u8,
-    /// The locks of `lock` and `fenced-lock`.
-    pub lock: Lock,
-    /// The reservations of `hold`.
-    pub hold: Hold,
-    /// How long the script of `command` may take for one order.
-    pub command_timeout: Span,
+    /// The queries of the mix: it has an effect when the mix has queries.
+    pub queries: Queries,
+    /// The cancellations of the mix: it has an effect when the mix has cancellations.
+    pub cancellations: Cancellations,
     /// The stock boards that the operation `board` of the mix opens.
     pub boards: Boards,
     /// What is done for the cluster while buyers buy.
@@ -104,7 +95,8 @@ impl Default for Load {
     fn default() -> Self {
         Self {
             buyers: 100,
-            strategy: StrategyName::Optimistic,
+            strategy: Strategy::Optimistic(OptimisticSettings::default()),
+            alternatives: Alternatives::default(),
             duration: Span::seconds(10),
             warm_up: Span::seconds(1),
             arrivals: Arrivals::Closed(Closed { think: Span::milliseconds(0) }),
@@ -113,16 +105,8 @@ impl Default for Load {
             types_max: 1,
             members: Pinning::Pinned,
             timeout: Span::milliseconds(2000),
-            attempts: 12,
-            back_off: Span::milliseconds(2),
-            retry: Retry::Never,
-            read: ReadMode::Linearizable,
-            naive_pause: Span::milliseconds(0),
-            max_txn_ops: 128,
-            shards: 16,
-            lock: Lock::default(),
-            hold: Hold::default(),
-            command_timeout: Span::seconds(5),
+            queries: Queries::default(),
+            cancellations: Cancellations::default(),
             boards: Boards::default(),
             housekeeping: Housekeeping::default(),
             channels: 1,
@@ -130,122 +114,38 @@ impl Default for Load {
     }
 }
 
-/// A purchase strategy.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StrategyName {
-    /// Get, check, put: oversells under concurrency.
-    Naive,
-    /// One guarded transaction: safe.
-    Optimistic,
-    /// Get, check, put under etcd's lock: oversells when the holder stalls for longer than its lease.
-    Lock,
-    /// The same, but the transaction also compares that the lock is still held: safe.
-    FencedLock,
-    /// Concurrent orders for an event in one guarded transaction: safe, and the fastest on a hot event.
-    Batched,
-    /// The stock of a ticket in several keys: safe.
-    Sharded,
-    /// Reserved under a lease, paid, confirmed; what is not paid goes back: safe.
-    Hold,
-    /// Bought at the price of an earlier revision, which the transaction reads again: safe on a correct etcd only, and it
-    /// meets a defect of every etcd so far (etcd issue 18667).
-    Quoted,
-    /// A script of yours that speaks JSON lines; the command with its arguments.
-    Command(Vec<String>),
-}
-
-impl StrategyName {
-    /// The name, as in scenarios and on the command line.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Naive => "naive",
-            Self::Optimistic => "optimistic",
-            Self::Lock => "lock",
-            Self::FencedLock => "fenced-lock",
-            Self::Batched => "batched",
-            Self::Sharded => "sharded",
-            Self::Hold => "hold",
-            Self::Quoted => "quoted",
-            Self::Command(_) => "command",
-        }
-    }
-}
-
-/// What to do when a purchase is not answered, so that nobody knows whether it happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Retry {
-    /// Leave it at that: the order's outcome is unknown.
-    Never,
-    /// Send the same transaction with the same guards again: at most one of the two can happen.
-    SameGuard,
-    /// Read the stock anew and buy again under new guards: the classic double sale, to be demonstrated.
-    Blind,
-}
-
 /// How reads are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReadMode {
     /// Through consensus: never stale.
+    #[default]
     Linearizable,
     /// From the member's own state: fast, available without a leader, and possibly stale.
     Serializable,
 }
 
-/// The locks of `lock` and `fenced-lock`.
+/// The queries of the mix: `search`, `orders` and `revenue`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Queries {
+    /// How queries read.
+    pub read: ReadMode,
+}
+
+/// The cancellations of the mix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Lock {
-    /// Time to live of a holder's lease, whole seconds. etcd grants no less than one and a half election timeouts.
-    pub ttl: Span,
-    /// How long a buyer waits for the lock before it gives the order up as a conflict. With `waiters` it waits as long for
-    /// its turn to ask for it.
-    pub wait: Span,
-    /// Buyers of an event that have or await its lock at the same time, at most; the others queue in this program. Without,
-    /// all of them await it, each with a lease to be kept alive: hundreds keep the cluster busier than what they buy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiters: Option<u32>,
-    /// Holders that stall between their check and their write, as a long garbage collection would make them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stall: Option<Stall>,
+pub struct Cancellations {
+    /// Transactions sent for one cancellation before it ends as a conflict.
+    pub attempts: u32,
+    /// Longest pause after the first conflict. The limit doubles with each conflict, up to 100 times this value.
+    pub back_off: Span,
 }
 
-impl Default for Lock {
+impl Default for Cancellations {
     fn default() -> Self {
-        Self { ttl: Span::seconds(10), wait: Span::seconds(5), waiters: None, stall: None }
-    }
-}
-
-/// Holders of a lock that stall.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Stall {
-    /// Every so manieth purchase under a lock stalls.
-    pub every: u32,
-    /// How long.
-    #[serde(rename = "for")]
-    pub lasts: Span,
-}
-
-/// The reservations of `hold`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Hold {
-    /// Time to live of a reservation's lease, whole seconds. etcd grants no less than one and a half election timeouts.
-    pub ttl: Span,
-    /// Mean time it takes to pay; each is drawn from an exponential distribution.
-    pub pay: Span,
-    /// Share of buyers who reserve and never pay, in percent: their reservations expire.
-    pub abandon_percent: u8,
-    /// Share of buyers who reserve and then think better of it, in percent: they give the tickets back at once.
-    pub cancel_percent: u8,
-}
-
-impl Default for Hold {
-    fn default() -> Self {
-        Self { ttl: Span::seconds(5), pay: Span::milliseconds(20), abandon_percent: 5, cancel_percent: 5 }
+        Self { attempts: ATTEMPTS, back_off: BACK_OFF }
     }
 }
 

@@ -22,7 +22,7 @@ fn run_text(text: &[u8]) -> (i32, String) {
 fn a_scenario_that_is_wrong_is_refused_with_its_position() {
     let cases: [(&str, &[&str]); 10] = [
         ("name = \"x\"\nexpect = \"violation:reel_time\"\n", &["mine.toml:2:10", "did you mean `violation:real_time`?"]),
-        ("name = \"x\"\n[load]\nstrategy = \"command\"\n", &["mine.toml:3:12", "strategy.command = [", "docs/command.md"]),
+        ("name = \"x\"\n[load]\nstrategy = \"command\"\n", &["mine.toml:3:12", "strategy.command = { run = [", "docs/command.md"]),
         ("name = \"x\"\n[load]\nbuyer = 3\n", &["mine.toml:3:1", "buyer", "buyers"]),
         ("name = \"x\"\n[load]\nbuyers = \"many\"\n", &["mine.toml:3:10"]),
         ("name = \"x\"\n[load]\narrivals.constant = { rate = -5 }\n", &["mine.toml:3", "negative"]),

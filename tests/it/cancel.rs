@@ -36,7 +36,7 @@ impl Fixture {
             keys: Keyspace::new("t/"),
             run_tag: "r1".into(),
             date: "01-05-2026 20:00".into(),
-            strategy: Strategy::new(&types::Load::default()),
+            strategy: Strategy::new(&types::Load::default().strategy, 1),
         };
         let fixture = Self { client: etcd.client().await, _etcd: etcd, shop };
         let event = concert(STOCK);

@@ -8,7 +8,7 @@ use ticketcd::etcd::{Client, RecordingClient};
 use ticketcd::load::{Counts, Load, Market, Offer};
 use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::scenario::streams::stream;
-use ticketcd::scenario::types::{self, Arrivals, Constant, Mix, Scenario, StrategyName};
+use ticketcd::scenario::types::{self, Arrivals, Constant, Mix, NaiveSettings, Scenario};
 use ticketcd::scenario::units::{Rate, Span};
 use ticketcd::shop::queries::{Search, orders_of, revenue_of, search};
 use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
@@ -108,7 +108,12 @@ impl Fixture {
     }
 
     fn shop(&self, load: &types::Load) -> Shop {
-        Shop { keys: self.keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy: Strategy::new(load) }
+        Shop {
+            keys: self.keys.clone(),
+            run_tag: "r1".into(),
+            date: "01-05-2026 20:00".into(),
+            strategy: Strategy::new(&load.strategy, load.buyers),
+        }
     }
 
     fn load(&self, load: types::Load, sink: Sink) -> Load {
@@ -166,8 +171,7 @@ async fn fifty_naive_buyers_oversell_it() {
     let load = types::Load {
         buyers: 50,
         quantity_max: 1,
-        strategy: StrategyName::Naive,
-        naive_pause: Span::milliseconds(5),
+        strategy: types::Strategy::Naive(NaiveSettings { pause: Span::milliseconds(5), ..NaiveSettings::default() }),
         ..types::Load::default()
     };
     let (recorded, _) = fixture.drive(load, Duration::from_millis(300), |recorded| recorded.sold() > 100).await;

@@ -7,6 +7,7 @@ mod cancel;
 mod damaged_runs;
 mod dataset;
 mod end_to_end;
+mod documented_commands;
 mod error_table;
 mod etcd;
 mod etcd_fields;

@@ -35,10 +35,46 @@ fn the_guide_to_anomalies_is_what_the_program_says() {
 }
 
 #[test]
-fn every_fault_is_documented_with_an_example() {
+fn the_reference_of_scenarios_is_the_one_of_the_types() {
+    assert_eq!(
+        printed(&["schema", "reference"]),
+        include_str!("../../docs/scenarios.md"),
+        "docs/scenarios.md is out of date: make schemas"
+    );
+}
+
+/// Not by the code that writes the reference: every property of every type in the schema has a row of its own.
+#[test]
+fn every_key_of_the_schema_is_documented() {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/scenario.schema.json")).unwrap();
     let page = include_str!("../../docs/scenarios.md");
+    let mut count = 0;
+    let mut nodes = vec![&schema];
+    while let Some(node) = nodes.pop() {
+        nodes.extend(node.as_object().into_iter().flat_map(|object| object.values()));
+        nodes.extend(node.as_array().into_iter().flatten());
+        for (name, property) in node.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            // A property that is itself called "properties" would be no table of properties.
+            let Some(_) = property.as_object() else { continue };
+            count += 1;
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let Some(row) = row else { panic!("docs/scenarios.md has no row for `{name}`") };
+            let meaning = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+            assert!(meaning.len() > 5, "docs/scenarios.md does not say what `{name}` means: {row}");
+            if let Some(description) = property.get("description").and_then(Value::as_str) {
+                let description = description.replace('\n', " ").replace('|', "\\|");
+                assert!(page.contains(&description), "docs/scenarios.md lacks the description of `{name}`: {description}");
+            }
+        }
+    }
+    assert!(count > 100, "{count} keys were found");
+}
+
+#[test]
+fn every_fault_is_documented_with_an_example() {
+    let page = include_str!("../../docs/scenario-guide.md");
     for name in ticketcd::fault::Inject::NAMES {
-        assert!(page.contains(&format!("`inject.{name} = {{")), "docs/scenarios.md has no example of {name}");
+        assert!(page.contains(&format!("`inject.{name} = {{")), "docs/scenario-guide.md has no example of {name}");
     }
 }
 
@@ -166,7 +202,7 @@ fn the_documentation_names_only_what_there_is() {
 
 #[test]
 fn every_example_of_the_documentation_is_a_valid_scenario() {
-    let page = include_str!("../../docs/scenarios.md");
+    let page = include_str!("../../docs/scenario-guide.md");
     let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
     let named = blocks.map(|block| if block.contains("name =") { block.to_owned() } else { format!("name = \"example\"\n{block}") });
     let inline = page.split('`').skip(1).step_by(2).filter_map(|code| match code.split_once('.')? {
@@ -177,6 +213,6 @@ fn every_example_of_the_documentation_is_a_valid_scenario() {
     let examples: Vec<String> = named.chain(inline).collect();
     assert!(examples.len() >= 16, "the examples were not found: {examples:#?}");
     for example in examples {
-        ticketcd::scenario::parse("docs/scenarios.md", &example).unwrap_or_else(|error| panic!("{error}\n{example}"));
+        ticketcd::scenario::parse("docs/scenario-guide.md", &example).unwrap_or_else(|error| panic!("{error}\n{example}"));
     }
 }

@@ -186,7 +186,7 @@ fn same_event(event: &FoundEvent, all: &Everything) {
 /// A buyer that buys and cancels until it is stopped; every tenth answer of its own it compares.
 async fn buy_and_cancel(fixture: Arc<Fixture>, buyer: u32, sold: Arc<AtomicUsize>, cancelled: Arc<AtomicUsize>, stop: CancellationToken) {
     let (_, mut caller) = fixture.caller();
-    let strategy = Strategy::new(&types::Load::default());
+    let strategy = Strategy::new(&types::Load::default().strategy, 1);
     let shop = Shop { keys: fixture.keys(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy };
     let mut memory = BuyerMemory::new(stream(1, "back-off", buyer));
     let catalogue = fixture.catalogue();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ticketcd::scenario::types::{Load, StrategyName};
+use ticketcd::scenario::types::{BatchedSettings, Load, Strategy};
 use ticketcd::shop::Bought;
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::Invoke;
@@ -15,7 +15,7 @@ use crate::fixtures::shop::{ShopFixture, is_sold, memory, order, purchases};
 use crate::member::Kept;
 
 fn load() -> Load {
-    Load { strategy: StrategyName::Batched, ..Load::default() }
+    Load { strategy: Strategy::Batched(BatchedSettings::default()), ..Load::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,7 +174,8 @@ async fn thirty_orders(fixture: &ShopFixture) -> (Vec<Bought>, Vec<Event>) {
 
 #[tokio::test]
 async fn a_batch_keeps_to_the_operations_it_is_given() {
-    let load = Load { max_txn_ops: 8, ..load() };
+    let settings = BatchedSettings { max_txn_ops: 8, ..BatchedSettings::default() };
+    let load = Load { strategy: Strategy::Batched(settings), ..Load::default() };
     // etcd would refuse more; and more than two orders go into one transaction all the same.
     let fixture = ShopFixture::new(&["--max-txn-ops=8"], &[("green", 50), ("pink", 50)], &load).await;
     let (bought, events) = thirty_orders(&fixture).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ticketcd::scenario::types::{Load, StrategyName};
+use ticketcd::scenario::types::{self, CommandSettings, Load};
 use ticketcd::scenario::units::Span;
 use ticketcd::shop::{Bought, Shop, Strategy};
 use ticketcd_judge::history::annotation::OrderOutcome;
@@ -13,13 +13,13 @@ use crate::fixtures::shop::{EVENT, ShopFixture, is_sold, order};
 use crate::member::Kept;
 use crate::support::{eventually, is_alive, ticketcd_binary};
 
-fn load(command: &[&str]) -> Load {
-    let command = command.iter().map(|&word| word.to_owned()).collect();
-    Load { strategy: StrategyName::Command(command), buyers: 20, ..Load::default() }
+fn load(command: &[&str], timeout: Span) -> Load {
+    let run = command.iter().map(|&word| word.to_owned()).collect();
+    Load { strategy: types::Strategy::Command(CommandSettings { timeout, ..CommandSettings::new(run) }), buyers: 20, ..Load::default() }
 }
 
 fn shell(script: &str) -> Load {
-    Load { command_timeout: Span::milliseconds(700), ..load(&["sh", "-c", script]) }
+    load(&["sh", "-c", script], Span::milliseconds(700))
 }
 
 /// What becomes of an order that a script serves.
@@ -43,7 +43,7 @@ fn reason(bought: &Bought) -> &str {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_example_sells_out_exactly() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/buy.py");
-    let load = Load { command_timeout: Span::seconds(30), ..load(&["python3", example]) };
+    let load = load(&["python3", example], Span::seconds(30));
     let fixture = Arc::new(ShopFixture::new(&[], &[("green", 9), ("pink", 30)], &load).await);
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
@@ -92,7 +92,7 @@ async fn a_script_that_fails_is_named_with_its_line_and_what_was_expected() {
     let (died, _) = served_by("read order; exit 3").await;
     assert!(reason(&died).contains("exit 3") && reason(&died).contains("exit status: 3"), "{died:?}");
     let (hangs, _) = served_by("read order; sleep 60").await;
-    assert!(reason(&hangs).contains("load.command_timeout"), "{hangs:?}");
+    assert!(reason(&hangs).contains("load.strategy.command.timeout"), "{hangs:?}");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn nothing_that_a_script_started_is_left() {
 async fn served_in_a_run(script: &str, log: &std::path::Path) -> (Bought, Result<(), String>) {
     let load = shell(script);
     let mut fixture = ShopFixture::new(&[], &[("pink", 9)], &load).await;
-    let strategy = Strategy::new(&load).within(&ticketcd_binary(), log);
+    let strategy = Strategy::new(&load.strategy, load.buyers).within(&ticketcd_binary(), log);
     fixture.shop = Arc::new(Shop { strategy, ..(*fixture.shop).clone() });
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
@@ -152,8 +152,8 @@ async fn in_a_run_nothing_that_a_script_started_is_left_either() {
 #[tokio::test]
 async fn in_a_run_a_script_that_cannot_be_started_is_reported_before_the_load() {
     let directory = tempfile::tempdir().unwrap();
-    let load = load(&["/no/such/program", "x"]);
-    let strategy = Strategy::new(&load).within(&ticketcd_binary(), &directory.path().join("script.log"));
+    let load = load(&["/no/such/program", "x"], Span::seconds(5));
+    let strategy = Strategy::new(&load.strategy, load.buyers).within(&ticketcd_binary(), &directory.path().join("script.log"));
     let fixture = ShopFixture::new(&[], &[("pink", 9)], &load).await;
     let shop = Shop { strategy, ..(*fixture.shop).clone() };
     let (_, sink, recorder) = Kept::start();
@@ -167,7 +167,7 @@ async fn in_a_run_a_script_that_cannot_be_started_is_reported_before_the_load() 
 
 #[tokio::test]
 async fn a_script_that_cannot_be_started_ends_the_run_before_it_begins() {
-    let fixture = ShopFixture::new(&[], &[("pink", 9)], &load(&["/no/such/program", "x"])).await;
+    let fixture = ShopFixture::new(&[], &[("pink", 9)], &load(&["/no/such/program", "x"], Span::seconds(5))).await;
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller_with(&fixture.client, &sink, Duration::from_secs(1));
     let refused = fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();

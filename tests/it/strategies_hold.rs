@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ticketcd::scenario::types::{self, Hold, StrategyName};
+use ticketcd::scenario::types::{self, HoldSettings, QuotedSettings, Strategy};
 use ticketcd::scenario::units::Span;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::Request;
@@ -12,12 +12,12 @@ use crate::fixtures::contention::{ContentionFixture, Contents, memory, order};
 use crate::member::{Kept, TIMEOUT};
 use crate::support::eventually;
 
-fn load(buyers: u32, hold: Hold) -> types::Load {
-    types::Load { buyers, quantity_max: 2, strategy: StrategyName::Hold, hold, ..types::Load::default() }
+fn load(buyers: u32, hold: HoldSettings) -> types::Load {
+    types::Load { buyers, quantity_max: 2, strategy: Strategy::Hold(hold), ..types::Load::default() }
 }
 
-fn settings(abandon_percent: u8, cancel_percent: u8, pay: Span) -> Hold {
-    Hold { ttl: Span::seconds(1), pay, abandon_percent, cancel_percent }
+fn settings(abandon_percent: u8, cancel_percent: u8, pay: Span) -> HoldSettings {
+    HoldSettings { ttl: Span::seconds(1), pay, abandon_percent, cancel_percent, ..HoldSettings::default() }
 }
 
 /// Settles, and says what there is then.
@@ -57,7 +57,7 @@ async fn what_is_abandoned_is_held_until_its_lease_is_over() {
     let fixture = ContentionFixture::new(5).await;
     let (_, sink, recorder) = Kept::start();
     let (mut caller, mut memory) = (fixture.caller(&sink), memory(0));
-    let long = Hold { ttl: Span::seconds(60), ..settings(100, 0, Span::seconds(0)) };
+    let long = HoldSettings { ttl: Span::seconds(60), ..settings(100, 0, Span::seconds(0)) };
     let bought = fixture.shop(&load(1, long)).buy(&mut caller, &mut memory, &order(0, 1, 2)).await;
     assert_eq!(bought.outcome, OrderOutcome::Rejected { reason: "reserved, and never paid for".to_owned() });
     let books = fixture.books(0).await;
@@ -101,7 +101,7 @@ async fn who_thinks_better_of_it_gives_everything_back_at_once() {
 async fn what_expires_before_it_is_paid_is_not_bought() {
     let fixture = ContentionFixture::new(5).await;
     let (_, sink, recorder) = Kept::start();
-    let shop = fixture.shop(&load(1, Hold { ttl: Span::seconds(60), ..settings(0, 0, Span::seconds(3)) }));
+    let shop = fixture.shop(&load(1, HoldSettings { ttl: Span::seconds(60), ..settings(0, 0, Span::seconds(3)) }));
     let mut expired = false;
     // One that pays faster than its lease can be found has bought.
     for sequence in 1..=5 {
@@ -149,7 +149,7 @@ async fn a_quoted_price_is_paid_whatever_the_shop_asks_now() {
     let fixture = ContentionFixture::new(5).await;
     let (_, sink, recorder) = Kept::start();
     let (mut caller, mut memory) = (fixture.caller(&sink), memory(0));
-    let shop = fixture.shop(&types::Load { strategy: StrategyName::Quoted, ..types::Load::default() });
+    let shop = fixture.shop(&types::Load { strategy: Strategy::Quoted(QuotedSettings::default()), ..types::Load::default() });
     assert_eq!(shop.buy(&mut caller, &mut memory, &order(0, 1, 1)).await.paid, Cents(4990));
     fixture.offer(4, "60.00").await;
     let bought = shop.buy(&mut caller, &mut memory, &order(0, 2, 1)).await;

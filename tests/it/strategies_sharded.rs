@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ticketcd::scenario::types::{Load, StrategyName};
+use ticketcd::scenario::types::{Load, ShardedSettings, Strategy};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::task::JoinSet;
 
@@ -10,7 +10,8 @@ use crate::fixtures::shop::{EVENT, ShopFixture, is_sold, memory, order, purchase
 use crate::member::Kept;
 
 fn load(shards: u8) -> Load {
-    Load { strategy: StrategyName::Sharded, shards, attempts: 1000, ..Load::default() }
+    let settings = ShardedSettings { shards, attempts: 1000, ..ShardedSettings::default() };
+    Load { strategy: Strategy::Sharded(settings), ..Load::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 
 use ticketcd::etcd::{Client, RecordingClient};
 use ticketcd::record::Sink;
-use ticketcd::scenario::types::{Load, ReadMode, StrategyName};
+use ticketcd::scenario::types::{self, ReadMode};
 use ticketcd::shop::{Shop, Strategy};
 use ticketcd::testbed::{Route, Testbed};
 use ticketcd_judge::history::annotation::OrderOutcome;
@@ -48,9 +48,9 @@ impl Remote {
         Self { client, keys, testbed, _directory: directory }
     }
 
-    /// The outcome of a purchase with this strategy there.
-    async fn tells(&self, sink: &Sink, strategy: StrategyName) -> OrderOutcome {
-        let strategy = Strategy::new(&Load { strategy, ..Load::default() });
+    /// What a buyer of this strategy is told there.
+    async fn tells(&self, sink: &Sink, name: &str) -> OrderOutcome {
+        let strategy = Strategy::new(&types::Strategy::with_defaults(name).unwrap(), 1);
         let shop = Shop { keys: self.keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy };
         let timeout = std::time::Duration::from_millis(500);
         let mut caller =
@@ -67,11 +67,9 @@ async fn who_is_safe_refuses_nobody_for_what_one_member_says() {
     let (_, sink, recorder) = Kept::start();
     let remote = Remote::start(&sink).await;
     // It has no guard and asks nobody: this is what it would say of tickets that have come back meanwhile.
-    assert_eq!(remote.tells(&sink, StrategyName::Naive).await, OrderOutcome::SoldOut);
-    let safe = [StrategyName::Optimistic, StrategyName::Batched, StrategyName::Sharded, StrategyName::Hold, StrategyName::Quoted];
-    for strategy in safe {
-        let name = strategy.name();
-        match remote.tells(&sink, strategy).await {
+    assert_eq!(remote.tells(&sink, "naive").await, OrderOutcome::SoldOut);
+    for name in ["optimistic", "batched", "sharded", "hold", "quoted"] {
+        match remote.tells(&sink, name).await {
             OrderOutcome::Rejected { reason } => assert!(reason.contains("could not be read"), "{name}: {reason}"),
             other => panic!("{name} says {other:?} for what it cannot know"),
         }

@@ -14,8 +14,8 @@ use super::super::{Exit, Failure};
 use crate::report::numbers::{counted, seconds};
 use crate::report::synthetic;
 use crate::run::directory;
-use crate::scenario::types::StrategyName;
 use crate::scenario::{Scenario, nearest};
+use crate::settings::strategy::{self as settings, FencedLockSettings, HoldSettings, LockSettings, OptimisticSettings, ShardedSettings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -127,11 +127,11 @@ fn scenario(size: &Size, strategy: Strategy, mutation: Option<Mutation>) -> Scen
     scenario.expect = mutation.map(|mutation| format!("violation:{}", mutation.check()));
     scenario.load.buyers = size.buyers;
     scenario.load.strategy = match strategy {
-        Strategy::Optimistic => StrategyName::Optimistic,
-        Strategy::Sharded => StrategyName::Sharded,
-        Strategy::Hold => StrategyName::Hold,
-        Strategy::Lock => StrategyName::Lock,
-        Strategy::FencedLock => StrategyName::FencedLock,
+        Strategy::Optimistic => settings::Strategy::Optimistic(OptimisticSettings::default()),
+        Strategy::Sharded => settings::Strategy::Sharded(ShardedSettings::default()),
+        Strategy::Hold => settings::Strategy::Hold(HoldSettings::default()),
+        Strategy::Lock => settings::Strategy::Lock(LockSettings::default()),
+        Strategy::FencedLock => settings::Strategy::FencedLock(FencedLockSettings::default()),
     };
     scenario.dataset.events = size.tickets.div_ceil(2);
     scenario.dataset.ticket_types = if size.tickets == 1 { 1 } else { 2 };

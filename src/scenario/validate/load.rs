@@ -1,7 +1,9 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{Arrivals, Boards, Dataset, Hold, Housekeeping, Load, Lock, Mix, ReadMode, Retry, Spike, StrategyName};
+use super::super::types::{
+    Arrivals, Boards, Cancellations, Dataset, HoldSettings, Housekeeping, Load, Mix, Queries, Spike, Stall, Strategy,
+};
 use super::super::units::{Rate, Span};
 use super::{Checked, Problem, between};
 use crate::settings::problem::{span, span_or_none};
@@ -20,90 +22,147 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
         return Err(Problem::new("load.types_max", format!("{} is more than the ticket types an event has: {types}", load.types_max)));
     }
     span("load.timeout", load.timeout, limits::TIMEOUT_MAX)?;
-    between("load.attempts", load.attempts, 1, limits::ATTEMPTS_MAX)?;
-    span_or_none("load.back_off", load.back_off, limits::TIMEOUT_MAX)?;
-    span_or_none("load.naive_pause", load.naive_pause, limits::TIMEOUT_MAX)?;
-    strategy(load)?;
-    lock(&load.lock)?;
-    hold(&load.hold)?;
-    boards(&load.boards)?;
+    strategy("load.strategy", &load.strategy, load.types_max)?;
+    alternatives(load)?;
+    queries(load)?;
+    cancellations(load)?;
+    boards(load)?;
     housekeeping(&load.housekeeping)?;
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
 }
 
-/// The settings that only some strategies heed.
-fn strategy(load: &Load) -> Checked {
-    between("load.max_txn_ops", load.max_txn_ops, limits::TXN_OPERATIONS_MIN, limits::TXN_OPERATIONS_MAX)?;
-    between("load.shards", load.shards.into(), 1, limits::SHARDS_MAX.into())?;
-    let types = load.types_max;
-    let batched = types.saturating_add(2);
-    if load.strategy == StrategyName::Batched && load.max_txn_ops < batched {
-        let message = format!("an order of {types} ticket types needs {batched} operations: each ticket, the event, the purchases");
-        return Err(Problem::new("load.max_txn_ops", message));
+/// A strategy's settings, which stand in the table with the strategy's name at `path`.
+fn strategy(path: &str, strategy: &Strategy, types_max: u32) -> Checked {
+    let at = |key: &str| format!("{path}.{}.{key}", strategy.name());
+    let attempts = |attempts: u32| between(&at("attempts"), attempts, 1, limits::ATTEMPTS_MAX);
+    let back_off = |back_off: Span| span_or_none(&at("back_off"), back_off, limits::TIMEOUT_MAX);
+    match strategy {
+        Strategy::Naive(settings) => span_or_none(&at("pause"), settings.pause, limits::TIMEOUT_MAX),
+        Strategy::Optimistic(settings) => {
+            attempts(settings.attempts)?;
+            back_off(settings.back_off)
+        }
+        Strategy::Lock(settings) => lock(&at, settings.ttl, settings.wait, settings.waiters, settings.stall.as_ref()),
+        Strategy::FencedLock(settings) => lock(&at, settings.ttl, settings.wait, settings.waiters, settings.stall.as_ref()),
+        Strategy::Batched(settings) => {
+            attempts(settings.attempts)?;
+            batched(&at("max_txn_ops"), settings.max_txn_ops, types_max)
+        }
+        Strategy::Sharded(settings) => {
+            attempts(settings.attempts)?;
+            back_off(settings.back_off)?;
+            sharded(&at("shards"), settings.shards, types_max)
+        }
+        Strategy::Hold(settings) => {
+            attempts(settings.attempts)?;
+            back_off(settings.back_off)?;
+            hold(&at, settings)
+        }
+        Strategy::Quoted(settings) => {
+            attempts(settings.attempts)?;
+            back_off(settings.back_off)
+        }
+        Strategy::Command(settings) => {
+            span(&at("timeout"), settings.timeout, limits::TIMEOUT_MAX)?;
+            if settings.run.first().is_none_or(|program| program.is_empty()) {
+                return Err(Problem::new(at("run"), "it names no program, such as [\"python3\", \"buy.py\"]"));
+            }
+            Ok(())
+        }
     }
-    let sharded = types.saturating_mul(u32::from(load.shards) + 1).saturating_add(1);
-    if load.strategy == StrategyName::Sharded && sharded > limits::TXN_OPERATIONS_OF_ETCD {
-        let message = format!(
-            "an order of {types} ticket types may need all {} shards of each, the tickets and the purchases: {sharded} operations in one \
-             transaction, and etcd takes {}",
-            load.shards,
-            limits::TXN_OPERATIONS_OF_ETCD
-        );
-        return Err(Problem::new("load.shards", message));
-    }
-    span("load.command_timeout", load.command_timeout, limits::TIMEOUT_MAX)?;
-    if let StrategyName::Command(command) = &load.strategy
-        && command.first().is_none_or(|program| program.is_empty())
-    {
-        return Err(Problem::new("load.strategy.command", "it names no program, such as [\"python3\", \"buy.py\"]"));
-    }
-    if load.retry != Retry::Never && load.strategy != StrategyName::Optimistic {
-        let message = format!("{} never sends again what was not answered; only optimistic does", load.strategy.name());
-        return Err(Problem::new("load.retry", message));
-    }
-    read(load)
 }
 
-/// A fence compares that the lock is still held, not that what was read is newer than the lock: one member's own state may be
-/// what it was before the last holder wrote. Guards on what was read find that out, and who has no guard claims no safety.
-fn read(load: &Load) -> Checked {
-    if load.read == ReadMode::Serializable && load.strategy == StrategyName::FencedLock {
-        let message = "fenced-lock is safe with linearizable reads only: its fence says that the lock is still held, not that what a \
-                       member answered from its own state is as new as the lock; with lock it can be seen what comes of that";
-        return Err(Problem::new("load.read", message));
+/// The settings of the strategies that the scenario does not run with by itself.
+fn alternatives(load: &Load) -> Checked {
+    let own = load.strategy.name();
+    for alternative in load.alternatives.strategies() {
+        if alternative.name() == own {
+            let message = format!("the scenario runs {own} itself, so its settings belong to `load.strategy.{own}`");
+            return Err(Problem::new(format!("load.alternatives.{own}"), message)
+                .help(format!("write strategy.{own} = {{ ... }} in [load]; load.alternatives is for the other strategies")));
+        }
+        strategy("load.alternatives", &alternative, load.types_max)?;
     }
     Ok(())
 }
 
-fn lock(lock: &Lock) -> Checked {
-    time_to_live("load.lock.ttl", lock.ttl)?;
-    span("load.lock.wait", lock.wait, limits::TIMEOUT_MAX)?;
-    if let Some(waiters) = lock.waiters {
-        between("load.lock.waiters", waiters, 1, limits::BUYERS_MAX)?;
+fn batched(path: &str, max_txn_ops: u32, types_max: u32) -> Checked {
+    between(path, max_txn_ops, limits::TXN_OPERATIONS_MIN, limits::TXN_OPERATIONS_MAX)?;
+    let needed = types_max.saturating_add(2);
+    if max_txn_ops < needed {
+        let message = format!("an order of {types_max} ticket types needs {needed} operations: each ticket, the event, the purchases");
+        return Err(Problem::new(path, message));
     }
-    match &lock.stall {
+    Ok(())
+}
+
+fn sharded(path: &str, shards: u8, types_max: u32) -> Checked {
+    between(path, shards.into(), 1, limits::SHARDS_MAX.into())?;
+    let needed = types_max.saturating_mul(u32::from(shards) + 1).saturating_add(1);
+    if needed > limits::TXN_OPERATIONS_OF_ETCD {
+        let message = format!(
+            "an order of {types_max} ticket types may need all {shards} shards of each, the tickets and the purchases: {needed} \
+             operations in one transaction, and etcd accepts {}",
+            limits::TXN_OPERATIONS_OF_ETCD
+        );
+        return Err(Problem::new(path, message));
+    }
+    Ok(())
+}
+
+fn lock(at: &impl Fn(&str) -> String, ttl: Span, wait: Span, waiters: Option<u32>, stall: Option<&Stall>) -> Checked {
+    time_to_live(&at("ttl"), ttl)?;
+    span(&at("wait"), wait, limits::TIMEOUT_MAX)?;
+    if let Some(waiters) = waiters {
+        between(&at("waiters"), waiters, 1, limits::BUYERS_MAX)?;
+    }
+    match stall {
         Some(stall) => {
-            between("load.lock.stall.every", stall.every, 1, limits::STALL_EVERY_MAX)?;
-            span("load.lock.stall.for", stall.lasts, limits::TIMEOUT_MAX)
+            between(&at("stall.every"), stall.every, 1, limits::STALL_EVERY_MAX)?;
+            span(&at("stall.for"), stall.lasts, limits::TIMEOUT_MAX)
         }
         None => Ok(()),
     }
 }
 
-fn hold(hold: &Hold) -> Checked {
-    time_to_live("load.hold.ttl", hold.ttl)?;
-    span_or_none("load.hold.pay", hold.pay, limits::TIMEOUT_MAX)?;
-    between("load.hold.abandon_percent", hold.abandon_percent.into(), 0, 100)?;
-    between("load.hold.cancel_percent", hold.cancel_percent.into(), 0, 100)?;
+fn hold(at: &impl Fn(&str) -> String, hold: &HoldSettings) -> Checked {
+    time_to_live(&at("ttl"), hold.ttl)?;
+    span_or_none(&at("pay"), hold.pay, limits::TIMEOUT_MAX)?;
+    between(&at("abandon_percent"), hold.abandon_percent.into(), 0, 100)?;
+    between(&at("cancel_percent"), hold.cancel_percent.into(), 0, 100)?;
     let together = u32::from(hold.abandon_percent) + u32::from(hold.cancel_percent);
     if together > 100 {
         let abandon = hold.abandon_percent;
         return Err(Problem::new(
-            "load.hold.cancel_percent",
-            format!("{} and the {abandon} percent that abandon their reservations are more than all", hold.cancel_percent),
+            at("cancel_percent"),
+            format!("{} percent and the {abandon} percent of `abandon_percent` are more than 100", hold.cancel_percent),
         ));
     }
     Ok(())
+}
+
+fn queries(load: &Load) -> Checked {
+    let mix = &load.mix;
+    if mix.search == 0 && mix.orders == 0 && mix.revenue == 0 && load.queries != Queries::default() {
+        return Err(without_effect("load.queries", "the mix has no queries", "load.mix.search, load.mix.orders or load.mix.revenue"));
+    }
+    Ok(())
+}
+
+fn cancellations(load: &Load) -> Checked {
+    let Cancellations { attempts, back_off } = &load.cancellations;
+    between("load.cancellations.attempts", *attempts, 1, limits::ATTEMPTS_MAX)?;
+    span_or_none("load.cancellations.back_off", *back_off, limits::TIMEOUT_MAX)?;
+    if load.mix.cancel == 0 && load.cancellations != Cancellations::default() {
+        return Err(without_effect("load.cancellations", "the mix has no cancellations", "load.mix.cancel"));
+    }
+    Ok(())
+}
+
+/// Settings of an operation that the mix does not have.
+fn without_effect(path: &str, why: &str, instead: &str) -> Problem {
+    Problem::new(path, format!("these settings have no effect, because {why}"))
+        .help(format!("set {instead}, or remove them; on the command line --set {path}={{}} removes them"))
 }
 
 /// The time to live of a lease: etcd counts whole seconds.
@@ -192,7 +251,7 @@ fn mix(mix: &Mix) -> Checked {
 /// Cancellations guard what they write, but take no lock: who relies on locks alone would be convicted of what is ours.
 fn cancel(load: &Load) -> Checked {
     match load.strategy {
-        StrategyName::Lock | StrategyName::FencedLock if load.mix.cancel > 0 => {
+        Strategy::Lock(_) | Strategy::FencedLock(_) if load.mix.cancel > 0 => {
             let strategy = load.strategy.name();
             Err(Problem::new("load.mix.cancel", format!("orders are given back without a lock, on which {strategy} relies")))
         }
@@ -200,10 +259,15 @@ fn cancel(load: &Load) -> Checked {
     }
 }
 
-fn boards(boards: &Boards) -> Checked {
+fn boards(load: &Load) -> Checked {
+    let boards = &load.boards;
     between("load.boards.open_max", boards.open_max, 1, limits::BOARDS_MAX)?;
     between("load.boards.streams", boards.streams.into(), 1, limits::BOARD_STREAMS_MAX.into())?;
-    span_or_none("load.boards.progress_every", boards.progress_every, limits::SPAN_MAX)
+    span_or_none("load.boards.progress_every", boards.progress_every, limits::SPAN_MAX)?;
+    if load.mix.board == 0 && *boards != Boards::default() {
+        return Err(without_effect("load.boards", "the mix has no stock boards", "load.mix.board"));
+    }
+    Ok(())
 }
 
 fn housekeeping(housekeeping: &Housekeeping) -> Checked {

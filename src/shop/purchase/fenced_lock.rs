@@ -20,7 +20,7 @@
 use super::locking::{Held, Locking};
 use super::{Bought, BuyerMemory};
 use crate::etcd::RecordingClient;
-use crate::settings::types;
+use crate::settings::strategy::FencedLockSettings;
 use crate::shop::{Order, Shop};
 
 /// The fenced lock strategy's settings.
@@ -29,7 +29,7 @@ pub struct FencedLock(Locking);
 
 impl FencedLock {
     /// With these settings.
-    pub fn new(settings: &types::Lock) -> Self {
+    pub fn new(settings: &FencedLockSettings) -> Self {
         Self(Locking::new(settings))
     }
 

@@ -8,7 +8,7 @@
 //! or its garbage collector, or the operating system, knows nothing of it. A buyer that stalls between its check and its
 //! write may wake up when its lease is long gone, the next one has the lock, and the stock it has read is history. It then
 //! writes that history over what the other has sold: one ticket, two buyers. No check of the lease *before* the write
-//! helps, for the stall may come after the check. `load.lock.stall` makes such a stall happen on demand.
+//! helps, for the stall may come after the check. `strategy.lock.stall` makes such a stall happen on demand.
 //!
 //! **What it still does right.** All keys are written in one transaction, so that a sale is never half written: what goes
 //! wrong here is the missing guard and nothing else. Not getting the lock in time is a conflict; nothing was written.
@@ -19,7 +19,7 @@
 use super::locking::Locking;
 use super::{Bought, BuyerMemory};
 use crate::etcd::RecordingClient;
-use crate::settings::types;
+use crate::settings::strategy::{FencedLockSettings, LockSettings};
 use crate::shop::{Order, Shop};
 
 /// The lock strategy's settings.
@@ -28,8 +28,9 @@ pub struct Lock(Locking);
 
 impl Lock {
     /// With these settings.
-    pub fn new(settings: &types::Lock) -> Self {
-        Self(Locking::new(settings))
+    pub fn new(settings: &LockSettings) -> Self {
+        let LockSettings { ttl, wait, waiters, stall, read: _ } = settings.clone();
+        Self(Locking::new(&FencedLockSettings { ttl, wait, waiters, stall }))
     }
 
     pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {

@@ -15,7 +15,7 @@ use super::waiting_room::WaitingRoom;
 use super::write::{Decision, decide};
 use super::{Bought, BuyerMemory};
 use crate::etcd::{RecordingClient, errors};
-use crate::settings::types;
+use crate::settings::strategy::{FencedLockSettings, Stall};
 use crate::shop::{Order, Shop};
 
 /// How locks are taken.
@@ -49,9 +49,8 @@ pub(super) struct Held {
 }
 
 impl Locking {
-    pub(super) fn new(settings: &types::Lock) -> Self {
-        let stalls =
-            |stall: &types::Stall| Stalls { every: u64::from(stall.every.max(1)), lasts: stall.lasts.0, purchases: Arc::default() };
+    pub(super) fn new(settings: &FencedLockSettings) -> Self {
+        let stalls = |stall: &Stall| Stalls { every: u64::from(stall.every.max(1)), lasts: stall.lasts.0, purchases: Arc::default() };
         Self {
             ttl: settings.ttl.0,
             wait: settings.wait.0,
@@ -165,8 +164,8 @@ mod tests {
 
     #[test]
     fn every_so_manieth_purchase_stalls_whoever_makes_it() {
-        let stall = types::Stall { every: 3, lasts: crate::settings::units::Span::seconds(1) };
-        let locking = Locking::new(&types::Lock { stall: Some(stall), ..types::Lock::default() });
+        let stall = Stall { every: 3, lasts: crate::settings::units::Span::seconds(1) };
+        let locking = Locking::new(&FencedLockSettings { stall: Some(stall), ..FencedLockSettings::default() });
         let buyers = [locking.stalls.clone().unwrap(), locking.stalls.unwrap()];
         let stalled: Vec<_> = (0..6).map(|purchase| buyers[purchase % 2].next().is_some()).collect();
         assert_eq!(stalled, [false, false, true, false, false, true]);

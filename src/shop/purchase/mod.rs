@@ -39,7 +39,7 @@ use std::path::Path;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::model::Cents;
 
-use crate::settings::types::{Load, StrategyName};
+use crate::settings::strategy as settings;
 
 /// How tickets are bought.
 #[derive(Clone, Debug)]
@@ -65,21 +65,24 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    /// The strategy a scenario asks for, with its settings.
-    pub fn new(load: &Load) -> Self {
-        let patience = Patience { attempts_max: load.attempts.max(1), back_off: load.back_off.0 };
-        match &load.strategy {
-            StrategyName::Optimistic => Self::Optimistic(Optimistic { patience, retry: load.retry }),
-            StrategyName::Naive => Self::Naive(Naive { pause: load.naive_pause.0 }),
-            StrategyName::Lock => Self::Lock(Lock::new(&load.lock)),
-            StrategyName::FencedLock => Self::FencedLock(FencedLock::new(&load.lock)),
-            StrategyName::Batched => {
-                Self::Batched(Batched::new(patience.attempts_max, usize::try_from(load.max_txn_ops).unwrap_or(usize::MAX)))
+    /// The strategy that a scenario names, with its settings, for `buyers`.
+    pub fn new(settings: &settings::Strategy, buyers: u32) -> Self {
+        match settings {
+            settings::Strategy::Optimistic(settings) => {
+                Self::Optimistic(Optimistic { patience: Patience::new(settings.attempts, settings.back_off), retry: settings.retry })
             }
-            StrategyName::Sharded => Self::Sharded(Sharded { shards: u32::from(load.shards), patience }),
-            StrategyName::Hold => Self::Hold(Hold::new(&load.hold, patience)),
-            StrategyName::Quoted => Self::Quoted(Quoted(patience)),
-            StrategyName::Command(command) => Self::Command(Command::new(command, load.command_timeout.0, load.buyers)),
+            settings::Strategy::Naive(settings) => Self::Naive(Naive { pause: settings.pause.0 }),
+            settings::Strategy::Lock(settings) => Self::Lock(Lock::new(settings)),
+            settings::Strategy::FencedLock(settings) => Self::FencedLock(FencedLock::new(settings)),
+            settings::Strategy::Batched(settings) => {
+                Self::Batched(Batched::new(settings.attempts.max(1), usize::try_from(settings.max_txn_ops).unwrap_or(usize::MAX)))
+            }
+            settings::Strategy::Sharded(settings) => {
+                Self::Sharded(Sharded { shards: u32::from(settings.shards), patience: Patience::new(settings.attempts, settings.back_off) })
+            }
+            settings::Strategy::Hold(settings) => Self::Hold(Hold::new(settings)),
+            settings::Strategy::Quoted(settings) => Self::Quoted(Quoted(Patience::new(settings.attempts, settings.back_off))),
+            settings::Strategy::Command(settings) => Self::Command(Command::new(&settings.run, settings.timeout.0, buyers)),
         }
     }
 

@@ -14,7 +14,7 @@
 //! conflict costs one more: the failure branch reads the same keys, so what it returns is what the next attempt starts
 //! from. On a hot ticket buyers make each other fail; each pauses a random time that doubles with every conflict.
 //!
-//! **When no answer comes** nobody knows whether the purchase was written, and the order ends as unknown; `load.retry` is
+//! **When no answer comes** nobody knows whether the purchase was written, and the order ends as unknown; `strategy.optimistic.retry` is
 //! the other choice: `same-guard` asks again safely, `blind` starts over under the same order id as if
 //! nothing had been sent. That sells twice whenever only the answer was lost, and is there to be seen.
 
@@ -27,7 +27,7 @@ use super::state::{Stock, fetch, fetch_latest, reads};
 use super::write::{Decision, Write, decide};
 use super::{Bought, BuyerMemory, Patience};
 use crate::etcd::RecordingClient;
-use crate::settings::types::Retry;
+use crate::settings::strategy::Retry;
 use crate::shop::{Order, Shop};
 
 /// The optimistic strategy's settings.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::settings::units::Span;
+
 /// Longest pause, in first pauses.
 const BACK_OFF_FACTOR_MAX: u32 = 100;
 
@@ -15,6 +17,11 @@ pub struct Patience {
 }
 
 impl Patience {
+    /// As a scenario says it.
+    pub fn new(attempts: u32, back_off: Span) -> Self {
+        Self { attempts_max: attempts.max(1), back_off: back_off.0 }
+    }
+
     /// The pause after so many conflicts. `jitter` is from 0 to 1.
     pub(in crate::shop) fn pause(&self, conflicts: u32, jitter: f64) -> Duration {
         let doubled = 1_u32.checked_shl(conflicts.saturating_sub(1)).unwrap_or(BACK_OFF_FACTOR_MAX).min(BACK_OFF_FACTOR_MAX);

@@ -1,4 +1,4 @@
-//! Asking again after an answer was lost (`load.retry = "same-guard"`). Safe.
+//! Asking again after an answer was lost (`strategy.optimistic.retry = "same-guard"`). Safe.
 //!
 //! **Idea.** Send the *identical* transaction again. Its guards hold only as long as nobody has written any of its keys,
 //! the lost attempt included: of all the copies at most one can ever be written.

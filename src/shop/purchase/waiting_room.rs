@@ -1,4 +1,4 @@
-//! Where buyers are while they may not even wait for a lock (`load.lock.waiters`).
+//! Where buyers are while they may not even wait for a lock (`strategy.lock.waiters`).
 //!
 //! **Why.** Whoever waits for a lock of etcd's has a key in its queue and a lease to be kept alive. With hundreds of buyers at
 //! one event the cluster is busier with keeping them waiting than with what they buy; on a slow machine leases then run out in

@@ -69,7 +69,7 @@ impl Program {
     /// # Errors
     /// When there is no such program, in words. The supervisor could report it only when the script is needed.
     pub(super) fn to_start(&self) -> Result<Command, String> {
-        let (program, arguments) = self.command.split_first().ok_or("load.strategy.command names no program")?;
+        let (program, arguments) = self.command.split_first().ok_or("load.strategy.command.run names no program")?;
         let mut command = match &self.run {
             Some(run) => {
                 find(program, std::env::var_os("PATH").as_deref().map(std::env::split_paths).into_iter().flatten())

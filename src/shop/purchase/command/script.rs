@@ -76,7 +76,10 @@ impl Script {
                 format!("the script `{}` said {shown:?} ({error}); expected {EXPECTED}", self.name)
             }),
             Ok(Err(error)) => Err(self.ended(&error.to_string()).await),
-            Err(_) => Err(format!("the script `{}` did not finish the order within load.command_timeout; expected {EXPECTED}", self.name)),
+            Err(_) => Err(format!(
+                "the script `{}` did not finish the order within load.strategy.command.timeout; expected {EXPECTED}",
+                self.name
+            )),
         }
     }
 

@@ -44,7 +44,7 @@ use super::state::{Stock, fetch, fetch_latest};
 use super::write::rejected;
 use super::{Bought, BuyerMemory};
 use crate::etcd::RecordingClient;
-use crate::settings::types;
+use crate::settings::strategy::HoldSettings;
 use crate::shop::{Order, Shop};
 
 /// The hold strategy's settings.
@@ -81,13 +81,13 @@ struct Reserved {
 
 impl Hold {
     /// With these settings.
-    pub fn new(settings: &types::Hold, patience: Patience) -> Self {
+    pub fn new(settings: &HoldSettings) -> Self {
         Self {
             ttl: settings.ttl.0,
             pay_mean: settings.pay.0,
             abandon_percent: settings.abandon_percent,
             cancel_percent: settings.cancel_percent,
-            patience,
+            patience: Patience::new(settings.attempts, settings.back_off),
             granted_max: Arc::default(),
         }
     }
@@ -273,9 +273,8 @@ mod tests {
 
     #[test]
     fn as_many_abandon_and_cancel_as_the_scenario_says() {
-        let patience = Patience { attempts_max: 3, back_off: Duration::ZERO };
         let hold = |abandon_percent, cancel_percent| {
-            Hold::new(&types::Hold { abandon_percent, cancel_percent, pay: Span::milliseconds(20), ..types::Hold::default() }, patience)
+            Hold::new(&HoldSettings { abandon_percent, cancel_percent, pay: Span::milliseconds(20), ..HoldSettings::default() })
         };
         let drawn = |hold: Hold| {
             let mut random = stream(1, "intentions", 0);
