@@ -1,21 +1,21 @@
 //! Synthetic runs. A cluster cannot repeat one, but the command that generated it can.
 
-use ticketcd_judge::generate::MADE_UP;
+use ticketcd_synth::SYNTHETIC;
 use ticketcd_judge::history::run_info::EtcdInfo;
 
 /// The value in place of the binary's path in `run.json`, for a run that `command` generated.
 pub fn origin(command: &str) -> String {
-    format!("{MADE_UP}: {command}")
+    format!("{SYNTHETIC}: {command}")
 }
 
 /// Whether a run is synthetic.
 pub fn is_synthetic(etcd: &EtcdInfo) -> bool {
-    etcd.path == MADE_UP || command(etcd).is_some()
+    etcd.path == SYNTHETIC || command(etcd).is_some()
 }
 
 /// The command that generated a run, without its output directory. Not recorded for runs that the judge's tests generate.
 pub fn command(etcd: &EtcdInfo) -> Option<&str> {
-    etcd.path.strip_prefix(MADE_UP)?.strip_prefix(": ")
+    etcd.path.strip_prefix(SYNTHETIC)?.strip_prefix(": ")
 }
 
 #[cfg(test)]
