@@ -153,7 +153,7 @@ mod tests {
         assert!(matches!(strategy(None, Some(Plant::EarlyRelease)), Ok(Strategy::Hold)));
         assert!(matches!(strategy(Some("sharded"), None), Ok(Strategy::Sharded)));
         let Err(Failure::Usage(text)) = strategy(Some("lock"), Some(Plant::EarlyRelease)) else { panic!() };
-        assert!(text.contains("early-release is planted into runs of the strategy hold only"), "{text}");
+        assert!(text.contains("early-release needs the strategy hold, not lock"), "{text}");
         let Err(Failure::Usage(text)) = strategy(Some("shard"), None) else { panic!() };
         assert!(text.contains("Did you mean sharded?"), "{text}");
     }
