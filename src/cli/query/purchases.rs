@@ -133,7 +133,7 @@ mod tests {
              r1-7-1  e1     01-05-2026 20:00  2 pink at 49.90, 1 gold at 10.00     109.80  cancelled by r1-7-2\n\
              r1-7-2  e1     02-05-2026 20:00  -2 pink at 49.90, -1 gold at 10.00  -109.80  cancels r1-7-1\n\
              -       e1     2024-05-01        3 red                                     ?\n\
-             2 orders of ann, 1 of them cancelled; 0.00 paid in all, at revision 5.\n"
+             2 orders of ann, 1 of them cancelled; total paid 0.00, at revision 5.\n"
         );
         let json = serde_json::to_string(&answer).unwrap();
         assert!(json.contains(r#""tickets":[{"type":"red","quantity":3}],"paid":null"#), "{json}");

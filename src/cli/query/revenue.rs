@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(
             table(&answer),
             "TYPE     EVENTS  SOLD  REVENUE\nconcert       2     3    14.97\nopera         1     0     0.00\n\
-             total         3     3    14.97\nAll at revision 9.\n"
+             total         3     3    14.97\nAt revision 9.\n"
         );
         assert_eq!(
             serde_json::to_string(&answer).unwrap(),
