@@ -1,5 +1,6 @@
 //! The key space of the simulated cluster, by revision.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
@@ -12,8 +13,8 @@ use ticketcd_judge::model::{Blob, Revision};
 pub(crate) struct KeySpace {
     revision: Revision,
     current: FxHashMap<Blob, KeyValue>,
-    /// The current keys in order, for ranges.
-    order: BTreeSet<Blob>,
+    /// The current keys in order, from the first range on: most runs read single keys only.
+    order: OnceCell<BTreeSet<Blob>>,
     /// The keys that were attached to a lease, by lease. Some may be attached to another one by now.
     attached: FxHashMap<i64, Vec<Blob>>,
     /// What writes replaced, in the order of the writes.
@@ -40,7 +41,7 @@ impl KeySpace {
         Self {
             revision: 1,
             current: FxHashMap::default(),
-            order: BTreeSet::new(),
+            order: OnceCell::new(),
             attached: FxHashMap::default(),
             replaced: VecDeque::new(),
             retained,
@@ -90,7 +91,7 @@ impl KeySpace {
         }
         let within = |of: &Blob| of >= key && (range_end.as_bytes() == [0] || of < range_end);
         let mut found: BTreeMap<&Blob, Option<&KeyValue>> = BTreeMap::new();
-        for key in self.order.range(key.clone()..).take_while(|key| within(key)) {
+        for key in self.order().range(key.clone()..).take_while(|key| within(key)) {
             found.insert(key, self.current.get(key));
         }
         for replaced in self.since(revision).filter(|replaced| within(&replaced.key)) {
@@ -100,8 +101,10 @@ impl KeySpace {
     }
 
     /// Every key in order.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &KeyValue> {
-        self.order.iter().filter_map(|key| self.current.get(key))
+    pub(crate) fn all(&self) -> Vec<&KeyValue> {
+        let mut kvs: Vec<&KeyValue> = self.current.values().collect();
+        kvs.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+        kvs
     }
 
     /// The keys that are attached to a lease, in order.
@@ -131,7 +134,9 @@ impl KeySpace {
                 Some(std::mem::replace(current, kv.clone()))
             }
             None => {
-                self.order.insert(key.clone());
+                if let Some(order) = self.order.get_mut() {
+                    order.insert(key.clone());
+                }
                 self.current.insert(key.clone(), kv.clone());
                 None
             }
@@ -143,7 +148,9 @@ impl KeySpace {
     /// Deletes a key, as part of the next revision. Says whether there was one.
     pub(crate) fn delete(&mut self, key: &Blob) -> bool {
         let Some(before) = self.current.remove(key) else { return false };
-        self.order.remove(key);
+        if let Some(order) = self.order.get_mut() {
+            order.remove(key);
+        }
         self.changes.push(WatchEvent::new(true, KeyValue { key: key.clone(), mod_revision: self.revision + 1, ..KeyValue::default() }));
         self.replaced(key.clone(), Some(before));
         true
@@ -154,6 +161,10 @@ impl KeySpace {
         let changes = std::mem::take(&mut self.changes);
         self.revision += Revision::from(!changes.is_empty());
         changes
+    }
+
+    fn order(&self) -> &BTreeSet<Blob> {
+        self.order.get_or_init(|| self.current.keys().cloned().collect())
     }
 
     fn replaced(&mut self, key: Blob, before: Option<KeyValue>) {

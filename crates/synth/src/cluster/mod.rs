@@ -92,7 +92,7 @@ impl Cluster {
 
     /// Every key in order.
     pub(crate) fn content(&self) -> Vec<KeyValue> {
-        self.keys.all().cloned().collect()
+        self.keys.all().into_iter().cloned().collect()
     }
 
     /// One revision that no request asked for; `None` deletes.

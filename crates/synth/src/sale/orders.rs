@@ -102,11 +102,13 @@ impl Sale<'_> {
             TxnAnswerBody::Range(range) => range.kvs.first().cloned(),
             _ => None,
         };
-        let mut kvs: Vec<Option<KeyValue>> = responses.iter().map(kv).collect();
-        let purchase = kvs.pop().flatten();
-        let mut seen = kvs.iter().flatten().map(|kv| (quantity(kv), kv.mod_revision)).collect::<Vec<_>>();
-        if let Some(event) = seen.pop() {
-            order.seen = Some(Seen { tickets: seen, event, purchase, revision });
+        let Some((purchase, [tickets @ .., event])) = responses.split_last() else { return };
+        let stock = |response: &TxnAnswer| match &response.body {
+            TxnAnswerBody::Range(range) => range.kvs.first().map(|kv| (quantity(kv), kv.mod_revision)),
+            _ => None,
+        };
+        if let Some(event) = stock(event) {
+            order.seen = Some(Seen { tickets: tickets.iter().filter_map(stock).collect(), event, purchase: kv(purchase), revision });
         }
     }
 
