@@ -109,7 +109,7 @@ fn an_undecided_history_names_the_bound_and_what_helps() {
     let (code, json) = checked("jepsen-etcd", &history, &["--timeout", "1ms"]);
     assert_eq!((code, json["verdict"].as_str(), json["undecided_by"].as_str()), (Some(2), Some("undecided"), Some("time")), "{json}");
     let story = json["story"].to_string();
-    assert!(story.contains("The time limit was 1ms: give it more with --timeout"), "{story}");
+    assert!(story.contains("The time limit of 1ms was reached: raise it with --timeout"), "{story}");
     let (code, json) = checked("jepsen-etcd", "0 :invoke :write 1\n0 :info :write :timed-out\n", &[]);
     assert_eq!((code, json["undecided_by"].as_str()), (Some(2), Some("nothing_answered")), "{json}");
 }
@@ -123,7 +123,7 @@ fn an_initial_value_can_be_stated_and_is_asked_for() {
     let (code, json) = checked("jsonl", history, &[]);
     let story = json["story"].to_string();
     assert_eq!(code, Some(1), "{story}");
-    assert!(story.contains("No operation writes v95") && story.contains("say so with --initial v95"), "{story}");
+    assert!(story.contains("No operation writes v95") && story.contains("pass --initial v95"), "{story}");
     assert_eq!(checked("jsonl", history, &["--initial", "v95"]).0, Some(0));
 }
 

@@ -152,7 +152,7 @@ async fn unknown_names_are_reported_with_the_nearest() {
     let cases: [(&[&str], i32, &[&str]); 10] = [
         (&["query", "purchases", "anm"], 64, &["user \"anm\"", "mean \"ann\""]),
         (&["query", "revenue", "concrt"], 64, &["event type", "mean \"concert\""]),
-        (&["query", "revenue", "zoo"], 64, &["there are: concert"]),
+        (&["query", "revenue", "zoo"], 64, &["existing names: concert"]),
         (&["query", "search", "--type", "concert", "--location", "bonn"], 64, &["mean \"Bonn\""]),
         (&["query", "search"], 64, &["--type"]),
         (&["query", "revenue", "--prefix", "elsewhere/"], 4, &["no shop", "ticketcd dataset load"]),
