@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use ticketcd::etcd::{Caller, Client};
-use ticketcd::load::{Load, Market, Offer};
+use ticketcd::load::{Load, Offer, OrderGenerator};
 use ticketcd::record::Sink;
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Scenario};
-use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
+use ticketcd::shop::{Order, Shop, StockCache, Strategy};
 use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
@@ -121,11 +121,11 @@ impl Sale {
         let shop = self.shop(&load);
         let users = (0..load.buyers).map(|number| format!("user{number}")).collect();
         let scenario = Scenario { load, ..Scenario::new("test") };
-        let market = Market::new(&scenario, vec![Offer { event: "e1".to_owned(), kinds: vec!["pink".to_owned()] }], users);
+        let market = OrderGenerator::new(&scenario, vec![Offer { event: "e1".to_owned(), kinds: vec!["pink".to_owned()] }], users);
         let mut load = Load::new(&scenario, 1, shop.clone(), market, std::slice::from_ref(&self.client), sink.clone());
         let over = CancellationToken::new();
         let (tended, caller, until) = (shop.clone(), self.caller(&sink), over.clone());
-        let tending = tokio::spawn(async move { tended.tend(caller, until).await });
+        let tending = tokio::spawn(async move { tended.sweep_expired(caller, until).await });
         for _ in 0..ROUNDS_MAX {
             load.drive(Phase::Steady, span, 0.0, &CancellationToken::new()).await;
             if enough(&Outcomes::of(&kept.events())) {
@@ -149,8 +149,8 @@ pub fn order(buyer: u32, sequence: u32, quantity: i64) -> Order {
     Order { key: OrderKey { buyer, sequence }, user: format!("user{buyer}"), event: "e1".to_owned(), items, due: 0 }
 }
 
-pub fn memory(buyer: u32) -> BuyerMemory {
-    BuyerMemory::new(stream(1, "back-off", buyer)).with_intentions(stream(1, "intentions", buyer))
+pub fn memory(buyer: u32) -> StockCache {
+    StockCache::new(stream(1, "back-off", buyer)).with_intentions(stream(1, "intentions", buyer))
 }
 
 /// How the orders of a load ended.

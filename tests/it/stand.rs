@@ -7,7 +7,7 @@ use ticketcd::etcd::{Caller, Client};
 use ticketcd::record::Sink;
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::Load;
-use ticketcd::shop::{Bought, BuyerMemory, Order, Shop, Strategy};
+use ticketcd::shop::{Order, PurchaseResult, Shop, StockCache, Strategy};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::{CallOutcome, Invoke};
 use ticketcd_judge::history::event::Event;
@@ -62,7 +62,7 @@ impl Stand {
     }
 
     /// Buys as a buyer of its own that remembers nothing.
-    pub async fn buy(&self, sink: &Sink, order: Order) -> Bought {
+    pub async fn buy(&self, sink: &Sink, order: Order) -> PurchaseResult {
         let mut caller = self.caller(sink);
         let bought = self.shop.buy(&mut caller, &mut memory(), &order).await;
         caller.close().await;
@@ -113,8 +113,8 @@ impl Stand {
 }
 
 /// A memory with nothing in it.
-pub fn memory() -> BuyerMemory {
-    BuyerMemory::new(stream(1, "back-off", 0))
+pub fn memory() -> StockCache {
+    StockCache::new(stream(1, "back-off", 0))
 }
 
 /// An order of a buyer for a user.
@@ -123,7 +123,7 @@ pub fn order(buyer: u32, sequence: u32, user: &str, items: &[(&str, i64)]) -> Or
     Order { key: OrderKey { buyer, sequence }, user: user.to_owned(), event: EVENT.to_owned(), items, due: 0 }
 }
 
-pub fn is_sold(bought: &Bought) -> bool {
+pub fn is_sold(bought: &PurchaseResult) -> bool {
     matches!(bought.outcome, OrderOutcome::Sold { .. })
 }
 
