@@ -17,7 +17,7 @@ use crate::scenario::streams::stream;
 use crate::settings::strategy::{self as settings, OptimisticSettings, ShardedSettings};
 use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, event_of};
-use crate::shop::{Bought, BuyerMemory, Order, Shop, Strategy};
+use crate::shop::{Order, PurchaseResult, Shop, StockCache, Strategy};
 
 /// The exit codes of `buy`. A refusal is neither an error nor a verdict, but scripts must be able to detect it.
 pub(super) const EXIT_CODES: &str = "\
@@ -122,8 +122,8 @@ async fn buy(session: &mut ShopSession, args: &Args) -> Result<(String, Exit), F
         date: purchase_date().into(),
         strategy: strategy(&event),
     };
-    let mut memory = BuyerMemory::new(stream(milliseconds, "back-off", order.key.buyer));
-    let bought = shop.buy(&mut session.caller, &mut memory, &order).await;
+    let mut cache = StockCache::new(stream(milliseconds, "back-off", order.key.buyer));
+    let bought = shop.buy(&mut session.caller, &mut cache, &order).await;
     let left = match bought.outcome {
         OrderOutcome::SoldOut => Some(session.ask(async |keys, caller| event_of(keys, caller, &order.event).await).await?),
         _ => None,
@@ -213,7 +213,7 @@ fn shortage(order: &Order, left: Option<&Found>) -> String {
 }
 
 fn answer<'answer>(
-    bought: &Bought,
+    bought: &PurchaseResult,
     reason: Option<String>,
     id: &'answer str,
     order: &'answer Order,
@@ -240,7 +240,7 @@ fn answer<'answer>(
     }
 }
 
-fn sentence(bought: &Bought, reason: Option<&str>, id: &str, order: &Order, event: &FoundEvent) -> String {
+fn sentence(bought: &PurchaseResult, reason: Option<&str>, id: &str, order: &Order, event: &FoundEvent) -> String {
     let items: Vec<String> = order.items.iter().map(|(kind, quantity)| format!("{quantity} {kind}")).collect();
     let name = event.record.as_ref().map_or(order.event.as_str(), |record| record.name.as_str());
     let what = format!("{} of “{name}” for {}", items.join(" and "), order.user);
@@ -248,7 +248,7 @@ fn sentence(bought: &Bought, reason: Option<&str>, id: &str, order: &Order, even
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = match bought.outcome {
-        OrderOutcome::Sold { revision } => writeln!(text, "Bought {what}: {} paid, order {id}, revision {revision}.", bought.paid),
+        OrderOutcome::Sold { revision } => writeln!(text, "PurchaseResult {what}: {} paid, order {id}, revision {revision}.", bought.paid),
         OrderOutcome::Unknown => writeln!(
             text,
             "Unknown whether {what} was bought: {reason}. Check whether `ticketcd query purchases {}` lists order {id} before you buy \
@@ -300,7 +300,7 @@ mod tests {
         let event = FoundEvent { id: "e1".into(), record: None, tickets: std::collections::BTreeMap::new() };
         let said = |outcome: OrderOutcome| {
             let (code, reason) = (exit(&outcome).code(), reason(&outcome, &order, None));
-            let bought = Bought { outcome, paid: Cents(0), attempts: 1 };
+            let bought = PurchaseResult { outcome, paid: Cents(0), attempts: 1 };
             (code, sentence(&bought, reason.as_deref(), "c1-1-1", &order, &event))
         };
         let (code, text) = said(OrderOutcome::Unknown);

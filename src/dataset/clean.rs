@@ -14,7 +14,7 @@ const PAGE_KEYS: i64 = 1000;
 /// Removes every key that begins with the prefix, page by page. Returns how many there were.
 ///
 /// # Errors
-/// When the prefix is empty, when no member answers, or when it is told to stop.
+/// When the prefix is empty, when no member answers, or when it is stopped.
 pub async fn clean(keys: &Keyspace, target: &Target, progress: impl FnMut(Progress)) -> Result<usize, DatasetError> {
     if keys.prefix().is_empty() {
         return Err(DatasetError::NoPrefix);

@@ -1,6 +1,6 @@
 //! Why a dataset could not be written, verified or removed.
 
-/// Why a dataset could not be written, verified or removed. The text says what to do next where there is something.
+/// Why a dataset could not be written, verified or removed. The text names the next step where there is one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatasetError {
     /// A dataset of this size or shape cannot be made.
@@ -60,7 +60,7 @@ pub enum DatasetError {
         /// The first such key, and what is wrong with it.
         first: String,
     },
-    /// It was told to stop. Loading resumes when it is started again.
+    /// It was stopped. The next start resumes the load.
     #[error("interrupted after {done} of {total} keys; the same command resumes")]
     Interrupted {
         /// Keys that are done.

@@ -23,13 +23,13 @@ use super::{Progress, Target};
 const BATCH_OPERATIONS_MAX: usize = 128;
 /// Bytes in a transaction, well below etcd's limit of 1.5 MiB (`--max-request-bytes`).
 const BATCH_BYTES_MAX: usize = 512 << 10;
-/// How often a batch is sent while somebody else writes the same keys.
+/// Attempts at a batch while another loader writes the same keys.
 const ROUNDS: u32 = 4;
 
 /// How a dataset is written.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadOptions {
-    /// Batches under way at a time.
+    /// Batches in flight at a time.
     pub workers: usize,
     /// Remove whatever is under the prefix first.
     pub force: bool,
@@ -55,7 +55,7 @@ pub struct Loaded {
 ///
 /// # Errors
 /// When there is something else under the prefix and `force` is not set, when a key has another value than it should,
-/// when no member answers, or when it is told to stop.
+/// when no member answers, or when it is stopped.
 pub async fn load(
     dataset: &Dataset,
     target: &Target,
@@ -81,7 +81,7 @@ async fn load_with(
     Ok(loaded)
 }
 
-/// Makes sure that what is under the prefix is ours, and says what we are about to write.
+/// Checks that the prefix is empty or holds this dataset, and writes the marker.
 async fn prepare(seeder: &mut Seeder, dataset: &Dataset, target: &Target, force: bool) -> Result<(), DatasetError> {
     let marker = Marker::of(dataset, false);
     let everything = request::Range { count_only: true, ..all(&dataset.keys) };
@@ -152,7 +152,7 @@ async fn work(
     result
 }
 
-/// Writes those keys of a batch that are not there. The failure branch says which they are, so that an attempt whose
+/// Writes those keys of a batch that do not exist. The failure branch returns which they are, so that an attempt whose
 /// answer was lost, or an earlier run, is found out without another round trip.
 async fn write_batch(seeder: &mut Seeder, batch: &[Entry]) -> Result<Loaded, DatasetError> {
     let mut pending: Vec<&Entry> = batch.iter().collect();

@@ -46,7 +46,7 @@ impl Marker {
         Self { complete: other.complete, ..self.clone() } == *other
     }
 
-    /// What it says, for a person to read.
+    /// Its content, for people.
     pub(super) fn describe(&self) -> String {
         let state = if self.complete { "a dataset" } else { "a part of a dataset" };
         format!("{state} of {} users and {} events, seed {}", self.users, self.events, self.seed)
@@ -74,7 +74,7 @@ impl Marker {
         Ok(found.kvs.first().and_then(|kv| Self::parse(kv.value.as_bytes())))
     }
 
-    /// Writes the first marker, unless there is one. Returns the one that is there then: somebody else's, when two load at
+    /// Writes the first marker, unless there is one. Returns the current one: another loader's, when two load at
     /// the same time.
     pub(super) async fn claim(&self, seeder: &mut Seeder, keys: &Keyspace) -> Result<Option<Self>, DatasetError> {
         let absent =

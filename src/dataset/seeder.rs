@@ -42,7 +42,7 @@ impl Seeder {
                 CallOutcome::Ok(answer) => return Ok(answer),
                 CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => (code, message),
             };
-            // Every member says so until somebody makes room.
+            // Every member refuses writes until space is freed.
             if errors::cause(&code, &message) == Some(Cause::NoSpace) {
                 return Err(DatasetError::NoSpace { what });
             }

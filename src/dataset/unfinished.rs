@@ -1,4 +1,4 @@
-//! Whether the dataset under a prefix is whole, for whoever asks the shop something.
+//! Whether the dataset under a prefix is complete, for queries and purchases.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use ticketcd_judge::model::Keyspace;
 use super::marker::{self, Marker};
 use crate::etcd::RecordingClient;
 
-/// A dataset of which only a part is written. Its text says what is there and how to get the rest.
+/// A dataset that is only partly written. Its text names what exists and the command that writes the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfinished {
     marker: Marker,

@@ -25,7 +25,7 @@ pub struct Verified {
 /// is not compared.
 ///
 /// # Errors
-/// When anything differs; also when no member answers, or when it is told to stop.
+/// When anything differs; also when no member answers, or when it is stopped.
 pub async fn verify(dataset: &Dataset, target: &Target, progress: impl FnMut(Progress)) -> Result<Verified, DatasetError> {
     let mut seeder = Seeder::new(target, 0);
     let verified = compare(&mut seeder, dataset, target, progress).await;

@@ -1,4 +1,4 @@
-//! The open model: when operations are due, decided before anybody knows how fast the cluster is.
+//! The open model: when operations are due, independent of the speed of the cluster.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    /// The profile a scenario asks for, over a load of `duration`; none for the closed model. Shares are of `base_rate`,
+    /// The profile of a scenario, over a load of `duration`; none for the closed model. Shares are of `base_rate`,
     /// operations a second.
     pub fn steady(asked: &Asked, base_rate: f64, duration: Duration) -> Option<Self> {
         let rate = |rate: Rate| per_second(rate, base_rate);

@@ -7,25 +7,25 @@ use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, Purpose, Qu
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::model::{Nanos, OrderKey};
 
-use super::boards::Billboard;
+use super::cancellable_orders::CancellableOrders;
 use super::counters::Counters;
-use super::market::Market;
 use super::mix::{Mix, Operation};
-use super::standing::Standing;
+use super::order_generator::OrderGenerator;
+use super::watch_workload::WatchWorkload;
 use crate::etcd::RecordingClient;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{Pinning, ReadMode};
-use crate::shop::{Bought, BuyerMemory, Cancel, Cancelling, Order, Shop, queries, range_guard};
+use crate::shop::{Cancel, Cancelling, Order, PurchaseResult, Shop, StockCache, queries, range_guard};
 
 /// What all buyers share; none of it changes, but for the counters.
 #[derive(Debug)]
 pub struct Common {
     /// Where they buy.
     pub shop: Shop,
-    /// How they give orders back.
+    /// How they cancel orders.
     pub cancelling: Cancelling,
-    /// What they choose from.
-    pub market: Market,
+    /// Draws their orders and queries.
+    pub orders: OrderGenerator,
     /// What they do.
     pub mix: Mix,
     /// How purchases read the stock.
@@ -34,23 +34,23 @@ pub struct Common {
     pub query_reads: ReadMode,
     /// Which member they talk to.
     pub pinning: Pinning,
-    /// Where they look at stock boards, if there are any; set before the first operation.
-    pub billboard: OnceLock<Billboard>,
+    /// The watches of the load, if there are any; set before the first operation.
+    pub watches: OnceLock<WatchWorkload>,
     /// What is counted.
     pub counters: Counters,
 }
 
-/// A buyer. It keeps its memory and its count of orders over all phases of a run.
+/// A buyer. It keeps its stock cache and its count of orders over all phases of a run.
 pub struct Buyer {
     number: u32,
     common: Arc<Common>,
     caller: RecordingClient,
-    memory: BuyerMemory,
-    /// What it could give back.
-    standing: Standing,
+    cache: StockCache,
+    /// The orders that it can cancel.
+    cancellable: CancellableOrders,
     /// Draws what to do.
     choices: ChaCha8Rng,
-    /// Draws how long to think.
+    /// Draws think times.
     thoughts: ChaCha8Rng,
     orders: u32,
     range_guards: u32,
@@ -63,8 +63,8 @@ impl Buyer {
             number,
             common,
             caller,
-            memory: BuyerMemory::new(stream(seed, "back-off", number)).with_intentions(stream(seed, "intentions", number)),
-            standing: Standing::default(),
+            cache: StockCache::new(stream(seed, "back-off", number)).with_intentions(stream(seed, "intentions", number)),
+            cancellable: CancellableOrders::default(),
             choices: stream(seed, "choices", number),
             thoughts: stream(seed, "thoughts", number),
             orders: 0,
@@ -77,8 +77,8 @@ impl Buyer {
         &mut self.thoughts
     }
 
-    /// Carries out one operation that was due at `due`, and says whether it was answered: an operation that was rejected
-    /// or whose outcome is unknown was not.
+    /// Runs one operation that was due at `due`. Returns whether it was answered: an operation that was rejected or whose
+    /// outcome is unknown was not.
     pub async fn operate(&mut self, due: Nanos) -> bool {
         let common = Arc::clone(&self.common);
         if common.pinning == Pinning::Balanced {
@@ -92,36 +92,36 @@ impl Buyer {
         });
         let answered = match operation {
             Operation::Purchase => self.purchase(&common, due).await,
-            Operation::Cancel => match self.standing.take(&mut self.choices) {
+            Operation::Cancel => match self.cancellable.take(&mut self.choices) {
                 Some(order) => self.cancel(&common, order, due).await,
-                // Who has nothing to give back buys something.
+                // Without an order to cancel, the buyer buys.
                 None => self.purchase(&common, due).await,
             },
             Operation::Search => {
-                let wanted = common.market.draw_search(&mut self.choices);
+                let wanted = common.orders.draw_search(&mut self.choices);
                 let sent = self.caller.sink().now();
                 let answered = queries::search(&common.shop.keys, &mut self.caller, &wanted).await.is_ok();
                 self.close_query(Purpose::Search, due, sent, answered).await
             }
             Operation::Orders => {
-                let user = common.market.user_of_order(self.number, self.orders);
+                let user = common.orders.user_of_order(self.number, self.orders);
                 let sent = self.caller.sink().now();
                 let answered = queries::orders_of(&common.shop.keys, &mut self.caller, user).await.is_ok();
                 self.close_query(Purpose::Orders, due, sent, answered).await
             }
             Operation::Revenue => {
-                let kind = common.market.draw_type(&mut self.choices).unwrap_or_default();
+                let kind = common.orders.draw_type(&mut self.choices).unwrap_or_default();
                 let sent = self.caller.sink().now();
                 let answered = queries::revenue_of(&common.shop.keys, &mut self.caller, kind).await.is_ok();
                 self.close_query(Purpose::Revenue, due, sent, answered).await
             }
             Operation::Board => {
-                let user = common.market.user_of(self.number);
-                let billboard = common.billboard.get();
-                let wish = billboard.and_then(|billboard| billboard.draw(&common.market, &common.shop.keys, user, &mut self.choices));
+                let user = common.orders.user_of(self.number);
+                let watches = common.watches.get();
+                let wish = watches.and_then(|watches| watches.draw(&common.orders, &common.shop.keys, user, &mut self.choices));
                 let sent = self.caller.sink().now();
-                let answered = match billboard.zip(wish) {
-                    Some((billboard, wish)) => billboard.handle().open(wish, self.caller.member()).await,
+                let answered = match watches.zip(wish) {
+                    Some((watches, wish)) => watches.desk().open(wish, self.caller.member()).await,
                     None => false,
                 };
                 self.close_query(Purpose::Board, due, sent, answered).await
@@ -137,38 +137,38 @@ impl Buyer {
         answered
     }
 
-    /// Gives back what the cluster keeps for it, and says that everything it sent is in the record.
+    /// Revokes its lease, and marks its record as complete.
     pub async fn close(mut self) {
-        self.memory.close(&mut self.caller).await;
+        self.cache.close(&mut self.caller).await;
         self.caller.close().await;
     }
 
     async fn purchase(&mut self, common: &Common, due: Nanos) -> bool {
-        let Some((event, items)) = common.market.draw_order(&mut self.choices) else { return false };
+        let Some((event, items)) = common.orders.draw_order(&mut self.choices) else { return false };
         let key = self.next_order();
-        let user = common.market.user_of_order(self.number, key.sequence).to_owned();
+        let user = common.orders.user_of_order(self.number, key.sequence).to_owned();
         let order = Order { key, user, event: event.to_owned(), items, due };
         let sink = self.caller.sink().clone();
         sink.record(Event::OrderPlaced(order.placed(sink.now()))).await;
-        let bought = common.shop.buy(&mut self.caller, &mut self.memory, &order).await;
+        let bought = common.shop.buy(&mut self.caller, &mut self.cache, &order).await;
         let sold = matches!(bought.outcome, OrderOutcome::Sold { .. });
         let answered = self.close_order(order.key, bought).await;
         if sold {
-            self.standing.note(order);
+            self.cancellable.note(order);
         }
         answered
     }
 
-    /// Gives an order back. It stands again only when that failed for conflicts: then nothing was written for certain.
+    /// Cancels an order. After a conflict nothing was written, so the order can be cancelled again.
     async fn cancel(&mut self, common: &Common, order: Order, due: Nanos) -> bool {
         let cancel = Cancel { key: self.next_order(), order, due };
         let sink = self.caller.sink().clone();
         sink.record(Event::CancelPlaced(cancel.placed(sink.now()))).await;
-        let cancelled = common.cancelling.cancel(&common.shop, &mut self.caller, &mut self.memory, &cancel).await;
+        let cancelled = common.cancelling.cancel(&common.shop, &mut self.caller, &mut self.cache, &cancel).await;
         let conflict = cancelled.outcome == OrderOutcome::Conflict;
         let answered = self.close_order(cancel.key, cancelled).await;
         if conflict {
-            self.standing.note(cancel.order);
+            self.cancellable.note(cancel.order);
         }
         answered
     }
@@ -178,7 +178,7 @@ impl Buyer {
         OrderKey { buyer: self.number, sequence: self.orders }
     }
 
-    async fn close_order(&self, order: OrderKey, bought: Bought) -> bool {
+    async fn close_order(&self, order: OrderKey, bought: PurchaseResult) -> bool {
         let sink = self.caller.sink();
         let answered = !matches!(bought.outcome, OrderOutcome::Unknown | OrderOutcome::Rejected { .. });
         let closed = OrderClosed { order, done: sink.now(), outcome: bought.outcome, paid_cents: bought.paid.0, attempts: bought.attempts };

@@ -18,7 +18,7 @@ const MEASURE: Duration = Duration::from_secs(2);
 pub struct NotCalibrated;
 
 impl Load {
-    /// Measures how many operations of the mix a second all buyers reach when none of them thinks, and records it. The
+    /// Measures how many operations of the mix per second all buyers reach without think time, and records it. The
     /// orders are real purchases and are recorded as such. Takes 3 s.
     ///
     /// # Errors

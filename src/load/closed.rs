@@ -10,14 +10,14 @@ use super::buyer::Buyer;
 use super::counters::Counters;
 use crate::record::Clock;
 
-/// Pause after an operation without an answer. A member that is down refuses at once: buyers that ask it again at once
+/// Pause after an operation without an answer. A member that is down refuses at once: buyers that retry at once
 /// would fill the record with refusals and take the processor from the members that live.
 const UNANSWERED_PAUSE: Duration = Duration::from_millis(50);
 
-/// Lets a buyer buy until `over`; the operation under way then is finished.
+/// Runs a buyer until `over`; its in-flight operation completes.
 pub async fn buy_until(mut buyer: Buyer, think_mean: Duration, counters: &Counters, clock: Clock, over: CancellationToken) -> Buyer {
     if !think_mean.is_zero() {
-        // Not everybody at once: they come in over the first think time.
+        // Buyers start spread over the first think time.
         let share: f64 = buyer.thoughts().random();
         pause(think_mean.mul_f64(share), &over).await;
     }

@@ -10,19 +10,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::arrivals::{Arrivals, Profile};
-use super::boards::Billboard;
 use super::buyer::{Buyer, Common};
 use super::counters::{Counters, Counts, sample};
 use super::housekeeping::Housekeeping;
-use super::market::Market;
 use super::mix::Mix;
+use super::order_generator::OrderGenerator;
+use super::watch_workload::WatchWorkload;
 use super::{closed, open};
 use crate::etcd::{Client, RecordingClient};
 use crate::record::Sink;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{Arrivals as Asked, Scenario};
 use crate::scenario::units::Rate;
-use crate::shop::{Cancelling, Patience, Shop};
+use crate::shop::{Cancelling, RetryPolicy, Shop};
 
 /// The load of a run.
 pub struct Load {
@@ -37,17 +37,17 @@ pub struct Load {
 impl Load {
     /// The load of a scenario. `clients` are in the order of the members, one each, at least one. Whoever drives it
     /// records the phases.
-    pub fn new(scenario: &Scenario, seed: u64, shop: Shop, market: Market, clients: &[Client], sink: Sink) -> Self {
+    pub fn new(scenario: &Scenario, seed: u64, shop: Shop, generator: OrderGenerator, clients: &[Client], sink: Sink) -> Self {
         let load = &scenario.load;
         let common = Arc::new(Common {
             shop,
-            cancelling: Cancelling(Patience::new(load.cancellations.attempts, load.cancellations.back_off)),
-            market,
+            cancelling: Cancelling(RetryPolicy::new(load.cancellations.attempts, load.cancellations.back_off)),
+            orders: generator,
             mix: Mix::new(&load.mix),
             purchase_reads: load.strategy.read(),
             query_reads: load.queries.read,
             pinning: load.members,
-            billboard: OnceLock::new(),
+            watches: OnceLock::new(),
             counters: Counters::default(),
         });
         let members = u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1);
@@ -60,14 +60,14 @@ impl Load {
         Self { common, buyers, housekeeping: None, arrivals: load.arrivals.clone(), seed, sink }
     }
 
-    /// The same load with stock boards to look at. Without, looking at one is an operation that is not answered.
-    pub fn with_billboard(self, billboard: Billboard) -> Self {
-        // A load has one billboard: a second one would go nowhere.
-        let _ = self.common.billboard.set(billboard);
+    /// The same load with watches. Without them, a watch operation is not answered.
+    pub fn with_watches(self, watches: WatchWorkload) -> Self {
+        // A load has one set of watches: a second call has no effect.
+        let _ = self.common.watches.set(watches);
         self
     }
 
-    /// The same load with somebody who looks after the cluster during the counted part.
+    /// The same load with housekeeping during the counted part.
     pub fn with_housekeeping(self, housekeeping: Housekeeping) -> Self {
         Self { housekeeping: Some(housekeeping), ..self }
     }
@@ -83,7 +83,7 @@ impl Load {
         }
     }
 
-    /// Lets the buyers buy for `duration`, or until `cancel`, and then finish what is under way: that takes as long as
+    /// Runs the buyers for `duration`, or until `cancel`, and then drains in-flight operations: that takes as long as
     /// the requests do, which have a timeout. `base_rate` is what shares of a rate refer to, operations a second.
     /// In the warm-up the open model keeps the rate that the load begins with.
     pub async fn drive(&mut self, phase: Phase, duration: Duration, base_rate: f64, cancel: &CancellationToken) -> Counts {
@@ -119,7 +119,7 @@ impl Load {
         }
     }
 
-    /// Lets every buyer go, and says of every worker that what it sent is in the record.
+    /// Closes every buyer, and marks the record of every worker as complete.
     pub async fn close(self) {
         // Together, for a buyer whose member hangs takes its time.
         let mut leaving: JoinSet<()> = self.buyers.into_iter().map(Buyer::close).collect();

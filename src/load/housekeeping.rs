@@ -33,7 +33,7 @@ impl Housekeeping {
         Self { settings: settings.clone(), clients: clients.to_vec(), collector_progress, sink: sink.clone() }
     }
 
-    /// Does it until `over`; what is under way then is finished.
+    /// Runs until `over`; in-flight calls complete.
     pub async fn keep(&self, over: &CancellationToken) {
         tokio::join!(self.compact(over), self.defragment(over));
     }
@@ -76,12 +76,12 @@ impl Housekeeping {
         RecordingClient::new(self.clients.clone(), MemberIndex(0), timeout, self.sink.clone())
     }
 
-    /// Waits, and says when it is; none when the load is over.
+    /// Waits for the next turn and returns its time; none when the load is over.
     async fn pause(&self, every: Duration, over: &CancellationToken) -> Option<Nanos> {
         tokio::time::timeout(every, over.cancelled()).await.is_err().then(|| self.sink.now())
     }
 
-    /// Makes a call that is measured like a buyer's operation, and says whether it was carried out.
+    /// Makes a call that is measured like a buyer's operation. Returns whether it succeeded.
     async fn ask(&self, caller: &mut RecordingClient, purpose: Purpose, request: Request, due: Nanos) -> bool {
         let sent = self.sink.now();
         let answered = matches!(caller.call(purpose, &[], request).await, CallOutcome::Ok(_));
@@ -91,7 +91,7 @@ impl Housekeeping {
     }
 }
 
-/// Up to where the log may be compacted: so far behind the newest revision as was asked for, and never past what a
+/// The revision to compact at: as far behind the newest revision as configured, and never past what a
 /// collector has yet to store. A collector whose member is down for longer holds nothing up: it is not among those that
 /// have come further since `before` (nor at the newest revision), and the others have what it misses.
 fn target(reached: &[Revision], before: &[Revision], keep: u32) -> Revision {

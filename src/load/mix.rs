@@ -18,9 +18,9 @@ pub enum Operation {
     Revenue,
     /// Write a key guarded by a range compare.
     RangeGuard,
-    /// Give back an order of one's own that was sold; who has none buys instead.
+    /// Cancel one of the buyer's own sold orders; a buyer without one buys instead.
     Cancel,
-    /// Open a stock board.
+    /// Open a watch on the stock of an event.
     Board,
 }
 

@@ -5,22 +5,22 @@
 //! dispatcher hands operations out when they are due, whether the cluster keeps up or not.
 
 pub mod arrivals;
-pub mod boards;
 pub mod buyer;
 pub mod calibrate;
+pub mod cancellable_orders;
 mod closed;
 pub mod counters;
 pub mod drive;
 pub mod housekeeping;
-pub mod market;
 pub mod mix;
 mod open;
+pub mod order_generator;
 pub mod popularity;
-pub mod standing;
+pub mod watch_workload;
 
-pub use boards::Billboard;
 pub use calibrate::NotCalibrated;
 pub use counters::Counts;
 pub use drive::Load;
 pub use housekeeping::Housekeeping;
-pub use market::{Market, Offer};
+pub use order_generator::{Offer, OrderGenerator};
+pub use watch_workload::WatchWorkload;

@@ -16,7 +16,7 @@ use crate::record::Clock;
 /// was due, so the wait is not hidden.
 const QUEUE_WAIT_MAX: Nanos = Duration::from_millis(100).as_nanos() as Nanos;
 
-/// Hands out the arrivals until `over`, to the buyer that has been idle for longest. Operations under way are finished.
+/// Dispatches the arrivals until `over`, each to the buyer that has been idle for longest. In-flight operations complete.
 /// Returns the buyers.
 pub async fn dispatch(buyers: Vec<Buyer>, arrivals: Arrivals, counters: &Counters, clock: Clock, over: CancellationToken) -> Vec<Buyer> {
     let began = clock.now();
@@ -59,8 +59,7 @@ pub async fn dispatch(buyers: Vec<Buyer>, arrivals: Arrivals, counters: &Counter
     idle.into()
 }
 
-/// The buyer of a task that ended. A panic in it is a panic here: a load that lost a buyer is not the load that was asked
-/// for.
+/// The buyer of a task that ended. Its panic is propagated: a load that lost a buyer is not the load of the scenario.
 pub fn returned(done: Result<Buyer, JoinError>) -> Buyer {
     match done {
         Ok(buyer) => buyer,

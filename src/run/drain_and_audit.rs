@@ -109,7 +109,7 @@ async fn restore_stock(context: &RunContext<'_>, running: &ObservedTestbed, open
     let mut caller = RecordingClient::new(running.direct.clone(), MemberIndex(0), SETTLE_TIMEOUT, context.sink.clone());
     let settled = tokio::select! {
         biased;
-        settled = opened.shop.settle(&mut caller, &opened.events) => settled.map_err(NotAtRest::Stock),
+        settled = opened.shop.restore(&mut caller, &opened.events) => settled.map_err(NotAtRest::Stock),
         () = out_of_patience(context) => Err(NotAtRest::OutOfTime),
     };
     caller.close().await;

@@ -14,7 +14,7 @@ use super::observed::ObservedTestbed;
 use crate::dataset::{self, Dataset, LoadOptions, Target};
 use crate::etcd::RecordingClient;
 use crate::fault;
-use crate::load::{Billboard, Housekeeping, Load, Market};
+use crate::load::{Housekeeping, Load, OrderGenerator, WatchWorkload};
 use crate::shop::{Shop, Strategy};
 use crate::testbed::Route;
 
@@ -51,12 +51,12 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
     };
     let opened = OpenShop { events: dataset.catalogue.events.iter().map(|event| event.id.clone()).collect(), shop: shop.clone() };
     let mut caller = RecordingClient::new(running.direct.clone(), MemberIndex(0), SEED_TIMEOUT, context.sink.clone());
-    shop.open(&mut caller, &opened.events).await.map_err(RunFailure::of(RunStep::PrepareStock))?;
+    shop.prepare(&mut caller, &opened.events).await.map_err(RunFailure::of(RunStep::PrepareStock))?;
     caller.close().await;
     let over = context.stop.child_token();
     let caller = RecordingClient::new(clients.clone(), MemberIndex(0), scenario.load.timeout.0, context.sink.clone());
     let tending = AbortOnDropHandle::new(tokio::spawn(tend(shop.clone(), caller, over.clone())));
-    let mut load = Load::new(scenario, setup.seed, shop, Market::of(scenario, &dataset.catalogue), &clients, context.sink.clone());
+    let mut load = Load::new(scenario, setup.seed, shop, OrderGenerator::of(scenario, &dataset.catalogue), &clients, context.sink.clone());
     load = load.with_housekeeping(Housekeeping::new(
         &scenario.load.housekeeping,
         &clients,
@@ -64,7 +64,7 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
         &context.sink,
     ));
     if let Some(watches) = &running.watches {
-        load = load.with_billboard(Billboard::new(watches.handle(), &scenario.load.housekeeping));
+        load = load.with_watches(WatchWorkload::new(watches.handle(), &scenario.load.housekeeping));
     }
     let mut base_rate = 0.0;
     if load.needs_calibration() {
@@ -91,7 +91,7 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
 
 /// Does what the shop needs done in the background.
 async fn tend(shop: Shop, caller: RecordingClient, over: CancellationToken) {
-    shop.tend(caller, over).await;
+    shop.sweep_expired(caller, over).await;
 }
 
 /// Writes the dataset and reads it back.

@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use super::keys::paths;
 
 /// Keys whose name differs at the place where they belong.
-const RENAMED: [(&str, &str); 2] =
-    [("load.naive_pause", "load.strategy.naive.pause"), ("load.command_timeout", "load.strategy.command.timeout")];
+const RENAMED: [(&str, &str); 3] = [
+    ("load.naive_pause", "`load.strategy.naive.pause`"),
+    ("load.command_timeout", "`load.strategy.command.timeout`"),
+    ("load.lock", "`load.strategy.lock` or `load.strategy.fenced-lock`"),
+];
 
 /// Places that are named, at most: a key such as `for` is in too many to be of help.
 const NAMED_MAX: usize = 4;
@@ -16,7 +19,7 @@ const NAMED_MAX: usize = 4;
 pub(super) fn belongs_to(table: &str, key: &str) -> Option<String> {
     let written = format!("{table}.{key}");
     if let Some((_, path)) = RENAMED.iter().find(|(old, _)| *old == written) {
-        return Some(format!("it is `{path}` now"));
+        return Some(format!("it is {path} now"));
     }
     let part = table.split(['.', '[']).next().filter(|part| !part.is_empty())?;
     let mut strategies = BTreeSet::new();
@@ -56,7 +59,7 @@ mod tests {
         assert_eq!(place("load", "command_timeout"), "it is `load.strategy.command.timeout` now");
         assert_eq!(place("load", "shards"), "it belongs to `load.strategy.sharded.shards`");
         assert_eq!(place("load", "hold"), "it belongs to `load.strategy.hold`");
-        assert_eq!(place("load", "lock"), "it belongs to `load.strategy.lock`");
+        assert_eq!(place("load", "lock"), "it is `load.strategy.lock` or `load.strategy.fenced-lock` now");
         assert_eq!(
             place("load.strategy.naive", "ttl"),
             "it belongs to `load.strategy.fenced-lock.ttl`, `load.strategy.hold.ttl` or `load.strategy.lock.ttl`"

@@ -44,11 +44,7 @@ impl<'text> Override<'text> {
         let steps: Vec<&str> = self.path.split('.').collect();
         let Some((last, leading)) = steps.split_last() else { return Ok(()) };
         match steps.as_slice() {
-            ["load", "strategy"] => {
-                if self.value.as_str().is_some_and(|name| choose_strategy(root, name)) {
-                    return Ok(());
-                }
-            }
+            ["load", "strategy"] if self.value.as_str().is_some_and(|name| choose_strategy(root, name)) => return Ok(()),
             ["load", "strategy", name, ..] => {
                 choose_strategy(root, name);
             }

@@ -82,16 +82,19 @@ fn translate(message: &str, path: &str) -> (String, Option<String>) {
         return bare_choice(path);
     }
     let named = |text: String| if path.is_empty() { text } else { format!("`{path}`: {text}") };
+    if message == "invalid type: map, expected enum"
+        || message.starts_with("wanted exactly 1 element")
+        || message.starts_with("wanted string or table")
+    {
+        return (named("exactly one choice is wanted here".to_owned()), None);
+    }
     for (prefix, verb) in [("invalid type: ", "is not"), ("invalid value: ", "is not")] {
         if let Some((found, expected)) = message.strip_prefix(prefix).and_then(|rest| rest.rsplit_once(", expected ")) {
             // A list used to be the whole strategy.
-            let help = (path == "load.strategy.command" && found == "sequence")
+            let help = (matches!(path, "load.strategy.command" | "load.strategy.command.0") && expected != "a string")
                 .then(|| "write `strategy.command = { run = [\"python3\", \"buy.py\"] }`; see docs/command.md".to_owned());
             return (named(format!("{} {verb} {}", plain_found(found), plain_type(expected))), help);
         }
-    }
-    if message.starts_with("wanted exactly 1 element") || message.starts_with("wanted string or table") {
-        return (named("exactly one choice is wanted here".to_owned()), None);
     }
     (named(message.to_owned()), None)
 }
@@ -101,10 +104,10 @@ fn bare_choice(path: &str) -> (String, Option<String>) {
     if path == "load.strategy" {
         let help = "give it a command: `strategy.command = { run = [\"python3\", \"buy.py\"] }` in [load], or on the command line \
                     --set 'load.strategy.command.run=[\"python3\", \"buy.py\"]'; see docs/command.md";
-        return ("`load.strategy`: the strategy `command` is nothing without a command".to_owned(), Some(help.to_owned()));
+        return ("`load.strategy`: the strategy `command` needs a program to run".to_owned(), Some(help.to_owned()));
     }
     let help = "`ticketcd scenario show quickstart --resolved` shows how such keys are written, and docs/scenarios.md lists them all";
-    (format!("`{path}`: this choice is nothing without what belongs to it"), Some(help.to_owned()))
+    (format!("`{path}`: this choice needs settings"), Some(help.to_owned()))
 }
 
 /// What stands between backticks.

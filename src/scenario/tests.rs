@@ -256,7 +256,9 @@ fn the_resolved_form_names_every_key_and_is_the_same_scenario() {
         let set = |key: &str| text.lines().any(|line| line.starts_with(&format!("{key} = ")));
         // Of a choice only the chosen one is there.
         let is_chosen = |path: &str| sections().iter().all(|section| !section.is_choice || !path.starts_with(&section.path));
-        for section in sections().iter().filter(|section| !section.is_choice && is_chosen(&section.path) && !section.path.contains('[')) {
+        let has_random = scenario.random_faults.is_some();
+        let is_there = |path: &str| is_chosen(path) && !path.contains('[') && (has_random || path != "random_faults");
+        for section in sections().iter().filter(|section| !section.is_choice && is_there(&section.path)) {
             for key in section.keys.iter().filter(|key| matches!(key.kind, Kind::Plain(_))) {
                 assert!(set(&key.name) || unset(&key.name), "{}: `{}` is missing in\n{text}", embedded.name, key.path());
             }

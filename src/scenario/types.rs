@@ -13,7 +13,7 @@ pub use crate::testbed::Cluster;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Its name: letters, digits and hyphens.
+    /// The name: letters, digits and hyphens.
     pub name: String,
     /// What it shows, in a sentence or two.
     #[serde(default)]
@@ -30,16 +30,16 @@ pub struct Scenario {
     /// The load.
     #[serde(default)]
     pub load: Load,
-    /// What it must reach, beside being correct. A miss is exit code 3.
+    /// What the run must reach in addition to being correct. A missed objective is exit code 3.
     #[serde(default, rename = "objective", skip_serializing_if = "Vec::is_empty")]
     pub objectives: Vec<Objective>,
-    /// What is known to be wrong and waived until a date: shown, but not failing.
+    /// Known defects, whose findings are waived until a date.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<Known>,
-    /// What breaks, by the clock. Faults may overlap.
+    /// The timetable of faults. Faults may overlap.
     #[serde(default, rename = "fault", skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<ScheduledFault>,
-    /// What breaks at random, drawn from the seed.
+    /// Random faults, drawn from the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_faults: Option<RandomFaults>,
 }

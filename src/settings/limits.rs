@@ -1,4 +1,4 @@
-//! The bounds of the numbers in a scenario: what is checked and what the schema says are the same figures.
+//! The bounds of the numbers in a scenario.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub const ATTEMPTS_MAX: u32 = 1_000;
 pub const TXN_OPERATIONS_MIN: u32 = 8;
 /// Most operations in a transaction of a batch: etcd's own limit is 128, and can be raised.
 pub const TXN_OPERATIONS_MAX: u32 = 10_000;
-/// Operations that etcd takes in one transaction, unless it is told otherwise.
+/// Operations that etcd accepts in one transaction by default.
 pub const TXN_OPERATIONS_OF_ETCD: u32 = 128;
 /// Most shards of a ticket: the ticket and all its shards are written in one transaction.
 pub const SHARDS_MAX: u8 = 64;

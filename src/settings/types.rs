@@ -1,4 +1,4 @@
-//! What a scenario file may say about each part of a run, as plain data. Unknown keys are refused everywhere; enums are
+//! The settings of each part of a run in a scenario file, as plain data. Unknown keys are refused everywhere; enums are
 //! externally tagged, so that they read as dotted keys and every error keeps its position.
 
 use schemars::JsonSchema;
@@ -12,15 +12,15 @@ use super::units::{Bound, Rate, Span};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Dataset {
-    /// Users.
+    /// Number of users.
     pub users: u32,
-    /// Events.
+    /// Number of events.
     pub events: u32,
     /// Ticket types of each event.
     pub ticket_types: u8,
     /// Tickets of each type.
     pub stock: Stock,
-    /// How popular events are: which of them an order is for.
+    /// Popularity of events: how the event of an order is drawn.
     pub popularity: Popularity,
 }
 
@@ -30,31 +30,31 @@ impl Default for Dataset {
     }
 }
 
-/// Tickets of each type: a number drawn evenly from `min..=max`.
+/// Tickets of each type: a uniform random number from `min` to `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stock {
-    /// At least.
+    /// Lower bound.
     pub min: u32,
-    /// At most.
+    /// Upper bound.
     pub max: u32,
 }
 
-/// How popular events are.
+/// Popularity of events.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Popularity {
-    /// All alike.
+    /// All events are equally popular.
     Uniform,
-    /// The k-th has weight k^-s: a few are hot. The number is s.
+    /// The k-th event has weight k^-s, so that a few are hot. The number is s.
     Zipf(f64),
 }
 
-/// The load.
+/// The load on the shop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Load {
-    /// Buyers, each one task with one order at a time.
+    /// Number of buyers. Each runs one operation at a time.
     pub buyers: u32,
     /// The purchase strategy: a name, or a table with its settings, such as `strategy.hold = { ttl = "4s" }`.
     #[serde(deserialize_with = "by_name_or_table")]
@@ -65,27 +65,27 @@ pub struct Load {
     pub alternatives: Alternatives,
     /// How long the load lasts, warm-up not counted.
     pub duration: Span,
-    /// Load before that, which is not counted.
+    /// Load before the counted load.
     pub warm_up: Span,
-    /// When they buy.
+    /// When operations begin.
     pub arrivals: Arrivals,
-    /// What they do.
+    /// What buyers do, by weight.
     pub mix: Mix,
-    /// Tickets in one line of an order: a number drawn evenly from 1 to this.
+    /// Tickets of one type in an order, at most: a uniform random number from 1.
     pub quantity_max: u32,
-    /// Ticket types in one order: a number drawn evenly from 1 to this.
+    /// Ticket types in one order, at most: a uniform random number from 1.
     pub types_max: u32,
-    /// Which member a buyer talks to.
+    /// Which member a buyer uses.
     pub members: Pinning,
-    /// How long a request may take.
+    /// Timeout of a request.
     pub timeout: Span,
-    /// The queries of the mix: it has an effect when the mix has queries.
+    /// Settings of the queries of the mix. Refused when the mix has none.
     pub queries: Queries,
-    /// The cancellations of the mix: it has an effect when the mix has cancellations.
+    /// Settings of the cancellations of the mix. Refused when the mix has none.
     pub cancellations: Cancellations,
-    /// The stock boards that the operation `board` of the mix opens.
+    /// Settings of the stock boards of the mix. Refused when the mix has none.
     pub boards: Boards,
-    /// What is done for the cluster while buyers buy.
+    /// Compactions and defragmentations during the load.
     pub housekeeping: Housekeeping,
     /// Connections to each member.
     pub channels: u8,
@@ -149,15 +149,15 @@ impl Default for Cancellations {
     }
 }
 
-/// Stock boards: watches on an event's tickets, many on one stream.
+/// Stock boards: watches on the tickets of an event, several on one stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Boards {
-    /// Boards open at the same time, at most; opening another closes the oldest.
+    /// Boards open at the same time, at most. Opening another closes the oldest.
     pub open_max: u32,
-    /// Streams to each member; boards share them.
+    /// Watch streams to each member, shared by the boards.
     pub streams: u8,
-    /// How often progress is asked for on each stream; 0 for never.
+    /// Interval of progress requests on each stream; 0 for none.
     pub progress_every: Span,
 }
 
@@ -167,15 +167,15 @@ impl Default for Boards {
     }
 }
 
-/// What is done for the cluster while buyers buy: on clusters of our own only.
+/// Compactions and defragmentations during the load, on clusters that `ticketcd` started only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Housekeeping {
-    /// How often the log is compacted; 0 for never.
+    /// Interval of compactions; 0 for none.
     pub compact_every: Span,
     /// Revisions that a compaction keeps.
     pub keep_revisions: u32,
-    /// How often one member is defragmented, in turn; 0 for never.
+    /// Interval of defragmentations, one member at a time; 0 for none.
     pub defragment_every: Span,
 }
 
@@ -185,19 +185,19 @@ impl Default for Housekeeping {
     }
 }
 
-/// What a run must reach: exactly one of `below` and `above`.
+/// A figure that a run must reach: exactly one of `below` and `above` is set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
-    /// Which figure: `purchase.response.p99`, `purchases_per_second`, `shed_share`, … `ticketcd scenario metrics` lists them.
+    /// The figure: `purchase.response.p99`, `purchases_per_second`, `shed_share`, … `ticketcd scenario metrics` lists them.
     pub metric: String,
-    /// The part of the run, as latency lines name it: `steady` (the whole load), `before fault 1`, `during fault 1`, …
+    /// The part of the run: `steady` (the whole load), `before fault 1`, `during fault 1`, …
     #[serde(default = "steady")]
     pub phase: String,
-    /// It must be less than this: a time (`"250ms"`) or a number.
+    /// The figure must be less than this: a time (`"250ms"`), a share or a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<Bound>,
-    /// It must be more than this.
+    /// The figure must be more than this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<Bound>,
 }
@@ -206,13 +206,13 @@ fn steady() -> String {
     "steady".to_owned()
 }
 
-/// A known defect: what one check finds because of it is shown, but does not fail the run, until a date.
+/// A known defect. The findings of one check are shown as waived and do not fail the run until a date.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Known {
-    /// Where it is known: `etcd#18667`.
+    /// The issue of the defect: `etcd#18667`.
     pub issue: String,
-    /// The check whose findings it explains.
+    /// The check whose findings are waived.
     pub check: String,
     /// The last day on which it is waived, `YYYY-MM-DD`.
     pub until: String,
@@ -222,13 +222,13 @@ pub struct Known {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Arrivals {
-    /// Closed model: each buyer begins when its last operation is over and it has thought.
+    /// Closed model: each buyer begins when its last operation has ended and its think time is over.
     Closed(Closed),
     /// Open model: evenly spaced.
     Constant(Constant),
     /// Open model: a Poisson process.
     Poisson(Constant),
-    /// Open model: a Poisson process whose rate goes evenly from one to the other over the load.
+    /// Open model: a Poisson process whose rate changes linearly over the load.
     Ramp(Ramp),
     /// Open model: a Poisson process with a flash sale in it.
     Spike(Spike),
@@ -242,15 +242,15 @@ pub struct Closed {
     pub think: Span,
 }
 
-/// One rate.
+/// A constant rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Constant {
-    /// The rate.
+    /// Operations per second, or a share of the calibrated rate.
     pub rate: Rate,
 }
 
-/// From one rate to another.
+/// A rate that changes linearly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ramp {
@@ -264,13 +264,13 @@ pub struct Ramp {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spike {
-    /// The rate before and after.
+    /// The rate before and after the spike.
     pub base: Rate,
-    /// The rate within.
+    /// The rate during the spike.
     pub peak: Rate,
     /// When the spike begins, from the start of the steady phase.
     pub at: Span,
-    /// How long it lasts.
+    /// Duration of the spike.
     #[serde(rename = "for")]
     pub lasts: Span,
 }
@@ -279,20 +279,20 @@ pub struct Spike {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mix {
-    /// Buy.
+    /// Buys tickets with the strategy of the load.
     pub purchase: u32,
-    /// Search events (query 4).
+    /// Searches events (query 4).
     pub search: u32,
-    /// Look at one's own orders (query 1).
+    /// Reads the buyer's own purchases (query 1).
     pub orders: u32,
-    /// Revenue per event type (query 2).
+    /// Reads the revenue of an event type (query 2).
     pub revenue: u32,
-    /// Write a key in a transaction guarded by a *range* compare. No shop business: it meets a defect of etcd 3.5.0 and
-    /// 3.5.1 (etcd issue 13766) that plain purchases rarely meet.
+    /// Writes a key in a transaction guarded by a *range* compare. Not shop business: it exposes a defect of etcd 3.5.0 and
+    /// 3.5.1 (etcd issue 13766) that purchases rarely expose.
     pub range_guard: u32,
-    /// Give back an order of one's own that was sold; who has none buys instead.
+    /// Cancels one of the buyer's own sold orders; a buyer without one buys instead.
     pub cancel: u32,
-    /// Look at an event's stock board: a watch from an old, the current or a future revision.
+    /// Opens a stock board: a watch from an old, the current or a future revision.
     pub board: u32,
 }
 
@@ -302,12 +302,12 @@ impl Default for Mix {
     }
 }
 
-/// Which member a buyer talks to.
+/// Which member a buyer uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pinning {
-    /// Buyer k talks to member k mod N, whatever happens to it.
+    /// Buyer k uses member k mod N, also while that member is down.
     Pinned,
-    /// Each operation goes to the next member in turn.
+    /// Each operation uses the next member in turn.
     Balanced,
 }

@@ -162,7 +162,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The words a target may be, beside the name of a member.
+    /// The words that a target may be, other than the name of a member.
     pub const WORDS: [&str; 6] = ["leader", "follower", "any", "minority", "majority", "all"];
 }
 

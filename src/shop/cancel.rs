@@ -1,4 +1,4 @@
-//! Giving back what an order bought. Safe under every strategy that guards what it writes.
+//! Cancelling an order. Safe under every strategy that guards what it writes.
 //!
 //! **Idea.** A cancellation is an order of its own with negative quantities: the same array gets one more entry, which names
 //! the order that it cancels and repeats its unit prices. Nothing is ever removed, so that the sum over the array is always
@@ -24,23 +24,23 @@ use ticketcd_judge::model::{Blob, Cents, Nanos, OrderKey, Revision};
 use super::purchase::sharded::{Part, Parts, reads_of};
 use super::purchase::state::Stock;
 use super::purchase::write::{append, put, unchanged};
-use super::purchase::{Bought, BuyerMemory, Patience};
+use super::purchase::{PurchaseResult, RetryPolicy, StockCache};
 use super::{Order, Shop};
 use crate::etcd::RecordingClient;
 
-/// A wish to give an order back.
+/// A cancellation of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancel {
     /// Its own key: it is an order too.
     pub key: OrderKey,
-    /// The order to give back.
+    /// The order to cancel.
     pub order: Order,
     /// When it was meant to start.
     pub due: Nanos,
 }
 
 impl Cancel {
-    /// The cancellation as it is recorded when its buyer turns to it at `sent`.
+    /// The cancellation as it is recorded when its buyer starts it at `sent`.
     pub fn placed(&self, sent: Nanos) -> CancelPlaced {
         CancelPlaced {
             order: self.key,
@@ -54,18 +54,18 @@ impl Cancel {
     }
 }
 
-/// How orders are given back: how often a buyer tries, and how long it pauses.
+/// How orders are cancelled: the attempts, and the pauses between them.
 #[derive(Clone, Copy, Debug)]
-pub struct Cancelling(pub Patience);
+pub struct Cancelling(pub RetryPolicy);
 
 impl Cancelling {
-    /// Gives the order back, or says why not. `Sold` means that it was carried out; what was paid is then negative.
-    pub async fn cancel(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, cancel: &Cancel) -> Bought {
-        // What the buyer remembers of the event is out of date afterwards, whatever comes of it.
-        memory.recall(&cancel.order.event);
-        let Self(patience) = self;
+    /// Cancels the order. `Sold` means that the cancellation was applied; the amount paid is then negative.
+    pub async fn cancel(&self, shop: &Shop, caller: &mut RecordingClient, cache: &mut StockCache, cancel: &Cancel) -> PurchaseResult {
+        // The cached stock of the event is stale afterwards, whatever the outcome.
+        cache.take(&cancel.order.event);
+        let Self(retries) = self;
         let (event, user) = (&cancel.order.event, &cancel.order.user);
-        let nothing = |outcome, attempts| Bought { outcome, paid: Cents(0), attempts };
+        let nothing = |outcome, attempts| PurchaseResult { outcome, paid: Cents(0), attempts };
         let rejected = |reason: String| OrderOutcome::Rejected { reason };
         let reading = Txn { guards: Vec::new(), success: reads_of(&shop.keys, event, user), failure: Vec::new() };
         let mut found = match caller.call(Purpose::Cancel, &[], Request::Txn(reading)).await {
@@ -76,9 +76,9 @@ impl Cancelling {
                 return nothing(rejected(format!("the order could not be read: {code}: {message}")), 0);
             }
         };
-        for attempt in 0..patience.attempts_max {
+        for attempt in 0..retries.attempts_max {
             if attempt > 0 {
-                tokio::time::sleep(patience.pause(attempt, memory.jitter())).await;
+                tokio::time::sleep(retries.pause(attempt, cache.jitter())).await;
             }
             let write = match Parts::parse(&shop.keys, &found)
                 .map_err(|error| error.to_string())
@@ -90,18 +90,18 @@ impl Cancelling {
             let request = Request::Txn(transaction(shop, cancel, &write));
             match caller.call(Purpose::Cancel, &[cancel.key], request).await {
                 CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
-                    return Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: attempt + 1 };
+                    return PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: attempt + 1 };
                 }
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => found = responses,
                 CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return nothing(OrderOutcome::Unknown, attempt + 1),
                 CallOutcome::Refused { code, message } => return nothing(rejected(format!("{code}: {message}")), attempt + 1),
             }
         }
-        nothing(OrderOutcome::Conflict, patience.attempts_max)
+        nothing(OrderOutcome::Conflict, retries.attempts_max)
     }
 }
 
-/// A cancellation that has been worked out but not sent.
+/// A computed cancellation, before it is sent.
 struct Write {
     /// The keys to write, and the revision each was computed from.
     puts: Vec<(Put, Revision)>,
@@ -111,7 +111,7 @@ struct Write {
 
 fn work_out(shop: &Shop, parts: &Parts, cancel: &Cancel) -> Result<Write, String> {
     let (order, stock) = (&cancel.order, &parts.stock);
-    let bought = standing(shop, stock, cancel)?;
+    let bought = tickets_of(shop, stock, cancel)?;
     let mut event = stock.event.clone().ok_or("no such event")?;
     let mut to_event = false;
     let mut puts = Vec::with_capacity(bought.len() + 2);
@@ -121,7 +121,7 @@ fn work_out(shop: &Shop, parts: &Parts, cancel: &Cancel) -> Result<Write, String
         let price = line.price.ok_or("the order does not say what was paid")?;
         let more = |quantity: i64| quantity.checked_add(line.quantity).ok_or("the count overflows");
         let shards: Vec<&Part> = parts.parts.iter().filter(|part| part.kind == line.kind).collect();
-        // Any will do; which one is spread over the shards, so that buyers who give back do not all meet in the same.
+        // Any shard is correct. Cancellations are spread over the shards to avoid conflicts.
         let turn = (cancel.key.buyer.wrapping_add(cancel.key.sequence) as usize).checked_rem(shards.len());
         if let Some(part) = turn.and_then(|turn| shards.get(turn)) {
             let key = shop.keys.shard(&order.event, &part.kind, part.number);
@@ -151,15 +151,15 @@ fn work_out(shop: &Shop, parts: &Parts, cancel: &Cancel) -> Result<Write, String
     Ok(Write { puts, paid })
 }
 
-/// What the order bought, if it is there and nobody has cancelled it.
-fn standing(shop: &Shop, stock: &Stock, cancel: &Cancel) -> Result<Vec<PurchasedTicket>, String> {
+/// The tickets of the order, if it is entered and not cancelled.
+fn tickets_of(shop: &Shop, stock: &Stock, cancel: &Cancel) -> Result<Vec<PurchasedTicket>, String> {
     if stock.purchases.mod_revision == 0 {
         return Err("there is no such order".to_owned());
     }
     let purchases = parse_purchases(stock.purchases.value.as_bytes()).map_err(|error| format!("the purchases are unreadable: {error}"))?;
     let id = shop.order_id(cancel.order.key);
     if purchases.iter().any(|purchase| purchase.cancels.as_ref() == Some(&id)) {
-        return Err("it is cancelled already".to_owned());
+        return Err("it is already cancelled".to_owned());
     }
     let bought = purchases.into_iter().find(|purchase| purchase.id.as_ref() == Some(&id));
     bought.map(|purchase| purchase.tickets).ok_or_else(|| "there is no such order".to_owned())

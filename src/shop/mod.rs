@@ -10,7 +10,7 @@ pub mod range_guard;
 
 pub use cancel::{Cancel, Cancelling};
 pub use order::Order;
-pub use purchase::{Bought, BuyerMemory, Patience, Strategy};
+pub use purchase::{PurchaseResult, RetryPolicy, StockCache, Strategy};
 
 use ticketcd_judge::model::{Keyspace, OrderId, OrderKey};
 use tokio_util::sync::CancellationToken;
@@ -32,44 +32,44 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Buys what the order asks for, or says why not. Nothing is written unless the outcome is `Sold` or `Unknown`.
-    pub async fn buy(&self, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
+    /// Buys an order. Nothing is written unless the outcome is `Sold` or `Unknown`.
+    pub async fn buy(&self, caller: &mut RecordingClient, cache: &mut StockCache, order: &Order) -> PurchaseResult {
         match &self.strategy {
-            Strategy::Optimistic(optimistic) => optimistic.buy(self, caller, memory, order).await,
+            Strategy::Optimistic(optimistic) => optimistic.buy(self, caller, cache, order).await,
             Strategy::Naive(naive) => naive.buy(self, caller, order).await,
-            Strategy::Lock(lock) => lock.buy(self, caller, memory, order).await,
-            Strategy::FencedLock(lock) => lock.buy(self, caller, memory, order).await,
+            Strategy::Lock(lock) => lock.buy(self, caller, cache, order).await,
+            Strategy::FencedLock(lock) => lock.buy(self, caller, cache, order).await,
             Strategy::Batched(batched) => batched.buy(self, caller, order).await,
-            Strategy::Sharded(sharded) => sharded.buy(self, caller, memory, order).await,
-            Strategy::Hold(hold) => hold.buy(self, caller, memory, order).await,
-            Strategy::Quoted(quoted) => quoted.buy(self, caller, memory, order).await,
+            Strategy::Sharded(sharded) => sharded.buy(self, caller, cache, order).await,
+            Strategy::Hold(hold) => hold.buy(self, caller, cache, order).await,
+            Strategy::Quoted(quoted) => quoted.buy(self, caller, cache, order).await,
             Strategy::Command(command) => command.buy(self, caller, order).await,
         }
     }
 
-    /// Puts the stock of `events` where the strategy sells it from. Called once, when the dataset is written and nobody
-    /// buys yet; its calls are recorded as `Purpose::Settle`.
+    /// Moves the stock of `events` to where the strategy sells it from. Called once, after the dataset is written and before the
+    /// load; its calls are recorded as `Purpose::Settle`.
     ///
     /// # Errors
-    /// What could not be done, in words: there is no shop to sell in then.
-    pub async fn open(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
+    /// What failed, in words. The load cannot start then.
+    pub async fn prepare(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
         match &self.strategy {
             Strategy::Sharded(sharded) => shards::split(&self.keys, caller, events, sharded.shards).await,
-            Strategy::Command(command) => command.open(),
-            // The others sell from where the dataset has put it.
+            Strategy::Command(command) => command.prepare(),
+            // The others sell from where the dataset keeps the stock.
             _ => Ok(()),
         }
     }
 
-    /// Does what the strategy needs done in the background, from before the market opens until `over`.
-    pub async fn tend(&self, caller: RecordingClient, over: CancellationToken) {
+    /// Runs the expiry sweeper of a strategy with reservations, from before the load until `over`.
+    pub async fn sweep_expired(&self, caller: RecordingClient, over: CancellationToken) {
         match &self.strategy {
-            Strategy::Hold(hold) => hold.tend(self, caller, over).await,
+            Strategy::Hold(hold) => hold.sweep_expired(self, caller, over).await,
             _ => caller.close().await,
         }
     }
 
-    /// Ends what a strategy runs beside its buyers, once no buyer is left.
+    /// Stops the background tasks and processes of the strategy, after the last buyer has ended.
     pub async fn close(&self) {
         match &self.strategy {
             Strategy::Batched(batched) => batched.close().await,
@@ -78,22 +78,22 @@ impl Shop {
         }
     }
 
-    /// Brings the stock of `events` back to where it belongs when nobody buys any more. Called once, when every fault is
-    /// healed and etcd has given up whatever was never answered, so that nothing can happen meanwhile; its calls are
-    /// recorded as `Purpose::Settle`, or as `Purpose::Release` where they do what was done all the time.
+    /// Restores the stock of `events` to the tickets after the load. Called once, after every fault is healed and every
+    /// unanswered request has timed out in etcd, so that no write is in flight; its calls are recorded as `Purpose::Settle`, or as
+    /// `Purpose::Release` for reservations.
     ///
     /// # Errors
-    /// What could not be done, in words. What was sold stays sold.
-    pub async fn settle(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
+    /// What failed, in words. Sold tickets stay sold.
+    pub async fn restore(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
         match &self.strategy {
             Strategy::Sharded(_) => shards::fold(&self.keys, caller, events).await,
-            Strategy::Hold(hold) => hold.settle(self, caller).await,
+            Strategy::Hold(hold) => hold.restore(self, caller).await,
             // The others keep all stock in the tickets.
             _ => Ok(()),
         }
     }
 
-    /// The id under which an order is entered. All attempts at the order share it.
+    /// The id under which an order is entered. All its attempts share it.
     pub fn order_id(&self, key: OrderKey) -> String {
         OrderId { run: self.run_tag.clone(), key }.to_string()
     }

@@ -1,4 +1,4 @@
-//! What a buyer wants.
+//! An order: what a buyer wants to buy.
 
 use ticketcd_judge::history::annotation::OrderPlaced;
 use ticketcd_judge::model::{Nanos, OrderKey};
@@ -19,7 +19,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// The order as it is recorded when its buyer turns to it at `sent`.
+    /// The order as it is recorded when its buyer starts it at `sent`.
     pub fn placed(&self, sent: Nanos) -> OrderPlaced {
         OrderPlaced {
             order: self.key,

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use ticketcd::etcd::{Client, RecordingClient};
-use ticketcd::load::{Load, Market, Offer};
+use ticketcd::load::{Load, Offer, OrderGenerator};
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Mix, Scenario};
-use ticketcd::shop::{BuyerMemory, Cancel, Cancelling, Order, Patience, Shop, Strategy};
+use ticketcd::shop::{Cancel, Cancelling, Order, RetryPolicy, Shop, StockCache, Strategy};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
@@ -113,14 +113,14 @@ fn guarded_writes(events: &[Event]) -> usize {
     count
 }
 
-const CANCELLING: Cancelling = Cancelling(Patience { attempts_max: 12, back_off: Duration::from_millis(2) });
+const CANCELLING: Cancelling = Cancelling(RetryPolicy { attempts_max: 12, back_off: Duration::from_millis(2) });
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tickets_come_back_once_and_the_purchase_stays_on_record() {
     let fixture = Fixture::new().await;
     let (_kept, sink, recorder) = Kept::start();
     let mut caller = RecordingClient::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, sink);
-    let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
+    let mut memory = StockCache::new(stream(1, "back-off", 0));
     let shop = &fixture.shop;
     for sequence in [1, 2] {
         assert!(matches!(shop.buy(&mut caller, &mut memory, &order(sequence, 3)).await.outcome, OrderOutcome::Sold { .. }));
@@ -152,7 +152,7 @@ async fn while_the_stock_is_in_shards_tickets_go_back_to_a_shard() {
     let fixture = Fixture::new().await;
     let (kept, sink, recorder) = Kept::start();
     let mut caller = RecordingClient::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, sink);
-    let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
+    let mut memory = StockCache::new(stream(1, "back-off", 0));
     let shop = &fixture.shop;
     for sequence in [1, 2] {
         assert!(matches!(shop.buy(&mut caller, &mut memory, &order(sequence, 3)).await.outcome, OrderOutcome::Sold { .. }));
@@ -187,7 +187,7 @@ async fn buyers_who_meet_give_back_exactly_what_they_bought() {
     let load = types::Load { buyers: 12, quantity_max: 2, mix, ..types::Load::default() };
     let scenario = Scenario { load, ..Scenario::new("test") };
     let offers = vec![Offer { event: "e1".to_owned(), kinds: vec!["pink".to_owned()] }];
-    let market = Market::new(&scenario, offers, (0..12).map(|number| format!("user{number}")).collect());
+    let market = OrderGenerator::new(&scenario, offers, (0..12).map(|number| format!("user{number}")).collect());
     let mut load = Load::new(&scenario, 1, fixture.shop.clone(), market, std::slice::from_ref(&fixture.client), sink);
     let carried_out = |events: &[Event]| {
         let cancels: HashSet<_> =

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ticketcd::etcd::{Client, RecordingClient};
-use ticketcd::load::{Counts, Load, Market, Offer};
+use ticketcd::load::{Counts, Load, Offer, OrderGenerator};
 use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Arrivals, Constant, Mix, NaiveSettings, Scenario};
 use ticketcd::scenario::units::{Rate, Span};
 use ticketcd::shop::queries::{Search, orders_of, revenue_of, search};
-use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
+use ticketcd::shop::{Order, Shop, StockCache, Strategy};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
@@ -121,8 +121,11 @@ impl Fixture {
         let shop = self.shop(&load);
         let scenario = scenario(load);
         let offers = vec![Offer { event: "e1".to_owned(), kinds: vec!["pink".to_owned()] }];
-        let market =
-            Market::new(&scenario, offers, users).searchable(vec!["concert".to_owned()], vec!["Bonn".to_owned()], vec!["rock".to_owned()]);
+        let market = OrderGenerator::new(&scenario, offers, users).searchable(
+            vec!["concert".to_owned()],
+            vec!["Bonn".to_owned()],
+            vec!["rock".to_owned()],
+        );
         Load::new(&scenario, 1, shop, market, std::slice::from_ref(&self.client), sink)
     }
 
@@ -245,7 +248,7 @@ async fn queries_see_what_was_bought() {
 async fn sold_out_is_never_said_from_memory() {
     let fixture = Fixture::new(2).await;
     let mut caller = RecordingClient::new(vec![fixture.client.clone()], MemberIndex(0), TIMEOUT, Sink::discarding());
-    let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
+    let mut memory = StockCache::new(stream(1, "back-off", 0));
     let shop = fixture.shop(&types::Load::default());
     let order = |sequence| Order {
         key: OrderKey { buyer: 0, sequence },

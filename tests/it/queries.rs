@@ -18,7 +18,7 @@ use ticketcd::scenario::types;
 use ticketcd::shop::queries::{
     FoundEvent, PAGE_KEYS_MAX, QueryError, Search, account_of, event_of, events_of, revenue_of, revenue_of_all, search,
 };
-use ticketcd::shop::{BuyerMemory, Order, Shop, Strategy};
+use ticketcd::shop::{Order, Shop, StockCache, Strategy};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
@@ -188,7 +188,7 @@ async fn buy_and_cancel(fixture: Arc<Fixture>, buyer: u32, sold: Arc<AtomicUsize
     let (_, mut caller) = fixture.caller();
     let strategy = Strategy::new(&types::Load::default().strategy, 1);
     let shop = Shop { keys: fixture.keys(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy };
-    let mut memory = BuyerMemory::new(stream(1, "back-off", buyer));
+    let mut memory = StockCache::new(stream(1, "back-off", buyer));
     let catalogue = fixture.catalogue();
     for sequence in 1_u32.. {
         if stop.is_cancelled() {

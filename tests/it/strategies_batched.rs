@@ -1,10 +1,10 @@
-//! The clerks of `batched`, on a real member.
+//! The batchers of `batched`, on a real member.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use ticketcd::scenario::types::{BatchedSettings, Load, Strategy};
-use ticketcd::shop::Bought;
+use ticketcd::shop::PurchaseResult;
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::Invoke;
 use ticketcd_judge::history::event::Event;
@@ -42,12 +42,12 @@ async fn a_crowd_buys_a_ticket_out_exactly() {
     assert_eq!((fixture.left("pink").await, fixture.left_of_event().await, fixture.bought().await), (0, 0, 150));
     let events = kept.events();
     assert!(purchases(&events).len() < 75, "{} transactions for 150 sales are no batches", purchases(&events).len());
-    // Sixty buyers, five orders each, and the clerk.
+    // Sixty buyers, five orders each, and the batcher.
     let closed = events.iter().filter(|event| matches!(event, Event::WorkerClosed(_))).count();
     assert_eq!(closed, 301);
 }
 
-/// In one thread, so that the orders are on the clerk's desk before it turns to them.
+/// In one thread, so that the orders are on the batcher's desk before it turns to them.
 #[tokio::test]
 async fn an_order_that_cannot_be_served_fails_alone() {
     let fixture = ShopFixture::new(&[], &[("green", 1), ("pink", 9)], &load()).await;
@@ -81,7 +81,7 @@ async fn sold_out_is_never_said_from_memory() {
     let (_, sink, recorder) = Kept::start();
     assert!(is_sold(&fixture.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await));
     assert_eq!(fixture.buy(&sink, order(0, 2, "ann", &[("pink", 1)])).await.outcome, OrderOutcome::SoldOut);
-    // Somebody adds a ticket behind the clerk's back.
+    // Somebody adds a ticket behind the batcher's back.
     fixture.put(fixture.keys.ticket("e1", "pink"), br#"{"total_quantity":2,"current_quantity":1,"price":49.90}"#.to_vec()).await;
     assert!(is_sold(&fixture.buy(&sink, order(0, 3, "ann", &[("pink", 1)])).await));
     assert_eq!(fixture.purchases("ann").await.len(), 2);
@@ -96,7 +96,7 @@ async fn orders_of_one_user_are_one_write() {
     let (kept, sink, recorder) = Kept::start();
     let earlier = br#"{"date":"2024-05-01","tickets":[{"type":"pink","quantity":"2"}]}"#;
     fixture.put(fixture.keys.purchase("ann", "e1"), earlier.to_vec()).await;
-    // The clerk reads the purchases of the first users it meets; ann comes later, and is wrongly taken for new.
+    // The batcher reads the purchases of the first users it meets; ann comes later, and is wrongly taken for new.
     assert!(is_sold(&fixture.buy(&sink, order(9, 1, "zoe", &[("pink", 1)])).await));
     let (first, second) =
         tokio::join!(fixture.buy(&sink, order(0, 1, "ann", &[("pink", 1)])), fixture.buy(&sink, order(1, 1, "ann", &[("pink", 2)])));
@@ -115,7 +115,7 @@ async fn orders_of_one_user_are_one_write() {
 async fn a_lost_answer_leaves_every_order_of_the_batch_unknown() {
     let fixture = ShopFixture::new(&[], &[("pink", 9)], &load()).await;
     let (kept, sink, recorder) = Kept::start();
-    let buy = async |buyer: u32| -> Bought {
+    let buy = async |buyer: u32| -> PurchaseResult {
         let mut caller = fixture.caller_with(&fixture.client, &sink, Duration::from_millis(500));
         let bought = fixture.shop.buy(&mut caller, &mut memory(), &order(buyer, 1, &format!("u{buyer}"), &[("pink", 1)])).await;
         caller.close().await;
@@ -141,20 +141,20 @@ async fn a_lost_answer_leaves_every_order_of_the_batch_unknown() {
     let events = kept.events();
     let of_second = purchases(&events).into_iter().filter(|(invoke, _)| invoke.orders.iter().any(|order| order.buyer == 2)).count();
     assert_eq!(of_second, 1, "what was not answered is not sent again");
-    // After it the clerk knows nothing: the next request of the clerk is a read.
-    let clerk = purchases(&events)[0].0.id.worker;
-    let of_clerk: Vec<&Invoke> = events
+    // After it the batcher knows nothing: the next request of the batcher is a read.
+    let batcher = purchases(&events)[0].0.id.worker;
+    let of_batcher: Vec<&Invoke> = events
         .iter()
         .filter_map(|event| match event {
-            Event::Invoke(invoke) if invoke.id.worker == clerk && invoke.purpose == Purpose::Purchase => Some(invoke),
+            Event::Invoke(invoke) if invoke.id.worker == batcher && invoke.purpose == Purpose::Purchase => Some(invoke),
             _ => None,
         })
         .collect();
-    let lost = of_clerk.iter().position(|invoke| invoke.orders.len() == 3).unwrap();
-    assert_eq!(of_clerk[lost + 1].orders, []);
+    let lost = of_batcher.iter().position(|invoke| invoke.orders.len() == 3).unwrap();
+    assert_eq!(of_batcher[lost + 1].orders, []);
 }
 
-async fn thirty_orders(fixture: &ShopFixture) -> (Vec<Bought>, Vec<Event>) {
+async fn thirty_orders(fixture: &ShopFixture) -> (Vec<PurchaseResult>, Vec<Event>) {
     let (kept, sink, recorder) = Kept::start();
     let buyers = (0..30).map(|buyer| {
         let (shop, mut caller) = (Arc::clone(&fixture.shop), fixture.caller(&sink));

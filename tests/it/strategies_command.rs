@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticketcd::scenario::types::{self, CommandSettings, Load};
 use ticketcd::scenario::units::Span;
-use ticketcd::shop::{Bought, Shop, Strategy};
+use ticketcd::shop::{PurchaseResult, Shop, Strategy};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::task::JoinSet;
 
@@ -23,7 +23,7 @@ fn shell(script: &str) -> Load {
 }
 
 /// What becomes of an order that a script serves.
-async fn served_by(script: &str) -> (Bought, ShopFixture) {
+async fn served_by(script: &str) -> (PurchaseResult, ShopFixture) {
     let fixture = ShopFixture::new(&[], &[("pink", 9)], &shell(script)).await;
     let (_, sink, recorder) = Kept::start();
     let bought = fixture.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await;
@@ -33,7 +33,7 @@ async fn served_by(script: &str) -> (Bought, ShopFixture) {
     (bought, fixture)
 }
 
-fn reason(bought: &Bought) -> &str {
+fn reason(bought: &PurchaseResult) -> &str {
     match &bought.outcome {
         OrderOutcome::Rejected { reason } => reason,
         other => panic!("{other:?}"),
@@ -47,7 +47,7 @@ async fn the_example_sells_out_exactly() {
     let fixture = Arc::new(ShopFixture::new(&[], &[("green", 9), ("pink", 30)], &load).await);
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
-    fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await.expect("python3 is needed for this test");
+    fixture.shop.prepare(&mut caller, &[EVENT.to_owned()]).await.expect("python3 is needed for this test");
     caller.close().await;
     let mut crowd = JoinSet::new();
     for buyer in 0..20 {
@@ -82,7 +82,7 @@ async fn the_example_sells_out_exactly() {
 #[tokio::test]
 async fn a_script_that_only_says_it_sold_is_not_believed() {
     let (bought, _) = served_by(r#"while read order; do echo '{"sold": true}'; done"#).await;
-    assert!(reason(&bought).contains("no transaction of it wrote the order's id"), "{bought:?}");
+    assert!(reason(&bought).contains("none of its transactions wrote the order's id"), "{bought:?}");
 }
 
 #[tokio::test]
@@ -107,14 +107,14 @@ async fn nothing_that_a_script_started_is_left() {
 }
 
 /// As in a run: supervised, with a log.
-async fn served_in_a_run(script: &str, log: &std::path::Path) -> (Bought, Result<(), String>) {
+async fn served_in_a_run(script: &str, log: &std::path::Path) -> (PurchaseResult, Result<(), String>) {
     let load = shell(script);
     let mut fixture = ShopFixture::new(&[], &[("pink", 9)], &load).await;
     let strategy = Strategy::new(&load.strategy, load.buyers).within(&ticketcd_binary(), log);
     fixture.shop = Arc::new(Shop { strategy, ..(*fixture.shop).clone() });
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
-    let opened = fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await;
+    let opened = fixture.shop.prepare(&mut caller, &[EVENT.to_owned()]).await;
     caller.close().await;
     let bought = fixture.buy(&sink, order(0, 1, "ann", &[("pink", 1)])).await;
     fixture.shop.close().await;
@@ -158,7 +158,7 @@ async fn in_a_run_a_script_that_cannot_be_started_is_reported_before_the_load() 
     let shop = Shop { strategy, ..(*fixture.shop).clone() };
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
-    let refused = shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
+    let refused = shop.prepare(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
     assert!(refused.contains("/no/such/program x") && refused.contains("No such file"), "{refused}");
     caller.close().await;
     drop(sink);
@@ -170,7 +170,7 @@ async fn a_script_that_cannot_be_started_ends_the_run_before_it_begins() {
     let fixture = ShopFixture::new(&[], &[("pink", 9)], &load(&["/no/such/program", "x"], Span::seconds(5))).await;
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller_with(&fixture.client, &sink, Duration::from_secs(1));
-    let refused = fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
+    let refused = fixture.shop.prepare(&mut caller, &[EVENT.to_owned()]).await.unwrap_err();
     assert!(refused.contains("/no/such/program x") && refused.contains("No such file"), "{refused}");
     caller.close().await;
     drop(sink);

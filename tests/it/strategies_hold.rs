@@ -24,7 +24,7 @@ fn settings(abandon_percent: u8, cancel_percent: u8, pay: Span) -> HoldSettings 
 async fn settled(fixture: &ContentionFixture, shop: &ticketcd::shop::Shop) -> Contents {
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
-    shop.settle(&mut caller, &["e1".to_owned()]).await.unwrap();
+    shop.restore(&mut caller, &["e1".to_owned()]).await.unwrap();
     caller.close().await;
     drop(sink);
     recorder.finish().unwrap();
@@ -64,10 +64,10 @@ async fn what_is_abandoned_is_held_until_its_lease_is_over() {
     assert_eq!((books.counter, books.left, books.held, books.sold, books.extra.len()), (3, 3, 2, 0, 2));
 
     let shop = fixture.shop(&load(1, settings(100, 0, Span::seconds(0))));
-    // The janitor leaves alone what is alive, and takes what is not.
+    // The sweeper leaves alone what is alive, and takes what is not.
     let over = tokio_util::sync::CancellationToken::new();
-    let (janitor, tended, until) = (fixture.caller(&sink), shop.clone(), over.clone());
-    let tending = tokio::spawn(async move { tended.tend(janitor, until).await });
+    let (sweeper, tended, until) = (fixture.caller(&sink), shop.clone(), over.clone());
+    let tending = tokio::spawn(async move { tended.sweep_expired(sweeper, until).await });
     shop.buy(&mut caller, &mut memory, &order(0, 2, 1)).await;
     eventually("the short one is back", async || fixture.books(0).await.left == 3).await;
     assert_eq!(fixture.books(0).await, books, "and the long one is not");
@@ -89,7 +89,7 @@ async fn who_thinks_better_of_it_gives_everything_back_at_once() {
     let (_, sink, recorder) = Kept::start();
     let (mut caller, mut memory) = (fixture.caller(&sink), memory(0));
     let bought = fixture.shop(&load(1, settings(0, 100, Span::seconds(0)))).buy(&mut caller, &mut memory, &order(0, 1, 2)).await;
-    assert_eq!(bought.outcome, OrderOutcome::Rejected { reason: "reserved, and given back".to_owned() });
+    assert_eq!(bought.outcome, OrderOutcome::Rejected { reason: "reserved, and cancelled by the buyer".to_owned() });
     assert_eq!(fixture.books(0).await, Contents { counter: 5, left: 5, ..Contents::default() });
     assert_eq!(fixture.client.leases(TIMEOUT).await.unwrap(), [0_i64; 0]);
     caller.close().await;

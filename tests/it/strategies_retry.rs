@@ -6,7 +6,7 @@ use std::time::Duration;
 use ticketcd::etcd::{Client, Endpoint, Security};
 use ticketcd::net::{Address, Flow, Link, LinkState, LinkTable, Proxy, ProxyOptions, Side};
 use ticketcd::scenario::types::{Load, OptimisticSettings, ReadMode, Retry, Strategy};
-use ticketcd::shop::Bought;
+use ticketcd::shop::PurchaseResult;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
@@ -19,7 +19,7 @@ use crate::support::eventually;
 
 /// Buys once undisturbed and once so that the order is written and its answer lost. Returns the outcomes of
 /// the second order, how often it is in the purchases, and what was recorded.
-async fn with_a_lost_answer(retry: Retry) -> (Bought, usize, Vec<Event>) {
+async fn with_a_lost_answer(retry: Retry) -> (PurchaseResult, usize, Vec<Event>) {
     let strategy = Strategy::Optimistic(OptimisticSettings { retry, ..OptimisticSettings::default() });
     let load = Load { strategy, ..Load::default() };
     let fixture = ShopFixture::new(&[], &[("pink", 9)], &load).await;

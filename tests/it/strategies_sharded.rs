@@ -20,7 +20,7 @@ async fn a_crowd_buys_a_ticket_out_exactly_and_what_is_left_is_folded_back() {
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
     let events = [EVENT.to_owned()];
-    fixture.shop.open(&mut caller, &events).await.unwrap();
+    fixture.shop.prepare(&mut caller, &events).await.unwrap();
     assert_eq!((fixture.left("pink").await, fixture.left("green").await), (0, 0));
     assert_eq!(fixture.all(&fixture.keys.shards_of(EVENT)).await.len(), 8);
     let mut crowd = JoinSet::new();
@@ -43,7 +43,7 @@ async fn a_crowd_buys_a_ticket_out_exactly_and_what_is_left_is_folded_back() {
         });
     }
     assert_eq!(crowd.join_all().await.into_iter().sum::<i64>(), 90);
-    fixture.shop.settle(&mut caller, &events).await.unwrap();
+    fixture.shop.restore(&mut caller, &events).await.unwrap();
     assert_eq!((fixture.left("pink").await, fixture.left("green").await, fixture.left_of_event().await), (0, 7, 7));
     assert_eq!(fixture.bought().await, 90);
     assert!(fixture.all(&fixture.keys.shards_of(EVENT)).await.is_empty());
@@ -57,7 +57,7 @@ async fn an_order_larger_than_any_shard_is_served_and_so_is_the_last_ticket() {
     let fixture = ShopFixture::new(&[], &[("pink", 8)], &load(4)).await;
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
-    fixture.shop.open(&mut caller, &[EVENT.to_owned()]).await.unwrap();
+    fixture.shop.prepare(&mut caller, &[EVENT.to_owned()]).await.unwrap();
     assert!(is_sold(&fixture.buy(&sink, order(0, 1, "ann", &[("pink", 7)])).await));
     assert_eq!(fixture.buy(&sink, order(1, 1, "bob", &[("pink", 2)])).await.outcome, OrderOutcome::SoldOut);
     assert!(is_sold(&fixture.buy(&sink, order(1, 2, "bob", &[("pink", 1)])).await));
@@ -77,7 +77,7 @@ async fn a_purchase_touches_its_own_part_and_nothing_shared() {
     let (kept, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
     let events = [EVENT.to_owned()];
-    fixture.shop.open(&mut caller, &events).await.unwrap();
+    fixture.shop.prepare(&mut caller, &events).await.unwrap();
     let (mut memory, mut parts) = (memory(), std::collections::BTreeSet::new());
     for buyer in 0..8 {
         for sequence in 1..=2 {
@@ -85,8 +85,8 @@ async fn a_purchase_touches_its_own_part_and_nothing_shared() {
             assert_eq!((is_sold(&bought), bought.attempts), (true, 1));
         }
     }
-    fixture.shop.settle(&mut caller, &events).await.unwrap();
-    fixture.shop.settle(&mut caller, &events).await.unwrap();
+    fixture.shop.restore(&mut caller, &events).await.unwrap();
+    fixture.shop.restore(&mut caller, &events).await.unwrap();
     assert_eq!((fixture.left("pink").await, fixture.left_of_event().await), (64, 64));
     caller.close().await;
     drop(sink);

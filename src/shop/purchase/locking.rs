@@ -9,11 +9,11 @@ use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Guard, GuardTarget, Relation, Request, Txn};
 use ticketcd_judge::model::{Blob, Revision};
 
+use super::lock_admission::LockAdmission;
 use super::session::Session;
 use super::state::fetch;
-use super::waiting_room::WaitingRoom;
 use super::write::{Decision, decide};
-use super::{Bought, BuyerMemory};
+use super::{PurchaseResult, StockCache};
 use crate::etcd::{RecordingClient, errors};
 use crate::settings::strategy::{FencedLockSettings, Stall};
 use crate::shop::{Order, Shop};
@@ -25,26 +25,26 @@ pub(super) struct Locking {
     ttl: Duration,
     /// How long a buyer waits for a lock.
     wait: Duration,
-    /// Where buyers are while they may not even wait for the lock; none when all of them may.
-    waiting_room: Option<Arc<WaitingRoom>>,
+    /// Limits the buyers that hold or await the lock of an event; none without a limit.
+    admission: Option<Arc<LockAdmission>>,
     stalls: Option<Stalls>,
 }
 
-/// Buyers that stall between their check and their write.
+/// Purchases that stall between their check and their write.
 #[derive(Clone, Debug)]
 struct Stalls {
     every: u64,
     lasts: Duration,
-    /// Purchases under a lock so far, of all buyers together: a run in which each buys little has its stalls too.
+    /// Purchases under a lock so far, of all buyers together, so that short runs stall too.
     purchases: Arc<AtomicU64>,
 }
 
-/// A lock that was had at one moment. Whether it still is, nobody can say who does not ask etcd.
+/// A lock that was acquired. Only etcd knows whether it is still held.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
-    /// The key that says so.
+    /// The key of the holder.
     key: Blob,
-    /// A revision at which it did.
+    /// A revision at which it existed.
     since: Revision,
 }
 
@@ -54,7 +54,7 @@ impl Locking {
         Self {
             ttl: settings.ttl.0,
             wait: settings.wait.0,
-            waiting_room: settings.waiters.map(|waiters| Arc::new(WaitingRoom::new(waiters))),
+            admission: settings.waiters.map(|waiters| Arc::new(LockAdmission::new(waiters))),
             stalls: settings.stall.as_ref().map(stalls),
         }
     }
@@ -64,53 +64,53 @@ impl Locking {
         &self,
         shop: &Shop,
         caller: &mut RecordingClient,
-        memory: &mut BuyerMemory,
+        cache: &mut StockCache,
         order: &Order,
         guards: impl Fn(&Held) -> Vec<Guard>,
-    ) -> Bought {
-        let _place = match &self.waiting_room {
-            Some(room) => match room.enter(&order.event, self.wait).await {
-                Some(place) => Some(place),
-                None => return Bought::nothing(OrderOutcome::Conflict, 0),
+    ) -> PurchaseResult {
+        let _permit = match &self.admission {
+            Some(admission) => match admission.acquire(&order.event, self.wait).await {
+                Some(permit) => Some(permit),
+                None => return PurchaseResult::nothing(OrderOutcome::Conflict, 0),
             },
             None => None,
         };
-        let mut session = memory.session.take().unwrap_or_else(|| Session::new(caller));
-        let bought = match self.acquire(shop, caller, &mut session, &order.event).await {
+        let mut session = cache.session.take().unwrap_or_else(|| Session::new(caller));
+        let result = match self.acquire(shop, caller, &mut session, &order.event).await {
             Ok(held) => {
-                let bought = self.get_check_put(shop, caller, order, guards(&held)).await;
+                let result = self.get_check_put(shop, caller, order, guards(&held)).await;
                 release(caller, &mut session, held).await;
-                bought
+                result
             }
-            Err(outcome) => Bought::nothing(outcome, 0),
+            Err(outcome) => PurchaseResult::nothing(outcome, 0),
         };
-        memory.session = Some(session);
-        bought
+        cache.session = Some(session);
+        result
     }
 
     async fn acquire(&self, shop: &Shop, caller: &mut RecordingClient, session: &mut Session, event: &str) -> Result<Held, OrderOutcome> {
         let rejected = |reason| OrderOutcome::Rejected { reason };
         let outcome = match session.lock(caller, shop.keys.lock(event), self.ttl, self.wait).await.map_err(rejected)? {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Lock { key }, .. }) => return Ok(Held { key, since: revision }),
-            CallOutcome::Ok(_) => rejected("the answer to a lock was none".to_owned()),
+            CallOutcome::Ok(_) => rejected("the answer to a lock request has no key".to_owned()),
             CallOutcome::Unknown { code, .. } if code == errors::TIMEOUT => OrderOutcome::Conflict,
             CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
-                rejected(format!("the lock was not to be had: {code}: {message}"))
+                rejected(format!("the lock could not be acquired: {code}: {message}"))
             }
         };
-        // Else the buyer stays in the queue, and once its turn has come, everybody waits for one who is not there.
+        // Otherwise the buyer stays in the queue and blocks everyone behind it once its turn comes.
         session.give_up(caller).await;
         Err(outcome)
     }
 
-    async fn get_check_put(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order, guards: Vec<Guard>) -> Bought {
+    async fn get_check_put(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order, guards: Vec<Guard>) -> PurchaseResult {
         let stock = match fetch(&shop.keys, caller, &order.event, &order.user).await {
             Ok(stock) => stock,
-            Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, 0),
+            Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, 0),
         };
         let write = match decide(shop, &stock, order) {
             Decision::Buy(write) => write,
-            Decision::Refuse(outcome) => return Bought::nothing(outcome, 0),
+            Decision::Refuse(outcome) => return PurchaseResult::nothing(outcome, 0),
         };
         if let Some(pause) = self.stalls.as_ref().and_then(Stalls::next) {
             tokio::time::sleep(pause).await;
@@ -118,37 +118,41 @@ impl Locking {
         let txn = Txn { guards, success: write.operations(), failure: Vec::new() };
         match caller.call(Purpose::Purchase, &[order.key], Request::Txn(txn)).await {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
-                Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: 1 }
+                PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: 1 }
             }
-            // The lock had passed on, and the guards noticed.
-            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, .. }, .. }) => Bought::nothing(OrderOutcome::Conflict, 1),
-            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => Bought::nothing(OrderOutcome::Unknown, 1),
-            CallOutcome::Refused { code, message } => Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1),
+            // The lock had passed to another buyer, and the guards failed.
+            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, .. }, .. }) => {
+                PurchaseResult::nothing(OrderOutcome::Conflict, 1)
+            }
+            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => PurchaseResult::nothing(OrderOutcome::Unknown, 1),
+            CallOutcome::Refused { code, message } => {
+                PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1)
+            }
         }
     }
 }
 
 impl Stalls {
-    /// Counts a purchase, and says how long it stalls if it does.
+    /// Counts a purchase. Returns how long it stalls, if it does.
     fn next(&self) -> Option<Duration> {
         let number = self.purchases.fetch_add(1, Ordering::Relaxed) + 1;
         number.is_multiple_of(self.every).then_some(self.lasts)
     }
 }
 
-/// Unlocks by deleting the key, as etcd's own clients do. The order has its outcome by then: a lock that stays is in the
-/// way of others but changes nothing about the purchase.
+/// Unlocks by deleting the key, as etcd's own clients do. The order has its outcome by then: a key that stays blocks other
+/// buyers but changes nothing about the purchase.
 async fn release(caller: &mut RecordingClient, session: &mut Session, held: Held) {
     let delete = Delete { key: held.key, range_end: Blob::default(), ..Delete::default() };
     if !matches!(caller.call(Purpose::Purchase, &[], Request::Delete(delete)).await, CallOutcome::Ok(_)) {
-        // Kept alive with its lease, the key might stay for as long as the buyer buys.
+        // The key would stay for as long as the buyer keeps its lease alive.
         session.give_up(caller).await;
     }
 }
 
 impl Held {
-    /// The fence: the key of the lock is still the one that was there when the lock was had, for it exists and was not
-    /// created later. Then it was there all the time, and nobody else had the lock.
+    /// The fence: the key of the lock exists and was not created after the lock was acquired. Then it existed all the time, and
+    /// no other buyer held the lock.
     pub(super) fn fence(&self) -> Vec<Guard> {
         let compare = |target, relation| Guard { key: self.key.clone(), range_end: Blob::default(), target, relation };
         vec![
@@ -163,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_so_manieth_purchase_stalls_whoever_makes_it() {
+    fn every_nth_purchase_stalls_across_all_buyers() {
         let stall = Stall { every: 3, lasts: crate::settings::units::Span::seconds(1) };
         let locking = Locking::new(&FencedLockSettings { stall: Some(stall), ..FencedLockSettings::default() });
         let buyers = [locking.stalls.clone().unwrap(), locking.stalls.unwrap()];
@@ -172,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fence_lets_nobody_pass_whose_key_is_gone_or_newer() {
+    fn the_fence_rejects_a_key_that_is_gone_or_newer() {
         let fence = Held { key: "lock:e1/6b5c".into(), since: 40 }.fence();
         let holds = |created: Revision| {
             fence.iter().all(|guard| match (&guard.target, guard.relation) {

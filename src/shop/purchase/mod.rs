@@ -1,25 +1,26 @@
 //! Buying: one file per strategy. What they share is the stock as last seen ([`state`]), the decision what to write
-//! ([`mod@write`]) and what a buyer remembers ([`mod@memory`]).
+//! ([`mod@write`]) and the stock that a buyer has in its cache ([`mod@stock_cache`]).
 
 pub mod batched;
 pub mod command;
 pub mod fenced_lock;
 pub mod hold;
 pub mod lock;
+mod lock_admission;
 mod locking;
-pub mod memory;
 pub mod naive;
 pub mod optimistic;
-pub mod patience;
+pub mod purchase_result;
 pub mod quoted;
+pub mod retry_policy;
 mod same_guard;
 mod session;
 pub mod sharded;
 pub(super) mod shards;
 pub mod state;
+pub mod stock_cache;
 #[cfg(test)]
 mod tests;
-mod waiting_room;
 pub mod write;
 
 pub use batched::Batched;
@@ -27,17 +28,15 @@ pub use command::Command;
 pub use fenced_lock::FencedLock;
 pub use hold::Hold;
 pub use lock::Lock;
-pub use memory::BuyerMemory;
 pub use naive::Naive;
 pub use optimistic::Optimistic;
-pub use patience::Patience;
+pub use purchase_result::PurchaseResult;
 pub use quoted::Quoted;
+pub use retry_policy::RetryPolicy;
 pub use sharded::Sharded;
+pub use stock_cache::StockCache;
 
 use std::path::Path;
-
-use ticketcd_judge::history::annotation::OrderOutcome;
-use ticketcd_judge::model::Cents;
 
 use crate::settings::strategy as settings;
 
@@ -54,7 +53,7 @@ pub enum Strategy {
     FencedLock(FencedLock),
     /// Reserved under a lease, paid, confirmed: safe.
     Hold(Hold),
-    /// Bought at the price of an earlier revision: safe on a correct etcd.
+    /// PurchaseResult at the price of an earlier revision: safe on a correct etcd.
     Quoted(Quoted),
     /// Concurrent orders for an event in one guarded transaction: safe.
     Batched(Batched),
@@ -69,7 +68,7 @@ impl Strategy {
     pub fn new(settings: &settings::Strategy, buyers: u32) -> Self {
         match settings {
             settings::Strategy::Optimistic(settings) => {
-                Self::Optimistic(Optimistic { patience: Patience::new(settings.attempts, settings.back_off), retry: settings.retry })
+                Self::Optimistic(Optimistic { retries: RetryPolicy::new(settings.attempts, settings.back_off), retry: settings.retry })
             }
             settings::Strategy::Naive(settings) => Self::Naive(Naive { pause: settings.pause.0 }),
             settings::Strategy::Lock(settings) => Self::Lock(Lock::new(settings)),
@@ -77,11 +76,12 @@ impl Strategy {
             settings::Strategy::Batched(settings) => {
                 Self::Batched(Batched::new(settings.attempts.max(1), usize::try_from(settings.max_txn_ops).unwrap_or(usize::MAX)))
             }
-            settings::Strategy::Sharded(settings) => {
-                Self::Sharded(Sharded { shards: u32::from(settings.shards), patience: Patience::new(settings.attempts, settings.back_off) })
-            }
+            settings::Strategy::Sharded(settings) => Self::Sharded(Sharded {
+                shards: u32::from(settings.shards),
+                retries: RetryPolicy::new(settings.attempts, settings.back_off),
+            }),
             settings::Strategy::Hold(settings) => Self::Hold(Hold::new(settings)),
-            settings::Strategy::Quoted(settings) => Self::Quoted(Quoted(Patience::new(settings.attempts, settings.back_off))),
+            settings::Strategy::Quoted(settings) => Self::Quoted(Quoted(RetryPolicy::new(settings.attempts, settings.back_off))),
             settings::Strategy::Command(settings) => Self::Command(Command::new(&settings.run, settings.timeout.0, buyers)),
         }
     }
@@ -107,23 +107,5 @@ impl Strategy {
             Self::Sharded(_) => "sharded",
             Self::Command(_) => "command",
         }
-    }
-}
-
-/// What became of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bought {
-    /// The outcome.
-    pub outcome: OrderOutcome,
-    /// What was paid: zero unless sold.
-    pub paid: Cents,
-    /// Writing transactions sent for it.
-    pub attempts: u32,
-}
-
-impl Bought {
-    /// An order that ended without a sale.
-    fn nothing(outcome: OrderOutcome, attempts: u32) -> Self {
-        Self { outcome, paid: Cents(0), attempts }
     }
 }

@@ -17,7 +17,7 @@ use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
-use super::Bought;
+use super::PurchaseResult;
 use super::state::fetch;
 use super::write::{Decision, Write, decide};
 use crate::etcd::RecordingClient;
@@ -31,24 +31,26 @@ pub struct Naive {
 }
 
 impl Naive {
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> PurchaseResult {
         let stock = match fetch(&shop.keys, caller, &order.event, &order.user).await {
             Ok(stock) => stock,
-            Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, 0),
+            Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, 0),
         };
         let write = match decide(shop, &stock, order) {
             Decision::Buy(write) => write,
-            Decision::Refuse(outcome) => return Bought::nothing(outcome, 0),
+            Decision::Refuse(outcome) => return PurchaseResult::nothing(outcome, 0),
         };
         if !self.pause.is_zero() {
             tokio::time::sleep(self.pause).await;
         }
         match caller.call(Purpose::Purchase, &[order.key], Request::Txn(transaction(&write))).await {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
-                Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: 1 }
+                PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: 1 }
             }
-            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => Bought::nothing(OrderOutcome::Unknown, 1),
-            CallOutcome::Refused { code, message } => Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1),
+            CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => PurchaseResult::nothing(OrderOutcome::Unknown, 1),
+            CallOutcome::Refused { code, message } => {
+                PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1)
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `optimistic`: one guarded transaction. Safe.
 //!
-//! **Idea.** Assume that nobody else is buying, work out the new values, and let etcd write them only if that was true.
+//! **Idea.** Assume that no other buyer interferes, compute the new values, and let etcd write them only if that was true.
 //!
 //! **Guard.** The transaction compares, for *every* key it writes (each ticket, the event, the user's purchases), the
 //! revision of the key's last write with the one the new value was computed from. Comparing a quantity instead would
@@ -10,22 +10,22 @@
 //! **Why it is safe.** All guards and all writes are one revision: between the comparison and the write there is no
 //! moment in which another purchase could slip in. One that lost the race writes nothing.
 //!
-//! **Cost.** One round trip when nobody interferes, for the buyer remembers the revisions of its last purchase. A
+//! **Cost.** One round trip without a conflict, because the buyer caches the revisions of its last purchase. A
 //! conflict costs one more: the failure branch reads the same keys, so what it returns is what the next attempt starts
-//! from. On a hot ticket buyers make each other fail; each pauses a random time that doubles with every conflict.
+//! from. On a hot ticket buyers conflict; each pauses for a random time whose limit doubles with every conflict.
 //!
-//! **When no answer comes** nobody knows whether the purchase was written, and the order ends as unknown; `strategy.optimistic.retry` is
-//! the other choice: `same-guard` asks again safely, `blind` starts over under the same order id as if
-//! nothing had been sent. That sells twice whenever only the answer was lost, and is there to be seen.
+//! **When no answer comes** the outcome is unknown, and so is that of the order. `retry` offers two alternatives: `same-guard`
+//! resends the transaction safely; `blind` starts over under the same order id as if nothing had been sent. That sells twice
+//! whenever only the answer was lost, and is there for demonstration.
 
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
-use super::same_guard::{self, Settled};
+use super::same_guard::{self, Resent};
 use super::state::{Stock, fetch, fetch_latest, reads};
 use super::write::{Decision, Write, decide};
-use super::{Bought, BuyerMemory, Patience};
+use super::{PurchaseResult, RetryPolicy, StockCache};
 use crate::etcd::RecordingClient;
 use crate::settings::strategy::Retry;
 use crate::shop::{Order, Shop};
@@ -33,25 +33,30 @@ use crate::shop::{Order, Shop};
 /// The optimistic strategy's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Optimistic {
-    /// How often it tries, and how long it pauses.
-    pub patience: Patience,
+    /// How often an order is tried, and the pauses between the attempts.
+    pub retries: RetryPolicy,
     /// What to do when no answer comes.
     pub retry: Retry,
 }
 
 impl Optimistic {
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
-        let mut remembered = memory.recall(&order.event);
-        // Set once this call has read the stock as it is now: only then may it refuse.
+    pub(in crate::shop) async fn buy(
+        &self,
+        shop: &Shop,
+        caller: &mut RecordingClient,
+        cache: &mut StockCache,
+        order: &Order,
+    ) -> PurchaseResult {
+        let mut remembered = cache.take(&order.event);
+        // Set once this call has read the stock through consensus: only then may it refuse.
         let mut fresh: Option<Stock> = None;
-        // Whether the next read must be such a one. What one member has may do for a purchase, whose guards find out.
+        // Whether the next read must go through consensus. A stale read is enough for a purchase: its guards detect it.
         let mut latest = !caller.reads_may_be_stale();
         let mut attempts = 0;
-        // Set once an answer was lost and the order was tried again blindly: from then on nobody can say that nothing was
-        // written.
+        // Set once an answer was lost and the order was retried blindly: from then on the order may have been written.
         let mut blind = false;
-        let nothing = |outcome, attempts, blind| Bought::nothing(if blind { OrderOutcome::Unknown } else { outcome }, attempts);
-        while attempts < self.patience.attempts_max {
+        let nothing = |outcome, attempts, blind| PurchaseResult::nothing(if blind { OrderOutcome::Unknown } else { outcome }, attempts);
+        while attempts < self.retries.attempts_max {
             let decision = match (&fresh, &remembered) {
                 (Some(stock), _) | (None, Some(stock)) => Some(decide(shop, stock, order)),
                 (None, None) => None,
@@ -60,10 +65,10 @@ impl Optimistic {
                 Some(Decision::Buy(write)) => write,
                 Some(Decision::Refuse(outcome)) => match fresh {
                     Some(stock) => {
-                        memory.remember(&order.event, stock);
+                        cache.put(&order.event, stock);
                         return nothing(outcome, attempts, blind);
                     }
-                    // What is remembered, or was read of one member, may be out of date: somebody may have added tickets.
+                    // The cached stock, or the one read from a single member, may be stale: tickets may have been added.
                     None => {
                         (remembered, latest) = (None, true);
                         continue;
@@ -82,15 +87,15 @@ impl Optimistic {
                 }
             };
             if attempts > 0 {
-                tokio::time::sleep(self.patience.pause(attempts, memory.jitter())).await;
+                tokio::time::sleep(self.retries.pause(attempts, cache.jitter())).await;
             }
             attempts += 1;
             let request = Request::Txn(transaction(shop, order, &write));
             match caller.call(Purpose::Purchase, &[order.key], request.clone()).await {
                 CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
                     let paid = write.paid;
-                    memory.remember(&order.event, write.settle(revision));
-                    return Bought { outcome: OrderOutcome::Sold { revision }, paid, attempts };
+                    cache.put(&order.event, write.into_stock_at(revision));
+                    return PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid, attempts };
                 }
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Stock::parse(&shop.keys, &responses) {
@@ -98,15 +103,15 @@ impl Optimistic {
                         Err(error) => return nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts, blind),
                     }
                 }
-                // An answer to something else than was asked says nothing about whether it was written.
+                // An answer that does not fit the request leaves the outcome unknown.
                 CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => match self.retry {
-                    Retry::Never => return Bought::nothing(OrderOutcome::Unknown, attempts),
-                    Retry::SameGuard => match same_guard::ask_again(shop, caller, order, &request, &mut attempts).await {
-                        Settled::Sold(revision) => {
-                            return Bought { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts };
+                    Retry::Never => return PurchaseResult::nothing(OrderOutcome::Unknown, attempts),
+                    Retry::SameGuard => match same_guard::resend(shop, caller, order, &request, &mut attempts).await {
+                        Resent::Sold(revision) => {
+                            return PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts };
                         }
-                        Settled::NotSold(stock) => fresh = Some(*stock),
-                        Settled::Unknown => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                        Resent::NotSold(stock) => fresh = Some(*stock),
+                        Resent::Unknown => return PurchaseResult::nothing(OrderOutcome::Unknown, attempts),
                     },
                     Retry::Blind => (fresh, remembered, blind) = (None, None, true),
                 },
@@ -116,7 +121,7 @@ impl Optimistic {
             }
         }
         if let Some(stock) = fresh {
-            memory.remember(&order.event, stock);
+            cache.put(&order.event, stock);
         }
         nothing(OrderOutcome::Conflict, attempts, blind)
     }

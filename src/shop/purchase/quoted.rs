@@ -7,14 +7,14 @@
 //! **Guard.** That of `optimistic`: the revision of the last write of every key that is written. A conflict renews the
 //! stock but not the quote.
 //!
-//! **Why it is safe.** For the reason that `optimistic` is. But its transaction asks for a revision, and R may be compacted
+//! **Why it is safe.** As `optimistic`. But its transaction reads at a revision, and R may be compacted
 //! by the time it is carried out. etcd then answers with an error, `required revision has been compacted`, which sounds as
 //! if nothing had happened. In every release so far the transaction was stopped half way, on the members that had already
 //! compacted R, and carried out by the others: the members differ from then on (etcd issue 18667). So that error says
 //! nothing about the purchase, whose outcome is unknown, and **this strategy belongs into no run that is to pass**: it is
-//! there to convict that defect, and never part of a matrix by default.
+//! there to detect that defect, and never part of a matrix by default.
 //!
-//! **Cost.** As `optimistic`: one round trip when nobody interferes, one more for a conflict; the answer is larger.
+//! **Cost.** As `optimistic`: one round trip without a conflict, one more for each conflict; the answer is larger.
 
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
@@ -23,24 +23,30 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, 
 use super::optimistic;
 use super::state::{Stock, fetch, fetch_latest};
 use super::write::{Decision, Write, decide_at};
-use super::{Bought, BuyerMemory, Patience};
+use super::{PurchaseResult, RetryPolicy, StockCache};
 use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
-/// The quoted strategy's settings: how often it tries, and how long it pauses.
+/// The quoted strategy's settings: how often an order is tried, and the pauses between the attempts.
 #[derive(Clone, Copy, Debug)]
-pub struct Quoted(pub Patience);
+pub struct Quoted(pub RetryPolicy);
 
 impl Quoted {
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
-        let remembered = memory.recall(&order.event);
+    pub(in crate::shop) async fn buy(
+        &self,
+        shop: &Shop,
+        caller: &mut RecordingClient,
+        cache: &mut StockCache,
+        order: &Order,
+    ) -> PurchaseResult {
+        let remembered = cache.take(&order.event);
         // Only what this call has read, as it is now, may refuse.
         let mut fresh = remembered.is_none() && !caller.reads_may_be_stale();
         let mut quote = match remembered {
             Some(stock) => stock,
             None => match fetch(&shop.keys, caller, &order.event, &order.user).await {
                 Ok(stock) => stock,
-                Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, 0),
+                Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, 0),
             },
         };
         let mut stock = quote.clone();
@@ -49,42 +55,42 @@ impl Quoted {
             let write = match decide_at(shop, &quote, &stock, order) {
                 Decision::Buy(write) => write,
                 Decision::Refuse(outcome) if fresh => {
-                    memory.remember(&order.event, stock);
-                    return Bought::nothing(outcome, attempts);
+                    cache.put(&order.event, stock);
+                    return PurchaseResult::nothing(outcome, attempts);
                 }
                 Decision::Refuse(_) => match fetch_latest(&shop.keys, caller, &order.event, &order.user).await {
                     Ok(read) => {
                         (quote, stock, fresh) = (read.clone(), read, true);
                         continue;
                     }
-                    Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, attempts),
+                    Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, attempts),
                 },
             };
             if attempts > 0 {
-                tokio::time::sleep(self.0.pause(attempts, memory.jitter())).await;
+                tokio::time::sleep(self.0.pause(attempts, cache.jitter())).await;
             }
             attempts += 1;
             match caller.call(Purpose::Purchase, &[order.key], Request::Txn(transaction(shop, order, &write, &quote))).await {
                 CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
                     let paid = write.paid;
-                    memory.remember(&order.event, write.settle(revision));
-                    return Bought { outcome: OrderOutcome::Sold { revision }, paid, attempts };
+                    cache.put(&order.event, write.into_stock_at(revision));
+                    return PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid, attempts };
                 }
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Stock::parse(&shop.keys, &responses) {
                         Ok(read) => (stock, fresh) = (read, true),
-                        Err(error) => return Bought::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                        Err(error) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
                     }
                 }
                 // That the revision is compacted is such an answer: see above.
-                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return PurchaseResult::nothing(OrderOutcome::Unknown, attempts),
                 CallOutcome::Refused { code, message } => {
-                    return Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                    return PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
                 }
             }
         }
-        memory.remember(&order.event, stock);
-        Bought::nothing(OrderOutcome::Conflict, attempts)
+        cache.put(&order.event, stock);
+        PurchaseResult::nothing(OrderOutcome::Conflict, attempts)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Asking again after an answer was lost (`strategy.optimistic.retry = "same-guard"`). Safe.
+//! Resending a purchase after its answer was lost (`strategy.optimistic.retry = "same-guard"`). Safe.
 //!
 //! **Idea.** Send the *identical* transaction again. Its guards hold only as long as nobody has written any of its keys,
 //! the lost attempt included: of all the copies at most one can ever be written.
@@ -29,38 +29,36 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Later writes of the purchases that are looked behind for the one that wrote the order.
 const LOOKS_MAX: usize = 64;
 
-/// What is known after asking again.
-pub(super) enum Settled {
+/// What is known after resending.
+pub(super) enum Resent {
     /// A copy was written, at this revision.
     Sold(Revision),
-    /// None was or will be; the stock as it is now.
+    /// No copy was or will be written; the current stock.
     NotSold(Box<Stock>),
-    /// Still nobody knows.
+    /// The outcome is still unknown.
     Unknown,
 }
 
-/// Sends a transaction whose answer was lost again, until it is answered. Counts what it sends.
-pub(super) async fn ask_again(shop: &Shop, caller: &mut RecordingClient, order: &Order, request: &Request, attempts: &mut u32) -> Settled {
+/// Resends a transaction whose answer was lost until it is answered. Counts the copies.
+pub(super) async fn resend(shop: &Shop, caller: &mut RecordingClient, order: &Order, request: &Request, attempts: &mut u32) -> Resent {
     for copy in 1..=COPIES_MAX {
         tokio::time::sleep(PAUSE * copy).await;
         *attempts += 1;
         match caller.call(Purpose::Purchase, &[order.key], request.clone()).await {
-            CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => return Settled::Sold(revision),
+            CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => return Resent::Sold(revision),
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
-                let Ok(stock) = Stock::parse(&shop.keys, &responses) else { return Settled::Unknown };
+                let Ok(stock) = Stock::parse(&shop.keys, &responses) else { return Resent::Unknown };
                 return match has(&stock.purchases.value, &shop.order_id(order.key)) {
-                    Some(true) => {
-                        written_at(shop, caller, order, stock.purchases.mod_revision).await.map_or(Settled::Unknown, Settled::Sold)
-                    }
-                    Some(false) => Settled::NotSold(Box::new(stock)),
-                    None => Settled::Unknown,
+                    Some(true) => written_at(shop, caller, order, stock.purchases.mod_revision).await.map_or(Resent::Unknown, Resent::Sold),
+                    Some(false) => Resent::NotSold(Box::new(stock)),
+                    None => Resent::Unknown,
                 };
             }
             CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => {}
-            CallOutcome::Refused { .. } => return Settled::Unknown,
+            CallOutcome::Refused { .. } => return Resent::Unknown,
         }
     }
-    Settled::Unknown
+    Resent::Unknown
 }
 
 /// Whether an order is among purchases; `None` when they cannot be read.

@@ -12,21 +12,21 @@ use tokio_util::sync::CancellationToken;
 use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
 
-/// A lease as its owner may think of it: etcd counts from when it grants it or hears of it, which is later than when the
-/// owner sent the request.
+/// A lease from its owner's view: etcd counts its time from when it handles the request, which is later than when the owner
+/// sent it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lease {
     pub(super) id: i64,
-    /// The time to live that etcd granted. It can be more than was asked for.
+    /// The time to live that etcd granted. It can be longer than requested.
     pub(super) ttl: Duration,
     renewed: Instant,
 }
 
 impl Lease {
-    /// Asks for a lease of so many whole seconds.
+    /// Requests a lease with a time to live in whole seconds.
     ///
     /// # Errors
-    /// What the buyer is told, in words. If etcd granted one nevertheless, nothing is attached to it.
+    /// Why there is no lease, for the buyer. If etcd granted one nevertheless, no key is attached to it.
     pub(super) async fn grant(caller: &mut RecordingClient, ttl: Duration) -> Result<Self, String> {
         let renewed = Instant::now();
         let request = Request::LeaseGrant { id: 0, ttl: i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX) };
@@ -34,7 +34,7 @@ impl Lease {
             CallOutcome::Ok(Answer { body: AnswerBody::Lease { id, ttl }, .. }) => {
                 Ok(Self { id, ttl: Duration::from_secs(u64::try_from(ttl).unwrap_or(0)), renewed })
             }
-            CallOutcome::Ok(_) => Err("the answer to a grant was none".to_owned()),
+            CallOutcome::Ok(_) => Err("the answer to a lease request has no lease".to_owned()),
             CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
                 Err(format!("no lease was granted: {code}: {message}"))
             }
@@ -46,8 +46,8 @@ impl Lease {
         self.renewed.elapsed() > self.ttl / 3
     }
 
-    /// Asks for its whole time again. Says whether it may still be there: it is gone when the member says so, or when
-    /// nobody has answered for as long as it lives.
+    /// Renews it. Returns whether it may still exist: it has expired when the member reports so, or when no answer came for its
+    /// whole time to live.
     async fn keep_alive(&mut self, caller: &mut RecordingClient) -> bool {
         let asked = Instant::now();
         match caller.call(Purpose::Purchase, &[], Request::LeaseKeepAlive { id: self.id }).await {
@@ -61,7 +61,7 @@ impl Lease {
         }
     }
 
-    /// Gives it up, and every key attached to it. If that is not answered, it expires by itself.
+    /// Revokes it with every key attached to it. When the request is not answered, the lease expires by itself.
     pub(super) async fn revoke(self, caller: &mut RecordingClient) {
         caller.call(Purpose::Purchase, &[], Request::LeaseRevoke { id: self.id }).await;
     }
@@ -79,11 +79,11 @@ impl Session {
         Self { lease: None, keeper: caller.fork() }
     }
 
-    /// Waits for a lock of etcd's, for as long as `wait`. The lease is granted when there is none, or when the one there
-    /// was is gone, and kept alive until the lock is there or given up.
+    /// Waits for a lock of etcd for up to `wait`. Requests a lease when there is none or the last one has expired, and keeps it
+    /// alive until the lock is acquired or the wait ends.
     ///
     /// # Errors
-    /// What the buyer is told, in words, when there is no lease to be had.
+    /// Why there is no lease, for the buyer.
     pub(super) async fn lock(
         &mut self,
         caller: &mut RecordingClient,
@@ -104,7 +104,7 @@ impl Session {
         Ok(outcome)
     }
 
-    /// The lease, with most of its time before it.
+    /// The lease, renewed when more than a third of its time has passed.
     async fn alive(&self, caller: &mut RecordingClient, ttl: Duration) -> Result<Lease, String> {
         if let Some(mut lease) = self.lease
             && (!lease.is_due() || lease.keep_alive(caller).await)
@@ -114,15 +114,14 @@ impl Session {
         Lease::grant(caller, ttl).await
     }
 
-    /// Gives the lease up. That takes the buyer out of every queue for certain: a request that is still under way fails
-    /// without its lease.
+    /// Revokes the lease. That removes the buyer from every queue for certain: a request in flight fails without its lease.
     pub(super) async fn give_up(&mut self, caller: &mut RecordingClient) {
         if let Some(lease) = self.lease.take() {
             lease.revoke(caller).await;
         }
     }
 
-    /// Gives everything up.
+    /// Revokes the lease and closes the worker that renews it.
     pub(super) async fn end(mut self, caller: &mut RecordingClient) {
         self.give_up(caller).await;
         self.keeper.close().await;
@@ -135,12 +134,12 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Keeps a lease alive until `over`, or until it is gone.
+/// Keeps a lease alive until `over`, or until it has expired.
 async fn keep(lease: &mut Lease, keeper: &mut RecordingClient, over: &CancellationToken) {
     loop {
-        // Not at once again when nobody answers.
+        // A minimum pause, also when no answer comes.
         let rest = (lease.ttl / 3).saturating_sub(lease.renewed.elapsed()).max(lease.ttl / 10);
-        // A call is never dropped half way: it would be one without an end in the record.
+        // A call is never dropped in flight: its end would be missing in the record.
         if tokio::time::timeout(rest, over.cancelled()).await.is_ok() || !lease.keep_alive(keeper).await {
             return;
         }

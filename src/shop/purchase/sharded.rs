@@ -6,16 +6,16 @@
 //!
 //! **Guard.** The transaction compares the revision of the last write of every key it writes: the part (or parts) taken
 //! from, and the user's purchases. It also compares the ticket's, which it does not write, for the price is read there;
-//! as purchases leave tickets alone, that makes nobody fail. The event's count is not touched while the stock is split.
+//! as purchases do not write tickets, that causes no conflicts. The event's count is not touched while the stock is split.
 //!
 //! **Why it is safe.** No part can go below zero, and the parts together are the stock: moving tickets between parts is
 //! one guarded transaction in which the sum stays. When a buyer's part has too few, it reads *all* parts and the ticket,
 //! at one revision. Only if they have too few together is the order refused; else it takes what it needs from its own and
 //! from the fullest, and brings home half of what the last of those has left.
 //!
-//! **Cost.** One round trip while the buyer's part lasts, for the buyer remembers it; a conflict costs one more (the
-//! failure branch reads all parts), and so does a part that runs dry. Near the end of the stock all buyers look into the
-//! same parts, and it is as slow as `optimistic`. The total is known only to who reads all the parts.
+//! **Cost.** One round trip while the buyer's part lasts, because the buyer caches it; a conflict costs one more (the
+//! failure branch reads all parts), and so does a part that runs dry. Near the end of the stock all buyers use the same
+//! parts, and it is as slow as `optimistic`. The total requires a read of all parts.
 
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
@@ -26,7 +26,7 @@ use ticketcd_judge::model::{Blob, Cents, Keyspace, Revision, ShopKey};
 
 use super::state::{Seen, Stock, Unreadable, found, reads, record};
 use super::write::{append, json, put, unchanged};
-use super::{Bought, BuyerMemory, Patience};
+use super::{PurchaseResult, RetryPolicy, StockCache};
 use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
@@ -35,8 +35,8 @@ use crate::shop::{Order, Shop};
 pub struct Sharded {
     /// Parts of each ticket's stock.
     pub shards: u32,
-    /// How often it tries, and how long it pauses.
-    pub patience: Patience,
+    /// How often an order is tried, and the pauses between the attempts.
+    pub retries: RetryPolicy,
 }
 
 /// A part of a ticket's stock.
@@ -76,23 +76,29 @@ struct Write {
 enum Decision {
     Buy(Box<Write>),
     Refuse(OrderOutcome),
-    /// The buyer's part has too few; what the others have must be read first.
-    LookAround,
+    /// The buyer's part has too few tickets: the other parts must be read first.
+    ReadAll,
 }
 
 impl Sharded {
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
-        let mut remembered = memory.recall_parts(&order.event);
+    pub(in crate::shop) async fn buy(
+        &self,
+        shop: &Shop,
+        caller: &mut RecordingClient,
+        cache: &mut StockCache,
+        order: &Order,
+    ) -> PurchaseResult {
+        let mut remembered = cache.take_parts(&order.event);
         // Set once this call has read all parts: only then may it take from parts that are not its own.
         let mut fresh: Option<Parts> = None;
         // Whether they were, or are to be, read as they are now: only then may it refuse.
         let mut latest = !caller.reads_may_be_stale();
         let mut attempts = 0;
-        while attempts < self.patience.attempts_max {
+        while attempts < self.retries.attempts_max {
             let decision = match (&fresh, &remembered) {
                 (Some(parts), _) => self.decide(shop, parts, order, true),
                 (None, Some(parts)) => self.decide(shop, parts, order, false),
-                (None, None) => Decision::LookAround,
+                (None, None) => Decision::ReadAll,
             };
             let write = match decision {
                 Decision::Buy(write) => write,
@@ -102,20 +108,20 @@ impl Sharded {
                 }
                 Decision::Refuse(outcome) => {
                     if let Some(parts) = fresh {
-                        memory.remember_parts(&order.event, parts);
+                        cache.put_parts(&order.event, parts);
                     }
-                    return Bought::nothing(outcome, attempts);
+                    return PurchaseResult::nothing(outcome, attempts);
                 }
-                Decision::LookAround => match look_around(shop, caller, order, latest).await {
+                Decision::ReadAll => match read_all(shop, caller, order, latest).await {
                     Ok(parts) => {
                         (fresh, remembered) = (Some(parts), None);
                         continue;
                     }
-                    Err(reason) => return Bought::nothing(OrderOutcome::Rejected { reason }, attempts),
+                    Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, attempts),
                 },
             };
             if attempts > 0 {
-                tokio::time::sleep(self.patience.pause(attempts, memory.jitter())).await;
+                tokio::time::sleep(self.retries.pause(attempts, cache.jitter())).await;
             }
             attempts += 1;
             let written = write.puts.iter().map(|(put, revision)| (put.key.clone(), *revision));
@@ -127,26 +133,26 @@ impl Sharded {
             match caller.call(Purpose::Purchase, &[order.key], Request::Txn(txn)).await {
                 CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
                     let paid = write.paid;
-                    memory.remember_parts(&order.event, write.settle(revision));
-                    return Bought { outcome: OrderOutcome::Sold { revision }, paid, attempts };
+                    cache.put_parts(&order.event, write.into_stock_at(revision));
+                    return PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid, attempts };
                 }
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Parts::parse(&shop.keys, &responses) {
                         Ok(parts) => (fresh, latest) = (Some(parts), true),
-                        Err(error) => return Bought::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                        Err(error) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
                     }
                 }
-                // An answer to something else than was asked says nothing about whether it was written.
-                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                // An answer that does not fit the request leaves the outcome unknown.
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return PurchaseResult::nothing(OrderOutcome::Unknown, attempts),
                 CallOutcome::Refused { code, message } => {
-                    return Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                    return PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
                 }
             }
         }
         if let Some(parts) = fresh {
-            memory.remember_parts(&order.event, parts);
+            cache.put_parts(&order.event, parts);
         }
-        Bought::nothing(OrderOutcome::Conflict, attempts)
+        PurchaseResult::nothing(OrderOutcome::Conflict, attempts)
     }
 
     /// The part a buyer takes from: neighbours are spread, so that any few buyers have different ones.
@@ -157,8 +163,8 @@ impl Sharded {
     fn decide(&self, shop: &Shop, parts: &Parts, order: &Order, fresh: bool) -> Decision {
         match work_out(shop, parts, order, self.home(order), fresh) {
             Ok(Some(write)) => Decision::Buy(Box::new(write)),
-            Ok(None) => Decision::LookAround,
-            Err(_) if !fresh => Decision::LookAround,
+            Ok(None) => Decision::ReadAll,
+            Err(_) if !fresh => Decision::ReadAll,
             Err(outcome) => Decision::Refuse(outcome),
         }
     }
@@ -267,7 +273,7 @@ fn take(parts: &mut [Part], kind: &str, home: u32, quantity: i64, others: bool, 
 
 impl Write {
     /// What is known after the purchase was written at `revision`.
-    fn settle(mut self, revision: Revision) -> Parts {
+    fn into_stock_at(mut self, revision: Revision) -> Parts {
         for position in self.changed {
             if let Some(part) = self.after.parts.get_mut(position) {
                 part.mod_revision = revision;
@@ -283,7 +289,7 @@ impl Write {
     }
 }
 
-/// The reads of all parts, beside those of every purchase: at one revision.
+/// The reads of all parts and of what every purchase reads, at one revision.
 pub(in crate::shop) fn reads_of(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
     let mut reads = reads(keys, event, user);
     let shards = keys.shards_of(event);
@@ -292,7 +298,7 @@ pub(in crate::shop) fn reads_of(keys: &Keyspace, event: &str, user: &str) -> Vec
 }
 
 /// Reads all parts: as they are now, or in the caller's read mode.
-async fn look_around(shop: &Shop, caller: &mut RecordingClient, order: &Order, latest: bool) -> Result<Parts, String> {
+async fn read_all(shop: &Shop, caller: &mut RecordingClient, order: &Order, latest: bool) -> Result<Parts, String> {
     let request = Request::Txn(Txn { success: reads_of(&shop.keys, &order.event, &order.user), ..Txn::default() });
     let outcome = if latest { caller.call(Purpose::Purchase, &[], request).await } else { caller.read(Purpose::Purchase, request).await };
     match outcome {

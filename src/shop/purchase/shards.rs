@@ -1,5 +1,4 @@
-//! Splitting the stock of tickets into parts before a sale (see [`sharded`](super::sharded)), and putting it back
-//! afterwards. Each step is one guarded transaction for one ticket, so that no ticket is lost or counted twice at any
+//! Splitting the stock of tickets into parts before a sale (see [`sharded`](super::sharded)), and restoring it afterwards. Each step is one guarded transaction for one ticket, so that no ticket is lost or counted twice at any
 //! revision, whatever fails between two steps.
 
 use ticketcd_judge::history::annotation::Purpose;
@@ -14,7 +13,7 @@ use super::state::Seen;
 use super::write::{json, put, unchanged};
 use crate::etcd::RecordingClient;
 
-/// How often one step is tried again when others wrote in between, or no answer came.
+/// Attempts at one step, after conflicts or lost answers.
 const ATTEMPTS_MAX: u32 = 5;
 
 /// Moves all stock of the events into `shards` parts for each ticket.
@@ -30,7 +29,7 @@ pub(in crate::shop) async fn split(keys: &Keyspace, caller: &mut RecordingClient
     Ok(())
 }
 
-/// Puts what is left in the parts back into the tickets of the events, and counts the events anew.
+/// Moves what is left in the parts back into the tickets of the events, and recounts the events.
 ///
 /// # Errors
 /// What could not be done, in words.
@@ -45,8 +44,8 @@ pub(in crate::shop) async fn fold(keys: &Keyspace, caller: &mut RecordingClient,
     Ok(())
 }
 
-/// Works a step out, carries it out, and does both anew while others write in between. A step without an answer is safe to
-/// work out anew: the lost one's guards fail when the new one was written, and it is not needed when it was itself.
+/// Computes and sends a step, again after each conflict. A step without an answer is safe to repeat: the guards of the lost one
+/// fail once the new one is written, and the new one is not needed if the lost one was written.
 async fn step(
     keys: &Keyspace,
     caller: &mut RecordingClient,
@@ -68,7 +67,7 @@ async fn step(
     Err(format!("the stock of event {event} could not be moved: {reason}"))
 }
 
-/// Everything of an event, at one revision; the purchases of nobody.
+/// Everything of an event at one revision, without purchases.
 async fn read(keys: &Keyspace, caller: &mut RecordingClient, event: &str) -> Result<Parts, String> {
     let request = Request::Txn(Txn { success: reads_of(keys, event, ""), ..Txn::default() });
     let mut reason = String::new();

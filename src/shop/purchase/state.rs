@@ -59,11 +59,11 @@ pub fn reads(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
     ranges.into_iter().map(TxnOp::Range).collect()
 }
 
-/// Fetches the stock: one round trip, in the caller's read mode. A guard finds out when it was out of date; a refusal has
-/// no guard, and must not rest on it when the caller [may read what is stale](RecordingClient::reads_may_be_stale).
+/// Fetches the stock: one round trip, in the caller's read mode. A guard detects a stale stock. A refusal has no guard and must
+/// not rest on it when the caller's [reads may be stale](RecordingClient::reads_may_be_stale).
 ///
 /// # Errors
-/// The outcome the buyer is told, in words: nothing was written, so even an unanswered read is a plain refusal.
+/// Why the stock could not be read. Nothing was written, so even an unanswered read is a plain refusal.
 pub async fn fetch(keys: &Keyspace, caller: &mut RecordingClient, event: &str, user: &str) -> Result<Stock, String> {
     let outcome = caller.read(Purpose::Purchase, request(keys, event, user)).await;
     read(keys, outcome)

@@ -5,17 +5,17 @@ use ticketcd_judge::history::request::{GuardTarget, KeyValue, RangeAnswer, Relat
 use ticketcd_judge::model::records::parse_purchases;
 use ticketcd_judge::model::{Cents, Keyspace, OrderKey};
 
-use super::memory::BuyerMemory;
 use super::state::{Seen, Stock, reads};
+use super::stock_cache::StockCache;
 use super::write::{Decision, Write, decide};
-use super::{Naive, Optimistic, Patience, Strategy, naive, optimistic};
+use super::{Naive, Optimistic, RetryPolicy, Strategy, naive, optimistic};
 use crate::settings::streams::stream;
 use crate::settings::types::Retry;
 use crate::shop::{Order, Shop};
 
 pub(super) fn shop() -> Shop {
     let strategy =
-        Strategy::Optimistic(Optimistic { patience: Patience { attempts_max: 3, back_off: Duration::ZERO }, retry: Retry::Never });
+        Strategy::Optimistic(Optimistic { retries: RetryPolicy { attempts_max: 3, back_off: Duration::ZERO }, retry: Retry::Never });
     Shop { keys: Keyspace::new("t/"), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy }
 }
 
@@ -123,14 +123,14 @@ fn earlier_purchases_stay_byte_for_byte() {
 
 #[test]
 fn after_a_purchase_its_values_and_revision_are_what_is_known() {
-    let known = write(&stock(None), &[("pink", 2)]).settle(41);
+    let known = write(&stock(None), &[("pink", 2)]).into_stock_at(41);
     let pink = known.ticket("pink").unwrap();
     assert_eq!((pink.value.current_quantity, pink.mod_revision), (1, 41));
     assert_eq!(known.ticket("green").unwrap().mod_revision, 12);
     assert_eq!((known.event.as_ref().unwrap().mod_revision, known.purchases.mod_revision), (41, 41));
     let next = write(&known, &[("pink", 1)]);
     assert_eq!(next.puts.iter().map(|(_, revision)| *revision).collect::<Vec<_>>(), [41, 41, 41]);
-    assert_eq!(refusal(&next.settle(42), &[("pink", 1)]), OrderOutcome::SoldOut);
+    assert_eq!(refusal(&next.into_stock_at(42), &[("pink", 1)]), OrderOutcome::SoldOut);
 }
 
 #[test]
@@ -166,14 +166,14 @@ fn naive_writes_the_same_but_guards_nothing() {
 
 #[test]
 fn a_buyer_forgets_what_it_has_not_met_for_longest() {
-    let mut memory = BuyerMemory::new(stream(1, "back-off", 0));
+    let mut cache = StockCache::new(stream(1, "back-off", 0));
     for number in 0..64 {
-        memory.remember(&format!("e{number}"), stock(None));
+        cache.put(&format!("e{number}"), stock(None));
     }
-    let first = memory.recall("e0").unwrap();
-    memory.remember("e0", first);
-    memory.remember("new", stock(None));
-    assert!(memory.recall("e1").is_none());
-    assert!(memory.recall("e0").is_some() && memory.recall("new").is_some() && memory.recall("e2").is_some());
-    assert!(memory.recall("e0").is_none(), "what was taken out is forgotten until it is put back");
+    let first = cache.take("e0").unwrap();
+    cache.put("e0", first);
+    cache.put("new", stock(None));
+    assert!(cache.take("e1").is_none());
+    assert!(cache.take("e0").is_some() && cache.take("new").is_some() && cache.take("e2").is_some());
+    assert!(cache.take("e0").is_none(), "what was taken out is forgotten until it is put back");
 }

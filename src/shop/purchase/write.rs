@@ -13,18 +13,18 @@ use crate::shop::{Order, Shop};
 pub enum Decision {
     /// Write this.
     Buy(Box<Write>),
-    /// Tell the buyer so. True of the stock that was decided on: whether it is true *now* is for the caller to know.
+    /// Refuse the order. True for the stock that was decided on; whether it is true *now* is for the caller to know.
     Refuse(OrderOutcome),
 }
 
-/// A purchase that has been worked out but not sent.
+/// A computed purchase, before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
     /// The keys to write, and the revision each was computed from (0 for a key that did not exist).
     pub puts: Vec<(Put, Revision)>,
     /// The price of it all.
     pub paid: Cents,
-    /// The stock after it. Revisions of what was written are set by [`Write::settle`].
+    /// The stock after it. [`Write::into_stock_at`] sets the revisions of the written keys.
     after: Stock,
     /// The types that were bought.
     kinds: Vec<String>,
@@ -60,7 +60,7 @@ pub(super) struct Taken {
 /// Takes what an order asks for out of `stock`, at the prices of `prices`.
 ///
 /// # Errors
-/// The outcome the buyer is told: there is not enough, or the order makes no sense.
+/// The outcome of the order: there are too few tickets, or the order is invalid.
 pub(super) fn take(shop: &Shop, prices: &Stock, stock: &mut Stock, order: &Order) -> Result<Taken, OrderOutcome> {
     if let Some(fault) = order.fault() {
         return Err(rejected(fault));
@@ -91,7 +91,7 @@ pub(super) fn take(shop: &Shop, prices: &Stock, stock: &mut Stock, order: &Order
 /// Enters a purchase of these lines among those of the user.
 ///
 /// # Errors
-/// The outcome the buyer is told when what is there is no array.
+/// The outcome of the order when the purchase key holds no array.
 pub(super) fn enter(shop: &Shop, stock: &mut Stock, order: &Order, lines: Vec<PurchasedTicket>) -> Result<(Put, Revision), OrderOutcome> {
     let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
     let purchases = stock.purchases_of(&order.user);
@@ -108,7 +108,7 @@ pub(super) fn rejected(reason: &str) -> OrderOutcome {
 
 impl Write {
     /// A guard for every key that is written: its last write is still the one its new value was computed from. A
-    /// quantity would not do, for it may have gone away and come back.
+    /// quantity would not be enough: it may have changed and changed back.
     pub fn guards(&self) -> Vec<Guard> {
         self.puts.iter().map(|(put, revision)| unchanged(put.key.clone(), *revision)).collect()
     }
@@ -119,7 +119,7 @@ impl Write {
     }
 
     /// The stock after the purchase was written at `revision`.
-    pub fn settle(mut self, revision: Revision) -> Stock {
+    pub fn into_stock_at(mut self, revision: Revision) -> Stock {
         taken_at(&mut self.after, revision, |kind| self.kinds.iter().any(|bought| bought == kind));
         self.after.purchases = Seen { value: self.after.purchases.value, mod_revision: revision };
         self.after

@@ -11,17 +11,17 @@ use super::super::write::{append, inner, json, put, unchanged};
 use super::known::Known;
 use crate::shop::Order;
 
-/// What a clerk needs to know of the shop.
+/// The event of a batcher, and how its orders are entered.
 #[derive(Clone, Debug)]
-pub(super) struct Desk {
+pub(super) struct BatchContext {
     pub(super) keys: Keyspace,
     pub(super) run_tag: Box<str>,
     pub(super) date: Box<str>,
     pub(super) event: String,
 }
 
-/// How many of `orders`, from the first, fit into a transaction of `operations` guards, writes or reads. At least one: what
-/// is too large even alone is for etcd to refuse.
+/// How many of `orders`, from the first, fit into a transaction of `operations` guards, writes or reads. At least one: etcd
+/// rejects a single order that is too large.
 pub(super) fn fitting<'order>(orders: impl Iterator<Item = &'order Order>, operations: usize) -> usize {
     let (mut users, mut kinds) = (FxHashSet::default(), FxHashSet::default());
     let mut count = 0;
@@ -37,14 +37,14 @@ pub(super) fn fitting<'order>(orders: impl Iterator<Item = &'order Order>, opera
     count.max(1)
 }
 
-/// A batch that has been worked out but not sent.
+/// A computed batch, before it is sent.
 pub(super) struct Batch<'order> {
     /// The keys to write, and the revision each was computed from (0 for a key that did not exist).
     puts: Vec<(Put, Revision)>,
     /// The tickets that refusals rest on and that are not written: their revisions are guarded too, so that a batch that
     /// succeeds proves its refusals.
     witnesses: Vec<(Blob, Revision)>,
-    /// What becomes of each order: what is paid for it, or why it is refused. In the sequence of the orders.
+    /// The result of each order, in their sequence: the amount paid, or why it is refused.
     pub(super) fates: Vec<Result<Cents, OrderOutcome>>,
     /// The users of all the orders, each once.
     pub(super) users: Vec<&'order str>,
@@ -62,14 +62,14 @@ pub(super) fn users_of<'order>(orders: impl Iterator<Item = &'order Order>) -> V
 impl<'order> Batch<'order> {
     /// Decides on each order in turn, given what is known and what the orders before it take. One that cannot be served is
     /// refused alone.
-    pub(super) fn new(desk: &Desk, known: &Known, orders: &[&'order Order]) -> Self {
+    pub(super) fn new(context: &BatchContext, known: &Known, orders: &[&'order Order]) -> Self {
         let mut draft = Draft {
-            desk,
+            context,
             known,
             left: known.tickets.iter().map(|(_, ticket)| ticket.value.current_quantity).collect(),
             event_left: known.event.as_ref().map(|event| event.value.current_quantity),
             elements: FxHashMap::default(),
-            leant_on: FxHashSet::default(),
+            refused_types: FxHashSet::default(),
         };
         let fates = orders.iter().map(|order| draft.take(order)).collect();
         draft.finish(fates, users_of(orders.iter().copied()))
@@ -89,8 +89,8 @@ impl<'order> Batch<'order> {
         Txn { guards, success, failure: Vec::new() }
     }
 
-    /// Makes known what was written, at `revision`.
-    pub(super) fn settle(self, known: &mut Known, revision: Revision) {
+    /// Updates `known` with what was written at `revision`.
+    pub(super) fn apply(self, known: &mut Known, revision: Revision) {
         if let Some(value) = self.event {
             known.event = Some(Seen { value, mod_revision: revision });
         }
@@ -105,9 +105,9 @@ impl<'order> Batch<'order> {
     }
 }
 
-/// A batch in the making.
+/// A batch under construction.
 struct Draft<'known, 'order> {
-    desk: &'known Desk,
+    context: &'known BatchContext,
     known: &'known Known,
     /// What is left of each ticket, in the sequence of the known ones.
     left: Vec<i64>,
@@ -115,7 +115,7 @@ struct Draft<'known, 'order> {
     /// By user, the new elements of the purchases, with commas between them.
     elements: FxHashMap<&'order str, Vec<u8>>,
     /// Types whose stock is why an order was refused.
-    leant_on: FxHashSet<&'order str>,
+    refused_types: FxHashSet<&'order str>,
 }
 
 impl<'order> Draft<'_, 'order> {
@@ -133,11 +133,11 @@ impl<'order> Draft<'_, 'order> {
         for (kind, quantity) in &order.items {
             let position = self.known.tickets.iter().position(|(name, _)| name == kind);
             let Some((position, (_, ticket))) = position.and_then(|position| Some((position, self.known.tickets.get(position)?))) else {
-                self.leant_on.insert(kind);
+                self.refused_types.insert(kind);
                 return Err(rejected("no such ticket type"));
             };
             if self.left.get(position).is_none_or(|left| left < quantity) {
-                self.leant_on.insert(kind);
+                self.refused_types.insert(kind);
                 return Err(OrderOutcome::SoldOut);
             }
             paid = paid.saturating_add(ticket.value.price.times(*quantity));
@@ -147,9 +147,9 @@ impl<'order> Draft<'_, 'order> {
         }
         let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
         let event_left = event_left.checked_sub(count).ok_or_else(|| rejected("the event's count overflows"))?;
-        let id = OrderId { run: self.desk.run_tag.clone(), key: order.key }.to_string();
-        let element = json(&Purchase { id: Some(id), date: self.desk.date.to_string(), tickets: lines, cancels: None })?;
-        // From here on nothing can fail: what is taken is taken whole.
+        let id = OrderId { run: self.context.run_tag.clone(), key: order.key }.to_string();
+        let element = json(&Purchase { id: Some(id), date: self.context.date.to_string(), tickets: lines, cancels: None })?;
+        // Nothing below can fail, so an order is never taken in part.
         for (position, quantity) in taken {
             if let Some(left) = self.left.get_mut(position) {
                 *left -= quantity;
@@ -165,8 +165,8 @@ impl<'order> Draft<'_, 'order> {
     }
 
     fn finish(self, fates: Vec<Result<Cents, OrderOutcome>>, users: Vec<&'order str>) -> Batch<'order> {
-        let Self { desk, known, left, event_left, elements, leant_on } = self;
-        let (keys, event) = (&desk.keys, desk.event.as_str());
+        let Self { context, known, left, event_left, elements, refused_types } = self;
+        let (keys, event) = (&context.keys, context.event.as_str());
         let mut batch =
             Batch { puts: Vec::new(), witnesses: Vec::new(), fates, users, event: None, tickets: Vec::new(), arrays: Vec::new() };
         for ((kind, ticket), left) in known.tickets.iter().zip(left) {
@@ -174,13 +174,13 @@ impl<'order> Draft<'_, 'order> {
             let written = left != ticket.value.current_quantity;
             if written {
                 batch.write(keys.ticket(event, kind), &value, ticket.mod_revision);
-            } else if leant_on.contains(kind.as_str()) {
+            } else if refused_types.contains(kind.as_str()) {
                 batch.witnesses.push((keys.ticket(event, kind), ticket.mod_revision));
             }
             batch.tickets.push(written.then_some(value));
         }
-        let unheard_of = leant_on.into_iter().filter(|kind| known.tickets.iter().all(|(name, _)| name != kind));
-        batch.witnesses.extend(unheard_of.map(|kind| (keys.ticket(event, kind), 0)));
+        let unknown = refused_types.into_iter().filter(|kind| known.tickets.iter().all(|(name, _)| name != kind));
+        batch.witnesses.extend(unknown.map(|kind| (keys.ticket(event, kind), 0)));
         if let (Some(seen), Some(current_quantity), false) = (&known.event, event_left, elements.is_empty()) {
             let value = EventRecord { current_quantity, ..seen.value.clone() };
             batch.write(keys.event(event), &value, seen.mod_revision);

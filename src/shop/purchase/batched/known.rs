@@ -1,4 +1,4 @@
-//! What a clerk knows of its event.
+//! The state of an event as its batcher last read or wrote it.
 
 use rustc_hash::FxHashMap;
 use ticketcd_judge::history::request::{Range, TxnAnswer, TxnOp};
@@ -8,10 +8,10 @@ use ticketcd_judge::model::{Blob, Keyspace};
 
 use super::super::state::{Seen, Unreadable, found, raw, record, tickets};
 
-/// Users whose purchases are remembered. With more all are forgotten: what that costs is one conflict each.
+/// Users whose purchases are cached. A full cache is cleared, which costs one conflict per user.
 const USERS_MAX: usize = 200_000;
 
-/// An event as its clerk last saw or wrote it, with the purchases of the users it has met.
+/// An event as its batcher last saw or wrote it, with the purchases of its users.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     /// The event; none when there is no such event.
@@ -33,7 +33,7 @@ pub(super) fn reads(keys: &Keyspace, event: &str, users: &[&str]) -> Vec<TxnOp> 
 }
 
 impl Known {
-    /// Takes in the answers to [`reads`].
+    /// Stores the answers to [`reads`].
     ///
     /// # Errors
     /// When a value is not what the shop keeps under its key.
@@ -50,12 +50,12 @@ impl Known {
         Ok(())
     }
 
-    /// A user's purchases. Of a user never met it is assumed that there are none; the guard finds out.
+    /// A user's purchases. For an unknown user none are assumed; the guard detects a wrong assumption.
     pub(super) fn array(&self, user: &str) -> Seen<Blob> {
         self.arrays.get(user).cloned().unwrap_or(Seen { value: Blob::default(), mod_revision: 0 })
     }
 
-    /// Remembers a user's purchases.
+    /// Stores a user's purchases.
     pub(super) fn enter(&mut self, user: &str, array: Seen<Blob>) {
         match self.arrays.get_mut(user) {
             Some(known) => *known = array,

@@ -1,18 +1,17 @@
 //! `command`: a script of your own. As safe as you make it: that is the exercise.
 //!
-//! **Idea.** The script is told an order and says, in lines of JSON, what to read and which transactions to try; the harness
-//! carries that out through the same recorded calls as everybody's, so that every check judges a script like any other
-//! strategy. In the end the script says what became of the order. `docs/command.md` describes the lines, and
-//! `docs/examples/buy.py` is a script that is safe.
+//! **Idea.** The script receives an order and answers, in lines of JSON, what to read and which transactions to try. The harness
+//! sends these as recorded calls, so that every check judges a script like any other strategy. At the end the script reports the
+//! outcome of the order. `docs/command.md` describes the lines, and `docs/examples/buy.py` is a script that is safe.
 //!
-//! **Guard.** Whatever the script asks for.
+//! **Guard.** Whatever the script requests.
 //!
-//! **What the harness adds.** It believes no script that says "sold": the revision and the price are those of the
-//! transaction that wrote the order's id. An unanswered transaction leaves the order unknown, whatever the script says
-//! then. A script that says that nothing was sold when it was is taken at its word, so that the ledger convicts it.
+//! **What the harness adds.** It does not trust a script that reports "sold": the revision and the price are those of the
+//! transaction that wrote the order's id. An unanswered transaction leaves the order unknown, whatever the script reports. A
+//! script that reports a refusal for an order that it wrote is recorded as such, so that the ledger check rejects it.
 //!
-//! **Cost.** As many round trips as the script asks for, and two lines for each. A few processes of the script serve all
-//! buyers, each one order at a time.
+//! **Cost.** As many round trips as the script requests, and two lines for each. A few processes of the script serve all buyers,
+//! each one order at a time.
 
 mod log;
 mod program;
@@ -34,15 +33,15 @@ use tokio::time::Instant;
 
 use self::log::ScriptLog;
 use self::program::Program;
-use self::protocol::{EXPECTED, Reply, Said, Told};
+use self::protocol::{EXPECTED, OrderLine, Reply, Said};
 use self::script::Script;
-use super::Bought;
+use super::PurchaseResult;
 use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
 /// Processes of the script, at most.
 const PROCESSES_MAX: u32 = 8;
-/// Failures of scripts that are told on standard error; all are in the record.
+/// Failures of scripts that are logged as warnings; all are in the record.
 const WARNINGS_MAX: u32 = 5;
 
 /// The command strategy's settings, and its processes. Cloning shares them.
@@ -84,23 +83,23 @@ impl Command {
         Self { program: self.program.within(supervisor, Arc::new(ScriptLog::new(log))), ..self }
     }
 
-    /// Starts the first process, to find out before the sale whether it can be.
+    /// Starts the first process, so that a script that cannot start fails before the load.
     ///
     /// # Errors
     /// Why it cannot, in words.
-    pub(in crate::shop) fn open(&self) -> Result<(), String> {
+    pub(in crate::shop) fn prepare(&self) -> Result<(), String> {
         self.program.open_log()?;
         let script = Script::start(&self.program)?;
         self.idle().push(script);
         Ok(())
     }
 
-    /// Ends the processes.
+    /// Stops the processes.
     pub(in crate::shop) fn close(&self) {
         self.idle().clear();
     }
 
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> Bought {
+    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> PurchaseResult {
         // The semaphore is never closed.
         let _place = self.pool.places.acquire().await;
         let deadline = Instant::now() + self.timeout;
@@ -109,7 +108,7 @@ impl Command {
         let said = match idle.map_or_else(|| Script::start(&self.program), Ok) {
             Ok(mut script) => {
                 let said = converse(&mut script, shop, caller, order, deadline, &mut sent).await;
-                // A script that failed is in the middle of something: it is ended, and another one takes the next order.
+                // A script that failed is stopped, and another one takes the next order.
                 if said.is_ok() {
                     self.idle().push(script);
                 }
@@ -123,7 +122,7 @@ impl Command {
         {
             tracing::warn!("order {}: {reason}", shop.order_id(order.key));
         }
-        sent.bought(said)
+        sent.result(said)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Script>> {
@@ -131,7 +130,7 @@ impl Command {
     }
 }
 
-/// Does what the script asks for until it says what became of the order.
+/// Runs the requests of the script until it reports the outcome of the order.
 async fn converse(
     script: &mut Script,
     shop: &Shop,
@@ -140,7 +139,7 @@ async fn converse(
     deadline: Instant,
     sent: &mut Sent,
 ) -> Result<Option<OrderOutcome>, String> {
-    script.tell(&Told::new(shop, order), deadline).await?;
+    script.tell(&OrderLine::new(shop, order), deadline).await?;
     loop {
         let outcome = match script.hear(deadline).await? {
             Said::Range(wanted) => caller.read(Purpose::Purchase, wanted.into_request()).await,
@@ -161,7 +160,7 @@ async fn converse(
             Said::Rejected(reason) => return Ok(Some(OrderOutcome::Rejected { reason })),
             Said::Conflict(true) => return Ok(Some(OrderOutcome::Conflict)),
             Said::Sold(false) | Said::SoldOut(false) | Said::Conflict(false) => {
-                return Err(format!("the script said that something is not so; expected {EXPECTED}"));
+                return Err(format!("the script answered with `false`; expected {EXPECTED}"));
             }
         };
         script.tell(&Reply::new(&outcome), deadline).await?;
@@ -182,19 +181,19 @@ impl Sent {
         }
     }
 
-    /// What the buyer is told: `said` is what the script says, none for "sold".
-    fn bought(self, said: Result<Option<OrderOutcome>, String>) -> Bought {
+    /// The result of the order. `said` is what the script reports, none for "sold".
+    fn result(self, said: Result<Option<OrderOutcome>, String>) -> PurchaseResult {
         let (outcome, paid) = match (said, self.written) {
             (Ok(None) | Err(_), Some((revision, paid))) => (OrderOutcome::Sold { revision }, paid),
             (_, None) if self.unanswered => (OrderOutcome::Unknown, Cents(0)),
             (Ok(None), None) => {
-                let reason = "the script says it is sold, but no transaction of it wrote the order's id".to_owned();
+                let reason = "the script reports a sale, but none of its transactions wrote the order's id".to_owned();
                 (OrderOutcome::Rejected { reason }, Cents(0))
             }
             (Ok(Some(outcome)), _) => (outcome, Cents(0)),
             (Err(reason), None) => (OrderOutcome::Rejected { reason }, Cents(0)),
         };
-        Bought { outcome, paid, attempts: self.attempts }
+        PurchaseResult { outcome, paid, attempts: self.attempts }
     }
 }
 

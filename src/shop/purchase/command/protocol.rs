@@ -78,9 +78,9 @@ struct Written {
     value: String,
 }
 
-/// The order, as a script is told it.
+/// The order, as a line for the script.
 #[derive(Serialize)]
-pub(super) struct Told<'order> {
+pub(super) struct OrderLine<'order> {
     order: Task<'order>,
 }
 
@@ -100,7 +100,7 @@ struct Item<'order> {
     quantity: i64,
 }
 
-impl<'order> Told<'order> {
+impl<'order> OrderLine<'order> {
     pub(super) fn new(shop: &'order Shop, order: &'order Order) -> Self {
         let items = order.items.iter().map(|(kind, quantity)| Item { r#type: kind, quantity: *quantity }).collect();
         let id = shop.order_id(order.key);
@@ -108,7 +108,7 @@ impl<'order> Told<'order> {
     }
 }
 
-/// An answer, as a script is told it.
+/// An answer, as a line for the script.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Reply {
     #[serde(skip_serializing_if = "Option::is_none")]

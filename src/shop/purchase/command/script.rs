@@ -1,4 +1,4 @@
-//! A script of the user's: a process that is told and asked in lines.
+//! A script of the user: a process that reads and writes lines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl Script {
         }
     }
 
-    /// Hears what it says next.
+    /// Reads the script's next line.
     pub(super) async fn hear(&mut self, deadline: Instant) -> Result<Said, String> {
         let mut line = Vec::new();
         let mut limited = (&mut self.output).take(LINE_BYTES_MAX);
@@ -99,7 +99,7 @@ impl Drop for Script {
         }
         // Without an id it has ended and was waited for.
         if let Some(group) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
-            // It may be gone already.
+            // The process may have ended.
             let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
         }
     }

@@ -1,24 +1,24 @@
-//! `hold`: reserve, pay, confirm. Safe, and nobody loses a ticket while looking for the credit card.
+//! `hold`: reserve, pay, confirm. Safe, and a ticket is not sold to another buyer during payment.
 //!
 //! **Idea.** Paying takes time, and a ticket must not be sold to another meanwhile; but a buyer that never pays must not
 //! keep it either. So the tickets are *reserved* first: taken out of the stock and noted in a record. A second key, which
-//! hangs on a lease, says that the reservation is alive. When the buyer has paid, the order is *confirmed*. When it has
-//! not within the lease's time, etcd deletes the second key, and whoever sees that gives the tickets back.
+//! is attached to a lease, marks the reservation as alive. When the buyer has paid, the order is *confirmed*. When it has
+//! not paid within the lease's time, etcd deletes the second key, and the expiry sweeper returns the tickets.
 //!
-//! **Why two keys.** An expiry deletes keys and can do nothing else. Were the record itself on the lease, it would go
-//! away without the stock coming back, and between that and the moment somebody notices the tickets would be nowhere.
+//! **Why two keys.** An expiry deletes keys and can do nothing else. Were the record itself attached to the lease, it would
+//! disappear without the stock being restored, and the tickets would be counted nowhere until a sweep.
 //! With two keys total = left + held + sold at every revision.
 //!
 //! **Guard.** Each step is one transaction that compares the revision of the last write of every key whose value it
 //! computed. *Confirm* also compares that both keys are as they were reserved; *release* compares that the record is
-//! and that the other key is gone. So the two exclude each other, whoever comes first: no unit is both sold and given
-//! back, and none is given back twice, by its buyer, the janitor or the end of the sale.
+//! and that the other key is deleted. So the two exclude each other in either order: no unit is both sold and
+//! returned, and none is returned twice, by its buyer, the expiry sweeper or the end of the sale.
 //!
 //! **When an answer is lost.** Only *confirm* sells. A reservation that was not answered was therefore not bought, whatever
-//! became of it: the order is refused, and what may be reserved goes back when its lease is over. A confirmation that was
+//! became of it: the order is refused, and reserved tickets return when the lease expires. A confirmation that was
 //! not answered is unknown; if it did not happen, the tickets go back in the same way.
 //!
-//! **Cost.** Four round trips: a lease, reserve, confirm, and giving the lease up; beside the time it takes to pay.
+//! **Cost.** Four round trips: a lease, reserve, confirm, and revoking the lease; in addition, the time to pay.
 
 pub(super) mod release;
 pub(super) mod reservation;
@@ -36,13 +36,13 @@ use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
 
-use self::release::{Expiry, give_back};
-use self::reservation::{Reservation, Standing};
-use super::patience::Patience;
+use self::release::{Expiry, release};
+use self::reservation::{Reservation, ReservationState};
+use super::retry_policy::RetryPolicy;
 use super::session::Lease;
 use super::state::{Stock, fetch, fetch_latest};
 use super::write::rejected;
-use super::{Bought, BuyerMemory};
+use super::{PurchaseResult, StockCache};
 use crate::etcd::RecordingClient;
 use crate::settings::strategy::HoldSettings;
 use crate::shop::{Order, Shop};
@@ -52,12 +52,12 @@ use crate::shop::{Order, Shop};
 pub struct Hold {
     /// Time to live of a reservation's lease.
     ttl: Duration,
-    /// Mean time it takes to pay.
+    /// Mean time to pay.
     pay_mean: Duration,
     abandon_percent: u8,
     cancel_percent: u8,
     /// Attempts at each step, and the pauses between them.
-    patience: Patience,
+    retries: RetryPolicy,
     /// The longest time to live that was granted, seconds.
     granted_max: Arc<AtomicU64>,
 }
@@ -65,11 +65,11 @@ pub struct Hold {
 /// What a buyer does once its tickets are reserved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Intention {
-    /// It pays, which takes so long.
+    /// It pays after this time.
     Pay(Duration),
-    /// It goes away without a word.
+    /// It never pays.
     Abandon,
-    /// It thinks better of it and says so.
+    /// It cancels the reservation.
     Cancel,
 }
 
@@ -87,33 +87,39 @@ impl Hold {
             pay_mean: settings.pay.0,
             abandon_percent: settings.abandon_percent,
             cancel_percent: settings.cancel_percent,
-            patience: Patience::new(settings.attempts, settings.back_off),
+            retries: RetryPolicy::new(settings.attempts, settings.back_off),
             granted_max: Arc::default(),
         }
     }
 
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, memory: &mut BuyerMemory, order: &Order) -> Bought {
-        let intention = self.intention(memory.intentions());
+    pub(in crate::shop) async fn buy(
+        &self,
+        shop: &Shop,
+        caller: &mut RecordingClient,
+        cache: &mut StockCache,
+        order: &Order,
+    ) -> PurchaseResult {
+        let intention = self.intention(cache.intentions());
         let mut attempts = 0;
-        let reserved = match self.reserve(shop, caller, memory, order, &mut attempts).await {
+        let reserved = match self.reserve(shop, caller, cache, order, &mut attempts).await {
             Ok(reserved) => reserved,
-            Err(outcome) => return Bought::nothing(outcome, attempts),
+            Err(outcome) => return PurchaseResult::nothing(outcome, attempts),
         };
         match intention {
             Intention::Pay(time) => {
                 tokio::time::sleep(time).await;
-                self.confirm(shop, caller, memory, order, reserved, attempts).await
+                self.confirm(shop, caller, cache, order, reserved, attempts).await
             }
-            Intention::Abandon => Bought::nothing(rejected("reserved, and never paid for"), attempts),
+            Intention::Abandon => PurchaseResult::nothing(rejected("reserved, and never paid for"), attempts),
             Intention::Cancel => {
                 let Reserved { reservation, lease } = reserved;
-                // Whether the tickets are back now, or once the lease is gone, is the same to this buyer.
-                let gave_back = give_back(shop, caller, &order.event, vec![reservation.noted(shop, order)], Expiry::NotNeeded).await;
+                // Returned now or once the lease has expired: the outcome for this buyer is the same.
+                let gave_back = release(shop, caller, &order.event, vec![reservation.noted(shop, order)], Expiry::NotNeeded).await;
                 if let Err(reason) = gave_back {
-                    tracing::debug!("a reservation is left to its lease: {reason}");
+                    tracing::debug!("a reservation was left to expire: {reason}");
                 }
                 lease.revoke(caller).await;
-                Bought::nothing(rejected("reserved, and given back"), attempts)
+                PurchaseResult::nothing(rejected("reserved, and cancelled by the buyer"), attempts)
             }
         }
     }
@@ -137,11 +143,11 @@ impl Hold {
         &self,
         shop: &Shop,
         caller: &mut RecordingClient,
-        memory: &mut BuyerMemory,
+        cache: &mut StockCache,
         order: &Order,
         attempts: &mut u32,
     ) -> Result<Reserved, OrderOutcome> {
-        let mut stock = memory.recall(&order.event);
+        let mut stock = cache.take(&order.event);
         // Set once this call has read the stock as it is now: only then may it refuse.
         let mut fresh = false;
         // Whether the next read must be such a one.
@@ -160,14 +166,14 @@ impl Hold {
                 }
                 continue;
             };
-            if *attempts >= self.patience.attempts_max {
-                memory.remember(&order.event, seen);
+            if *attempts >= self.retries.attempts_max {
+                cache.put(&order.event, seen);
                 break OrderOutcome::Conflict;
             }
             let mut reservation = match Reservation::of(shop, &seen, order) {
                 Ok(reservation) => reservation,
                 Err(outcome) if fresh => {
-                    memory.remember(&order.event, seen);
+                    cache.put(&order.event, seen);
                     break outcome;
                 }
                 Err(_) => {
@@ -176,7 +182,7 @@ impl Hold {
                 }
             };
             if *attempts > 0 {
-                tokio::time::sleep(self.patience.pause(*attempts, memory.jitter())).await;
+                tokio::time::sleep(self.retries.pause(*attempts, cache.jitter())).await;
             }
             let held = match lease {
                 Some(lease) => lease,
@@ -201,9 +207,9 @@ impl Hold {
                         Err(error) => break OrderOutcome::Rejected { reason: error.to_string() },
                     }
                 }
-                // Bought it was not, for only a confirmation buys. Without its lease it cannot happen any more either; but
-                // the lease is left to expire by itself, for that is what this strategy must survive.
-                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Err(rejected("nobody knows whether it is reserved")),
+                // Not bought: only a confirmation buys. Revoking the lease would rule it out, but the lease is left to expire by
+                // itself, because that is what this strategy must survive.
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Err(rejected("it is unknown whether the tickets are reserved")),
                 CallOutcome::Refused { code, message } => break OrderOutcome::Rejected { reason: format!("{code}: {message}") },
             }
         };
@@ -218,19 +224,19 @@ impl Hold {
         &self,
         shop: &Shop,
         caller: &mut RecordingClient,
-        memory: &mut BuyerMemory,
+        cache: &mut StockCache,
         order: &Order,
         Reserved { mut reservation, lease }: Reserved,
         mut attempts: u32,
-    ) -> Bought {
-        // Its own attempts: who has paid is not sent away because reserving was hard.
-        for conflicts in 0..self.patience.attempts_max {
+    ) -> PurchaseResult {
+        // A separate count: conflicts during the reservation do not reduce the attempts to confirm a paid order.
+        for conflicts in 0..self.retries.attempts_max {
             if conflicts > 0 {
-                tokio::time::sleep(self.patience.pause(conflicts, memory.jitter())).await;
+                tokio::time::sleep(self.retries.pause(conflicts, cache.jitter())).await;
             }
             let (txn, after) = match reservation.confirm(shop, order) {
                 Ok(confirmation) => confirmation,
-                Err(outcome) => return Bought::nothing(outcome, attempts),
+                Err(outcome) => return PurchaseResult::nothing(outcome, attempts),
             };
             attempts += 1;
             match caller.call(Purpose::Purchase, &[order.key], Request::Txn(txn)).await {
@@ -238,28 +244,28 @@ impl Hold {
                     lease.revoke(caller).await;
                     let mut stock = after;
                     stock.purchases.mod_revision = revision;
-                    memory.remember(&order.event, stock);
-                    return Bought { outcome: OrderOutcome::Sold { revision }, paid: reservation.paid, attempts };
+                    cache.put(&order.event, stock);
+                    return PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid: reservation.paid, attempts };
                 }
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
-                    match reservation.standing(&responses) {
-                        Ok(Standing::Alive) => {}
-                        Ok(Standing::Expired) => {
-                            return Bought::nothing(rejected("the reservation had expired when it was paid"), attempts);
+                    match reservation.state(&responses) {
+                        Ok(ReservationState::Alive) => {}
+                        Ok(ReservationState::Expired) => {
+                            return PurchaseResult::nothing(rejected("the reservation had expired when it was paid"), attempts);
                         }
-                        Err(error) => return Bought::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                        Err(error) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
                     }
                 }
-                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Bought::nothing(OrderOutcome::Unknown, attempts),
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return PurchaseResult::nothing(OrderOutcome::Unknown, attempts),
                 CallOutcome::Refused { code, message } => {
-                    return Bought::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                    return PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
                 }
             }
         }
-        Bought::nothing(rejected("the purchases of the user kept changing until the buyer gave up"), attempts)
+        PurchaseResult::nothing(rejected("the purchases of the user kept changing until the buyer gave up"), attempts)
     }
 
-    /// The longest time a lease of this run lives when nobody keeps it alive.
+    /// The longest time to live of a lease in this run.
     fn longest_lease(&self) -> Duration {
         self.ttl.max(Duration::from_secs(self.granted_max.load(Ordering::Relaxed)))
     }
@@ -272,7 +278,7 @@ mod tests {
     use crate::settings::units::Span;
 
     #[test]
-    fn as_many_abandon_and_cancel_as_the_scenario_says() {
+    fn abandon_and_cancel_shares_match_the_scenario() {
         let hold = |abandon_percent, cancel_percent| {
             Hold::new(&HoldSettings { abandon_percent, cancel_percent, pay: Span::milliseconds(20), ..HoldSettings::default() })
         };

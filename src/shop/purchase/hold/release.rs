@@ -1,5 +1,5 @@
-//! Giving back what was reserved and not bought: by the buyer itself, by the janitor while the shop is open, and by the
-//! end of the sale. All three send the same transaction, whose guards see to it that each unit comes back once.
+//! Returning reserved tickets that were not bought: by the buyer itself, by the expiry sweeper during the load, and at the end of
+//! the sale. All three send the same transaction, whose guards return each unit exactly once.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,16 +20,16 @@ use crate::shop::Shop;
 use crate::shop::purchase::state::{Seen, Stock, Unreadable, found, record, tickets};
 use crate::shop::purchase::write::{put, unchanged};
 
-/// How often the janitor looks for reservations that have expired.
+/// Interval of the expiry sweeper.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
-/// How often the end of the sale does, which waits for them.
-const SETTLE_EVERY: Duration = Duration::from_millis(100);
+/// Interval of sweeps at the end of the sale.
+const RESTORE_EVERY: Duration = Duration::from_millis(100);
 /// What etcd may take to expire a lease, beyond the time that was granted: it looks twice a second, and a new leader
 /// gives every lease its time again.
 const EXPIRY_DELAY_MAX: Duration = Duration::from_secs(10);
 /// Reservations read at a time.
 const PAGE: i64 = 256;
-/// Reservations of an event given back in one transaction: its failure branch reads two keys of each, and etcd allows 128
+/// Reservations of an event released in one transaction: its failure branch reads two keys of each, and etcd allows 128
 /// operations.
 const TOGETHER_MAX: usize = 32;
 /// Transactions tried against the buyers of the event before it is left for later.
@@ -46,29 +46,29 @@ pub(in crate::shop::purchase) struct Noted {
     pub(in crate::shop::purchase) revision: Revision,
 }
 
-/// Whether a reservation must have expired before it is given back.
+/// Whether a reservation must have expired before it is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::shop::purchase) enum Expiry {
-    /// By its buyer at any time.
+    /// No: its own buyer releases it.
     NotNeeded,
-    /// By everybody else.
+    /// Yes: anyone else releases it.
     Needed,
 }
 
 impl Hold {
-    /// The janitor: gives back what has expired, until `over`.
-    pub(in crate::shop) async fn tend(&self, shop: &Shop, mut caller: RecordingClient, over: CancellationToken) {
+    /// The expiry sweeper: returns the tickets of expired reservations until `over`.
+    pub(in crate::shop) async fn sweep_expired(&self, shop: &Shop, mut caller: RecordingClient, over: CancellationToken) {
         while tokio::time::timeout(SWEEP_EVERY, over.cancelled()).await.is_err() {
             if let Err(reason) = sweep(shop, &mut caller).await {
-                tracing::debug!("not every expired reservation could be given back: {reason}");
+                tracing::debug!("not every expired reservation could be released: {reason}");
                 caller.rotate();
             }
         }
         caller.close().await;
     }
 
-    /// Gives back everything that is still reserved when nobody buys any more, as soon as its lease is over.
-    pub(in crate::shop) async fn settle(&self, shop: &Shop, caller: &mut RecordingClient) -> Result<(), String> {
+    /// Returns all reserved tickets after the last buyer has ended, as soon as their leases have expired.
+    pub(in crate::shop) async fn restore(&self, shop: &Shop, caller: &mut RecordingClient) -> Result<(), String> {
         let deadline = Instant::now() + self.longest_lease() + EXPIRY_DELAY_MAX;
         loop {
             let reason = match sweep(shop, caller).await {
@@ -82,15 +82,15 @@ impl Hold {
             if Instant::now() > deadline {
                 return Err(reason);
             }
-            tokio::time::sleep(SETTLE_EVERY).await;
+            tokio::time::sleep(RESTORE_EVERY).await;
         }
     }
 }
 
-/// Goes through all reservations and gives back those that have expired. Returns how many are left.
+/// Releases every expired reservation. Returns how many reservations are left.
 ///
 /// # Errors
-/// What could not be done, in words.
+/// What failed, in words.
 async fn sweep(shop: &Shop, caller: &mut RecordingClient) -> Result<usize, String> {
     let prefix = shop.keys.holds_of(None);
     let end = prefix_end(prefix.as_bytes());
@@ -105,7 +105,7 @@ async fn sweep(shop: &Shop, caller: &mut RecordingClient) -> Result<usize, Strin
         from = behind(&last.key);
         for (event, noted) in by_event(&shop.keys, kvs)? {
             for noted in noted.chunks(TOGETHER_MAX) {
-                left += give_back(shop, caller, &event, noted.to_vec(), Expiry::Needed).await?;
+                left += release(shop, caller, &event, noted.to_vec(), Expiry::Needed).await?;
             }
         }
     }
@@ -135,8 +135,8 @@ fn behind(key: &Blob) -> Blob {
 /// Returns how many are still there.
 ///
 /// # Errors
-/// What could not be done, in words. What was not answered may have been given back: who tries again reads again.
-pub(in crate::shop::purchase) async fn give_back(
+/// What failed, in words. An unanswered release may have been applied: a retry reads again.
+pub(in crate::shop::purchase) async fn release(
     shop: &Shop,
     caller: &mut RecordingClient,
     event: &str,
@@ -201,7 +201,7 @@ impl Standings {
         Ok(Self { stock, standings: standings.chunks(2).map(standing).collect::<Result<_, _>>()? })
     }
 
-    /// Those that can be given back, and how many cannot yet. What was sold or given back meanwhile is neither.
+    /// Those that can be released, and the number of those that cannot yet. Sold and released ones are neither.
     fn sorted<'noted>(&self, noted: &'noted [Noted], expiry: Expiry) -> (Vec<&'noted Noted>, usize) {
         let (mut due, mut waiting) = (Vec::new(), 0);
         for (one, (revision, alive)) in noted.iter().zip(&self.standings) {

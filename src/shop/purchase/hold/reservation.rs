@@ -26,18 +26,18 @@ pub(in crate::shop::purchase) struct Reservation {
 
 /// What stood in the way of a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::shop::purchase) enum Standing {
+pub(in crate::shop::purchase) enum ReservationState {
     /// The reservation is as it was: the purchases of the user had changed.
     Alive,
-    /// Its lease is gone, or its tickets are back already.
+    /// Its lease has expired, or its tickets are already returned.
     Expired,
 }
 
 impl Reservation {
-    /// What an order asks for, out of the stock.
+    /// Reserves the items of an order from the stock.
     ///
     /// # Errors
-    /// The outcome the buyer is told.
+    /// The outcome of the order.
     pub(in crate::shop::purchase) fn of(shop: &Shop, stock: &Stock, order: &Order) -> Result<Self, OrderOutcome> {
         let mut after = stock.clone();
         let taken = take(shop, stock, &mut after, order)?;
@@ -67,7 +67,7 @@ impl Reservation {
     /// Replaces both keys by an entry in the purchases, if both are as they were reserved. Returns the stock after it, too.
     ///
     /// # Errors
-    /// The outcome the buyer is told when what is there of purchases is no array.
+    /// The outcome of the order when the purchase key holds no array.
     pub(in crate::shop::purchase) fn confirm(&self, shop: &Shop, order: &Order) -> Result<(Txn, Stock), OrderOutcome> {
         let mut after = self.after.clone();
         let (purchases, seen) = enter(shop, &mut after, order, self.record.tickets.clone())?;
@@ -85,10 +85,10 @@ impl Reservation {
     ///
     /// # Errors
     /// When the answers do not fit the request.
-    pub(in crate::shop::purchase) fn standing(&mut self, answers: &[TxnAnswer]) -> Result<Standing, Unreadable> {
+    pub(in crate::shop::purchase) fn state(&mut self, answers: &[TxnAnswer]) -> Result<ReservationState, Unreadable> {
         let [record, alive, purchases] = answers else { return Err(Unreadable::Shape) };
         let stands = |answer| Ok::<_, Unreadable>(found(answer)?.first().is_some_and(|kv| kv.mod_revision == self.revision));
-        let standing = if stands(record)? && stands(alive)? { Standing::Alive } else { Standing::Expired };
+        let standing = if stands(record)? && stands(alive)? { ReservationState::Alive } else { ReservationState::Expired };
         self.after.purchases = raw(found(purchases)?);
         self.after.user = Some(self.record.user.clone());
         Ok(standing)

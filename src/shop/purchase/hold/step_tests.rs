@@ -4,7 +4,7 @@ use ticketcd_judge::model::Revision;
 use ticketcd_judge::model::records::{HoldRecord, parse_purchases};
 
 use super::release::{Expiry, Noted, transaction};
-use super::reservation::{Reservation, Standing};
+use super::reservation::{Reservation, ReservationState};
 use crate::shop::purchase::tests::{answer, order, shop, stock};
 
 const RECORD: &str = "t/hold:record:e1:r1-7-2";
@@ -75,12 +75,11 @@ fn a_confirmation_that_failed_goes_on_only_while_the_reservation_stands() {
     let (record, alive) = (("hold:record:e1:r1-7-2", "{}", 41), ("hold:alive:e1:r1-7-2", "", 41));
     let purchases = ("purchase:ann:e1", "[]", 43);
     let mut reservation = reserved(None);
-    let mut standing =
-        |record: Vec<_>, alive: Vec<_>| reservation.standing(&[answer(record), answer(alive), answer(vec![purchases])]).unwrap();
-    assert_eq!(standing(vec![record], vec![]), Standing::Expired);
-    assert_eq!(standing(vec![], vec![alive]), Standing::Expired);
-    assert_eq!(standing(vec![("hold:record:e1:r1-7-2", "{}", 42)], vec![alive]), Standing::Expired);
-    assert_eq!(standing(vec![record], vec![alive]), Standing::Alive);
+    let mut state = |record: Vec<_>, alive: Vec<_>| reservation.state(&[answer(record), answer(alive), answer(vec![purchases])]).unwrap();
+    assert_eq!(state(vec![record], vec![]), ReservationState::Expired);
+    assert_eq!(state(vec![], vec![alive]), ReservationState::Expired);
+    assert_eq!(state(vec![("hold:record:e1:r1-7-2", "{}", 42)], vec![alive]), ReservationState::Expired);
+    assert_eq!(state(vec![record], vec![alive]), ReservationState::Alive);
     let (txn, _) = reservation.confirm(&shop(), &order(&[("pink", 2)])).unwrap();
     assert_eq!(guarded(&txn).pop(), Some(("t/purchase:ann:e1".to_owned(), 43)), "what was read meanwhile is what is compared");
 }

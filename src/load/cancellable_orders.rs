@@ -1,4 +1,4 @@
-//! What a buyer has bought and could give back.
+//! The orders of a buyer that it can cancel.
 
 use std::collections::VecDeque;
 
@@ -7,18 +7,18 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::shop::Order;
 
-/// Orders a buyer remembers; the oldest is forgotten first and then stands for good.
+/// Orders that are kept; the oldest is dropped first and is then never cancelled.
 const ORDERS_MAX: usize = 64;
 
-/// A buyer's own orders that were sold, as it was told, and that it has not tried to cancel. An order whose outcome is
-/// unknown is not among them: giving back what one may not have is no honest wish.
+/// A buyer's own orders that were acknowledged as sold and not cancelled yet. An order with an unknown outcome is not among them:
+/// it may not exist.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct CancellableOrders {
     orders: VecDeque<Order>,
 }
 
-impl Standing {
-    /// Remembers an order that was sold.
+impl CancellableOrders {
+    /// Adds an order that was sold.
     pub fn note(&mut self, order: Order) {
         if self.orders.len() >= ORDERS_MAX {
             self.orders.pop_front();
@@ -26,7 +26,7 @@ impl Standing {
         self.orders.push_back(order);
     }
 
-    /// Takes a random one out: whoever wants to try again must note it again.
+    /// Removes a random order and returns it.
     pub fn take(&mut self, random: &mut ChaCha8Rng) -> Option<Order> {
         let position = (!self.orders.is_empty()).then(|| random.random_range(0..self.orders.len()))?;
         self.orders.remove(position)
@@ -41,7 +41,7 @@ mod tests {
     use crate::scenario::streams::stream;
 
     #[test]
-    fn each_is_taken_once_and_the_oldest_are_forgotten() {
+    fn each_is_taken_once_and_the_oldest_are_dropped() {
         let order = |sequence| Order {
             key: OrderKey { buyer: 1, sequence },
             user: "ann".to_owned(),
@@ -49,7 +49,7 @@ mod tests {
             items: vec![("pink".to_owned(), 1)],
             due: 0,
         };
-        let (mut standing, mut random) = (Standing::default(), stream(1, "choices", 0));
+        let (mut standing, mut random) = (CancellableOrders::default(), stream(1, "choices", 0));
         assert_eq!(standing.take(&mut random), None);
         for sequence in 0..70 {
             standing.note(order(sequence));

@@ -1,4 +1,4 @@
-//! The clerk of one event: a task that takes orders in and carries them out together.
+//! The batcher of one event: a task that receives orders and sends them together.
 
 use std::collections::VecDeque;
 
@@ -8,44 +8,44 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 use ticketcd_judge::model::{Cents, OrderKey};
 use tokio::sync::{mpsc, oneshot};
 
-use super::super::Bought;
+use super::super::PurchaseResult;
 use super::super::state::Unreadable;
-use super::batch::{Batch, Desk, fitting, users_of};
+use super::batch::{Batch, BatchContext, fitting, users_of};
 use super::known::{Known, reads};
 use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
 use crate::shop::Order;
 
-/// An order on a clerk's desk, and where its buyer waits for the answer.
+/// A queued order, and the channel on which its buyer waits for the result.
 pub(super) struct Job {
     pub(super) order: Order,
-    pub(super) answer: oneshot::Sender<Bought>,
+    pub(super) answer: oneshot::Sender<PurchaseResult>,
     /// Writing transactions sent for it.
     pub(super) attempts: u32,
 }
 
-/// The clerk of one event.
-pub(super) struct Clerk {
-    pub(super) desk: Desk,
+/// The batcher of one event.
+pub(super) struct Batcher {
+    pub(super) context: BatchContext,
     pub(super) caller: RecordingClient,
-    /// What it knows of the event; nothing before its first read, and after an answer was lost.
+    /// The event as last read or written; none before the first read, and after an answer was lost.
     known: Option<Known>,
-    /// Somebody else has written since: what is known must be read again.
+    /// Another client has written since: the event must be read again.
     outdated: bool,
-    /// Orders that were taken in and are not under way.
+    /// Orders that are queued and not in flight.
     waiting: VecDeque<Job>,
     attempts_max: u32,
     /// Operations in one transaction, at most.
     operations_max: usize,
-    /// Orders in one batch, at most: halved when etcd finds a batch too large, one more after each that it took.
+    /// Orders in one batch, at most: halved when etcd rejects a batch as too large, one more after each accepted batch.
     orders_max: usize,
 }
 
-/// What a clerk may say about the orders of a batch.
-struct Sight {
-    /// Whether the stock was read, as it was, since they were placed: only then may one be refused without proof.
+/// How current the batcher's knowledge of the stock is.
+struct Freshness {
+    /// Whether the stock was read through consensus after the orders were placed: only then may one be refused without proof.
     fresh: bool,
-    /// Whether the next read must be such a one. What one member has may do for a batch, whose guards find out.
+    /// Whether the next read must go through consensus. A stale read is enough for a batch: its guards detect it.
     latest: bool,
 }
 
@@ -53,19 +53,19 @@ struct Sight {
 enum Attempt {
     /// Every order is answered.
     Done,
-    /// Others wrote, and what is there now is known: try these again.
+    /// Another client wrote, and the stock was read again: retry these.
     Again(Vec<Job>),
-    /// Too large: two halves.
+    /// Too large: split into two.
     Split(Vec<Job>),
 }
 
-impl Clerk {
-    pub(super) fn new(desk: Desk, caller: RecordingClient, attempts_max: u32, operations_max: usize) -> Self {
+impl Batcher {
+    pub(super) fn new(context: BatchContext, caller: RecordingClient, attempts_max: u32, operations_max: usize) -> Self {
         let (known, waiting) = (None, VecDeque::new());
-        Self { desk, caller, known, outdated: false, waiting, attempts_max, operations_max, orders_max: operations_max }
+        Self { context, caller, known, outdated: false, waiting, attempts_max, operations_max, orders_max: operations_max }
     }
 
-    /// Serves until nobody can place an order any more.
+    /// Serves orders until the queue is closed.
     pub(super) async fn serve(mut self, mut inbox: mpsc::Receiver<Job>) {
         while !self.waiting.is_empty() || self.receive(&mut inbox).await {
             self.gather(&mut inbox).await;
@@ -79,13 +79,13 @@ impl Clerk {
     /// Waits for an order.
     async fn receive(&mut self, inbox: &mut mpsc::Receiver<Job>) -> bool {
         let first = inbox.recv().await;
-        let came = first.is_some();
+        let received = first.is_some();
         self.waiting.extend(first);
-        came
+        received
     }
 
-    /// Takes in who else has come, and lets everybody who is about to come do so: whoever was answered a moment ago has
-    /// not had the time to order again. No clock: it is over as soon as nobody came.
+    /// Receives all queued orders, and yields so that buyers that were just answered can order again. There is no timer: it
+    /// ends as soon as no order arrives.
     async fn gather(&mut self, inbox: &mut mpsc::Receiver<Job>) {
         loop {
             tokio::task::yield_now().await;
@@ -105,9 +105,9 @@ impl Clerk {
     async fn carry_out(&mut self, batch: Vec<Job>) {
         let mut batches = VecDeque::from([batch]);
         while let Some(mut jobs) = batches.pop_front() {
-            let mut sight = Sight { fresh: false, latest: !self.caller.reads_may_be_stale() };
+            let mut freshness = Freshness { fresh: false, latest: !self.caller.reads_may_be_stale() };
             loop {
-                match self.attempt(jobs, &mut sight).await {
+                match self.attempt(jobs, &mut freshness).await {
                     Attempt::Done => break,
                     Attempt::Again(again) => jobs = again,
                     Attempt::Split(mut first) => {
@@ -122,11 +122,11 @@ impl Clerk {
         }
     }
 
-    async fn attempt(&mut self, mut jobs: Vec<Job>, sight: &mut Sight) -> Attempt {
+    async fn attempt(&mut self, mut jobs: Vec<Job>, freshness: &mut Freshness) -> Attempt {
         let Some(known) = self.known.as_mut().filter(|_| !self.outdated) else {
-            return match self.fetch(&jobs, sight.latest).await {
+            return match self.fetch(&jobs, freshness.latest).await {
                 Ok(()) => {
-                    sight.fresh = sight.latest;
+                    freshness.fresh = freshness.latest;
                     Attempt::Again(jobs)
                 }
                 Err(NotRead { cause: Some(Cause::TooLarge), .. }) if jobs.len() > 1 => Attempt::Split(jobs),
@@ -136,13 +136,13 @@ impl Clerk {
         // The batch borrows the orders; the jobs are answered afterwards.
         let orders: Vec<Order> = jobs.iter().map(|job| job.order.clone()).collect();
         let orders: Vec<&Order> = orders.iter().collect();
-        let batch = Batch::new(&self.desk, known, &orders);
+        let batch = Batch::new(&self.context, known, &orders);
         if !batch.sells() {
-            if sight.fresh {
+            if freshness.fresh {
                 return answer_all(jobs, batch.fates, 0);
             }
-            // What is remembered, or was read of one member, may be out of date: somebody may have added tickets.
-            (self.known, sight.latest) = (None, true);
+            // The cached stock, or the one read from a single member, may be stale: tickets may have been added.
+            (self.known, freshness.latest) = (None, true);
             return Attempt::Again(jobs);
         }
         if jobs.iter().any(|job| job.attempts >= self.attempts_max) {
@@ -159,15 +159,15 @@ impl Clerk {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
                 self.orders_max = (self.orders_max + 1).min(self.operations_max);
                 let fates = batch.fates.clone();
-                batch.settle(known, revision);
+                batch.apply(known, revision);
                 answer_all(jobs, fates, revision)
             }
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, .. }, .. }) => {
-                // What is read next must show what made it fail.
-                (self.outdated, sight.latest) = (true, true);
+                // The next read must include the write that made it fail.
+                (self.outdated, freshness.latest) = (true, true);
                 Attempt::Again(jobs)
             }
-            // An answer to something else than was asked says nothing about whether it was written.
+            // An answer that does not fit the request leaves the outcome unknown.
             CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => {
                 let fates = batch.fates;
                 self.known = None;
@@ -176,11 +176,11 @@ impl Clerk {
                 for (job, fate) in jobs.into_iter().zip(fates) {
                     match fate {
                         Ok(_) => job.answer(OrderOutcome::Unknown, Cents(0)),
-                        // Not in the transaction, and not proved: decided again on a fresh read.
+                        // Not in the transaction, and not proved: decided again after a fresh read.
                         Err(_) => refused.push(job),
                     }
                 }
-                sight.fresh = false;
+                freshness.fresh = false;
                 if refused.is_empty() { Attempt::Done } else { Attempt::Again(refused) }
             }
             CallOutcome::Refused { code, message } if errors::cause(&code, &message) == Some(Cause::TooLarge) && jobs.len() > 1 => {
@@ -197,7 +197,7 @@ impl Clerk {
     /// round trip.
     async fn fetch(&mut self, jobs: &[Job], latest: bool) -> Result<(), NotRead> {
         let users = users_of(jobs.iter().map(|job| &job.order));
-        let success = reads(&self.desk.keys, &self.desk.event, &users);
+        let success = reads(&self.context.keys, &self.context.event, &users);
         let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
         let outcome = match latest {
             true => self.caller.call(Purpose::Purchase, &[], request).await,
@@ -205,9 +205,9 @@ impl Clerk {
         };
         match outcome {
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
-                // Of users that are not in this batch it goes on assuming what it knew.
+                // For users that are not in this batch the cached purchases stay.
                 let mut known = self.known.take().unwrap_or_default();
-                known.learn(&self.desk.keys, &users, &responses).map_err(NotRead::from)?;
+                known.learn(&self.context.keys, &users, &responses).map_err(NotRead::from)?;
                 (self.known, self.outdated) = (Some(known), false);
                 Ok(())
             }
@@ -223,9 +223,9 @@ impl Clerk {
 
 /// Why the stock could not be read.
 struct NotRead {
-    /// What can be done about it, where that is known.
+    /// Its cause, where it is known.
     cause: Option<Cause>,
-    /// For the buyers.
+    /// For the record of the orders.
     reason: String,
 }
 
@@ -237,8 +237,8 @@ impl From<Unreadable> for NotRead {
 
 impl Job {
     fn answer(self, outcome: OrderOutcome, paid: Cents) {
-        // A buyer that is gone wants no answer.
-        let _ = self.answer.send(Bought { outcome, paid, attempts: self.attempts });
+        // The buyer may have ended.
+        let _ = self.answer.send(PurchaseResult { outcome, paid, attempts: self.attempts });
     }
 }
 

@@ -1,4 +1,4 @@
-//! What buyers choose from, and how they choose.
+//! Draws the orders and queries of buyers.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -8,9 +8,9 @@ use crate::dataset::{Catalogue, CatalogueEvent};
 use crate::scenario::types::Scenario;
 use crate::shop::queries::Search;
 
-/// What is on offer, who buys, and how much of it at a time.
+/// Draws events, users and quantities of orders, and search queries.
 #[derive(Clone, Debug)]
-pub struct Market {
+pub struct OrderGenerator {
     /// Events, the most popular first.
     offers: Vec<Offer>,
     users: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Market {
     types_max: u32,
 }
 
-/// An event on offer.
+/// An event that tickets are sold for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// The event's id.
@@ -32,13 +32,13 @@ pub struct Offer {
     pub kinds: Vec<String>,
 }
 
-/// Letters of a word that a search for its beginning gives.
+/// Letters of a word that a search for its beginning uses.
 const WORD_BEGINNING_LETTERS: usize = 3;
-/// Orders that a buyer places for one user before it turns to the next.
+/// Orders that a buyer places for one user before it switches to the next.
 const ORDERS_IN_A_ROW: usize = 4;
 
-impl Market {
-    /// The market of events `offers` (the most popular first) and `users`, for a scenario.
+impl OrderGenerator {
+    /// A generator for events `offers` (the most popular first) and `users`, with the settings of a scenario.
     pub fn new(scenario: &Scenario, offers: Vec<Offer>, users: Vec<String>) -> Self {
         Self {
             popularity: Popularity::new(scenario.dataset.popularity, offers.len()),
@@ -53,7 +53,7 @@ impl Market {
         }
     }
 
-    /// The market of a generated shop.
+    /// A generator for a generated dataset.
     pub fn of(scenario: &Scenario, catalogue: &Catalogue) -> Self {
         let offer = |event: &CatalogueEvent| Offer {
             event: event.id.clone(),
@@ -78,7 +78,7 @@ impl Market {
     }
 
     /// The user that a buyer places its order number `order` (from 1) for. Where there are more users than buyers, each
-    /// buyer serves several in turn, a few orders each: nobody buys thousands of tickets for one event, and a purchase
+    /// buyer serves several in turn, a few orders each: no user buys thousands of tickets for one event, and a purchase
     /// array that grows without end would make every purchase of its user larger than the one before.
     pub fn user_of_order(&self, buyer: u32, order: u32) -> &str {
         let turn = (order.max(1) - 1) as usize / ORDERS_IN_A_ROW;
@@ -89,7 +89,7 @@ impl Market {
         }
     }
 
-    /// Draws the event and the items of an order; `None` when nothing is on offer.
+    /// Draws the event and the items of an order; `None` when there are no events.
     pub fn draw_order(&self, random: &mut ChaCha8Rng) -> Option<(&str, Vec<(String, i64)>)> {
         let offer = self.offers.get(self.popularity.draw(random)?)?;
         let count = random.random_range(1..=self.types_max) as usize;
@@ -134,18 +134,18 @@ mod tests {
     use crate::scenario::streams::stream;
     use crate::scenario::types::Load;
 
-    fn market(quantity_max: u32, types_max: u32) -> Market {
+    fn generator(quantity_max: u32, types_max: u32) -> OrderGenerator {
         let scenario = Scenario { load: Load { quantity_max, types_max, ..Load::default() }, ..Scenario::new("test") };
         let kinds = ["pink", "yellow", "green"].map(str::to_owned).to_vec();
         let offers = (0..20).map(|number| Offer { event: format!("e{number}"), kinds: kinds.clone() }).collect();
-        Market::new(&scenario, offers, vec!["ann".to_owned(), "bob".to_owned()])
+        OrderGenerator::new(&scenario, offers, vec!["ann".to_owned(), "bob".to_owned()])
     }
 
     #[test]
     fn orders_name_each_type_once_and_keep_to_their_limits() {
-        let (market, mut random) = (market(4, 9), stream(1, "orders", 0));
+        let (generator, mut random) = (generator(4, 9), stream(1, "orders", 0));
         for _ in 0..500 {
-            let (_, items) = market.draw_order(&mut random).unwrap();
+            let (_, items) = generator.draw_order(&mut random).unwrap();
             let mut kinds: Vec<_> = items.iter().map(|(kind, _)| kind).collect();
             kinds.sort();
             kinds.dedup();
@@ -157,8 +157,8 @@ mod tests {
 
     #[test]
     fn the_plan_of_a_seed_does_not_change() {
-        let (market, mut random) = (market(2, 2), stream(1, "orders", 0));
-        let orders: Vec<_> = (0..3).map(|_| market.draw_order(&mut random).unwrap()).collect();
+        let (generator, mut random) = (generator(2, 2), stream(1, "orders", 0));
+        let orders: Vec<_> = (0..3).map(|_| generator.draw_order(&mut random).unwrap()).collect();
         assert_eq!(format!("{orders:?}"), PINNED);
     }
 
@@ -167,16 +167,16 @@ mod tests {
 
     #[test]
     fn users_are_shared_only_when_there_are_too_few() {
-        let market = market(1, 1);
-        assert_eq!([market.user_of(0), market.user_of(1), market.user_of(2)], ["ann", "bob", "ann"]);
-        assert_eq!([market.user_of_order(0, 9), market.user_of_order(1, 9), market.user_of_order(2, 9)], ["ann", "bob", "ann"]);
+        let generator = generator(1, 1);
+        assert_eq!([generator.user_of(0), generator.user_of(1), generator.user_of(2)], ["ann", "bob", "ann"]);
+        assert_eq!([generator.user_of_order(0, 9), generator.user_of_order(1, 9), generator.user_of_order(2, 9)], ["ann", "bob", "ann"]);
     }
 
     #[test]
     fn a_buyer_serves_its_users_in_turn() {
         let scenario = Scenario { load: Load { buyers: 2, ..Load::default() }, ..Scenario::new("test") };
-        let market = Market::new(&scenario, Vec::new(), ["ann", "bob", "cid"].map(str::to_owned).to_vec());
-        let users = |buyer| [1, 4, 5, 8, 9].map(|order| market.user_of_order(buyer, order));
+        let generator = OrderGenerator::new(&scenario, Vec::new(), ["ann", "bob", "cid"].map(str::to_owned).to_vec());
+        let users = |buyer| [1, 4, 5, 8, 9].map(|order| generator.user_of_order(buyer, order));
         assert_eq!(users(0), ["ann", "ann", "cid", "cid", "ann"]);
         assert_eq!(users(1), ["bob"; 5]);
     }

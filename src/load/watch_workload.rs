@@ -1,42 +1,42 @@
-//! What people look at on stock boards, and from when on.
+//! Watches of the load: which keys a stock board watches, and from which revision.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::{Blob, Keyspace};
 
-use super::market::Market;
+use super::order_generator::OrderGenerator;
 use crate::etcd::watches::{Start, WatchHandle, WatchRequest};
 use crate::scenario::types::Housekeeping;
 
-/// How far back most boards start that start in the past, in revisions.
+/// How far back most watches start that start in the past, in revisions.
 const BACK_MAX: u32 = 500;
-/// How far ahead boards start that start in the future: some are told nothing at first.
+/// How far ahead watches start that start in the future, in revisions: some receive nothing at first.
 const AHEAD: std::ops::RangeInclusive<u32> = 20..=200;
 
-/// Where boards are opened, and what is opened.
+/// Opens watches, and draws which ones.
 #[derive(Clone, Debug)]
-pub struct Billboard {
-    handle: WatchHandle,
-    /// What compactions keep, if there are any: some boards ask for what is gone.
+pub struct WatchWorkload {
+    desk: WatchHandle,
+    /// Revisions that compactions keep, if there are any: some watches start at a compacted revision.
     kept_revisions: Option<u32>,
 }
 
-impl Billboard {
-    /// Boards are opened at `handle`.
-    pub fn new(handle: WatchHandle, housekeeping: &Housekeeping) -> Self {
-        Self { handle, kept_revisions: (!housekeeping.compact_every.0.is_zero()).then_some(housekeeping.keep_revisions) }
+impl WatchWorkload {
+    /// A workload whose watches are opened through `desk`.
+    pub fn new(desk: WatchHandle, housekeeping: &Housekeeping) -> Self {
+        Self { desk, kept_revisions: (!housekeeping.compact_every.0.is_zero()).then_some(housekeeping.keep_revisions) }
     }
 
-    /// Where they are opened.
-    pub fn handle(&self) -> &WatchHandle {
-        &self.handle
+    /// Opens the watches.
+    pub fn desk(&self) -> &WatchHandle {
+        &self.desk
     }
 
-    /// Draws a board for somebody: mostly an event's tickets; sometimes one ticket, the user's own purchases, or everything
-    /// the shop has. None when nothing is on offer.
-    pub fn draw(&self, market: &Market, keys: &Keyspace, user: &str, random: &mut ChaCha8Rng) -> Option<WatchRequest> {
-        let (event, items) = market.draw_order(random)?;
+    /// Draws a watch of a user: mostly on an event's tickets, sometimes on one ticket, the user's own purchases or the whole shop.
+    /// None when there are no events.
+    pub fn draw(&self, generator: &OrderGenerator, keys: &Keyspace, user: &str, random: &mut ChaCha8Rng) -> Option<WatchRequest> {
+        let (event, items) = generator.draw_order(random)?;
         let (kind, _) = items.first()?;
         // What was deleted at the compaction must still be delivered. Deletions are of holds and locks: only a watch on
         // everything sees them.
@@ -45,7 +45,7 @@ impl Billboard {
             return Some(WatchRequest { key, range_end, start: Start::AtCompaction, previous: random.random(), progress: random.random() });
         }
         let (key, range_end) = match random.random_range(0..100_u8) {
-            // It is told of every write: that costs as much as a collector.
+            // It receives every write, which costs as much as a collector.
             0 => everything_below(keys.key("")),
             1..=10 => (keys.ticket(event, kind), Blob::default()),
             11..=20 => everything_below(keys.purchases_of(user)),
