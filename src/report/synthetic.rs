@@ -1,7 +1,7 @@
 //! Synthetic runs. A cluster cannot repeat one, but the command that generated it can.
 
-use ticketcd_synth::SYNTHETIC;
 use ticketcd_judge::history::run_info::EtcdInfo;
+use ticketcd_synth::SYNTHETIC;
 
 /// The value in place of the binary's path in `run.json`, for a run that `command` generated.
 pub fn origin(command: &str) -> String {

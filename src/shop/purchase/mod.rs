@@ -37,7 +37,7 @@ pub use sharded::Sharded;
 use std::path::Path;
 
 use ticketcd_judge::history::annotation::OrderOutcome;
-use ticketcd_judge::model::Cents;
+use ticketcd_judge::shop::model::Cents;
 
 use crate::settings::strategy as settings;
 
