@@ -5,8 +5,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ticketcd_judge::check::engine::Judge;
-use ticketcd_judge::check::standard::{online_checks, standard_checks};
+use ticketcd_judge::checks::{online_checks, standard_checks};
+use ticketcd_judge::core::engine::Judge;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::writer::HistoryWriter;

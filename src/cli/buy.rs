@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use ticketcd_judge::history::annotation::OrderOutcome;
-use ticketcd_judge::model::{Cents, OrderKey, Revision};
+use ticketcd_judge::history::{OrderKey, Revision};
+use ticketcd_judge::shop::model::Cents;
 
 use super::connection::Connection;
 use super::query::to_json;
@@ -317,7 +318,7 @@ mod tests {
         assert_eq!(tag, run_tag(1_790_000_000_000, "ann"));
         assert_ne!(tag, run_tag(1_790_000_000_000, "bob"));
         assert_ne!(tag, run_tag(1_790_000_000_001, "ann"));
-        let id: ticketcd_judge::model::OrderId = format!("{tag}-77-1").parse().unwrap();
+        let id: ticketcd_judge::history::OrderId = format!("{tag}-77-1").parse().unwrap();
         assert_eq!((&*id.run, id.key), (tag.as_str(), OrderKey { buyer: 77, sequence: 1 }));
     }
 }

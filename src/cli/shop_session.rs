@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ticketcd_judge::model::{Keyspace, MemberIndex};
+use ticketcd_judge::history::MemberIndex;
+use ticketcd_judge::shop::model::Keyspace;
 
 use super::Failure;
 use super::connection::Connection;

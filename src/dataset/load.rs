@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::request::{
     self, AnswerBody, Guard, GuardTarget, Put, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
 };
-use ticketcd_judge::model::Blob;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

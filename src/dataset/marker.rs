@@ -1,8 +1,9 @@
 //! `meta:dataset`: what a prefix was filled from, so that loading can resume and nothing foreign is overwritten.
 
 use serde::{Deserialize, Serialize};
+use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
-use ticketcd_judge::model::{Blob, Keyspace};
+use ticketcd_judge::shop::model::Keyspace;
 
 use super::error::DatasetError;
 use super::generate::Dataset;

@@ -1,7 +1,8 @@
 //! Reading a dataset back and comparing it, key by key, at one revision.
 
+use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::request::{KeyValue, Range};
-use ticketcd_judge::model::{Keyspace, Revision, ShopKey};
+use ticketcd_judge::shop::model::{Keyspace, ShopKey};
 
 use super::error::DatasetError;
 use super::generate::{Dataset, Entry};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ticketcd_judge::history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{AnswerBody, KeyValue, Range};
-use ticketcd_judge::model::{Blob, MemberIndex, Revision};
+use ticketcd_judge::history::{Blob, MemberIndex, Revision};
 use tokio::task::JoinSet;
 
 use super::client::Client;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Put, Request};
-use ticketcd_judge::model::{Blob, Keyspace, MemberIndex, Revision};
+use ticketcd_judge::history::{Blob, MemberIndex, Revision};
+use ticketcd_judge::shop::model::Keyspace;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use etcd_client::{KvClient, LeaseClient, LeaseGrantOptions, LockClient, LockOptions, MaintenanceClient, ResponseHeader};
+use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::MemberStatus;
 use ticketcd_judge::history::maintenance::{MaintenanceAnswer, MaintenanceRequest};
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
-use ticketcd_judge::model::Revision;
 
 use super::client_error::ClientError;
 use super::endpoint::{Endpoint, Security};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchOpened};
-use ticketcd_judge::model::{MemberIndex, Revision};
+use ticketcd_judge::history::{MemberIndex, Revision};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use ticketcd_judge::model::Revision;
+use ticketcd_judge::history::Revision;
 use tokio::sync::watch;
 
 /// The revision of the last event that each member's collector has delivered, and of the last compaction. Cloning shares it.

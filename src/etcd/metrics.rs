@@ -6,9 +6,9 @@ mod text;
 
 use std::time::Duration;
 
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::metrics::{MemberMetrics, MetricsSample};
-use ticketcd_judge::model::MemberIndex;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -28,7 +28,7 @@ pub use watch::{Watch, WatchRange};
 pub use watches::Watches;
 
 use ticketcd_judge::history::watch::WatchEvent;
-use ticketcd_judge::model::{MemberIndex, Revision};
+use ticketcd_judge::history::{MemberIndex, Revision};
 
 /// The member at a position of a list of clients. A cluster has at most 9 members.
 pub(crate) fn member_at(position: usize) -> MemberIndex {

@@ -6,7 +6,7 @@ use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_judge::history::event::{Event, WorkerClosed};
 use ticketcd_judge::history::request::{Request, TxnOp};
-use ticketcd_judge::model::{MemberIndex, OrderKey};
+use ticketcd_judge::history::{MemberIndex, OrderKey};
 
 use super::client::Client;
 use crate::record::Sink;

@@ -9,8 +9,8 @@ mod view;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::event::{Event, MemberSample};
-use ticketcd_judge::model::MemberIndex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};

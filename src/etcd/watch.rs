@@ -3,7 +3,7 @@
 use etcd_client::{EventType, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream};
 use ticketcd_judge::history::request::KeyValue;
 use ticketcd_judge::history::watch::{WatchBody, WatchEnd, WatchEvent};
-use ticketcd_judge::model::{Blob, Revision};
+use ticketcd_judge::history::{Blob, Revision};
 
 use super::client::{Client, MESSAGE_BYTES_MAX};
 use super::client_error::ClientError;

@@ -8,7 +8,7 @@ use ticketcd_judge::history::request::{
     Answer, AnswerBody, Compact, Delete, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, RevisionFilter, Sort, SortOrder,
     SortTarget, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
 };
-use ticketcd_judge::model::{Blob, Revision};
+use ticketcd_judge::history::{Blob, Revision};
 
 /// An answer of etcd that the protocol does not allow: it has no header, or answers what was not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

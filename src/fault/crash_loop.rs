@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::fault::{FaultAction, FaultEffect, FaultTarget, NoTarget};
-use ticketcd_judge::model::MemberIndex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 

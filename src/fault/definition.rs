@@ -4,8 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::fault::{FaultAction, FaultEffect, FaultTarget, NoTarget};
-use ticketcd_judge::model::MemberIndex;
 
 use super::draws::Draws;
 use super::executor::FaultExecutor;

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use ticketcd_judge::history::fault::FaultEffect;
-use ticketcd_judge::model::{MemberIndex, Nanos};
+use ticketcd_judge::history::{MemberIndex, Nanos};
 
 use crate::etcd::sampler::{Leadership, View};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ticketcd_judge::history::fault::{
     ActionFailure, ActionOutcome, FaultAction, FaultEffect, LinkChange, NoTarget, ProcessAction, ProcessOperation,
 };
-use ticketcd_judge::model::{MemberIndex, nanos};
+use ticketcd_judge::history::{MemberIndex, nanos};
 use tokio::task::JoinSet;
 
 use super::definition::Fault;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ticketcd_judge::history::event::{Event, FaultEvent, FaultStage, Invalid};
 use ticketcd_judge::history::fault::{FaultEffect, NotInjected, NotRecovered};
 use ticketcd_judge::history::invalid::InvalidReason;
-use ticketcd_judge::model::{MemberIndex, Nanos, nanos};
+use ticketcd_judge::history::{MemberIndex, Nanos, nanos};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

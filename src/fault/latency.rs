@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::fault::{FaultTarget, LinkChange, NoTarget};
-use ticketcd_judge::model::nanos;
+use ticketcd_judge::history::nanos;
 
 use super::definition::{Fault, Injection, InjectionFailed, Pending};
 use super::draws::Draws;

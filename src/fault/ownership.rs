@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ticketcd_judge::model::MemberIndex;
+use ticketcd_judge::history::MemberIndex;
 
 use super::target::MemberHealth;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::fault::{FaultTarget, LinkChange, NoTarget, TargetRole};
-use ticketcd_judge::model::MemberIndex;
 
 use super::definition::{Fault, Injection, InjectionFailed, Pending};
 use super::draws::Draws;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ticketcd_judge::history::fault::{FaultAction, FaultEffect, ProcessAction};
-use ticketcd_judge::model::{MemberIndex, nanos};
+use ticketcd_judge::history::{MemberIndex, nanos};
 
 use super::definition::{ActiveFault, Healing, Injection, InjectionFailed, Pending};
 use super::executor::{Ending, FaultExecutor};

@@ -1,6 +1,6 @@
 //! What a fault is about to hit.
 
-use ticketcd_judge::model::MemberIndex;
+use ticketcd_judge::history::MemberIndex;
 
 use crate::net::Link;
 

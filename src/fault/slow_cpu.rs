@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::fault::{FaultAction, FaultEffect, FaultTarget, NoTarget, ProcessAction};
-use ticketcd_judge::model::{MemberIndex, Nanos, nanos};
+use ticketcd_judge::history::{MemberIndex, Nanos, nanos};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::fault::{NoTarget, TargetRole};
-use ticketcd_judge::model::MemberIndex;
 
 use crate::settings::units::Target;
 

@@ -10,7 +10,7 @@
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-use ticketcd_judge::check::standard::check_names;
+use ticketcd_judge::checks::check_names;
 use ticketcd_judge::known_defects::KnownDefect;
 
 use crate::fault::Draws;

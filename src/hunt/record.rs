@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_judge::core::verdict::{Finding, Verdict};
 
 use super::draw::Drawn;
 use super::features;
@@ -185,7 +185,7 @@ fn found(checks: &[Finding], known: &[WaiverResult]) -> Vec<Found> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup};
+    use ticketcd_judge::core::verdict::{Anomaly, AnomalyGroup};
     use ticketcd_judge::history::run_info::RunInfo;
 
     use super::super::draw::draw;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::Exp1;
-use ticketcd_judge::model::Nanos;
+use ticketcd_judge::history::Nanos;
 
 use crate::scenario::types::Arrivals as Asked;
 use crate::scenario::units::Rate;

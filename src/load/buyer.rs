@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use rand_chacha::ChaCha8Rng;
 use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, Purpose, QueryClosed};
 use ticketcd_judge::history::event::Event;
-use ticketcd_judge::model::{Nanos, OrderKey};
+use ticketcd_judge::history::{Nanos, OrderKey};
 
 use super::cancellable_orders::CancellableOrders;
 use super::counters::Counters;

@@ -28,7 +28,7 @@ impl Load {
         let began = self.sink().now();
         let counts = self.run(Model::Closed(Duration::ZERO), MEASURE, cancel).await;
         let at = self.sink().now();
-        let seconds = ticketcd_judge::model::seconds(at - began);
+        let seconds = ticketcd_judge::history::seconds(at - began);
         let rate = counts.answered as f64 / seconds.max(MEASURE.as_secs_f64());
         if counts.answered == 0 || cancel.is_cancelled() {
             return Err(NotCalibrated);

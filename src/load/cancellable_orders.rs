@@ -35,7 +35,7 @@ impl CancellableOrders {
 
 #[cfg(test)]
 mod tests {
-    use ticketcd_judge::model::OrderKey;
+    use ticketcd_judge::history::OrderKey;
 
     use super::*;
     use crate::scenario::streams::stream;

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::event::Phase;
-use ticketcd_judge::model::MemberIndex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;

@@ -7,7 +7,7 @@ use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::maintenance::MaintenanceRequest;
 use ticketcd_judge::history::request::Request;
-use ticketcd_judge::model::{MemberIndex, Nanos, Revision};
+use ticketcd_judge::history::{MemberIndex, Nanos, Revision};
 use tokio_util::sync::CancellationToken;
 
 use crate::etcd::{Client, CollectorProgress, RecordingClient};

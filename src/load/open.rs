@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use ticketcd_judge::model::Nanos;
+use ticketcd_judge::history::Nanos;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 

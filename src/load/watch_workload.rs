@@ -2,8 +2,9 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use ticketcd_judge::model::keys::prefix_end;
-use ticketcd_judge::model::{Blob, Keyspace};
+use ticketcd_judge::history::Blob;
+use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::shop::model::keys::prefix_end;
 
 use super::order_generator::OrderGenerator;
 use crate::etcd::watches::{Start, WatchHandle, WatchRequest};

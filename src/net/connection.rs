@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use ticketcd_judge::model::MemberIndex;
+use ticketcd_judge::history::MemberIndex;
 use tokio_util::sync::CancellationToken;
 
 /// Which way bytes go.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ticketcd_judge::history::MemberIndex;
 pub use ticketcd_judge::history::fault::Link;
-use ticketcd_judge::model::MemberIndex;
 use tokio::sync::watch;
 
 use super::connection::{Connection, Dialer, Direction};

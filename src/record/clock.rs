@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ticketcd_judge::model::Nanos;
+use ticketcd_judge::history::Nanos;
 
 /// A clock that counts nanoseconds from its start. Copies agree.
 #[derive(Clone, Copy, Debug)]

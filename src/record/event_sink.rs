@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use ticketcd_judge::history::Nanos;
 use ticketcd_judge::history::event::Event;
-use ticketcd_judge::model::Nanos;
 use tokio::sync::mpsc;
 
 /// Where producers put their events. Cloning shares it.

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ticketcd_judge::check::engine::Judge;
-use ticketcd_judge::check::standard::standard_checks;
+use ticketcd_judge::checks::standard_checks;
+use ticketcd_judge::core::engine::Judge;
+use ticketcd_judge::history::Nanos;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::integrity::RecordFlaw;
 use ticketcd_judge::history::read_ahead::ReadAhead;
 use ticketcd_judge::history::reader::{HistoryError, HistoryReader};
 use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
 use ticketcd_judge::history::run_info::RunInfo;
-use ticketcd_judge::model::Nanos;
 
 use super::bottleneck::{self, LimitResult, Pressure};
 use super::decide::{AFTERMATH_NANOS, Case, decide};

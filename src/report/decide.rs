@@ -1,6 +1,6 @@
 //! One verdict from many findings: 1 violation, then 130 interrupted, 4 invalid, 2 unknown, 3 objective missed, 0 pass.
 
-use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_judge::core::verdict::{Finding, Verdict};
 
 use super::numbers::count;
 use super::objectives::{ObjectiveOutcome, ObjectiveResult};
@@ -175,9 +175,9 @@ pub fn unmet(expectation: &Expectation, verdict: RunVerdict, findings: &[Finding
 mod tests {
     use std::collections::BTreeMap;
 
+    use ticketcd_judge::history::OrderKey;
     use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, OrderPlaced};
     use ticketcd_judge::history::event::{Ended, Event, Phase, PhaseBegan};
-    use ticketcd_judge::model::OrderKey;
 
     use super::*;
     use crate::scenario::types::Objective;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use ticketcd_judge::check::verdict::{Anomaly, AnomalyGroup, Finding};
+use ticketcd_judge::core::verdict::{Anomaly, AnomalyGroup, Finding};
 use ticketcd_judge::known_defects::KnownDefect;
 
 use super::numbers::count;

@@ -1,6 +1,6 @@
 //! The headline of a run: its verdict in a sentence, which claims no more than was checked.
 
-use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_judge::core::verdict::{Finding, Verdict};
 
 use super::result::{RunResult, RunVerdict};
 use super::waivers::WaiverState;
@@ -55,8 +55,8 @@ fn claims(checks: &[Finding]) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ticketcd_judge::check::engine::Judge;
-    use ticketcd_judge::check::standard::{check_names, standard_checks};
+    use ticketcd_judge::checks::{check_names, standard_checks};
+    use ticketcd_judge::core::engine::Judge;
     use ticketcd_judge::history::run_info::RunInfo;
 
     use super::super::build::describe;

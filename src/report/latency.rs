@@ -9,8 +9,8 @@ use hdrhistogram::serialization::V2Serializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use ticketcd_judge::history::Nanos;
 use ticketcd_judge::history::annotation::Purpose;
-use ticketcd_judge::model::Nanos;
 
 use super::windows::Window;
 pub use crate::scenario::metric::Clock;

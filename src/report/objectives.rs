@@ -154,9 +154,9 @@ fn in_words(value: f64, unit: Unit) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ticketcd_judge::history::OrderKey;
     use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, OrderPlaced};
     use ticketcd_judge::history::event::{Ended, Event, FaultEvent, FaultStage, Phase, PhaseBegan};
-    use ticketcd_judge::model::OrderKey;
 
     use super::super::latency;
     use super::*;

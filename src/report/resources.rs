@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::metrics::{HostSample, MemberMetrics, MetricsSample, Timer};
-use ticketcd_judge::model::{MemberIndex, Nanos};
+use ticketcd_judge::history::{MemberIndex, Nanos};
 
 use super::windows::Window;
 

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::check::verdict::{Finding, RevenueRow};
+use ticketcd_judge::core::verdict::{Finding, RevenueRow};
 use ticketcd_judge::history::run_info::{EtcdInfo, HostInfo, StockLayout};
 
 use super::bottleneck::LimitResult;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, Purpose};
 use ticketcd_judge::history::event::{Event, LoadSample, Phase};
-use ticketcd_judge::model::{Nanos, OrderKey};
+use ticketcd_judge::history::{Nanos, OrderKey};
 
 use super::fairness::{Fairness, FairnessResult};
 use super::latency::Sample;

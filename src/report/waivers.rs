@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::check::verdict::{AnomalyGroup, Finding, Verdict};
+use ticketcd_judge::core::verdict::{AnomalyGroup, Finding, Verdict};
 use ticketcd_judge::known_defects::KNOWN_DEFECTS;
 
 use crate::scenario::types::Known;
@@ -104,7 +104,7 @@ pub fn is_in_force(until: &str, started: &str) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ticketcd_judge::check::verdict::Anomaly;
+    use ticketcd_judge::core::verdict::Anomaly;
 
     use super::*;
 

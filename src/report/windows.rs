@@ -1,8 +1,8 @@
 //! The parts of a run that statistics are split by: the whole load, and before, during and after each fault.
 
 use ticketcd_judge::explain::{self, Explain};
+use ticketcd_judge::history::Nanos;
 use ticketcd_judge::history::event::{Event, FaultStage, Phase};
-use ticketcd_judge::model::Nanos;
 
 /// A fault as the record tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use ticketcd_judge::history::audit::AuditStage;
 use ticketcd_judge::history::event::Phase;
 use ticketcd_judge::history::invalid::RunStep;
 use ticketcd_judge::history::request::Range;
-use ticketcd_judge::model::{Blob, MemberIndex, Revision};
+use ticketcd_judge::history::{Blob, MemberIndex, Revision};
 
 use super::context::{HEALTH_TIMEOUT, RunContext, RunFailure};
 use super::observed::ObservedTestbed;

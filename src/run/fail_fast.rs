@@ -2,8 +2,8 @@
 
 use std::io;
 
-use ticketcd_judge::check::engine::Judge;
-use ticketcd_judge::check::standard::online_checks;
+use ticketcd_judge::checks::online_checks;
+use ticketcd_judge::core::engine::Judge;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::run_info::RunInfo;
 use tokio_util::sync::CancellationToken;

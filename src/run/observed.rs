@@ -7,7 +7,7 @@ use std::time::Duration;
 use ticketcd_judge::history::invalid::{InvalidReason, NeverHealthy, RunStep};
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::MemberInfo;
-use ticketcd_judge::model::{MemberIndex, nanos};
+use ticketcd_judge::history::{MemberIndex, nanos};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::context::{HEALTH_TIMEOUT, RunContext, RunFailure};

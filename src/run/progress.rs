@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use ticketcd_judge::explain::{self, Explain};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::event::{Event, FaultStage, MemberChange, Phase};
-use ticketcd_judge::model::{OrderKey, seconds};
+use ticketcd_judge::history::{OrderKey, seconds};
 
 use crate::record::Reader;
 use crate::report::numbers::{self, count, counted};

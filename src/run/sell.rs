@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::event::Phase;
 use ticketcd_judge::history::invalid::RunStep;
 use ticketcd_judge::history::run_dir::RunDir;
-use ticketcd_judge::model::MemberIndex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ticketcd_judge::check::standard::check_names;
+use ticketcd_judge::checks::check_names;
 
 /// What `expect` and `--expect` may say.
 #[derive(Clone, Debug, PartialEq, Eq)]

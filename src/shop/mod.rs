@@ -12,7 +12,8 @@ pub use cancel::{Cancel, Cancelling};
 pub use order::Order;
 pub use purchase::{PurchaseResult, RetryPolicy, StockCache, Strategy};
 
-use ticketcd_judge::model::{Keyspace, OrderId, OrderKey};
+use ticketcd_judge::history::{OrderId, OrderKey};
+use ticketcd_judge::shop::model::Keyspace;
 use tokio_util::sync::CancellationToken;
 
 use crate::etcd::RecordingClient;

@@ -1,7 +1,7 @@
 //! An order: what a buyer wants to buy.
 
 use ticketcd_judge::history::annotation::OrderPlaced;
-use ticketcd_judge::model::{Nanos, OrderKey};
+use ticketcd_judge::history::{Nanos, OrderKey};
 
 /// An order: tickets of one event for one user.
 #[derive(Clone, Debug, PartialEq, Eq)]

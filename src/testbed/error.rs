@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ticketcd_judge::explain::Explain;
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::member::ProcessExit;
-use ticketcd_judge::model::MemberIndex;
 
 use crate::etcd::ClientError;
 use crate::release::ReleaseError;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::member::ProcessExit;
-use ticketcd_judge::model::MemberIndex;
 
 use super::TestbedError;
 use super::local::LocalMember;

@@ -17,7 +17,7 @@ mod settings;
 use std::path::Path;
 use std::time::Duration;
 
-use ticketcd_judge::model::MemberIndex;
+use ticketcd_judge::history::MemberIndex;
 use tokio::task::JoinSet;
 
 pub use capabilities::{Capabilities, Capability, LinkCapabilities, MissingCapability, ProcessCapabilities};

@@ -7,7 +7,7 @@ use ticketcd::record::Sink;
 use ticketcd::scenario::types;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
-use ticketcd_judge::model::Keyspace;
+use ticketcd_judge::shop::model::Keyspace;
 use tokio_util::sync::CancellationToken;
 
 use crate::member::{Member, TIMEOUT};
@@ -31,7 +31,7 @@ async fn put(target: &Target, key: &str, value: &str) {
 
 /// Every key of the cluster with its value and revision.
 async fn everything(target: &Target) -> Vec<(String, String, i64)> {
-    let zero = ticketcd_judge::model::Blob::from(&[0_u8][..]);
+    let zero = ticketcd_judge::history::Blob::from(&[0_u8][..]);
     let range = Range { key: zero.clone(), range_end: zero, ..Range::default() };
     let AnswerBody::Range(found) = target.clients[0].range(&range, TIMEOUT).await.unwrap().body else { panic!() };
     found.kvs.iter().map(|kv| (kv.key.to_text(), kv.value.to_text(), kv.mod_revision)).collect()

@@ -17,9 +17,9 @@ use ticketcd::net::{Flow, Link, LinkState};
 use ticketcd::record::Recorder;
 use ticketcd::testbed::local::LocalOptions;
 use ticketcd::testbed::{LocalTestbed, Testbed};
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Put, Request};
-use ticketcd_judge::model::MemberIndex;
 
 use crate::support::{etcd_binary, eventually, local_options};
 

@@ -13,7 +13,8 @@ use ticketcd_judge::history::request::{
     Answer, AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswerBody, TxnOp,
 };
 use ticketcd_judge::history::watch::WatchBody;
-use ticketcd_judge::model::{Blob, Keyspace, MemberIndex, Revision};
+use ticketcd_judge::history::{Blob, MemberIndex, Revision};
+use ticketcd_judge::shop::model::Keyspace;
 
 use crate::member::{Kept, Member, TIMEOUT, eventually};
 

@@ -1,9 +1,9 @@
 //! Requests that our own load never sends, but any history may hold: a real etcd answers them, and the checks must agree.
 
 use ticketcd::etcd::{Collectors, RecordingClient};
-use ticketcd_judge::check::engine::Judge;
-use ticketcd_judge::check::standard::standard_checks;
-use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_judge::checks::standard_checks;
+use ticketcd_judge::core::engine::Judge;
+use ticketcd_judge::core::verdict::{Finding, Verdict};
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
@@ -11,7 +11,7 @@ use ticketcd_judge::history::request::{
     Delete, Guard, GuardTarget, Put, Range, Relation, Request, RevisionFilter, Sort, SortOrder, SortTarget, Txn, TxnOp,
 };
 use ticketcd_judge::history::run_info::RunInfo;
-use ticketcd_judge::model::{Blob, MemberIndex};
+use ticketcd_judge::history::{Blob, MemberIndex};
 
 use crate::member::{Kept, Member, TIMEOUT};
 

@@ -12,12 +12,12 @@ use ticketcd::net::{Link, LinkState};
 use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::settings::units::{Span, Target};
 use ticketcd::testbed::{LocalTestbed, Route, Testbed};
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, FaultStage, MemberChange};
 use ticketcd_judge::history::fault::{FaultEffect, NotInjected};
 use ticketcd_judge::history::member::ProcessExit;
 use ticketcd_judge::history::request::{Put, Request};
-use ticketcd_judge::model::MemberIndex;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{eventually, local_options};

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ticketcd_judge::check::standard::check_run;
-use ticketcd_judge::check::verdict::Verdict;
+use ticketcd_judge::checks::check_run;
+use ticketcd_judge::core::verdict::Verdict;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::run_dir::RunDir;

@@ -8,12 +8,12 @@ use ticketcd::load::Housekeeping;
 use ticketcd::record::Sink;
 use ticketcd::scenario::types;
 use ticketcd::scenario::units::Span;
+use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{Compact, Put, Request};
 use ticketcd_judge::history::watch::WatchBody;
-use ticketcd_judge::model::Revision;
 use tokio_util::sync::CancellationToken;
 
 use crate::member::{Kept, Member, TIMEOUT};

@@ -16,8 +16,9 @@ use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
-use ticketcd_judge::model::records::{EventRecord, Ticket};
-use ticketcd_judge::model::{Blob, Cents, Keyspace, MemberIndex, OrderKey};
+use ticketcd_judge::history::{Blob, MemberIndex, OrderKey};
+use ticketcd_judge::shop::model::records::{EventRecord, Ticket};
+use ticketcd_judge::shop::model::{Cents, Keyspace};
 use tokio_util::sync::CancellationToken;
 
 use crate::member::Member;

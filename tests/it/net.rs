@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ticketcd::net::{Address, Flow, Link, LinkState, LinkTable, Proxy, ProxyOptions, Side};
-use ticketcd_judge::model::MemberIndex;
+use ticketcd_judge::history::MemberIndex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 

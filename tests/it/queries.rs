@@ -23,7 +23,8 @@ use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{AnswerBody, Delete, KeyValue, Put, Request, TxnAnswerBody};
-use ticketcd_judge::model::{Keyspace, MemberIndex, OrderKey};
+use ticketcd_judge::history::{MemberIndex, OrderKey};
+use ticketcd_judge::shop::model::Keyspace;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

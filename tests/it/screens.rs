@@ -15,7 +15,7 @@ use ticketcd::report::result::FaultResult;
 use ticketcd::report::statistics::LoadResult;
 use ticketcd::report::{RunResult, RunVerdict, summary};
 use ticketcd::scenario::metric::Unit;
-use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_judge::core::verdict::{Finding, Verdict};
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::run_info::{EtcdInfo, MemberInfo, RunInfo};
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ticketcd::scenario::types::{self, FencedLockSettings, LockSettings, Stall, Strategy};
 use ticketcd::scenario::units::Span;
+use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Request};
-use ticketcd_judge::model::Blob;
 
 use crate::fixtures::contention::{ContentionFixture, Contents, memory, order};
 use crate::member::{Kept, TIMEOUT};

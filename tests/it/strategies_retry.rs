@@ -7,11 +7,11 @@ use ticketcd::etcd::{Client, Endpoint, Security};
 use ticketcd::net::{Address, Flow, Link, LinkState, LinkTable, Proxy, ProxyOptions, Side};
 use ticketcd::scenario::types::{Load, OptimisticSettings, ReadMode, Retry, Strategy};
 use ticketcd::shop::PurchaseResult;
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{Request, TxnOp};
-use ticketcd_judge::model::MemberIndex;
 
 use crate::fixtures::shop::{ShopFixture, is_sold, memory, order, purchases};
 use crate::member::Kept;

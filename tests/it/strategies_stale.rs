@@ -5,10 +5,11 @@ use ticketcd::record::Sink;
 use ticketcd::scenario::types::{self, ReadMode};
 use ticketcd::shop::{Shop, Strategy};
 use ticketcd::testbed::{Route, Testbed};
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
-use ticketcd_judge::model::{Keyspace, MemberIndex};
+use ticketcd_judge::shop::model::Keyspace;
 
 use crate::fixtures::shop::{EVENT, memory, order};
 use crate::member::{Kept, TIMEOUT};

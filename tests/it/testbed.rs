@@ -11,9 +11,9 @@ use nix::unistd::Pid;
 use ticketcd::net::{Flow, Link, LinkState};
 use ticketcd::record::{Reader, Recorder, Sink};
 use ticketcd::testbed::{MemberControl, Termination, Testbed, TestbedError};
+use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::event::{Event, MemberChange};
 use ticketcd_judge::history::member::ProcessExit;
-use ticketcd_judge::model::MemberIndex;
 
 use crate::support::{etcd_binary, eventually, is_alive, start_testbed, ticketcd_binary};
 

@@ -3,19 +3,21 @@
 //! The crate reads a run directory and gives a verdict. It knows no cluster and no network: whatever it says follows from
 //! what was recorded, and anybody with the directory can have it said again.
 //!
-//! * [`model`]: what a shop is made of: ids, money, keys, records.
-//! * [`core`]: what checks share: the log of revisions.
-//! * [`check`]: the promises, one file each, and the verdict.
+//! * [`checks`]: the table of all checks, and the judgement of a run directory.
+//! * [`core`]: what a check is, and what checks share: the engine, the log of revisions, the key space, the verdict.
+//! * [`etcd`]: the checks of etcd's guarantees, for any history of an etcd cluster.
+//! * [`shop`]: the shop: its model, its replay, and the checks of its rules.
 //! * [`explain`]: recorded facts in English.
 //! * [`known_defects`]: the defects of etcd that findings are recognised as.
 //! * [`linearizable`]: the general search, for any history of registers.
 
-pub mod check;
+pub mod checks;
 pub mod core;
+pub mod etcd;
 pub mod explain;
 pub mod known_defects;
 pub mod linearizable;
-pub mod model;
+pub mod shop;
 
 pub use ticketcd_history as history;
 

@@ -13,18 +13,18 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use ticketcd_history::call::{CallId, CallOutcome};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
-use ticketcd_judge::check::Check;
-use ticketcd_judge::check::engine::Judge;
-use ticketcd_judge::check::etcd::authorship::Authorship;
-use ticketcd_judge::check::etcd::branch::Branch;
-use ticketcd_judge::check::etcd::reads::Reads;
-use ticketcd_judge::check::etcd::real_time::RealTime;
-use ticketcd_judge::check::verdict::Verdict;
+use ticketcd_history::{Blob, Nanos, Revision};
+use ticketcd_judge::core::check::Check;
+use ticketcd_judge::core::engine::Judge;
+use ticketcd_judge::core::verdict::Verdict;
+use ticketcd_judge::etcd::authorship::Authorship;
+use ticketcd_judge::etcd::branch::Branch;
+use ticketcd_judge::etcd::reads::Reads;
+use ticketcd_judge::etcd::real_time::RealTime;
 use ticketcd_judge::linearizable::explain::{Parsed, judge};
 use ticketcd_judge::linearizable::register::{Action, NOTHING, Value};
 use ticketcd_judge::linearizable::search::Answer;
 use ticketcd_judge::linearizable::{History, Operation, jepsen, jsonl};
-use ticketcd_judge::model::{Blob, Nanos, Revision};
 use ticketcd_synth::testing::{Etcd, Record};
 
 /// No search of these histories takes anywhere near as long.

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use ticketcd_judge::check::standard::check_run;
-use ticketcd_judge::check::verdict::Verdict;
+use ticketcd_judge::checks::check_run;
+use ticketcd_judge::core::verdict::Verdict;
 use ticketcd_synth::{Size, run_info, write_run};
 
 /// As in the program: events are allocated on one thread and freed on another.

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 
 use crate::draw::Draw;
+use ticketcd_history::Nanos;
 use ticketcd_history::event::Event;
-use ticketcd_judge::model::Nanos;
 
 /// Other events that something is held back for, at most.
 const HELD_EVENTS_MAX: u64 = 7;

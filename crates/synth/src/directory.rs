@@ -7,11 +7,11 @@ use crate::generate::generate_of;
 use crate::mutation::Mutation;
 use crate::run::{BROKEN, Generated, MEMBERS, Size};
 use crate::strategy::Strategy;
+use ticketcd_history::MemberIndex;
 use ticketcd_history::fault_lines::FaultLines;
 use ticketcd_history::run_dir::{RunDir, RunDirError};
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::writer::HistoryWriter;
-use ticketcd_judge::model::MemberIndex;
 
 /// A run could not be written.
 #[derive(Debug, thiserror::Error)]

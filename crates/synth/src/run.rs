@@ -5,7 +5,7 @@ use crate::mutation::Mutation;
 use crate::strategy::Strategy;
 use ticketcd_history::run_dir::RunDir;
 use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, TestbedInfo};
-use ticketcd_judge::model::{MemberIndex, Nanos};
+use ticketcd_history::{MemberIndex, Nanos};
 
 /// Members of the cluster.
 pub(crate) const MEMBERS: u8 = 3;

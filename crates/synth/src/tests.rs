@@ -4,9 +4,9 @@ use super::*;
 use ticketcd_history::event::Event;
 use ticketcd_history::run_dir::RunDir;
 use ticketcd_history::run_info::RunInfo;
-use ticketcd_judge::check::engine::{Judge, Judgement};
-use ticketcd_judge::check::standard::{check_run, standard_checks};
-use ticketcd_judge::check::verdict::Verdict;
+use ticketcd_judge::checks::{check_run, standard_checks};
+use ticketcd_judge::core::engine::{Judge, Judgement};
+use ticketcd_judge::core::verdict::Verdict;
 
 fn size(operations: u64, tickets: u32) -> Size {
     Size { operations, tickets, buyers: 20, seed: 7 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::fs;
 
+use ticketcd_history::MemberIndex;
 use ticketcd_history::run_info::StockLayout;
-use ticketcd_judge::check::engine::Judge;
-use ticketcd_judge::check::standard::standard_checks;
-use ticketcd_judge::check::verdict::Verdict;
-use ticketcd_judge::model::MemberIndex;
+use ticketcd_judge::checks::standard_checks;
+use ticketcd_judge::core::engine::Judge;
+use ticketcd_judge::core::verdict::Verdict;
 use ticketcd_synth::testing::{HeldOrder, Record, RequestOutcome, Shape, Simulation};
 
 /// A sale to 500 buyers on three members, one of which is killed again and again. Some cancel what they bought.

@@ -7,9 +7,9 @@
 use std::process::ExitCode;
 
 use ticketcd_history::run_info::RunInfo;
-use ticketcd_judge::check::engine::Judgement;
-use ticketcd_judge::check::standard::check_run;
-use ticketcd_judge::check::verdict::Verdict;
+use ticketcd_judge::checks::check_run;
+use ticketcd_judge::core::engine::Judgement;
+use ticketcd_judge::core::verdict::Verdict;
 use ticketcd_synth::{GenerateError, Mutation, Size, Strategy, run_info, run_info_of, write_run};
 
 /// Runs with each kind of violation.

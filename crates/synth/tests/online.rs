@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
-use ticketcd_judge::check::engine::{Judge, Judgement};
-use ticketcd_judge::check::standard::{online_checks, standard_checks};
-use ticketcd_judge::check::verdict::Verdict;
+use ticketcd_judge::checks::{online_checks, standard_checks};
+use ticketcd_judge::core::engine::{Judge, Judgement};
+use ticketcd_judge::core::verdict::Verdict;
 use ticketcd_synth::{Mutation, Size, Strategy, generate, generate_of, run_info, run_info_of};
 
 const SIZE: Size = Size { operations: 600, tickets: 3, buyers: 12, seed: 5 };

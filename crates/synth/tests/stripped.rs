@@ -2,9 +2,9 @@
 
 use ticketcd_history::annotation::strip;
 use ticketcd_history::event::Event;
-use ticketcd_judge::check::engine::Judge;
-use ticketcd_judge::check::standard::standard_checks;
-use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_judge::checks::standard_checks;
+use ticketcd_judge::core::engine::Judge;
+use ticketcd_judge::core::verdict::{Finding, Verdict};
 use ticketcd_synth::{Mutation, Size, generate, run_info};
 
 const ETCD_CHECKS: [&str; 12] = [

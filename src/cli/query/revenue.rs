@@ -1,7 +1,8 @@
 //! `ticketcd query revenue`.
 
 use serde::Serialize;
-use ticketcd_judge::model::{Revision, Total};
+use ticketcd_judge::history::Revision;
+use ticketcd_judge::shop::model::Total;
 
 use super::to_json;
 use crate::cli::Failure;

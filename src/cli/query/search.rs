@@ -1,7 +1,8 @@
 //! `ticketcd query search`.
 
 use serde::Serialize;
-use ticketcd_judge::model::{Cents, Revision};
+use ticketcd_judge::history::Revision;
+use ticketcd_judge::shop::model::Cents;
 
 use super::to_json;
 use crate::cli::Failure;
@@ -126,7 +127,7 @@ fn table(answer: &Answer<'_>) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ticketcd_judge::model::records::EventRecord;
+    use ticketcd_judge::shop::model::records::EventRecord;
 
     use super::*;
     use crate::shop::queries::TicketStock;

@@ -7,7 +7,7 @@ use ticketcd_judge::explain::all_missing;
 use ticketcd_judge::history::event::MemberStatus;
 pub use ticketcd_judge::history::fault::Leadership;
 use ticketcd_judge::history::fault::{HealthGap, ReportedLeader};
-use ticketcd_judge::model::{MemberIndex, Nanos};
+use ticketcd_judge::history::{MemberIndex, Nanos};
 use tokio::sync::watch;
 
 /// How one member is.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::watch::{ProgressRequested, StreamProgress, WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchOptions};
-use ticketcd_judge::model::{MemberIndex, Nanos, Revision};
+use ticketcd_judge::history::{MemberIndex, Nanos, Revision};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;

@@ -13,7 +13,7 @@ mod watcher;
 
 use std::time::Duration;
 
-use ticketcd_judge::model::{Blob, MemberIndex, Revision};
+use ticketcd_judge::history::{Blob, MemberIndex, Revision};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::Client;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use etcd_client::{WatchRequestSender, WatchResponse, WatchResponseStream};
 use ticketcd_judge::history::watch::{WatchBody, WatchEnd, WatchOptions};
-use ticketcd_judge::model::{Blob, Nanos, Revision};
+use ticketcd_judge::history::{Blob, Nanos, Revision};
 use tokio::sync::mpsc;
 
 use super::super::client::{Client, MESSAGE_BYTES_MAX};

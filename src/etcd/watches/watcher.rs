@@ -1,7 +1,7 @@
 //! One watch: its range, and what it has received.
 
 use ticketcd_judge::history::watch::{WatchBody, WatchOpened, WatchOptions, WatchRole};
-use ticketcd_judge::model::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_judge::history::{Blob, MemberIndex, Nanos, Revision};
 use tokio::sync::oneshot;
 
 /// A watch over all its subscriptions: it gets a new one each time its stream breaks.

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
-use ticketcd_judge::check::verdict::{Finding, Verdict};
+use ticketcd_judge::core::verdict::{Finding, Verdict};
 
 use super::Reporter;
 use crate::report::build::Report;

@@ -1,7 +1,7 @@
 //! What a run must reach, and what is known and waived.
 
 use jiff::civil::Date;
-use ticketcd_judge::check::standard::check_names;
+use ticketcd_judge::checks::check_names;
 
 use super::super::metric::{Metric, Unit};
 use super::super::nearest;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Guard, GuardTarget, Relation, Request, Txn};
-use ticketcd_judge::model::{Blob, Revision};
+use ticketcd_judge::history::{Blob, Revision};
 
 use super::lock_admission::LockAdmission;
 use super::session::Session;

@@ -12,11 +12,11 @@
 
 use std::time::Duration;
 
+use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
-use ticketcd_judge::model::Revision;
-use ticketcd_judge::model::records::parse_purchases;
+use ticketcd_judge::shop::model::records::parse_purchases;
 
 use super::state::{Seen, Stock};
 use crate::etcd::RecordingClient;
@@ -62,7 +62,7 @@ pub(super) async fn resend(shop: &Shop, caller: &mut RecordingClient, order: &Or
 }
 
 /// Whether an order is among purchases; `None` when they cannot be read.
-fn has(purchases: &ticketcd_judge::model::Blob, id: &str) -> Option<bool> {
+fn has(purchases: &ticketcd_judge::history::Blob, id: &str) -> Option<bool> {
     if purchases.is_empty() {
         return Some(false);
     }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
-use ticketcd_judge::model::Blob;
 use tokio_util::sync::CancellationToken;
 
 use crate::etcd::RecordingClient;

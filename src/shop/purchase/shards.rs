@@ -4,9 +4,9 @@
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Guard, Request, Txn, TxnOp};
-use ticketcd_judge::model::Keyspace;
-use ticketcd_judge::model::keys::prefix_end;
-use ticketcd_judge::model::records::{EventRecord, Shard, Ticket};
+use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::shop::model::records::{EventRecord, Shard, Ticket};
 
 use super::sharded::{Part, Parts, reads_of};
 use super::state::Seen;
@@ -138,6 +138,6 @@ fn fold_ticket(keys: &Keyspace, event: &str, kind: &str, last: bool, parts: &Par
     Ok((!txn.success.is_empty()).then_some(txn))
 }
 
-fn write<T: serde::Serialize>(key: ticketcd_judge::model::Blob, value: &T) -> Result<TxnOp, String> {
+fn write<T: serde::Serialize>(key: ticketcd_judge::history::Blob, value: &T) -> Result<TxnOp, String> {
     serde_json::to_vec(value).map(|value| TxnOp::Put(put(key, value.into()))).map_err(|error| error.to_string())
 }

@@ -14,7 +14,7 @@ pub use search::{Found, FoundEvent, Search, event_of, events_of, search};
 pub use snapshot::PAGE_KEYS_MAX;
 pub use stock::TicketStock;
 
-use ticketcd_judge::model::Revision;
+use ticketcd_judge::history::Revision;
 
 /// A query was not answered.
 #[derive(Debug, thiserror::Error)]

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use ticketcd::etcd::Client;
+use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{
     Answer, AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswerBody, TxnOp,
 };
-use ticketcd_judge::model::Blob;
 
 use super::PREFIX;
 use super::naive::number;

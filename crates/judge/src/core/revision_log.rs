@@ -9,8 +9,8 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::model::{MemberIndex, Nanos, Revision};
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};
+use ticketcd_history::{MemberIndex, Nanos, Revision};
 
 /// A new key space has revision 1 without any event.
 const FIRST_REVISION: Revision = 2;

@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::quantity::{count, counted, duration};
 use super::{Explain, all_missing, joined, list};
-use crate::model::{MemberIndex, Nanos, seconds};
 use ticketcd_history::fault::{
     ActionFailure, ActionOutcome, ActionResult, FaultAction, FaultEffect, FaultTarget, Leadership, Link, LinkChange, NoTarget, NotInjected,
     NotRecovered, ProcessAction, ProcessOperation, TargetRole,
 };
+use ticketcd_history::{MemberIndex, Nanos, seconds};
 
 /// A fault as a noun: `kill of m2 (leader)`, `partition of m1, m2, m3`.
 pub fn fault_name(kind: &str, members: &[MemberIndex], leader: Option<Leadership>) -> String {

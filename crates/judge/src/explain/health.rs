@@ -42,7 +42,7 @@ pub fn all_missing(missing: &[HealthGap]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::MemberIndex;
+    use ticketcd_history::MemberIndex;
     use ticketcd_history::fault::Leadership;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Quantities with their units, in the one format that the whole program uses.
 
-use crate::model::{Nanos, seconds};
+use ticketcd_history::{Nanos, seconds};
 
 /// A duration: `12 ms`, `1.4 s`.
 pub fn duration(span: Nanos) -> String {

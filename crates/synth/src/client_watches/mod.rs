@@ -19,7 +19,7 @@ use ticketcd_history::event::{Event, Phase};
 use ticketcd_history::maintenance::MaintenanceAnswer;
 use ticketcd_history::request::{Answer, AnswerBody, KeyValue, Request};
 use ticketcd_history::watch::{ProgressRequested, StreamProgress, WatchBatch, WatchBody, WatchEvent, WatchOpened};
-use ticketcd_judge::model::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
 
 /// The members with client watches. The mutations of a collector are at the third.
 const MEMBERS_WITH_WATCHES: usize = 2;

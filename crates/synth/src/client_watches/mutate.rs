@@ -2,8 +2,8 @@
 
 use super::watch::ClientWatch;
 use crate::mutation::{Mutation, MutationPlan};
+use ticketcd_history::Blob;
 use ticketcd_history::watch::{WatchBody, WatchEvent};
-use ticketcd_judge::model::Blob;
 
 /// The events of one revision.
 type Group = Vec<WatchEvent>;

@@ -3,7 +3,7 @@
 use super::Cluster;
 use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
 use ticketcd_history::request::KeyValue;
-use ticketcd_judge::model::{MemberIndex, Nanos};
+use ticketcd_history::{MemberIndex, Nanos};
 
 impl Cluster {
     /// The content of a member, in pages.

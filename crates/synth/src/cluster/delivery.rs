@@ -3,7 +3,7 @@
 use super::Cluster;
 use crate::mutation::Mutation;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchOpened};
-use ticketcd_judge::model::{MemberIndex, Nanos, Revision};
+use ticketcd_history::{MemberIndex, Nanos, Revision};
 
 /// The changes of one revision.
 pub(crate) type Changes = (Revision, Vec<WatchEvent>);

@@ -7,7 +7,7 @@ use ticketcd_history::request::{
     AnswerBody, Guard, GuardTarget, KeyValue, Range, RangeAnswer, Relation, Request, RevisionFilter, Sort, SortOrder, SortTarget, Txn,
     TxnAnswer, TxnAnswerBody, TxnOp, lock_key,
 };
-use ticketcd_judge::model::{Blob, Nanos, Revision};
+use ticketcd_history::{Blob, Nanos, Revision};
 
 /// What a request was answered: the revision of the header, and the body.
 pub(crate) type Executed = (Revision, AnswerBody);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rustc_hash::FxHashMap;
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::watch::WatchEvent;
-use ticketcd_judge::model::{Blob, Revision};
+use ticketcd_history::{Blob, Revision};
 
 /// Keys with their values: the current ones, and those that the last writes replaced.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Leases of the simulated cluster.
 
 use super::Cluster;
-use ticketcd_judge::model::Nanos;
+use ticketcd_history::Nanos;
 
 const SECOND: Nanos = 1_000_000_000;
 

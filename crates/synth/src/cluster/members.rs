@@ -2,7 +2,7 @@
 
 use super::{Cluster, member_id};
 use ticketcd_history::event::{MemberSample, MemberStatus};
-use ticketcd_judge::model::{MemberIndex, Nanos, Revision};
+use ticketcd_history::{MemberIndex, Nanos, Revision};
 
 /// The member that leads.
 const LEADER: MemberIndex = MemberIndex(0);

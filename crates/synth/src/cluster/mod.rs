@@ -22,7 +22,7 @@ pub use self::outcome::RequestOutcome;
 use ticketcd_history::call::CallOutcome;
 use ticketcd_history::request::{Answer, AnswerBody, KeyValue, Put};
 use ticketcd_history::watch::WatchEvent;
-use ticketcd_judge::model::{Blob, MemberIndex, Revision};
+use ticketcd_history::{Blob, MemberIndex, Revision};
 
 /// Replaced values that are kept where a run may be of any size: staleness reaches back no further.
 pub(crate) const RETAINED: usize = 2_048;

@@ -18,9 +18,9 @@ use self::promises::{PROMISES, Promise};
 use crate::directory::{GenerateError, write_run};
 use crate::mutation::Mutation;
 use crate::run::{Size, run_info};
-use ticketcd_judge::check::engine::Judgement;
-use ticketcd_judge::check::standard::{CheckError, check_run};
-use ticketcd_judge::check::verdict::Anomaly;
+use ticketcd_judge::checks::{CheckError, check_run};
+use ticketcd_judge::core::engine::Judgement;
+use ticketcd_judge::core::verdict::Anomaly;
 
 /// How the page begins.
 const OPENING: &str = "\

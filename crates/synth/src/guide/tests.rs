@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use ticketcd_judge::check::standard::check_names;
+use ticketcd_judge::checks::check_names;
 
 #[test]
 fn every_check_has_its_section() {

@@ -1,6 +1,6 @@
 //! The revision that responses have named so far.
 
-use ticketcd_judge::model::{Nanos, Revision};
+use ticketcd_history::{Nanos, Revision};
 
 /// The highest revision that was named, and the one before the moment at which it rose last.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,7 +9,7 @@ use ticketcd_history::annotation::{Purpose, QueryClosed};
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{Answer, Range, Request, Txn, TxnOp};
-use ticketcd_judge::model::{MemberIndex, OrderKey};
+use ticketcd_history::{MemberIndex, OrderKey};
 
 /// Of a thousand activities so many are orders: then about a tenth of all calls sells.
 const ORDERS_PERMILLE: u64 = 350;

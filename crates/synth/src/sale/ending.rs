@@ -9,7 +9,7 @@ use ticketcd_history::call::{CallId, Invoke, Return};
 use ticketcd_history::event::{Ended, Event, MemberChange, Phase, WorkerClosed};
 use ticketcd_history::member::ProcessExit;
 use ticketcd_history::request::{AnswerBody, KeyValue, Put, Request, Txn, TxnOp};
-use ticketcd_judge::model::{Blob, MemberIndex, Revision};
+use ticketcd_history::{Blob, MemberIndex, Revision};
 
 /// Operations of a transaction of the dataset.
 const BATCH: usize = 120;

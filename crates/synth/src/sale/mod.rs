@@ -26,7 +26,7 @@ use ticketcd_history::event::{Event, FaultEvent, FaultStage, LoadSample, MemberC
 use ticketcd_history::fault::{ActionOutcome, ActionResult, FaultAction, FaultTarget, ProcessAction, ProcessOperation, TargetRole};
 use ticketcd_history::member::ProcessExit;
 use ticketcd_history::watch::{WatchClosed, WatchEnd, WatchEvent};
-use ticketcd_judge::model::{MemberIndex, Nanos};
+use ticketcd_history::{MemberIndex, Nanos};
 
 /// How long a watch that receives nothing stays open, where that is the mutation: longer than any client waits.
 const STALL: Nanos = 15 * SECOND;

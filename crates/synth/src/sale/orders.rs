@@ -11,7 +11,8 @@ use ticketcd_history::annotation::{CancelPlaced, OrderClosed, OrderOutcome, Orde
 use ticketcd_history::call::CallOutcome;
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
-use ticketcd_judge::model::{Blob, Cents, MemberIndex, Nanos, OrderId, OrderKey, Revision};
+use ticketcd_history::{Blob, MemberIndex, Nanos, OrderId, OrderKey, Revision};
+use ticketcd_judge::shop::model::Cents;
 
 /// Transactions to try before giving up.
 const ATTEMPTS_MAX: u32 = 10;

@@ -5,7 +5,7 @@ use super::state::Call;
 use crate::mutation::Mutation;
 use ticketcd_history::call::CallOutcome;
 use ticketcd_history::request::{AnswerBody, KeyValue, RangeAnswer, TxnAnswer, TxnAnswerBody};
-use ticketcd_judge::model::{Blob, Revision};
+use ticketcd_history::{Blob, Revision};
 
 /// Of a thousand pages that may be stale so many are.
 const STALE_PERMILLE: u64 = 500;

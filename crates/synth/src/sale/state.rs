@@ -4,7 +4,8 @@ use crate::cluster::RequestOutcome;
 use crate::mutation::Mutation;
 use ticketcd_history::call::{CallId, CallOutcome};
 use ticketcd_history::request::{KeyValue, Txn};
-use ticketcd_judge::model::{Cents, MemberIndex, Nanos, OrderKey, Revision};
+use ticketcd_history::{MemberIndex, Nanos, OrderKey, Revision};
+use ticketcd_judge::shop::model::Cents;
 
 /// A buyer.
 #[derive(Debug, Default)]

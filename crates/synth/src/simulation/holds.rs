@@ -6,8 +6,9 @@ use super::{RequestOutcome, SEEDER, Simulation};
 use crate::shop::json;
 use ticketcd_history::annotation::{OrderOutcome, Purpose};
 use ticketcd_history::request::{Guard, GuardTarget, Relation, TxnOp};
-use ticketcd_judge::model::records::HoldRecord;
-use ticketcd_judge::model::{Blob, Cents, OrderKey, Revision};
+use ticketcd_history::{Blob, OrderKey, Revision};
+use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::shop::model::records::HoldRecord;
 
 /// An order whose tickets are reserved.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use super::transact::delete;
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::call::CallId;
 use ticketcd_history::request::{AnswerBody, Request, TxnOp};
-use ticketcd_judge::model::{Blob, Revision};
+use ticketcd_history::{Blob, Revision};
 
 /// A holder of a lock, or one that waits for it.
 #[derive(Clone, Debug)]

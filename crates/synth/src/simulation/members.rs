@@ -1,12 +1,12 @@
 //! The members of the simulated cluster: what the record contains of them.
 
 use super::Simulation;
+use ticketcd_history::MemberIndex;
 use ticketcd_history::audit::AuditStage;
 use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent};
 use ticketcd_history::fault::{FaultTarget, TargetRole};
 use ticketcd_history::member::ProcessExit;
 use ticketcd_history::watch::{WatchClosed, WatchEnd};
-use ticketcd_judge::model::MemberIndex;
 
 impl Simulation {
     /// A fault hits a member: it delivers nothing until the fault is healed.

@@ -23,8 +23,9 @@ use ticketcd_history::audit::AuditStage;
 use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent, Phase, PhaseBegan, WorkerClosed};
 use ticketcd_history::request::Put;
 use ticketcd_history::run_info::RunInfo;
-use ticketcd_judge::model::records::Ticket;
-use ticketcd_judge::model::{Blob, Cents, Keyspace, Nanos, OrderKey, Revision};
+use ticketcd_history::{Blob, Nanos, OrderKey, Revision};
+use ticketcd_judge::shop::model::records::Ticket;
+use ticketcd_judge::shop::model::{Cents, Keyspace};
 
 /// The price of every simulated ticket.
 const PRICE: Cents = Cents(4_990);

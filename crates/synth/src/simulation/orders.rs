@@ -9,8 +9,9 @@ use crate::shop::json;
 use ticketcd_history::annotation::{CancelPlaced, OrderOutcome, OrderPlaced, Purpose};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{Guard, GuardTarget, KeyValue, Relation, TxnOp};
-use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Shard, Ticket, parse_purchases};
-use ticketcd_judge::model::{Blob, Cents, Keyspace, OrderKey};
+use ticketcd_history::{Blob, OrderKey};
+use ticketcd_judge::shop::model::records::{EventRecord, Purchase, PurchasedTicket, Shard, Ticket, parse_purchases};
+use ticketcd_judge::shop::model::{Cents, Keyspace};
 
 /// What a buyer has seen when it decides.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use crate::cluster::member_id;
 use crate::run::STARTED;
+use ticketcd_history::MemberIndex;
 use ticketcd_history::run_info::{EtcdInfo, FORMAT_VERSION, HostInfo, MemberInfo, RunInfo, StockLayout, TestbedInfo};
-use ticketcd_judge::model::MemberIndex;
 
 /// The size of a simulated shop.
 #[derive(Clone, Debug)]

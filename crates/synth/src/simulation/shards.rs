@@ -6,9 +6,9 @@ use super::{RequestOutcome, SEEDER, Simulation};
 use crate::shop::json;
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::request::KeyValue;
-use ticketcd_judge::model::keys::prefix_end;
-use ticketcd_judge::model::records::{EventRecord, Shard, Ticket};
-use ticketcd_judge::model::{Blob, OrderKey, Revision};
+use ticketcd_history::{Blob, OrderKey, Revision};
+use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::shop::model::records::{EventRecord, Shard, Ticket};
 
 impl Simulation {
     /// Moves the stock of every ticket of an event into so many shards.

@@ -7,7 +7,7 @@ use ticketcd_history::event::Event;
 use ticketcd_history::request::{
     AnswerBody, Delete, Guard, GuardTarget, KeyValue, Put, Range, Relation, Request, Txn, TxnAnswerBody, TxnOp,
 };
-use ticketcd_judge::model::{Blob, OrderKey, Revision};
+use ticketcd_history::{Blob, OrderKey, Revision};
 
 /// Half of the time between two events: a request is executed between its sending and its response.
 const HALF_A_TICK: u64 = 500_000;

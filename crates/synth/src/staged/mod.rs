@@ -18,9 +18,9 @@ use crate::run::{Generated, KILLED, MEMBERS, Size, run_info_of};
 use crate::shop::user_name;
 use crate::simulation::{RequestOutcome, Shape, Simulation};
 use crate::strategy::Strategy;
+use ticketcd_history::OrderKey;
 use ticketcd_history::annotation::OrderOutcome;
 use ticketcd_history::event::Event;
-use ticketcd_judge::model::OrderKey;
 
 /// Ticket types of an event, unless there is only one ticket.
 const KINDS: [&str; 2] = ["pink", "yellow"];

@@ -10,7 +10,7 @@ use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent};
 use ticketcd_history::request::{Answer, KeyValue, Put, Request};
 use ticketcd_history::watch::{WatchBatch, WatchBody};
-use ticketcd_judge::model::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
 
 /// The member with the collector.
 const COLLECTED: MemberIndex = MemberIndex(0);

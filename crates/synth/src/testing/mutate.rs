@@ -3,7 +3,7 @@
 use super::Record;
 use ticketcd_history::event::Event;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchOpened, WatchRole};
-use ticketcd_judge::model::{Blob, MemberIndex, Revision};
+use ticketcd_history::{Blob, MemberIndex, Revision};
 
 impl Record {
     /// The member's watch that was to resume at a revision finds it compacted: it is cancelled, and another resumes at the

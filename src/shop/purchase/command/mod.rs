@@ -23,11 +23,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn, TxnOp};
-use ticketcd_judge::model::records::parse_purchases;
-use ticketcd_judge::model::{Cents, Revision};
+use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::shop::model::records::parse_purchases;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 

@@ -1,13 +1,13 @@
 //! What is said between the harness and a script, one JSON object in a line: see `docs/command.md`.
 
 use serde::{Deserialize, Serialize};
+use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{
     Answer, AnswerBody, Delete, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Request, Txn, TxnAnswer, TxnAnswerBody,
     TxnOp,
 };
-use ticketcd_judge::model::Blob;
-use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::shop::model::keys::prefix_end;
 
 use crate::shop::{Order, Shop};
 

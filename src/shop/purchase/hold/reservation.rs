@@ -2,8 +2,9 @@
 
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Delete, Put, Range, Txn, TxnAnswer, TxnOp};
-use ticketcd_judge::model::records::HoldRecord;
-use ticketcd_judge::model::{Blob, Cents, Revision};
+use ticketcd_judge::history::{Blob, Revision};
+use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::shop::model::records::HoldRecord;
 
 use super::release::Noted;
 use crate::shop::purchase::state::{Stock, Unreadable, found, raw, reads};

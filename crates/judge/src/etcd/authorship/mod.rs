@@ -1,0 +1,351 @@
+//! Authorship: every revision has exactly one author, and holds exactly what that author sent.
+//!
+//! Source: etcd's API guarantees call every completed operation durable and atomic, and its data model makes each writing
+//! request one revision of its own; that nothing appears which nobody wrote is what Herlihy and Wing's linearizability asks
+//! of a register ("Linearizability: a correctness condition for concurrent objects", 1990), and Jepsen's analyses call its
+//! breach a phantom or an aborted read.
+//!
+//! The author of a revision is an acknowledged write whose keys, values and leases equal its events in order; or one
+//! attempt without a certain answer, recognised by what it put, whose guards held before it (or did not, when it sent that
+//! for this case); or the end of one lease, which deletes keys attached to
+//! it (a lock that is given up deletes its key, which is attached to its lease too). Each call is an attempt of its own, so
+//! that what a client sends twice may be written twice.
+//!
+//! Only on a cluster of our own is every write recorded: elsewhere there is nothing to judge. And only the unbroken log is judged, from the first revision on.
+//! What is kept: revisions and acknowledgements until they meet, attempts of unknown effect, and 24 bytes a revision to
+//! recognise an author that shows a second time. Of a revision without an author also the keys that it changed as they were
+//! before, and those that the guards of attempts speak of by then; a guard on anything else is not judged any more when
+//! the key space before the revision is forgotten, and its attempt may be the author.
+
+mod attempts;
+mod content;
+mod delivered;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use attempts::{Attempt, Attempts, Claim, Unclaimed};
+use content::{content_hash, difference, written};
+use delivered::Delivered;
+
+use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
+use crate::core::key_space::{FIRST_REVISION, WINDOW};
+use crate::core::pending_answers::ReplayedCall;
+use crate::core::verdict::{Anomaly, Finding};
+use ticketcd_history::audit::AuditClosed;
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::{AnswerBody, Request};
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
+
+const NAME: &str = "authorship";
+
+/// The check.
+#[derive(Debug)]
+pub struct Authorship {
+    records_every_write: bool,
+    run_tag: String,
+    /// Revisions that no acknowledged write has claimed yet.
+    unclaimed: BTreeMap<Revision, Delivered>,
+    /// Who was told to have written a revision.
+    told: FxHashMap<Revision, Told>,
+    /// Acknowledged writes whose revision the log has not reached.
+    awaited: BTreeMap<Revision, Awaited>,
+    attempts: Attempts,
+    /// What each member had at an audit.
+    audited: Vec<(Nanos, Revision)>,
+    revisions: u64,
+    acknowledged: u64,
+    anomalies: Anomalies,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    call: CallId,
+    content: u64,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    call: CallId,
+    member: MemberIndex,
+    order: Option<OrderKey>,
+    done: Nanos,
+}
+
+impl Authorship {
+    /// The check of a run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            records_every_write: info.testbed.records_every_write(),
+            run_tag: info.run_tag.clone(),
+            unclaimed: BTreeMap::new(),
+            told: FxHashMap::default(),
+            awaited: BTreeMap::new(),
+            attempts: Attempts::default(),
+            audited: Vec::new(),
+            revisions: 0,
+            acknowledged: 0,
+            anomalies: Anomalies::new(),
+        }
+    }
+}
+
+impl Check for Authorship {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind != ObservationKind::Traffic
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        if !self.records_every_write {
+            return;
+        }
+        match observation {
+            Observation::Revision(revision) => self.delivered(revision),
+            Observation::Call(invoke, returned) => self.ended(invoke, *returned),
+            Observation::Replayed(call) => self.meet(call),
+            Observation::Event(Event::AuditClosed(AuditClosed { at, outcome: Ok(facts), .. })) => {
+                self.audited.push((*at, facts.after.revision));
+            }
+            Observation::Event(_) => {}
+        }
+    }
+
+    fn replays(&self) -> bool {
+        true
+    }
+
+    fn applies(&self) -> bool {
+        self.records_every_write
+    }
+
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        let absent = self.absent();
+        let mut attempts = std::mem::take(&mut self.attempts);
+        let (mut by_attempt, mut by_lease, mut unexplained) = (0, 0, 0);
+        let revisions = std::mem::take(&mut self.unclaimed);
+        let unclaimed = Unclaimed { revisions: &revisions, versions: end.versions };
+        for (&revision, delivered) in &revisions {
+            if delivered.lease.is_some() {
+                by_lease += 1;
+                continue;
+            }
+            let (kind, anomaly) = match attempts.claim(revision, unclaimed) {
+                Claim::Author => {
+                    by_attempt += 1;
+                    continue;
+                }
+                Claim::Refused(attempt) => ("refused_but_written", self.refused(revision, delivered, attempt)),
+                Claim::Again(attempt, earlier) => {
+                    let story = format!("{}, which nobody knows the end of, had written revision {earlier}.", self.attempt(attempt));
+                    ("twice_applied", self.anomaly(revision, delivered, attempt.order, story))
+                }
+                Claim::Altered(attempt, difference) => {
+                    let story = format!("It is {}'s, which nobody knows the end of; but {difference}.", self.attempt(attempt));
+                    ("altered", self.anomaly(revision, delivered, attempt.order, story))
+                }
+                // The record was cut off: what its last requests were is not known.
+                Claim::Nobody(_) if !end.complete => {
+                    unexplained += 1;
+                    continue;
+                }
+                Claim::Nobody(Some((attempt, reason))) => ("unauthored", self.forbidden(revision, delivered, attempt, &reason)),
+                Claim::Nobody(None) => self.nobody(revision, delivered),
+            };
+            self.anomalies.add(kind, delivered.at, anomaly);
+        }
+        for (at, anomaly) in absent {
+            self.anomalies.add("acknowledged_but_absent", at, anomaly);
+        }
+        let counts = evidence([
+            ("revisions", self.revisions),
+            ("acknowledged", self.acknowledged),
+            ("attempts_without_answer", attempts.len() as u64),
+            ("resolved_attempts", by_attempt),
+            ("leases_ended", by_lease),
+        ]);
+        let lacking = if self.revisions == 0 {
+            Some("The log of revisions does not begin with the first one.".to_owned())
+        } else if end.missing_revisions > 0 {
+            Some(format!("Revisions are missing after {}: what follows was not judged.", end.last_revision))
+        } else {
+            let cut = format!("The record was cut off: the authors of {unexplained} revisions may not be in it.");
+            (unexplained > 0).then_some(cut)
+        };
+        self.anomalies.into_finding(NAME, counts, lacking)
+    }
+}
+
+impl Authorship {
+    fn delivered(&mut self, sequenced: &SequencedRevision<'_>) {
+        let SequencedRevision { revision, at, events, versions, .. } = *sequenced;
+        if !versions.covers(revision) {
+            return;
+        }
+        self.revisions += 1;
+        self.unclaimed.insert(revision, Delivered::new(revision, at, events, versions));
+        // The last moment at which the key space before this one is known.
+        let leaving = revision - WINDOW + 1;
+        if let Some(delivered) = self.unclaimed.get_mut(&leaving).filter(|delivered| delivered.lease.is_none()) {
+            delivered.keep(self.attempts.guarded_keys(delivered), versions, leaving - 1);
+        }
+    }
+
+    /// A call ended: it is an acknowledged write, or an attempt that may have written.
+    fn ended(&mut self, invoke: &Invoke, returned: Option<&Return>) {
+        match returned.map(|returned| (returned.done, &returned.outcome)) {
+            Some((done, CallOutcome::Ok(answer))) if answer.wrote() => self.acknowledge(invoke, answer.revision, done),
+            // A lock has put its key, unless the key was there.
+            Some((_, CallOutcome::Ok(answer))) if matches!(answer.body, AnswerBody::Lock { .. }) => self.attempts.add(invoke, false),
+            Some((_, CallOutcome::Ok(_))) => {}
+            Some((_, CallOutcome::Refused { .. })) => {
+                // A lock puts its key before it waits: an error says nothing about that.
+                let refused = !matches!(invoke.request, Request::Lock { .. });
+                self.attempts.add(invoke, refused);
+            }
+            Some((_, CallOutcome::Unknown { .. })) | None => self.attempts.add(invoke, false),
+        }
+    }
+
+    fn acknowledge(&mut self, invoke: &Invoke, revision: Revision, done: Nanos) {
+        let order = invoke.orders.first().copied();
+        if revision < FIRST_REVISION {
+            let who = self.call(invoke.id, invoke.member, order);
+            let story = vec![
+                format!("At {:.3} s {who} was told that it wrote revision {revision}.", seconds(done)),
+                "That is the revision of a key space that nobody has written to: the write is lost.".to_owned(),
+            ];
+            let anomaly = self.described(revision, story, order, vec![invoke.member.name()], Vec::new());
+            self.anomalies.add("acknowledged_but_absent", done, anomaly);
+            return;
+        }
+        if let Some(told) = self.told.get(&revision) {
+            let first = call_name(told.call);
+            let second = self.call(invoke.id, invoke.member, order);
+            let story = format!("At {:.3} s {second} was told that it wrote revision {revision}; so had been call {first}.", seconds(done));
+            let further = "Each write has a revision of its own: one of the two is lost.".to_owned();
+            let anomaly = self.described(revision, vec![story, further], order, vec![invoke.member.name()], Vec::new());
+            self.anomalies.add("two_authors", done, anomaly);
+            return;
+        }
+        self.told.insert(revision, Told { call: invoke.id, content: 0 });
+        self.awaited.insert(revision, Awaited { call: invoke.id, member: invoke.member, order, done });
+    }
+
+    /// An acknowledged write and its revision are both there.
+    fn meet(&mut self, call: &ReplayedCall<'_>) {
+        let ReplayedCall { invoke, returned, answer, versions } = *call;
+        let revision = answer.revision;
+        if !answer.wrote() || self.awaited.get(&revision).is_none_or(|awaited| awaited.call != invoke.id) {
+            return;
+        }
+        self.awaited.remove(&revision);
+        let Some(delivered) = self.unclaimed.remove(&revision) else { return };
+        self.acknowledged += 1;
+        if let Some(told) = self.told.get_mut(&revision) {
+            told.content = content_hash(&delivered.events);
+        }
+        let before = versions.covers(revision - 1).then_some((versions, revision - 1));
+        if let Some(difference) = difference(&written(&invoke.request, answer), &delivered.events, before) {
+            let order = invoke.orders.first().copied();
+            let who = self.call(invoke.id, invoke.member, order);
+            let story = format!("At {:.3} s {who} was told that it wrote it; but {difference}.", seconds(returned.done));
+            let anomaly = self.anomaly(revision, &delivered, order, story);
+            self.anomalies.add("altered", delivered.at, anomaly);
+        }
+    }
+
+    /// Acknowledged writes that no member has reached at the end.
+    fn absent(&self) -> Vec<(Nanos, Anomaly)> {
+        let mut absent = Vec::new();
+        for (&revision, awaited) in &self.awaited {
+            let later = || self.audited.iter().filter(|(at, _)| *at > awaited.done).map(|(_, reached)| *reached);
+            let Some(reached) = later().max().filter(|reached| *reached < revision) else { continue };
+            let who = self.call(awaited.call, awaited.member, awaited.order);
+            let story = vec![
+                format!("At {:.3} s {who} was told that it wrote revision {revision}.", seconds(awaited.done)),
+                format!("When the members were audited, the highest revision of any was {reached}: the write is lost."),
+            ];
+            absent.push((awaited.done, self.described(revision, story, awaited.order, vec![awaited.member.name()], Vec::new())));
+        }
+        absent
+    }
+
+    fn refused(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt) -> Anomaly {
+        let story = format!("It is {}'s, which was told by an error that nothing was written.", self.attempt(attempt));
+        self.anomaly(revision, delivered, attempt.order, story)
+    }
+
+    /// A revision that only attempts account for whose guards say otherwise.
+    fn forbidden(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt, reason: &str) -> Anomaly {
+        let end = if attempt.refused { "was told by an error that nothing was written" } else { "nobody knows the end of" };
+        let story = format!("No request of the run can have written that: {}, which {end}, {reason}.", self.attempt(attempt));
+        self.anomaly(revision, delivered, attempt.order, story)
+    }
+
+    /// A revision that neither an acknowledged write nor an attempt accounts for.
+    fn nobody(&self, revision: Revision, delivered: &Delivered) -> (&'static str, Anomaly) {
+        let content = content_hash(&delivered.events);
+        let twin = self
+            .told
+            .iter()
+            .filter(|(_, told)| told.content == content)
+            .map(|(revision, told)| (*revision, *told))
+            .min_by_key(|(revision, _)| *revision);
+        match twin {
+            Some((first, told)) => {
+                let call = call_name(told.call);
+                let story = format!(
+                    "It holds the same as revision {first}, which call {call} was told that it wrote; nobody sent that a second time."
+                );
+                ("twice_applied", self.anomaly(revision, delivered, None, story))
+            }
+            None => {
+                let story = "Nobody was told of having written it, no request of unknown end sent that, and it ends no lease.".to_owned();
+                ("unauthored", self.anomaly(revision, delivered, None, story))
+            }
+        }
+    }
+
+    fn anomaly(&self, revision: Revision, delivered: &Delivered, order: Option<OrderKey>, story: String) -> Anomaly {
+        let keys: Vec<String> = delivered.events.iter().map(|event| event.kv.key.to_text()).collect();
+        let some = keys.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = if keys.len() > 4 { format!(" and {} more", keys.len() - 4) } else { String::new() };
+        let seen = format!("At {:.3} s revision {revision} was delivered: it changes {some}{more}.", seconds(delivered.at));
+        self.described(revision, vec![seen, story], order, Vec::new(), keys)
+    }
+
+    fn described(
+        &self,
+        revision: Revision,
+        story: Vec<String>,
+        order: Option<OrderKey>,
+        members: Vec<String>,
+        keys: Vec<String>,
+    ) -> Anomaly {
+        let orders = order.map(|key| OrderId { run: self.run_tag.as_str().into(), key }.to_string()).into_iter().collect();
+        Anomaly { story, severity: 1, revision: Some(revision), keys, orders, members, ..Anomaly::default() }
+    }
+
+    fn attempt(&self, attempt: &Attempt) -> String {
+        self.call(attempt.call, attempt.member, attempt.order)
+    }
+
+    fn call(&self, call: CallId, member: MemberIndex, order: Option<OrderKey>) -> String {
+        let order = order.map(|key| format!(" for order {}", OrderId { run: self.run_tag.as_str().into(), key })).unwrap_or_default();
+        format!("call {} (worker/call){order} at {}", call_name(call), member.name())
+    }
+}
+
+fn call_name(call: CallId) -> String {
+    format!("{}/{}", call.worker, call.sequence)
+}

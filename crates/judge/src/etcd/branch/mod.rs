@@ -1,0 +1,169 @@
+//! Branch: a transaction takes its success branch exactly when all its guards held.
+//!
+//! Source: etcd's API (`Txn`: "if all of the comparisons succeed, the success requests are processed in order") and its
+//! guarantee that a transaction is atomic; in Adya's terms ("Weak Consistency", 1999) the guards are reads of the
+//! transaction, and must see the state that its writes replace.
+//!
+//! The guards are evaluated on the replayed key space: of a transaction that wrote, as it was at the revision before its
+//! own; of one that wrote nothing, at the revision its header names. How etcd compares keys that do not exist is at
+//! the file `check/guards`.
+
+#[cfg(test)]
+mod tests;
+
+use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::compare::{Failed, described, first_failed, state};
+use crate::core::pending_answers::ReplayedCall;
+use crate::core::verdict::{Anomaly, Finding};
+use ticketcd_history::call::{CallOutcome, Return};
+use ticketcd_history::request::{AnswerBody, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{OrderId, Revision, seconds};
+
+const NAME: &str = "branch";
+
+/// The check.
+#[derive(Debug)]
+pub struct Branch {
+    records_every_write: bool,
+    run_tag: String,
+    /// Answered transactions with guards.
+    asked: u64,
+    succeeded: u64,
+    failed: u64,
+    guards: u64,
+    too_old: u64,
+    anomalies: Anomalies,
+}
+
+impl Branch {
+    /// The check of a run.
+    pub fn new(info: &RunInfo) -> Self {
+        let run_tag = info.run_tag.clone();
+        Self {
+            records_every_write: info.testbed.records_every_write(),
+            run_tag,
+            asked: 0,
+            succeeded: 0,
+            failed: 0,
+            guards: 0,
+            too_old: 0,
+            anomalies: Anomalies::new(),
+        }
+    }
+}
+
+impl Check for Branch {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Call | ObservationKind::Replayed)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        if let Observation::Call(invoke, Some(Return { outcome: CallOutcome::Ok(_), .. })) = observation
+            && matches!(&invoke.request, Request::Txn(txn) if !txn.guards.is_empty())
+        {
+            self.asked += 1;
+        }
+        if let Observation::Replayed(call) = observation
+            && let (Request::Txn(txn), AnswerBody::Txn { succeeded, responses }) = (&call.invoke.request, &call.answer.body)
+        {
+            self.judge_nested(call, txn, *succeeded, responses);
+        }
+    }
+
+    fn alarm(&self) -> Option<String> {
+        self.anomalies.alarm()
+    }
+
+    fn replays(&self) -> bool {
+        true
+    }
+
+    fn applies(&self) -> bool {
+        (self.records_every_write && self.asked > 0) || self.guards > 0
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let counts = evidence([
+            ("succeeded", self.succeeded),
+            ("failed", self.failed),
+            ("guards", self.guards),
+            ("transactions_too_old", self.too_old),
+        ]);
+        let lacking = if self.guards == 0 {
+            Some("No transaction with a guard could be held against the log.".to_owned())
+        } else if end.missing_revisions > 0 && self.records_every_write {
+            Some(format!("Revisions are missing after {}: what follows was not judged.", end.last_revision))
+        } else {
+            None
+        };
+        self.anomalies.into_finding(NAME, counts, lacking)
+    }
+}
+
+impl Branch {
+    fn judge(&mut self, call: &ReplayedCall<'_>, txn: &Txn, succeeded: bool) {
+        if txn.guards.is_empty() && succeeded {
+            return;
+        }
+        let at = if call.answer.wrote() { call.answer.revision - 1 } else { call.answer.revision };
+        if !call.versions.covers(at) {
+            self.too_old += 1;
+            return;
+        }
+        self.guards += txn.guards.len() as u64;
+        *(if succeeded { &mut self.succeeded } else { &mut self.failed }) += 1;
+        match (first_failed(&txn.guards, call.versions, at), succeeded) {
+            (Some(failed), true) => self.add("guard_ignored", call, at, Some(&failed), txn),
+            (None, false) => self.add("guards_held", call, at, None, txn),
+            (Some(_), false) | (None, true) => {}
+        }
+    }
+
+    /// A transaction, and those within it: etcd evaluates all their guards before it carries out anything.
+    fn judge_nested(&mut self, call: &ReplayedCall<'_>, txn: &Txn, succeeded: bool, responses: &[TxnAnswer]) {
+        self.judge(call, txn, succeeded);
+        for (operation, response) in txn.branch(succeeded).iter().zip(responses) {
+            if let (TxnOp::Txn(nested), TxnAnswerBody::Txn { succeeded, responses }) = (operation, &response.body) {
+                self.judge_nested(call, nested, *succeeded, responses);
+            }
+        }
+    }
+
+    fn add(&mut self, kind: &'static str, call: &ReplayedCall<'_>, at: Revision, failed: Option<&Failed<'_>>, txn: &Txn) {
+        let (invoke, done) = (call.invoke, call.returned.done);
+        let orders: Vec<String> =
+            invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();
+        let order = orders.first().map(|order| format!(" for order {order}")).unwrap_or_default();
+        let branch = if failed.is_some() { "its guards held" } else { "its guards did not hold" };
+        let mut story = vec![format!(
+            "At {:.3} s the transaction {}/{} (worker/call){order} at {} was told, at revision {}, that {branch}.",
+            seconds(done),
+            invoke.id.worker,
+            invoke.id.sequence,
+            invoke.member.name(),
+            call.answer.revision,
+        )];
+        match failed {
+            Some(failed) => {
+                story.push(format!("It demanded {}; at revision {at} {}.", described(failed.guard), state(failed)));
+            }
+            None => {
+                let guards: Vec<String> = txn.guards.iter().take(4).map(described).collect();
+                story.push(format!("All of them held at revision {at}: {}.", guards.join("; ")));
+            }
+        }
+        let keys = match failed {
+            Some(failed) => vec![failed.guard.key.to_text()],
+            None => txn.guards.iter().map(|guard| guard.key.to_text()).collect(),
+        };
+        let revision = Some(call.answer.revision);
+        let anomaly = Anomaly { story, severity: 1, revision, keys, orders, members: vec![invoke.member.name()], ..Anomaly::default() };
+        self.anomalies.add(kind, done, anomaly);
+    }
+}

@@ -1,0 +1,170 @@
+//! Divergence: members that deliver different content for one revision. It is the root cause of whatever else is found.
+
+use std::collections::BTreeMap;
+
+use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::excerpt::{excerpt, first_difference};
+use crate::core::revision_log::{Disagreement, RevisionLog};
+use crate::core::verdict::{Anomaly, Finding};
+use ticketcd_history::watch::WatchEvent;
+use ticketcd_history::{MemberIndex, Revision, seconds};
+
+/// Name of the finding.
+const NAME: &str = "divergence";
+
+/// Disagreements that wait for other members to say the same.
+const PENDING_MAX: usize = 1_024;
+
+/// The disagreements so far.
+#[derive(Debug, Default)]
+pub(crate) struct Divergence {
+    anomalies: Anomalies,
+    /// Those of the highest revisions: another member may still deliver what one has delivered, and that is the same one.
+    pending: BTreeMap<Revision, Vec<Pending>>,
+    pending_count: usize,
+    /// The lowest revision about which members disagree.
+    from: Option<Revision>,
+}
+
+/// A disagreement, with everybody who delivered its second content.
+#[derive(Debug)]
+struct Pending {
+    disagreement: Disagreement,
+    members: Vec<MemberIndex>,
+}
+
+impl Pending {
+    fn new(disagreement: &Disagreement) -> Self {
+        Self { members: vec![disagreement.member], disagreement: disagreement.clone() }
+    }
+}
+
+impl Divergence {
+    pub(crate) fn add(&mut self, disagreement: &Disagreement) {
+        let Disagreement { revision, member, .. } = *disagreement;
+        self.from = Some(self.from.map_or(revision, |from| from.min(revision)));
+        if disagreement.others == [member] {
+            self.anomalies.add("revision_rewritten", disagreement.at, tell(&Pending::new(disagreement), true));
+            return;
+        }
+        let pending = self.pending.entry(revision).or_default();
+        match pending.iter_mut().find(|pending| pending.disagreement.events == disagreement.events) {
+            Some(same) if same.members.contains(&member) => {}
+            Some(same) => same.members.push(member),
+            None => {
+                pending.push(Pending::new(disagreement));
+                self.pending_count += 1;
+            }
+        }
+        while self.pending_count > PENDING_MAX {
+            self.decide_first();
+        }
+    }
+
+    /// Nobody else is waited for in the lowest revision. False when there is none.
+    fn decide_first(&mut self) -> bool {
+        let Some((_, decided)) = self.pending.pop_first() else { return false };
+        self.pending_count -= decided.len();
+        for mut pending in decided {
+            pending.members.sort_unstable();
+            self.anomalies.add("members_disagree", pending.disagreement.at, tell(&pending, false));
+        }
+        true
+    }
+
+    pub(crate) fn alarm(&self) -> Option<String> {
+        let pending = || self.pending.values().flatten().next().map(|pending| tell(pending, false).story.join(" "));
+        self.anomalies.alarm().or_else(pending)
+    }
+
+    /// The revision from which on the members do not have the same any more: the cause of whatever is found there or later.
+    pub(crate) fn from(&self) -> Option<Revision> {
+        self.from
+    }
+
+    pub(crate) fn finish(mut self, log: &RevisionLog) -> Finding {
+        while self.decide_first() {}
+        let counts = evidence([("revisions", log.revisions()), ("deliveries_compared", log.compared())]);
+        let lacking = match (log.revisions(), log.members(), log.compared()) {
+            (0, ..) => Some("No collector delivered a revision."),
+            // One member cannot disagree with another.
+            (_, 0 | 1, _) => None,
+            (.., 0) => Some("No revision was delivered by two members, so nothing could be compared."),
+            _ => None,
+        };
+        self.anomalies.into_finding(NAME, counts, lacking.map(str::to_owned))
+    }
+}
+
+/// Tells who delivered what, and what differs.
+fn tell(pending: &Pending, same_member: bool) -> Anomaly {
+    let Disagreement { revision, at, events, others, other_events, .. } = &pending.disagreement;
+    let (moment, who) = (seconds(*at), names(&pending.members));
+    let mut story = Vec::new();
+    if same_member {
+        story.push(format!("{who} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",));
+    } else {
+        story.push(format!(
+            "Members disagree about revision {revision}: {} delivered one content, {who} another ({moment:.3} s).",
+            names(others),
+        ));
+    }
+    let mut keys: Vec<String> = events.iter().map(|event| event.kv.key.to_text()).collect();
+    match other_events {
+        Some(other_events) => {
+            let only_here = told(events, other_events);
+            let only_there = told(other_events, events);
+            let there = if same_member { "The first time".to_owned() } else { format!("On {}", names(others)) };
+            let here = if same_member { "The second time".to_owned() } else { format!("On {who}") };
+            story.push(format!("{there} it {only_there}."));
+            story.push(format!("{here} it {only_here}."));
+            keys.extend(other_events.iter().map(|event| event.kv.key.to_text()));
+        }
+        None => story.push(format!("On {who} it {}.", told(events, &[]))),
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    let mut members: Vec<MemberIndex> = others.iter().chain(&pending.members).copied().collect();
+    members.sort_unstable();
+    members.dedup();
+    Anomaly {
+        story,
+        severity: keys.len() as u64,
+        revision: Some(*revision),
+        keys,
+        members: members.into_iter().map(MemberIndex::name).collect(),
+        ..Anomaly::default()
+    }
+}
+
+fn names(members: &[MemberIndex]) -> String {
+    let names: Vec<String> = members.iter().map(|member| member.name()).collect();
+    names.join(" and ")
+}
+
+/// The events that the other side does not have, in words.
+fn told(events: &[WatchEvent], other: &[WatchEvent]) -> String {
+    const TOLD: usize = 3;
+    let different: Vec<&WatchEvent> = events.iter().filter(|event| !other.contains(event)).collect();
+    if different.is_empty() {
+        return "has nothing that the other has not".to_owned();
+    }
+    let mut words: Vec<String> = different.iter().take(TOLD).map(|event| in_words(event, other)).collect();
+    if different.len() > TOLD {
+        words.push(format!("{} more", different.len() - TOLD));
+    }
+    words.join(", ")
+}
+
+fn in_words(event: &WatchEvent, others: &[WatchEvent]) -> String {
+    let kv = &event.kv;
+    let key = kv.key.to_text();
+    if event.deleted {
+        return format!("deletes {key}");
+    }
+    let value = kv.value.as_bytes();
+    let other = others.iter().find(|other| !other.deleted && other.kv.key == kv.key);
+    let around = other.map_or(0, |other| first_difference(value, other.kv.value.as_bytes()));
+    let shown = excerpt(value, around);
+    format!("puts {key} = {shown} (version {}, created at revision {})", kv.version, kv.create_revision)
+}

@@ -1,0 +1,291 @@
+//! Logs: no member panics, dies of a fatal error or reports corruption.
+//!
+//! Source: etcd logs JSON lines (zap) with a level; it calls `panic` and `fatal` only where it cannot go on, and raises the
+//! CORRUPT alarm when members' hashes differ (etcd's documentation on data corruption). A Go runtime that dies writes plain
+//! text. Lines are judged one at a time: logs of any size, and bytes that are no text, are fine.
+//!
+//! A machine that fails a member (a full disk, no memory) is no violation of etcd and no pass: what `MACHINE_TROUBLE` names is
+//! a reason why the verdict is unknown. So is a member that gave up before all members were up: it was started wrongly.
+//!
+//! What a fault beyond plain crashes is bound to cause is allowed for the members it hit, from when it began: see `ALLOWED`.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::core::anomalies::{Anomalies, one_reason};
+use crate::core::check::{Check, End, FaultWindow, Observation, ObservationKind};
+use crate::core::verdict::{Anomaly, Finding};
+use ticketcd_history::event::Event;
+use ticketcd_history::{MemberIndex, Nanos};
+
+const NAME: &str = "logs";
+
+/// Lines are looked at up to this many bytes; the rest of a longer one is skipped.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// What a fault of a kind makes a healthy member say: a part of the fault's kind, and a part of the line.
+const ALLOWED: [(&str, &str); 7] = [
+    ("enospc", "no space left on device"),
+    ("disk-full", "no space left on device"),
+    ("eio", "input/output error"),
+    ("remove", "permanently removed from the cluster"),
+    ("replace", "permanently removed from the cluster"),
+    ("remove", "member count is unequal"),
+    ("replace", "member count is unequal"),
+];
+
+/// Words by which etcd says that its data are not what they should be, when it says so as a warning or worse.
+const CORRUPTION: [&str; 7] = [
+    "\"alarm\":\"CORRUPT\"",
+    "alarm:CORRUPT",
+    "data corruption",
+    "data inconsistency",
+    "found hash mismatch",
+    "failed to find revision pair",
+    "crc mismatch",
+];
+
+/// What the machine says when it fails a process; unless a fault made it, it is neither etcd's fault nor evidence.
+const MACHINE_TROUBLE: [&str; 8] = [
+    "no space left on device",
+    "disk quota exceeded",
+    "read-only file system",
+    "input/output error",
+    "cannot allocate memory",
+    "out of memory",
+    "too many open files in system",
+    "address already in use",
+];
+
+/// The check.
+#[derive(Debug, Default)]
+pub struct Logs {
+    /// When the first phase began: all members were up.
+    up: Option<Nanos>,
+}
+
+impl Check for Logs {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Event
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        if let Observation::Event(Event::Phase(began)) = observation {
+            self.up.get_or_insert(began.at);
+        }
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let mut scan = Scan::new(end, self.up);
+        let mut reasons = scan.all(end);
+        reasons.extend(scan.machine_trouble.iter().map(MachineTrouble::to_string));
+        reasons.append(&mut scan.not_started);
+        scan.anomalies.into_finding(NAME, scan.counts, one_reason(&reasons))
+    }
+}
+
+/// What the members say about their machine, each once.
+pub(crate) fn machine_trouble(end: &End<'_>) -> Vec<MachineTrouble> {
+    let mut scan = Scan::new(end, None);
+    // Logs that cannot be read are for the check of the logs to complain about.
+    let _ = scan.all(end);
+    scan.machine_trouble
+}
+
+/// A member died of its machine: a full disk, no memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MachineTrouble {
+    /// Which member.
+    pub(crate) member: MemberIndex,
+    line: u64,
+    text: String,
+}
+
+impl fmt::Display for MachineTrouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { member, line, text } = self;
+        write!(formatter, "Member {} was failed by its machine (line {line} of its log): {text}.", member.name())
+    }
+}
+
+struct Scan<'end> {
+    began: Option<Timestamp>,
+    /// When all members were up; `None` when they never were, as far as is known.
+    up: Option<Nanos>,
+    faults: &'end [FaultWindow],
+    anomalies: Anomalies,
+    machine_trouble: Vec<MachineTrouble>,
+    /// Members that gave up before all were up, a sentence each: they were started wrongly.
+    not_started: Vec<String>,
+    counts: BTreeMap<String, u64>,
+}
+
+/// The fields of a zap line that matter here.
+#[derive(Debug, Default, Deserialize)]
+struct Line<'line> {
+    #[serde(default)]
+    level: &'line str,
+    #[serde(default)]
+    ts: &'line str,
+}
+
+impl<'end> Scan<'end> {
+    fn new(end: &End<'end>, up: Option<Nanos>) -> Self {
+        Self {
+            began: end.info.started.parse().ok(),
+            up,
+            faults: end.faults,
+            anomalies: Anomalies::new(),
+            machine_trouble: Vec::new(),
+            not_started: Vec::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Scans the logs of all members; what could not be scanned, a sentence each.
+    fn all(&mut self, end: &End<'_>) -> Vec<String> {
+        let mut reasons = Vec::new();
+        for (member, info) in (0..=u8::MAX).map(MemberIndex).zip(&end.info.members) {
+            let path = end.directory.zip(info.log.as_deref()).map(|(directory, log)| directory.join(log));
+            let scanned = match &path {
+                None => Err("there is none".to_owned()),
+                Some(path) => File::open(path).and_then(|file| self.file(member, BufReader::new(file))).map_err(|error| error.to_string()),
+            };
+            match scanned {
+                Err(error) => reasons.push(format!("The log of {} could not be read: {error}.", info.name)),
+                Ok(0) => reasons.push(format!("The log of {} is empty.", info.name)),
+                Ok(_) => {}
+            }
+        }
+        if end.info.members.is_empty() {
+            reasons.push("No member has a log.".to_owned());
+        }
+        reasons
+    }
+
+    /// Scans one member's log; gives the number of lines.
+    fn file(&mut self, member: MemberIndex, mut log: impl BufRead) -> io::Result<u64> {
+        let mut line = Vec::new();
+        let (mut lines, mut bytes, mut at, mut trace) = (0u64, 0u64, None, false);
+        loop {
+            let read = read_line(&mut log, &mut line)?;
+            if read == 0 {
+                break;
+            }
+            (lines, bytes) = (lines + 1, bytes + read);
+            let text = String::from_utf8_lossy(&line);
+            // etcd flattens nested quotes; only fields at the top of a line are needed, so borrowed text does.
+            let parsed: Line<'_> = serde_json::from_str(&text).unwrap_or_default();
+            at = self.moment(parsed.ts).or(at);
+            let Some(kind) = judge(&parsed, &text) else {
+                trace &= parsed.level.is_empty();
+                continue;
+            };
+            // A panic that etcd logs is followed by Go's own words about it: one and the same.
+            let told_already = trace && parsed.level.is_empty();
+            trace = true;
+            if !told_already && !self.allowed(member, at.unwrap_or(0), &text) {
+                self.add(kind, member, at, lines, &text);
+            }
+        }
+        self.counts.insert(format!("{}_lines", member.name()), lines);
+        self.counts.insert(format!("{}_bytes", member.name()), bytes);
+        Ok(lines)
+    }
+
+    fn add(&mut self, kind: &'static str, member: MemberIndex, at: Option<Nanos>, line: u64, text: &str) {
+        let shown = || shown(text);
+        if MACHINE_TROUBLE.iter().any(|words| text.contains(words)) {
+            if self.machine_trouble.iter().all(|trouble| trouble.member != member) {
+                self.machine_trouble.push(MachineTrouble { member, line, text: shown() });
+            }
+        } else if kind == "fatal" && at.is_some_and(|at| self.up.is_none_or(|up| at < up)) {
+            self.not_started.push(format!("Member {} did not start (line {line} of its log): {}.", member.name(), shown()));
+        } else {
+            self.anomalies.add(kind, at.unwrap_or(0), anomaly(kind, member, line, text));
+        }
+    }
+
+    /// The wall clock of a line, on the run's clock.
+    fn moment(&self, ts: &str) -> Option<Nanos> {
+        let since = ts.parse::<Timestamp>().ok()?.duration_since(self.began?);
+        Some(Nanos::try_from(since.as_nanos()).unwrap_or(0))
+    }
+
+    fn allowed(&self, member: MemberIndex, at: Nanos, text: &str) -> bool {
+        let hit = self.faults.iter().filter(|window| window.from <= at && window.members.contains(&member));
+        hit.flat_map(|window| ALLOWED.iter().filter(|(kind, _)| window.kind.contains(kind))).any(|(_, words)| text.contains(words))
+    }
+}
+
+/// What a line is, when it is something bad.
+fn judge(line: &Line<'_>, text: &str) -> Option<&'static str> {
+    match line.level {
+        // Go's runtime, or the race detector's; and etcd 3.4 without zap marks the critical with a C.
+        "" if text.starts_with("panic: ") || text.starts_with("fatal error: ") || text.contains("WARNING: DATA RACE") => Some("panic"),
+        "" if text.get(26..).is_some_and(|rest| rest.starts_with(" C | ")) => Some("fatal"),
+        "" => None,
+        "panic" | "dpanic" => Some(if corrupt(text) { "corruption" } else { "panic" }),
+        "fatal" => Some(if corrupt(text) { "corruption" } else { "fatal" }),
+        "debug" | "info" => None,
+        _ => corrupt(text).then_some("corruption"),
+    }
+}
+
+fn corrupt(text: &str) -> bool {
+    CORRUPTION.iter().any(|words| text.contains(words))
+}
+
+/// Reads a line without its end into `line`, at most [`LINE_BYTES_MAX`] of it; gives the bytes consumed, 0 at the end.
+fn read_line(log: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
+    line.clear();
+    let mut consumed = 0u64;
+    loop {
+        let chunk = match log.fill_buf() {
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let end = chunk.iter().position(|byte| *byte == b'\n');
+        let part = chunk.get(..end.unwrap_or(chunk.len())).unwrap_or_default();
+        let room = LINE_BYTES_MAX.saturating_sub(line.len());
+        line.extend(part.iter().take(room));
+        let used = end.map_or(chunk.len(), |end| end + 1);
+        log.consume(used);
+        consumed += used as u64;
+        if end.is_some() || used == 0 {
+            return Ok(consumed);
+        }
+    }
+}
+
+/// As much of a line as a person wants to read.
+fn shown(text: &str) -> String {
+    text.chars().take(600).collect()
+}
+
+fn anomaly(kind: &str, member: MemberIndex, line: u64, text: &str) -> Anomaly {
+    let what = match kind {
+        "panic" => "panicked",
+        "fatal" => "died of a fatal error",
+        _ => "reported corruption",
+    };
+    Anomaly {
+        story: vec![format!("{} {what} (line {line} of its log): {}", member.name(), shown(text))],
+        severity: 1,
+        members: vec![member.name()],
+        ..Anomaly::default()
+    }
+}

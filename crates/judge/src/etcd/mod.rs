@@ -1,0 +1,15 @@
+//! The promises of etcd.
+
+pub mod authorship;
+pub mod branch;
+pub(crate) mod collectors;
+pub(crate) mod divergence;
+mod incarnations;
+pub mod logs;
+pub mod reads;
+pub mod real_time;
+pub mod recovery;
+pub mod replicas;
+pub mod serializable;
+pub mod sessions;
+pub mod watch;

@@ -1,0 +1,162 @@
+//! The answer to a range, held against the key space.
+
+use std::cmp::Ordering;
+
+use super::sorted;
+use crate::core::key_space::{KeyRange, Versions};
+use ticketcd_history::request::{KeyValue, Range, RangeAnswer, RevisionFilter, Sort, TxnOp};
+use ticketcd_history::{Blob, Revision};
+
+/// Which state a range reads.
+#[derive(Clone, Copy)]
+pub(super) struct View<'call> {
+    /// The revision it names.
+    pub(super) revision: Revision,
+    /// The operations before it in its own transaction, when that has the revision for its own.
+    pub(super) own_writes: &'call [TxnOp],
+    /// Whether the revision is its own transaction's: then only those writes are to be seen of it.
+    pub(super) is_own: bool,
+}
+
+impl View<'_> {
+    /// Everything as it was at a revision.
+    pub(super) fn at(revision: Revision) -> Self {
+        Self { revision, own_writes: &[], is_own: false }
+    }
+
+    pub(super) fn is_covered(&self, versions: &Versions) -> bool {
+        versions.covers(self.revision) && (!self.is_own || versions.covers(self.revision - 1))
+    }
+
+    /// The revision at which it sees a key.
+    pub(super) fn revision_of(&self, key: &Blob) -> Revision {
+        let writes = |operation: &TxnOp| match operation {
+            TxnOp::Put(put) => put.key == *key,
+            TxnOp::Delete(delete) => KeyRange::new(&delete.key, &delete.range_end).contains(key.as_bytes()),
+            TxnOp::Range(_) | TxnOp::Txn(_) => false,
+        };
+        if self.is_own && !self.own_writes.iter().any(writes) { self.revision - 1 } else { self.revision }
+    }
+}
+
+/// What is wrong with an answer.
+#[derive(Debug)]
+pub(super) struct Mismatch {
+    pub(super) kind: MismatchKind,
+    pub(super) key: Blob,
+    /// In words, as the rest of a sentence that begins with "But".
+    pub(super) what: String,
+    /// Whether what was answered was there at some other revision.
+    pub(super) is_real: bool,
+}
+
+impl Mismatch {
+    /// Other reads of the same answer show the state that it names: then this one is of another.
+    pub(super) fn beside_right_ones(mut self) -> Self {
+        if self.kind == MismatchKind::Value && self.is_real {
+            self.kind = MismatchKind::Torn;
+            self.what.push_str("; other keys in the same answer are as they were then");
+        }
+        self
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MismatchKind {
+    Value,
+    Missing,
+    Phantom,
+    Torn,
+    Count,
+    Order,
+}
+
+impl MismatchKind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Value => "wrong_value",
+            Self::Missing => "missing_key",
+            Self::Phantom => "phantom_key",
+            Self::Torn => "torn_read",
+            Self::Count => "wrong_count",
+            Self::Order => "wrong_order",
+        }
+    }
+}
+
+/// The first thing that is wrong with an answer; `None` when it is right.
+pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versions: &Versions) -> Option<Mismatch> {
+    let limit = usize::try_from(range.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    if range.sort != Sort::default() || range.filter != RevisionFilter::default() {
+        return sorted::mismatch(range, found, view, versions);
+    }
+    let keys = KeyRange::new(&range.key, &range.range_end);
+    let mut expected = versions.range_by(keys, |key| view.revision_of(key)).fuse();
+    let (mut count, mut agreeing) = (0_i64, 0_u64);
+    let shown = if range.count_only { 0 } else { limit };
+    let mut answered = found.kvs.iter().peekable();
+    let mut wrong = None;
+    for right in expected.by_ref() {
+        count += 1;
+        if usize::try_from(count).is_ok_and(|count| count > shown) || wrong.is_some() {
+            continue;
+        }
+        match answered.peek().map(|kv| (kv.key.cmp(&right.key), *kv)) {
+            Some((Ordering::Equal, kv)) => {
+                answered.next();
+                if same(kv, right, range.keys_only) {
+                    agreeing += 1;
+                } else {
+                    wrong = Some((kv, Some(right)));
+                }
+            }
+            Some((Ordering::Less, kv)) => wrong = Some((kv, None)),
+            Some((Ordering::Greater, _)) | None => {
+                let what =
+                    format!("it lacks {}, which had version {} since revision {}", right.key.to_text(), right.version, right.mod_revision);
+                return Some(Mismatch { kind: MismatchKind::Missing, key: right.key.clone(), what, is_real: false });
+            }
+        }
+    }
+    if let Some((kv, right)) = wrong {
+        let others_agree = agreeing > 0 || answered.any(|kv| versions.get(kv.key.as_bytes(), view.revision_of(&kv.key)) == Some(kv));
+        let mismatch = differing(kv, right, versions);
+        return Some(if others_agree { mismatch.beside_right_ones() } else { mismatch });
+    }
+    if let Some(kv) = answered.next() {
+        return Some(differing(kv, None, versions));
+    }
+    let more = !range.count_only && usize::try_from(count).is_ok_and(|count| count > limit);
+    let what = match (found.count == count, found.more == more) {
+        (false, _) => format!("it counts {} keys, and the right count is {count}", found.count),
+        (true, false) if more => "it does not say that there are more keys behind its limit".to_owned(),
+        (true, false) => "it says that there are more keys, and there are none".to_owned(),
+        (true, true) => return None,
+    };
+    Some(Mismatch { kind: MismatchKind::Count, key: range.key.clone(), what, is_real: false })
+}
+
+/// A key that was answered otherwise than it was; `right` is `None` when it did not exist.
+pub(super) fn differing(kv: &KeyValue, right: Option<&KeyValue>, versions: &Versions) -> Mismatch {
+    let was = match right {
+        Some(right) => format!("it had version {} of revision {}, `{}`", right.version, right.mod_revision, shown(&right.value)),
+        None => "it did not exist or is out of its place".to_owned(),
+    };
+    let name = kv.key.to_text();
+    let kind = if right.is_some() { MismatchKind::Value } else { MismatchKind::Phantom };
+    let what = format!("{name} is answered as version {} of revision {}, `{}`; {was}", kv.version, kv.mod_revision, shown(&kv.value));
+    Mismatch { kind, key: kv.key.clone(), what, is_real: versions.knows(kv) }
+}
+
+/// Whether a key was answered as it was. That it is the same key is known.
+pub(super) fn same(answered: &KeyValue, right: &KeyValue, keys_only: bool) -> bool {
+    let KeyValue { key: _, value, create_revision, mod_revision, version, lease } = answered;
+    let counts = (*create_revision, *mod_revision, *version, *lease);
+    let value_agrees = || if keys_only { value.is_empty() } else { *value == right.value };
+    counts == (right.create_revision, right.mod_revision, right.version, right.lease) && value_agrees()
+}
+
+/// As much of a value as a person wants to read.
+fn shown(value: &Blob) -> String {
+    value.to_text().chars().take(120).collect()
+}

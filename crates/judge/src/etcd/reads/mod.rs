@@ -1,0 +1,208 @@
+//! Reads: every value read is the one that was current at the revision the answer names, and every key of the range is there.
+//!
+//! Source: etcd's data model gives each revision one immutable key space, and its API says which of them a range reads: the
+//! one of its header, or the one that was asked for. That an answer shows *one* state is snapshot isolation (Adya, "Weak
+//! Consistency", 1999); what reads of two states at once are called is Jepsen's fractured read.
+//!
+//! A serializable read may be old, but not made up: it is judged at the revision its header names like any other. A range
+//! within a transaction is judged at its own sub-header: behind a write of its own transaction it sees that write, and not
+//! those still to come.
+//!
+//! Each answer costs a walk over the keys of its range, about as many as it brought.
+
+mod answer;
+mod sorted;
+#[cfg(test)]
+mod tests;
+
+use answer::{Mismatch, MismatchKind, View, differing, mismatch};
+
+use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::key_space::KeyRange;
+use crate::core::pending_answers::ReplayedCall;
+use crate::core::verdict::{Anomaly, Finding};
+use ticketcd_history::request::{AnswerBody, Delete, KeyValue, Range, RangeAnswer, Request, TxnAnswer, TxnAnswerBody, TxnOp, carried_out};
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{OrderId, Revision, seconds};
+
+const NAME: &str = "reads";
+
+/// The check.
+#[derive(Debug)]
+pub struct Reads {
+    records_every_write: bool,
+    run_tag: String,
+    ranges: u64,
+    keys: u64,
+    serializable: u64,
+    too_old: u64,
+    anomalies: Anomalies,
+}
+
+impl Reads {
+    /// The check of a run.
+    pub fn new(info: &RunInfo) -> Self {
+        let (records_every_write, run_tag) = (info.testbed.records_every_write(), info.run_tag.clone());
+        Self { records_every_write, run_tag, ranges: 0, keys: 0, serializable: 0, too_old: 0, anomalies: Anomalies::new() }
+    }
+}
+
+impl Check for Reads {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Replayed
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        let Observation::Replayed(call) = observation else { return };
+        match (&call.invoke.request, &call.answer.body) {
+            (Request::Range(range), AnswerBody::Range(found)) => {
+                let view = View::at(asked(range, call.answer.revision));
+                if let Some(mismatch) = self.range(call, range, found, view) {
+                    self.add(call, view.revision, &mismatch);
+                }
+            }
+            (Request::Txn(txn), AnswerBody::Txn { succeeded, responses }) => {
+                let branch = txn.branch(*succeeded);
+                if branch.iter().any(|operation| matches!(operation, TxnOp::Txn(_))) {
+                    let pairs = carried_out(txn, *succeeded, responses);
+                    let (operations, answers): (Vec<_>, Vec<_>) =
+                        pairs.map(|(operation, answer)| (operation.clone(), answer.clone())).unzip();
+                    self.transaction(call, &operations, &answers);
+                } else {
+                    self.transaction(call, branch, responses);
+                }
+            }
+            (Request::Delete(delete), AnswerBody::Delete { deleted, prev_kvs }) => {
+                self.deletion(call, delete, *deleted);
+                self.previous(call, prev_kvs);
+            }
+            (Request::Put(_), AnswerBody::Put { prev_kv }) => self.previous(call, prev_kv.as_deref()),
+            _ => {}
+        }
+    }
+
+    fn replays(&self) -> bool {
+        true
+    }
+
+    fn applies(&self) -> bool {
+        self.records_every_write || self.ranges > 0
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let counts = evidence([
+            ("ranges", self.ranges),
+            ("keys", self.keys),
+            ("serializable_ranges", self.serializable),
+            ("ranges_too_old", self.too_old),
+        ]);
+        let lacking = if self.ranges == 0 {
+            Some("No read could be held against the log.".to_owned())
+        } else if end.missing_revisions > 0 && self.records_every_write {
+            Some(format!("Revisions are missing after {}: what follows was not judged.", end.last_revision))
+        } else {
+            None
+        };
+        self.anomalies.into_finding(NAME, counts, lacking)
+    }
+}
+
+/// The revision that a range reads, when the newest is this.
+fn asked(range: &Range, newest: Revision) -> Revision {
+    if range.revision > 0 { range.revision } else { newest }
+}
+
+impl Reads {
+    fn transaction(&mut self, call: &ReplayedCall<'_>, branch: &[TxnOp], responses: &[TxnAnswer]) {
+        let own = call.answer.wrote().then_some(call.answer.revision);
+        let (mut right, mut wrong) = (false, Vec::new());
+        for (index, (operation, response)) in branch.iter().zip(responses).enumerate() {
+            let (TxnOp::Range(range), TxnAnswerBody::Range(found)) = (operation, &response.body) else { continue };
+            let view = match own {
+                Some(own) if range.revision == 0 && response.revision == own => {
+                    View { revision: own, own_writes: branch.get(..index).unwrap_or_default(), is_own: true }
+                }
+                // A sub-header without a revision says nothing.
+                _ if range.revision == 0 && response.revision == 0 => continue,
+                _ => View::at(asked(range, response.revision)),
+            };
+            match self.range(call, range, found, view) {
+                Some(mismatch) => wrong.push((view.revision, mismatch)),
+                None => right |= !found.kvs.is_empty(),
+            }
+        }
+        for (revision, mismatch) in wrong {
+            self.add(call, revision, &if right { mismatch.beside_right_ones() } else { mismatch });
+        }
+    }
+
+    /// What is wrong with a range, as far as it can be judged.
+    fn range(&mut self, call: &ReplayedCall<'_>, range: &Range, found: &RangeAnswer, view: View<'_>) -> Option<Mismatch> {
+        if !view.is_covered(call.versions) {
+            self.too_old += 1;
+            return None;
+        }
+        self.ranges += 1;
+        self.keys += found.kvs.len() as u64;
+        self.serializable += u64::from(range.serializable);
+        mismatch(range, found, view, call.versions)
+    }
+
+    /// A deletion counts what it found.
+    fn deletion(&mut self, call: &ReplayedCall<'_>, delete: &Delete, deleted: i64) {
+        let at = if deleted > 0 { call.answer.revision - 1 } else { call.answer.revision };
+        if !call.versions.covers(at) {
+            return;
+        }
+        let existing = call.versions.range(KeyRange::new(&delete.key, &delete.range_end), at).count();
+        if i64::try_from(existing) != Ok(deleted) {
+            let what = format!("it counted {deleted} deleted keys; at revision {at} there were {existing}");
+            self.add(call, at, &Mismatch { kind: MismatchKind::Count, key: delete.key.clone(), what, is_real: false });
+        }
+    }
+
+    /// What a write reports of the keys before it. A write that reports nothing was not asked, or found nothing.
+    fn previous<'call>(&mut self, call: &ReplayedCall<'_>, reported: impl IntoIterator<Item = &'call KeyValue>) {
+        let at = call.answer.revision - 1;
+        if !call.versions.covers(at) {
+            return;
+        }
+        for kv in reported {
+            self.keys += 1;
+            let right = call.versions.get(kv.key.as_bytes(), at);
+            if right != Some(kv) {
+                self.add(call, at, &differing(kv, right, call.versions));
+            }
+        }
+    }
+
+    fn add(&mut self, call: &ReplayedCall<'_>, at: Revision, mismatch: &Mismatch) {
+        let (invoke, done) = (call.invoke, call.returned.done);
+        let orders: Vec<String> =
+            invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();
+        let order = orders.first().map(|order| format!(" for order {order}")).unwrap_or_default();
+        let serializable = if invoke.request.is_linearizable() { "" } else { "serializable or old " };
+        let story = vec![
+            format!(
+                "At {:.3} s the {serializable}call {}/{} (worker/call){order} was answered by {} with what was there at revision {at}.",
+                seconds(done),
+                invoke.id.worker,
+                invoke.id.sequence,
+                invoke.member.name(),
+            ),
+            format!("But {}.", mismatch.what),
+        ];
+        let keys = vec![mismatch.key.to_text()];
+        let members = vec![invoke.member.name()];
+        self.anomalies.add(
+            mismatch.kind.name(),
+            done,
+            Anomaly { story, severity: 1, revision: Some(at), keys, orders, members, ..Anomaly::default() },
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! The answer to a range that was to be sorted or filtered, held against the key space.
+//!
+//! etcd reads the whole range, leaves out what the filter excludes, sorts, and applies the limit last; the count is that of the
+//! whole range (`Range` in etcd's `server/etcdserver/txn`). Its sort is not stable: keys that compare as equal may come in any
+//! order, and the limit may cut between any of them.
+
+use std::cmp::Ordering;
+
+use rustc_hash::FxHashMap;
+
+use super::answer::{Mismatch, MismatchKind, View, differing, same};
+use crate::core::key_space::{KeyRange, Versions};
+use ticketcd_history::request::{KeyValue, Range, RangeAnswer, RevisionFilter, SortOrder, SortTarget};
+
+/// The first thing that is wrong with an answer; `None` when it is right.
+pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versions: &Versions) -> Option<Mismatch> {
+    let keys = KeyRange::new(&range.key, &range.range_end);
+    let all: Vec<&KeyValue> = versions.range_by(keys, |key| view.revision_of(key)).collect();
+    let mut expected: Vec<&KeyValue> = all.iter().copied().filter(|kv| passes(&range.filter, kv)).collect();
+    expected.sort_by(|one, other| compare(range, one, other));
+    let by_key: FxHashMap<&[u8], &KeyValue> = expected.iter().map(|kv| (kv.key.as_bytes(), *kv)).collect();
+    let limit = usize::try_from(range.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    let shown = if range.count_only { 0 } else { expected.len().min(limit) };
+    for kv in &found.kvs {
+        match by_key.get(kv.key.as_bytes()) {
+            Some(right) if same(kv, right, range.keys_only) => {}
+            right => return Some(differing(kv, right.copied(), versions)),
+        }
+    }
+    // Each is as it was: what is left are their number and their order.
+    let right = |kv: &KeyValue| by_key.get(kv.key.as_bytes()).copied();
+    let mut places = found.kvs.iter().filter_map(right).zip(&expected);
+    if let Some((kv, place)) = places.find(|(kv, place)| compare(range, kv, place) != Ordering::Equal) {
+        let what = format!("it has {} where {} belongs", kv.key.to_text(), place.key.to_text());
+        return Some(Mismatch { kind: MismatchKind::Order, key: kv.key.clone(), what, is_real: false });
+    }
+    if let Some(twice) = found.kvs.iter().enumerate().find(|(index, kv)| found.kvs.iter().take(*index).any(|other| other.key == kv.key)) {
+        let what = format!("it has {} twice", twice.1.key.to_text());
+        return Some(Mismatch { kind: MismatchKind::Order, key: twice.1.key.clone(), what, is_real: false });
+    }
+    if found.kvs.len() < shown {
+        let lacking = expected.iter().find(|kv| found.kvs.iter().all(|other| other.key != kv.key))?;
+        let name = lacking.key.to_text();
+        let what = format!("it lacks {name}, which had version {} since revision {}", lacking.version, lacking.mod_revision);
+        return Some(Mismatch { kind: MismatchKind::Missing, key: lacking.key.clone(), what, is_real: false });
+    }
+    let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    let more = !range.count_only && expected.len() > limit;
+    let what = match (found.count == count, found.more == more) {
+        (false, _) => format!("it counts {} keys, and the right count is {count}", found.count),
+        (true, false) if more => "it does not report that there are more keys behind its limit".to_owned(),
+        (true, false) => "it reports that there are more keys, and there are none".to_owned(),
+        (true, true) => return None,
+    };
+    Some(Mismatch { kind: MismatchKind::Count, key: range.key.clone(), what, is_real: false })
+}
+
+fn passes(filter: &RevisionFilter, kv: &KeyValue) -> bool {
+    let within = |min, max, revision| (min == 0 || revision >= min) && (max == 0 || revision <= max);
+    within(filter.min_mod, filter.max_mod, kv.mod_revision) && within(filter.min_create, filter.max_create, kv.create_revision)
+}
+
+/// How two keys compare in the order that was asked for. Without a direction etcd sorts upwards.
+fn compare(range: &Range, one: &KeyValue, other: &KeyValue) -> Ordering {
+    let upwards = match range.sort.target {
+        SortTarget::Key => one.key.cmp(&other.key),
+        SortTarget::Version => one.version.cmp(&other.version),
+        SortTarget::CreateRevision => one.create_revision.cmp(&other.create_revision),
+        SortTarget::ModRevision => one.mod_revision.cmp(&other.mod_revision),
+        SortTarget::Value => one.value.cmp(&other.value),
+    };
+    match range.sort.order {
+        SortOrder::None | SortOrder::Ascend => upwards,
+        SortOrder::Descend => upwards.reverse(),
+    }
+}

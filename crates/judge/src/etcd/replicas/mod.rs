@@ -1,0 +1,279 @@
+//! Replicas: at rest every member has the same revision, the same hash, the same leases and the same content; and after all
+//! members were stopped and started again each has what it had.
+//!
+//! Source: etcd replicates by Raft ("In Search of an Understandable Consensus Algorithm", Ongaro and Ousterhout, 2014: state
+//! machine safety, no two members apply different entries at one index), and applying an entry is deterministic. So members
+//! that have applied the same index must not differ in anything. Members at different indices are merely not at rest: then
+//! only what cannot have changed between is compared, namely a key that was last written before.
+//!
+//! Hashes are compared only at equal compact revision and above it: at the compacted revision itself healthy members of
+//! different versions answer differently. What differs between contents is named key by key.
+//!
+//! All contents are held in one map from key-value to the members that have it: in a healthy cluster one copy.
+
+mod difference;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use self::difference::{Side, compare};
+use crate::core::anomalies::{Anomalies, evidence, one_reason};
+use crate::core::audits::{Audits, MemberSet, members_of, set_of, stage_name};
+use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::verdict::{Anomaly, Finding};
+use ticketcd_history::audit::{AuditFacts, AuditPage, AuditStage};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::KeyValue;
+use ticketcd_history::{Blob, MemberIndex, Nanos, Revision, seconds};
+
+const NAME: &str = "replicas";
+
+/// The check.
+#[derive(Debug, Default)]
+pub struct Replicas {
+    audits: Audits,
+    contents: FxHashMap<KeyValue, Holders>,
+    /// Keys deleted after the first audit began, with the revision of the last deletion.
+    deleted: FxHashMap<Blob, Revision>,
+    auditing: bool,
+    now: Nanos,
+}
+
+/// Who has a key-value.
+#[derive(Clone, Copy, Debug, Default)]
+struct Holders {
+    healed: MemberSet,
+    restarted: MemberSet,
+}
+
+impl Holders {
+    fn at(self, stage: AuditStage) -> MemberSet {
+        match stage {
+            AuditStage::Healed => self.healed,
+            AuditStage::Restarted => self.restarted,
+        }
+    }
+}
+
+/// A member's position, as its audit says.
+#[derive(Clone, Copy)]
+struct Position<'audits> {
+    member: MemberIndex,
+    facts: &'audits AuditFacts,
+}
+
+impl Check for Replicas {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Revision)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(event) => {
+                self.audits.observe(event);
+                match event {
+                    Event::AuditPage(page) => self.page(page),
+                    Event::AuditClosed(closed) => self.now = self.now.max(closed.at),
+                    _ => {}
+                }
+            }
+            Observation::Revision(revision) => {
+                self.now = self.now.max(revision.at);
+                if self.auditing {
+                    for event in revision.events.iter().filter(|event| event.deleted) {
+                        self.deleted.insert(event.kv.key.clone(), revision.revision);
+                    }
+                }
+            }
+            Observation::Call(..) | Observation::Replayed(_) => {}
+        }
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let mut anomalies = Anomalies::new();
+        let mut reasons = Vec::new();
+        let mut compared = 0;
+        for stage in [AuditStage::Healed, AuditStage::Restarted] {
+            if self.audits.any(stage) {
+                reasons.extend(self.audits.missing(stage, end.info));
+                compared += self.compare_members(stage, &mut anomalies, &mut reasons);
+            } else if stage == AuditStage::Healed || end.info.testbed.restarts_for_audit {
+                reasons.push(format!("No member was read {}.", stage_name(stage)));
+            }
+        }
+        compared += self.compare_restarts(end, &mut anomalies, &mut reasons);
+        if compared == 0 && reasons.is_empty() {
+            reasons.push("There was nothing to compare.".to_owned());
+        }
+        let audited = |stage| u64::from(self.audits.complete(stage).count_ones());
+        let counts = evidence([
+            ("members_healed", audited(AuditStage::Healed)),
+            ("members_restarted", audited(AuditStage::Restarted)),
+            ("comparisons", compared),
+            ("key_values", self.contents.len() as u64),
+        ]);
+        anomalies.into_finding(NAME, counts, one_reason(&reasons))
+    }
+}
+
+impl Replicas {
+    fn page(&mut self, page: &AuditPage) {
+        self.auditing = true;
+        for kv in &page.kvs {
+            // Not `entry`: nearly every key-value is there already, and its bytes need not be shared once more.
+            let holders = match self.contents.get_mut(kv) {
+                Some(holders) => holders,
+                None => self.contents.entry(kv.clone()).or_default(),
+            };
+            match page.stage {
+                AuditStage::Healed => holders.healed |= set_of(page.member),
+                AuditStage::Restarted => holders.restarted |= set_of(page.member),
+            }
+        }
+    }
+
+    /// Compares every member with the one that is furthest; gives how many comparisons were made.
+    fn compare_members(&self, stage: AuditStage, anomalies: &mut Anomalies, reasons: &mut Vec<String>) -> u64 {
+        let positions: Vec<Position<'_>> = self.audits.facts(stage).map(|(member, facts)| Position { member, facts }).collect();
+        let furthest = positions.iter().rev().max_by_key(|position| (position.facts.after.applied_index, position.facts.after.revision));
+        let Some(reference) = furthest else { return 0 };
+        let others: Vec<_> = positions.iter().filter(|position| position.member != reference.member).collect();
+        for other in &others {
+            self.compare_positions(stage, reference, other, anomalies, reasons);
+        }
+        let (first, rest) = (reference.member, others.iter().fold(0, |set, other| set | set_of(other.member)));
+        let all = rest | set_of(first);
+        // Healthy members differ in nothing, so nearly everything ends at this comparison.
+        let differing: FxHashSet<&[u8]> = self
+            .contents
+            .iter()
+            .filter(|(_, holders)| holders.at(stage) & all != 0 && holders.at(stage) & all != all)
+            .map(|(kv, _)| kv.key.as_bytes())
+            .collect();
+        let versions = self.versions(&differing);
+        for other in &others {
+            let same_index = other.facts.after.applied_index == reference.facts.after.applied_index;
+            let ours = Side { member: first, stage, revision: reference.facts.after.revision };
+            let theirs = Side { member: other.member, stage, revision: other.facts.after.revision };
+            for (key, holders) in &versions {
+                let of = |member| holders.iter().find(|(_, who)| who.at(stage) & set_of(member) != 0).map(|(kv, _)| *kv);
+                let (here, there) = (of(first), of(other.member));
+                // At different positions a key may have been written since; only what is older than both must agree.
+                let settled = here.is_some_and(|kv| kv.mod_revision <= theirs.revision);
+                if here != there && (same_index || settled) {
+                    anomalies.add("different_content", self.now, compare(key, (ours, here), (theirs, there)));
+                }
+            }
+        }
+        others.len() as u64
+    }
+
+    fn compare_positions(
+        &self,
+        stage: AuditStage,
+        first: &Position<'_>,
+        other: &Position<'_>,
+        anomalies: &mut Anomalies,
+        reasons: &mut Vec<String>,
+    ) {
+        let (a, b) = (&first.facts.after, &other.facts.after);
+        let mut found = |kind, severity, sentence: String| {
+            let members = vec![first.member.name(), other.member.name()];
+            let story = vec![format!("{sentence}, {} (at {:.1} s).", stage_name(stage), seconds(self.now))];
+            anomalies.add(kind, self.now, Anomaly { story, severity, members, revision: Some(b.revision), ..Anomaly::default() });
+        };
+        let (one, two) = (first.member.name(), other.member.name());
+        if a.applied_index == b.applied_index {
+            let index = a.applied_index;
+            if a.revision != b.revision {
+                let sentence =
+                    format!("Both have applied index {index}, but {one} is at revision {} and {two} at {}", a.revision, b.revision);
+                found("different_revision", a.revision.abs_diff(b.revision), sentence);
+            }
+            if first.facts.leases != other.facts.leases {
+                let leases = |facts: &AuditFacts| facts.leases.iter().map(|lease| format!("{lease:x}")).collect::<Vec<_>>().join(" ");
+                let sentence = format!("{one} knows the leases [{}] and {two} [{}]", leases(first.facts), leases(other.facts));
+                found("different_leases", 1, sentence);
+            }
+        } else {
+            reasons.push(format!(
+                "Member {two} had applied index {} and {one} {}, {}: not both were at rest.",
+                b.applied_index,
+                a.applied_index,
+                stage_name(stage)
+            ));
+        }
+        let comparable = a.revision == b.revision && a.compact_revision == b.compact_revision && a.revision > a.compact_revision;
+        if comparable && a.hash != b.hash {
+            let sentence = format!("At revision {} the hash of {one} is {:08x} and that of {two} {:08x}", a.revision, a.hash, b.hash);
+            found("different_hash", 1, sentence);
+        }
+    }
+
+    /// Compares each member with itself before the restart; gives how many were compared.
+    fn compare_restarts(&self, end: &End<'_>, anomalies: &mut Anomalies, reasons: &mut Vec<String>) -> u64 {
+        let both = self.audits.complete(AuditStage::Healed) & self.audits.complete(AuditStage::Restarted);
+        let revision = |stage, member| self.audits.facts(stage).find(|(of, _)| *of == member).map_or(0, |(_, facts)| facts.after.revision);
+        let differing: FxHashSet<&[u8]> = self
+            .contents
+            .iter()
+            .filter(|(_, holders)| (holders.healed ^ holders.restarted) & both != 0)
+            .map(|(kv, _)| kv.key.as_bytes())
+            .collect();
+        let versions = self.versions(&differing);
+        for member in members_of(both) {
+            let side = |stage| Side { member, stage, revision: revision(stage, member) };
+            let (before, after) = (side(AuditStage::Healed), side(AuditStage::Restarted));
+            if after.revision < before.revision {
+                let (name, from, to) = (member.name(), before.revision, after.revision);
+                let story = vec![format!("{name} was at revision {from} before all members were restarted, and at {to} afterwards.")];
+                let anomaly = Anomaly { story, severity: from.abs_diff(to), revision: Some(to), members: vec![name], ..Anomaly::default() };
+                anomalies.add("lost_after_restart", self.now, anomaly);
+            }
+            let mut unexplained = 0u64;
+            for (key, holders) in &versions {
+                let of = |stage: AuditStage| holders.iter().find(|(_, who)| who.at(stage) & set_of(member) != 0).map(|(kv, _)| *kv);
+                let (old, new) = (of(AuditStage::Healed), of(AuditStage::Restarted));
+                if old == new {
+                    continue;
+                }
+                let deleted_since = self.deleted.get(*key).is_some_and(|revision| *revision > before.revision);
+                let lost = match new {
+                    // Written since: of the time between, the newer value says enough.
+                    Some(kv) => kv.mod_revision <= before.revision,
+                    None if deleted_since => false,
+                    None if after.revision <= before.revision || end.last_revision >= after.revision => true,
+                    None => {
+                        unexplained += 1;
+                        false
+                    }
+                };
+                if lost {
+                    anomalies.add("lost_after_restart", self.now, compare(key, (before, old), (after, new)));
+                }
+            }
+            if unexplained > 0 {
+                reasons.push(format!("Member {} lacks {unexplained} keys since the restart, and no watch tells why.", member.name()));
+            }
+        }
+        u64::from(both.count_ones())
+    }
+
+    /// For each of these keys every key-value that any member has, in the order of the keys.
+    fn versions(&self, keys: &FxHashSet<&[u8]>) -> BTreeMap<&[u8], Vec<(&KeyValue, Holders)>> {
+        let mut versions: BTreeMap<&[u8], Vec<(&KeyValue, Holders)>> = BTreeMap::new();
+        if !keys.is_empty() {
+            for (kv, holders) in self.contents.iter().filter(|(kv, _)| keys.contains(kv.key.as_bytes())) {
+                versions.entry(kv.key.as_bytes()).or_default().push((kv, *holders));
+            }
+        }
+        versions
+    }
+}

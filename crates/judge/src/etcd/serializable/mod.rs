@@ -1,0 +1,178 @@
+//! Serializable: a read that need not be the newest still names a state that existed, and a member does not go back.
+//!
+//! Source: etcd's API documentation of `RangeRequest.serializable` ("served locally without needing to reach consensus",
+//! "stale data" allowed). What is left of the promise is that the state is one of the cluster's, and, because a member's own
+//! state only grows while its process lives, that a member's later answers are never older than its earlier ones:
+//! monotonic reads in the sense of Terry et al. ("Session Guarantees for Weakly Consistent Replicated Data", 1994), with the
+//! member's process for the session. What the state *is* at the named revision is the check of reads.
+//!
+//! Any answer of a member raises what it is known to have reached; only serializable ranges, and transactions of nothing
+//! else, are judged by that, from when they were sent. A restart, and what was under way during it, starts anew: etcd
+//! serves such reads before it has caught up with what it had applied.
+
+#[cfg(test)]
+mod tests;
+
+use rustc_hash::FxHashMap;
+
+use super::incarnations::Incarnations;
+use super::real_time::{lowest_range, only_explicit_revisions};
+use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind, never_existed};
+use crate::core::verdict::{Anomaly, Finding};
+use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::maintenance::MaintenanceAnswer;
+use ticketcd_history::request::{Answer, AnswerBody, Request};
+use ticketcd_history::{MemberIndex, Nanos, Revision, seconds};
+
+const NAME: &str = "serializable";
+
+/// Marks kept of one member; the older half is given up when there are more.
+const MARKS_MAX: usize = 1 << 16;
+
+/// The check.
+#[derive(Debug, Default)]
+pub struct Serializable {
+    incarnations: Incarnations,
+    reached: FxHashMap<MemberIndex, Reached>,
+    /// The highest revision that a serializable read named.
+    highest: Option<Named>,
+    judged: u64,
+    compared: u64,
+    anomalies: Anomalies,
+}
+
+/// What the process of a member was known to have reached, and when: both only grow.
+#[derive(Debug, Default)]
+struct Reached {
+    since: Nanos,
+    marks: Vec<Named>,
+}
+
+/// A revision that an answer named.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    done: Nanos,
+    revision: Revision,
+    call: CallId,
+    member: MemberIndex,
+}
+
+impl Check for Serializable {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(Event::Member(event)) => self.incarnations.observe(event),
+            Observation::Call(invoke, Some(returned)) => {
+                if let CallOutcome::Ok(answer) = &returned.outcome {
+                    self.answered(invoke, returned, answer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn applies(&self) -> bool {
+        self.judged > 0
+    }
+
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        if let (Some(named), Some(exists)) = (self.highest, end.last_that_existed())
+            && named.revision > exists
+        {
+            let story = vec![
+                format!("At {:.3} s {} was answered with revision {}.", seconds(named.done), describe(named), named.revision),
+                never_existed(exists),
+            ];
+            self.anomalies.add(BEYOND_WHAT_EXISTS, named.done, anomaly(story, named, named.revision - exists));
+        }
+        let lacking = (self.judged == 0).then(|| "No serializable read was answered.".to_owned());
+        let counts = evidence([("reads_judged", self.judged), ("reads_compared", self.compared)]);
+        self.anomalies.into_finding(NAME, counts, lacking)
+    }
+}
+
+impl Serializable {
+    fn answered(&mut self, invoke: &Invoke, returned: &Return, answer: &Answer) {
+        let member = invoke.member;
+        let since = self.incarnations.since(member);
+        if is_serializable(&invoke.request, answer) {
+            let revision = lowest_range(&invoke.request, answer).unwrap_or(answer.revision).min(answer.revision);
+            let named = Named { done: returned.done, revision, call: invoke.id, member };
+            self.judged += 1;
+            if self.highest.is_none_or(|highest| revision > highest.revision) {
+                self.highest = Some(named);
+            }
+            self.judge(invoke.sent, named, since);
+        }
+        // Answers of the process before say nothing about this one; a defragmentation answers without a header.
+        if invoke.sent > since && !matches!(answer.body, AnswerBody::Maintenance(MaintenanceAnswer::Defragmented)) {
+            self.learn(Named { done: returned.done, revision: answer.revision, call: invoke.id, member }, since);
+        }
+    }
+
+    fn judge(&mut self, sent: Nanos, named: Named, since: Nanos) {
+        let Some(reached) = self.reached.get(&named.member).filter(|reached| reached.since == since && sent > since) else { return };
+        let before = reached.marks.partition_point(|mark| mark.done < sent);
+        let Some(mark) = before.checked_sub(1).and_then(|last| reached.marks.get(last)).copied() else { return };
+        self.compared += 1;
+        if named.revision < mark.revision {
+            let story = vec![
+                format!("At {:.6} s {} was answered with revision {}.", seconds(mark.done), describe(mark), mark.revision),
+                format!(
+                    "At {:.6} s, after that and with no restart between, {} was sent to the same member.",
+                    seconds(sent),
+                    describe(named)
+                ),
+                format!("It was answered with the older revision {}: the member went back.", named.revision),
+            ];
+            self.anomalies.add("member_went_back", named.done, anomaly(story, named, mark.revision - named.revision));
+        }
+    }
+
+    fn learn(&mut self, named: Named, since: Nanos) {
+        let reached = self.reached.entry(named.member).or_default();
+        if reached.since != since {
+            *reached = Reached { since, marks: Vec::new() };
+        }
+        let last = reached.marks.last();
+        if last.is_some_and(|last| last.revision >= named.revision) {
+            return;
+        }
+        // Answers are recorded almost in order: one that comes late counts from when the one before it came.
+        let done = last.map_or(named.done, |last| last.done.max(named.done));
+        if reached.marks.len() >= MARKS_MAX {
+            reached.marks.drain(..MARKS_MAX / 2);
+        }
+        reached.marks.push(Named { done, ..named });
+    }
+}
+
+/// Whether the answer need not be the newest: a serializable range, or a transaction of nothing else.
+fn is_serializable(request: &Request, answer: &Answer) -> bool {
+    match request {
+        Request::Range(range) => range.serializable && range.revision == 0,
+        Request::Txn(txn) => {
+            let has_operations = !txn.success.is_empty() || !txn.failure.is_empty();
+            has_operations && !request.is_linearizable() && !only_explicit_revisions(request, answer)
+        }
+        _ => false,
+    }
+}
+
+fn describe(named: Named) -> String {
+    format!("call {}/{} (worker/call) at {}", named.call.worker, named.call.sequence, named.member.name())
+}
+
+fn anomaly(story: Vec<String>, named: Named, behind: Revision) -> Anomaly {
+    let (revision, members) = (Some(named.revision), vec![named.member.name()]);
+    Anomaly { story, severity: behind.unsigned_abs(), revision, members, ..Anomaly::default() }
+}

@@ -1,0 +1,411 @@
+//! One subscription: what it asked for, what it was told, and what that breaks.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::PREVIOUS_MISSING;
+use super::topics::{Change, Previous, Topic, event_hash, kv_hash};
+use crate::core::excerpt::excerpt;
+use ticketcd_history::watch::{WatchEvent, WatchOpened};
+use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
+
+/// How far behind the confirmation a message is that etcd had prepared before it: nanoseconds.
+const RIGHT_BEHIND: Nanos = 100_000_000;
+
+/// Revisions that were left out and may still come, too late: so many are remembered.
+const MISSED_MAX: usize = 4_096;
+
+/// A subscription under judgement.
+#[derive(Debug)]
+pub(super) struct Board {
+    pub(super) subscription: u32,
+    pub(super) stream: u32,
+    pub(super) member: MemberIndex,
+    pub(super) key: Blob,
+    pub(super) end: Blob,
+    pub(super) asked: Revision,
+    pub(super) opened: Nanos,
+    pub(super) wants_previous: bool,
+    /// Whether its member was known to be compacted beyond its start: then it must be cancelled.
+    pub(super) compacted: Option<Revision>,
+    pub(super) cancelled: bool,
+    /// When the member confirmed it, as far as the record was read.
+    pub(super) created: Option<Nanos>,
+    /// Until when its stream was read, once it is closed.
+    pub(super) read_until: Nanos,
+    /// Progress of its stream that may be older than it is: so much had been asked for, and not been answered, when it was
+    /// opened. etcd sends what it says of a new watch and what it says of progress on different ways, and either may come
+    /// first.
+    pub(super) overtaken: usize,
+    /// What waits for the log, in order.
+    pub(super) waiting: VecDeque<Message>,
+    /// Whether it is in the list of those that have something waiting.
+    pub(super) is_listed: bool,
+    /// Up to where it was told everything, as its owner counts: from here it resumes.
+    pub(super) told: Revision,
+    pub(super) topic: Option<usize>,
+    /// Whether it has received a previous value.
+    has_previous: bool,
+    /// Whether the message in hand may lack previous values because of a known defect of etcd.
+    is_unprepared: bool,
+    /// Whether `told` is only the revision of the `created` header: a watch from "now" that has received nothing yet.
+    is_start_unknown: bool,
+    /// The first revision that it may receive. Of a watch from "now": the one above what its member was known to have had
+    /// when it was opened.
+    lowest: Revision,
+    /// The first revision that it must receive; none for a watch from "now" that was not created yet.
+    first: Option<Revision>,
+    /// Everything before this revision was told or missed; none before it is known where it begins.
+    pub(super) next: Option<Revision>,
+    last_event: Revision,
+    bookmark: Revision,
+    partial: Option<Partial>,
+    missed: BTreeSet<Revision>,
+    pub(super) counts: Counts,
+}
+
+/// A message, or the end.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Events, and the highest revision that was asked to be compacted by then.
+    Events(Nanos, Vec<WatchEvent>, Revision),
+    /// Everything up to the revision was told.
+    Bookmark(Nanos, Revision),
+    /// Its owner closed it. By then the member's collector had long delivered everything up to the revision `owed`.
+    Closed { at: Nanos, read_until: Nanos, owed: Revision },
+    /// Its stream broke, or the member cancelled it.
+    Broken,
+}
+
+/// How much a board was told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) events: u64,
+    pub(super) bookmarks: u64,
+    pub(super) previous: u64,
+    pub(super) too_old: u64,
+}
+
+/// A revision of which only some events came.
+#[derive(Debug)]
+struct Partial {
+    revision: Revision,
+    at: Nanos,
+    missing: Vec<Change>,
+}
+
+/// A promise that was broken.
+#[derive(Debug)]
+pub(super) struct Breach {
+    pub(super) kind: &'static str,
+    pub(super) at: Nanos,
+    pub(super) revision: Revision,
+    pub(super) key: Option<Blob>,
+    /// In words, as a sentence.
+    pub(super) what: String,
+}
+
+impl Message {
+    /// The revision that the log must have reached.
+    pub(super) fn needs(&self) -> Revision {
+        match self {
+            Self::Events(_, events, _) => events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0),
+            Self::Bookmark(_, revision) | Self::Closed { owed: revision, .. } => *revision,
+            Self::Broken => 0,
+        }
+    }
+}
+
+impl Board {
+    /// `had` is what its member is known to have had when the request was sent.
+    pub(super) fn new(opened: &WatchOpened, compacted: Option<Revision>, overtaken: usize, had: Revision) -> Self {
+        Self {
+            subscription: opened.subscription,
+            stream: opened.stream,
+            member: opened.member,
+            key: opened.key.clone(),
+            end: opened.range_end.clone(),
+            asked: opened.start_revision,
+            opened: opened.at,
+            wants_previous: opened.options.previous,
+            compacted,
+            cancelled: false,
+            created: None,
+            read_until: 0,
+            overtaken,
+            waiting: VecDeque::new(),
+            is_listed: false,
+            told: (opened.start_revision - 1).max(0),
+            topic: None,
+            has_previous: false,
+            is_unprepared: false,
+            is_start_unknown: opened.start_revision == 0,
+            lowest: if opened.start_revision > 0 { opened.start_revision } else { had + 1 },
+            first: (opened.start_revision > 0).then_some(opened.start_revision),
+            next: None,
+            last_event: 0,
+            bookmark: 0,
+            partial: None,
+            missed: BTreeSet::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The member confirmed it, with its header's revision: a watch from "now" owes everything above that.
+    pub(super) fn create(&mut self, at: Nanos, revision: Revision) {
+        self.created.get_or_insert(at);
+        if self.first.is_none() {
+            self.first = Some(revision + 1);
+            self.told = revision;
+        }
+    }
+
+    /// It received an event of this revision, and so everything from its start up to there.
+    pub(super) fn delivered(&mut self, revision: Revision) {
+        self.told = if self.is_start_unknown { revision } else { revision.max(self.told) };
+        self.is_start_unknown = false;
+    }
+
+    /// A bookmark: it received everything up to the revision.
+    pub(super) fn bookmarked(&mut self, revision: Revision) {
+        self.told = revision.max(self.told);
+        self.is_start_unknown = false;
+    }
+
+    /// Takes in the next message, now that the log has reached it.
+    pub(super) fn take(&mut self, message: Message, topic: &Topic, breaches: &mut Vec<Breach>) {
+        self.next = self.next.or(self.first).map(|next| next.max(topic.known_from));
+        match message {
+            Message::Events(at, events, compacted) => {
+                // Such messages are held back until the watch is confirmed, and sent right behind that.
+                self.has_previous |= events.iter().any(|event| event.previous.is_some());
+                self.is_unprepared = !self.has_previous && self.created.is_some_and(|created| at < created + RIGHT_BEHIND);
+                let mut last = 0;
+                for group in events.chunk_by(|one, next| one.kv.mod_revision == next.kv.mod_revision) {
+                    let Some(revision) = group.first().map(|event| event.kv.mod_revision) else { continue };
+                    if revision < last {
+                        let what = format!("It was told of revision {revision} after revision {last}, in one message.");
+                        breaches.push(Breach { kind: "unordered", at, revision, key: None, what });
+                    }
+                    last = last.max(revision);
+                    self.revision(at, revision, group, compacted, topic, breaches);
+                }
+            }
+            Message::Bookmark(at, revision) => self.bookmark(at, revision, topic, breaches),
+            Message::Closed { at, read_until, owed } => {
+                self.read_until = read_until;
+                self.give_up_partial(breaches);
+                if let Some(change) = self.owed(owed, topic).first() {
+                    let what = format!(
+                        "Its owner closed it, and it had not been told of revision {}, which changed {}: its member's collector had been, more than {} s before.",
+                        change.revision,
+                        change.key.to_text(),
+                        super::PATIENCE / 1_000_000_000
+                    );
+                    breaches.push(Breach { kind: "stalled", at, revision: change.revision, key: Some(change.key.clone()), what });
+                }
+            }
+            Message::Broken => self.give_up_partial(breaches),
+        }
+    }
+
+    fn revision(
+        &mut self,
+        at: Nanos,
+        revision: Revision,
+        group: &[WatchEvent],
+        compacted: Revision,
+        topic: &Topic,
+        breaches: &mut Vec<Breach>,
+    ) {
+        self.counts.events += group.len() as u64;
+        let key = group.first().map(|event| event.kv.key.clone());
+        let mut breach = |kind, what| breaches.push(Breach { kind, at, revision, key: key.clone(), what });
+        if self.first.is_none() {
+            breach("below_start", format!("It received revision {revision} before its member had confirmed it."));
+            return;
+        }
+        if revision < self.lowest {
+            let what = if self.asked > 0 {
+                format!("It received revision {revision}, and was opened to begin at revision {}.", self.asked)
+            } else {
+                format!(
+                    "It received revision {revision}, and was opened to begin after revision {}, which its member was known to have had before.",
+                    self.lowest - 1
+                )
+            };
+            breach("below_start", what);
+            return;
+        }
+        if revision < topic.known_from {
+            self.counts.too_old += 1;
+            self.last_event = self.last_event.max(revision);
+            return;
+        }
+        if let Some(partial) = self.partial.as_mut().filter(|partial| partial.revision == revision) {
+            let before = partial.missing.len();
+            partial.missing.retain(|change| group.iter().all(|event| event.kv.key != change.key));
+            if partial.missing.len() < before {
+                breach("split_revision", format!("The events of revision {revision} came in more than one message."));
+                if partial.missing.is_empty() {
+                    self.partial = None;
+                }
+                return;
+            }
+        }
+        if revision <= self.last_event.max(self.bookmark) {
+            let (last, bookmark) = (self.last_event, self.bookmark);
+            let was_missed = self.missed.remove(&revision);
+            if revision > last {
+                breach(
+                    "bookmark_broken",
+                    format!("It was told of revision {revision} after a bookmark said that it had everything up to {bookmark}."),
+                );
+            } else if was_missed {
+                breach("unordered", format!("It was told of revision {revision} only after revision {last}."));
+            } else {
+                breach("duplicated_event", format!("It was told of revision {revision} a second time, after revision {last}."));
+            }
+            self.last_event = last.max(revision);
+            return;
+        }
+        self.give_up_partial(breaches);
+        self.skip_to(at, revision, topic, breaches);
+        self.compare(at, revision, group, compacted, topic, breaches);
+        self.last_event = revision;
+    }
+
+    /// What lies before the revision and was not told is missed.
+    fn skip_to(&mut self, at: Nanos, revision: Revision, topic: &Topic, breaches: &mut Vec<Breach>) {
+        let Some(next) = self.next else { return };
+        let skipped = topic.from(next).iter().take_while(|change| change.revision < revision);
+        for changes in skipped.collect::<Vec<_>>().chunk_by(|one, other| one.revision == other.revision) {
+            let Some(change) = changes.first() else { continue };
+            let what = format!("It was told of revision {revision} without revision {}, which changed {}.", change.revision, keys(changes));
+            breaches.push(Breach { kind: "missed_event", at, revision: change.revision, key: Some(change.key.clone()), what });
+            self.miss(change.revision);
+        }
+        self.next = Some(revision);
+    }
+
+    /// The events of a revision against what they must be.
+    fn compare(
+        &mut self,
+        at: Nanos,
+        revision: Revision,
+        group: &[WatchEvent],
+        compacted: Revision,
+        topic: &Topic,
+        breaches: &mut Vec<Breach>,
+    ) {
+        let expected = topic.at(revision);
+        for event in group {
+            let name = event.kv.key.to_text();
+            let mut breach = |kind, what| breaches.push(Breach { kind, at, revision, key: Some(event.kv.key.clone()), what });
+            let is_creation = event.kv.create_revision == event.kv.mod_revision;
+            if !event.deleted && (event.kv.version == 1) != is_creation {
+                let (version, created) = (event.kv.version, event.kv.create_revision);
+                breach(
+                    "altered_event",
+                    format!(
+                        "It was told that {name} has version {version} and was created at revision {created}, in revision {revision}: that cannot be."
+                    ),
+                );
+                continue;
+            }
+            let Some(change) = expected.iter().find(|change| change.key == event.kv.key) else {
+                let what = if event.deleted { "deletion" } else { "put" };
+                breach("altered_event", format!("It was told of a {what} of {name} in revision {revision}: the log has none."));
+                continue;
+            };
+            if event_hash(event.deleted, &event.kv) != change.content {
+                let what = if event.deleted {
+                    "a deletion".to_owned()
+                } else {
+                    format!("version {} `{}`", event.kv.version, excerpt(event.kv.value.as_bytes(), 0))
+                };
+                breach(
+                    "altered_event",
+                    format!("It was told of {what} of {name} in revision {revision}: what the collectors delivered is different."),
+                );
+                continue;
+            }
+            if !self.wants_previous {
+                continue;
+            }
+            self.counts.previous += u64::from(event.previous.is_some());
+            match (&event.previous, change.previous) {
+                (Some(told), Previous::Some(before)) if kv_hash(told) == before => {}
+                (None, Previous::None) | (_, Previous::Forgotten) => {}
+                // What the compaction has taken cannot be told.
+                (None, Previous::Some(_)) if revision <= compacted => {}
+                (None, Previous::Some(_)) => {
+                    breach(
+                        if self.is_unprepared { PREVIOUS_MISSING } else { "wrong_previous" },
+                        format!(
+                            "It asked for previous values and was told none of {name} in revision {revision}; there was one, and no compaction took it."
+                        ),
+                    );
+                }
+                (Some(told), _) => {
+                    let told = format!("version {} of revision {}", told.version, told.mod_revision);
+                    breach("wrong_previous", format!("It was told that {name} was {told} before revision {revision}: it was not."));
+                }
+            }
+        }
+        let missing = expected.iter().filter(|change| group.iter().all(|event| event.kv.key != change.key));
+        let missing: Vec<Change> = missing.cloned().collect();
+        if !missing.is_empty() {
+            self.partial = Some(Partial { revision, at, missing });
+        }
+        self.next = Some(revision + 1);
+    }
+
+    fn bookmark(&mut self, at: Nanos, revision: Revision, topic: &Topic, breaches: &mut Vec<Breach>) {
+        self.counts.bookmarks += 1;
+        if self.partial.as_ref().is_some_and(|partial| partial.revision <= revision) {
+            self.give_up_partial(breaches);
+        }
+        let owed = self.owed(revision, topic);
+        if let (Some(first), Some(last)) = (owed.first(), owed.last()) {
+            let more = if first.revision < last.revision { format!(", and of more up to {}", last.revision) } else { String::new() };
+            let what = format!(
+                "A bookmark said that it had been told everything up to revision {revision}; it had not been told of revision {}, which changed {}{more}.",
+                first.revision,
+                first.key.to_text()
+            );
+            breaches.push(Breach { kind: "bookmark_broken", at, revision: first.revision, key: Some(first.key.clone()), what });
+            let owed: Vec<Revision> = owed.iter().map(|change| change.revision).collect();
+            owed.into_iter().for_each(|revision| self.miss(revision));
+        }
+        self.next = self.next.map(|next| next.max(revision + 1));
+        self.bookmark = self.bookmark.max(revision);
+    }
+
+    /// What it should have been told up to a revision and was not.
+    fn owed<'topic>(&self, revision: Revision, topic: &'topic Topic) -> &'topic [Change] {
+        let changes = self.next.map_or(&[][..], |next| topic.from(next));
+        let count = changes.partition_point(|change| change.revision <= revision);
+        changes.get(..count).unwrap_or_default()
+    }
+
+    fn give_up_partial(&mut self, breaches: &mut Vec<Breach>) {
+        let Some(Partial { revision, at, missing }) = self.partial.take() else { return };
+        let key = missing.first().map(|change| change.key.clone());
+        let what =
+            format!("It was told of a part of revision {revision}; what is missing is {}.", keys(&missing.iter().collect::<Vec<_>>()));
+        breaches.push(Breach { kind: "missed_event", at, revision, key, what });
+    }
+
+    fn miss(&mut self, revision: Revision) {
+        self.missed.insert(revision);
+        if self.missed.len() > MISSED_MAX {
+            self.missed.pop_first();
+        }
+    }
+}
+
+fn keys(changes: &[&Change]) -> String {
+    let some: Vec<String> = changes.iter().take(3).map(|change| change.key.to_text()).collect();
+    let more = if changes.len() > 3 { format!(" and {} more", changes.len() - 3) } else { String::new() };
+    format!("{}{more}", some.join(", "))
+}

@@ -1,0 +1,497 @@
+//! Watch: every board is told everything it asked for, once, in order, whole, and as it was.
+//!
+//! Source: etcd's API guarantees say of a watch that it is *ordered*, *unique*, *reliable* (no subsequence of the history is
+//! left out), *atomic* (a revision's events are never split over messages), *resumable*, and *bookmarkable* (after a
+//! progress notification of a revision nothing at or below it is delivered). Beside those: nothing below the start that was
+//! asked for, previous values and creation as they were, and a start below the compaction is refused.
+//!
+//! Each subscription is held against the merged log of the collectors, seen through its range; no board is evidence in its
+//! own case. A message is judged when the log has reached what it speaks of. Completeness is owed up to the last event or
+//! bookmark.
+//!
+//! A watch from "now" (start revision 0) has an unknown start: from etcd 3.4.38, 3.5.22 and 3.6.2 on, the header of `created`
+//! is read after the watch was registered. The start lies above every revision that the member is known to have had when the
+//! request was sent, and at most one above the header's revision. What lies between may be delivered or not; once one of
+//! those revisions is delivered, everything after it is owed.
+//!
+//! A watch that its owner closed is *stalled* when it lacks a matching event and had ten seconds for it: created and open for
+//! that long, the event delivered by its member's collector that long before, and all of its stream read by us at the end of
+//! that time, with no fault in force meanwhile. The same patience is needed before a missing refusal is reported. Where such
+//! a watch shared its member with more unsynced watches than etcd looks at, and compactions ran, it is *starved*: that is a
+//! known defect of etcd.
+//!
+//! What the log no longer knows of the past when a board opens is not judged, and counted. A previous value may be missing
+//! only where a compaction may have taken it.
+
+mod board;
+mod compactions;
+mod members;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod unsynced;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use rustc_hash::FxHashMap;
+
+use board::{Board, Breach, Counts, Message};
+use compactions::Compactions;
+use members::MemberRevisions;
+use topics::Topics;
+use unsynced::Unsynced;
+
+use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::check::{Check, End, FaultWindow, Observation};
+use crate::core::key_space::Versions;
+use crate::core::verdict::{Anomaly, Finding};
+use crate::known_defects::KnownDefect;
+use crate::shop::model::keys::prefix_end;
+use ticketcd_history::call::{CallOutcome, Invoke, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::request::Request;
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchOpened, WatchRole};
+use ticketcd_history::{MemberIndex, Nanos, Revision, seconds};
+
+const NAME: &str = "watch";
+
+/// The kind of anomaly that has the shape of the known defect `etcd/prev-kv-at-creation`.
+const PREVIOUS_MISSING: &str = "previous_missing_at_creation";
+
+/// The kind of anomaly that has the shape of etcd issue 22294.
+const STARVED: &str = "starved";
+
+/// How long a member may take, without a fault, for what it owes a watch: nanoseconds.
+const PATIENCE: Nanos = 10_000_000_000;
+
+/// How often it is noted how far a collector is: nanoseconds.
+const NOTE_EVERY: Nanos = 200_000_000;
+
+/// How long ago progress may have been asked for to be answered still: nanoseconds.
+const ANSWER_MAX: Nanos = 10_000_000_000;
+
+/// Something that did not come in time.
+#[derive(Debug)]
+struct Stall {
+    kind: &'static str,
+    /// When the patience began, and when it was found.
+    from: Nanos,
+    at: Nanos,
+    /// Whether it has the shape of etcd issue 22294.
+    is_starved: bool,
+    anomaly: Anomaly,
+}
+
+/// The check.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// The release of etcd, as `run.json` has it.
+    version: String,
+    boards: FxHashMap<u32, Board>,
+    /// The open boards of each stream.
+    streams: FxHashMap<u32, Vec<u32>>,
+    /// When progress was asked for on each stream without an answer yet. etcd leaves some without one.
+    unanswered: FxHashMap<u32, VecDeque<Nanos>>,
+    topics: Topics,
+    compactions: Compactions,
+    revisions: MemberRevisions,
+    unsynced: Unsynced,
+    /// Boards that have something waiting which nobody has looked at.
+    listed: Vec<u32>,
+    /// Boards whose next message waits for the log to reach a revision.
+    held: BTreeMap<Revision, Vec<u32>>,
+    newest: Revision,
+    /// The members of the collectors, and how far each was and when.
+    collectors: FxHashMap<u32, MemberIndex>,
+    delivered: FxHashMap<MemberIndex, VecDeque<(Nanos, Revision)>>,
+    opened: u64,
+    resumed: u64,
+    messages: u64,
+    counts: Counts,
+    compacted_starts: u64,
+    /// What a fault may excuse, until the faults are known.
+    stalls: Vec<Stall>,
+    anomalies: Anomalies,
+}
+
+impl Check for Watch {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(event) => self.event(event),
+            Observation::Call(invoke, Some(returned)) => self.answered(invoke, returned),
+            Observation::Revision(sequenced) => {
+                if sequenced.versions.covers(sequenced.revision) {
+                    self.newest = sequenced.revision;
+                    self.topics.apply(sequenced.revision, sequenced.events, sequenced.versions);
+                    self.release();
+                    self.trim();
+                }
+                self.look(sequenced.versions);
+            }
+            Observation::Replayed(call) => self.look(call.versions),
+            Observation::Call(_, None) => {}
+        }
+    }
+
+    fn replays(&self) -> bool {
+        true
+    }
+
+    fn applies(&self) -> bool {
+        self.opened > 0
+    }
+
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        self.look(end.versions);
+        let unheard: usize = self.boards.values().map(|board| board.waiting.len()).sum();
+        for Stall { kind, from, at, is_starved, anomaly } in std::mem::take(&mut self.stalls) {
+            if !end.faults.iter().any(|fault| in_force(fault, from, at)) {
+                let kind = if is_starved && self.has_defect(STARVED) { STARVED } else { kind };
+                self.anomalies.add(kind, at, anomaly);
+            }
+        }
+        let mut counts = self.counts;
+        self.boards.values().for_each(|board| add(&mut counts, board.counts));
+        let lacking = if counts.events + counts.bookmarks == 0 && self.compacted_starts == 0 {
+            Some("No board was told anything that could be judged.".to_owned())
+        } else if unheard > 0 && end.info.testbed.records_every_write() {
+            Some(format!("{unheard} messages speak of revisions that the unbroken log does not have."))
+        } else {
+            None
+        };
+        let counts = evidence([
+            ("boards", self.opened),
+            ("resumed", self.resumed),
+            ("messages", self.messages),
+            ("events", counts.events),
+            ("previous_values", counts.previous),
+            ("bookmarks", counts.bookmarks),
+            ("compacted_starts", self.compacted_starts),
+            ("revisions_too_old", counts.too_old),
+        ]);
+        self.anomalies.into_finding(NAME, counts, lacking)
+    }
+}
+
+impl Watch {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self { version: info.etcd.version.clone(), ..Self::default() }
+    }
+
+    /// Whether the release has the defect that anomalies of this kind show.
+    fn has_defect(&self, kind: &str) -> bool {
+        KnownDefect::of(NAME, kind).is_some_and(|defect| defect.is_in(&self.version))
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Invoke(invoke) => self.compactions.sent(invoke),
+            Event::Member(event) => {
+                self.compactions.restarted(event.member);
+                self.revisions.restarted(event.member, event.at);
+            }
+            Event::WatchOpened(opened) if opened.role == WatchRole::Collector => {
+                self.collectors.insert(opened.subscription, opened.member);
+            }
+            Event::WatchOpened(opened) => self.open(opened),
+            Event::WatchBatch(batch) => match self.collectors.get(&batch.subscription) {
+                Some(member) => self.collected(*member, batch),
+                None => self.told(batch),
+            },
+            Event::ProgressRequested(asked) => self.unanswered.entry(asked.stream).or_default().push_back(asked.at),
+            Event::StreamProgress(progress) => {
+                if let Some(unanswered) = self.unanswered.get_mut(&progress.stream) {
+                    unanswered.pop_front();
+                }
+                let boards = self.streams.get(&progress.stream).cloned().unwrap_or_default();
+                for subscription in boards {
+                    let Some(board) = self.boards.get_mut(&subscription) else { continue };
+                    // Answers come in the order of the requests, also before the watch is confirmed.
+                    if board.overtaken > 0 {
+                        board.overtaken -= 1;
+                    } else if board.created.is_some() {
+                        board.bookmarked(progress.revision);
+                        self.unsynced.received(subscription, progress.revision, progress.at);
+                        self.push(subscription, Message::Bookmark(progress.at, progress.revision));
+                    }
+                }
+            }
+            Event::WatchClosed(closed) => self.close(closed),
+            _ => {}
+        }
+    }
+
+    fn collected(&mut self, member: MemberIndex, batch: &WatchBatch) {
+        match &batch.body {
+            WatchBody::Events(events) => {
+                let Some(revision) = events.last().map(|event| event.kv.mod_revision) else { return };
+                self.revisions.note_delivery(member, batch.at, revision);
+                let notes = self.delivered.entry(member).or_default();
+                let (last, highest) = notes.back().copied().unwrap_or((0, 0));
+                if revision > highest {
+                    // The newest note is always kept; the one before it only when it is long enough after its predecessor.
+                    let before = notes.len().checked_sub(2).and_then(|index| notes.get(index)).map(|(at, _)| *at);
+                    if before.is_some_and(|before| last < before + NOTE_EVERY) {
+                        notes.pop_back();
+                    }
+                    notes.push_back((batch.at, revision));
+                    // Only what was delivered a while ago is asked for.
+                    while notes.get(1).is_some_and(|(at, _)| at + 2 * PATIENCE < batch.at) {
+                        notes.pop_front();
+                    }
+                }
+            }
+            WatchBody::Cancelled { compact_revision, .. } => self.compactions.told(*compact_revision),
+            WatchBody::Created | WatchBody::Progress => {}
+        }
+    }
+
+    fn open(&mut self, opened: &WatchOpened) {
+        self.opened += 1;
+        let certain = self.compactions.certain(opened.member);
+        let compacted = (opened.start_revision > 0 && opened.start_revision < certain).then_some(certain);
+        self.compacted_starts += u64::from(compacted.is_some());
+        let unanswered = self.unanswered.get(&opened.stream).into_iter().flatten();
+        let overtaken = unanswered.filter(|asked| opened.at.saturating_sub(**asked) < ANSWER_MAX).count();
+        let had = self.revisions.had(opened.member, opened.at);
+        let newest = self.revisions.newest(opened.member);
+        if (1..=newest).contains(&opened.start_revision) {
+            self.unsynced.open(opened.subscription, opened.member, opened.stream, newest, opened.at);
+        }
+        let board = Board::new(opened, compacted, overtaken, had);
+        if let Some(before) = opened.resumes.and_then(|resumes| self.boards.get(&resumes)) {
+            self.resumed += 1;
+            if opened.start_revision > before.told + 1 {
+                let what = format!(
+                    "It resumes watch {}, which had been told everything up to revision {}, at revision {}: what lies between is skipped.",
+                    before.subscription, before.told, opened.start_revision
+                );
+                let breach = Breach { kind: "resumed_elsewhere", at: opened.at, revision: opened.start_revision, key: None, what };
+                let anomaly = anomaly(&board, &breach);
+                self.anomalies.add(breach.kind, breach.at, anomaly);
+            }
+        }
+        self.streams.entry(opened.stream).or_default().push(opened.subscription);
+        self.boards.insert(opened.subscription, board);
+    }
+
+    fn told(&mut self, batch: &WatchBatch) {
+        self.messages += 1;
+        let possible = self.compactions.possible();
+        let Some(board) = self.boards.get_mut(&batch.subscription) else { return };
+        let message = match &batch.body {
+            WatchBody::Created => {
+                self.revisions.note(board.member, batch.at, batch.revision);
+                return board.create(batch.at, batch.revision);
+            }
+            WatchBody::Events(events) => {
+                let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
+                board.delivered(last);
+                self.revisions.note_delivery(board.member, batch.at, last);
+                self.unsynced.received(batch.subscription, last, batch.at);
+                if let Some(compacted) = board.compacted.take() {
+                    let what = format!(
+                        "It was told of revision {last} and not refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
+                        board.asked
+                    );
+                    let breach = Breach { kind: "compaction_ignored", at: batch.at, revision: board.asked, key: None, what };
+                    let anomaly = anomaly(board, &breach);
+                    self.anomalies.add(breach.kind, breach.at, anomaly);
+                }
+                Message::Events(batch.at, events.clone(), possible)
+            }
+            WatchBody::Progress => {
+                board.bookmarked(batch.revision);
+                self.unsynced.received(batch.subscription, batch.revision, batch.at);
+                Message::Bookmark(batch.at, batch.revision)
+            }
+            WatchBody::Cancelled { compact_revision, .. } => {
+                board.cancelled = true;
+                board.compacted = None;
+                let stream = board.stream;
+                self.compactions.told(*compact_revision);
+                if *compact_revision > 0 {
+                    self.unsynced.cancelled(batch.subscription, batch.at);
+                }
+                self.leave_stream(batch.subscription, stream, batch.at);
+                Message::Broken
+            }
+        };
+        self.push(batch.subscription, message);
+    }
+
+    fn close(&mut self, closed: &WatchClosed) {
+        self.unsynced.closed(closed.subscription, closed.at);
+        let Some((member, stream)) = self.boards.get(&closed.subscription).map(|board| (board.member, board.stream)) else { return };
+        self.leave_stream(closed.subscription, stream, closed.at);
+        if !closed.is_intended() {
+            self.unsynced.stream_ended(stream, closed.at);
+        }
+        let Some(board) = self.boards.get_mut(&closed.subscription) else { return };
+        // What waits unread on our side is not late. The patience that the member is owed ends with what we read.
+        let until = closed.read_until.min(closed.at);
+        let had_time = board.created.is_some_and(|created| until.saturating_sub(created) > PATIENCE);
+        let message = match board.compacted {
+            _ if !closed.is_intended() || board.cancelled => Message::Broken,
+            Some(compacted) if had_time => {
+                let what = format!(
+                    "It had been open for {:.0} s and was never refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
+                    seconds(until - board.opened),
+                    board.asked
+                );
+                let breach = Breach { kind: "compaction_ignored", at: closed.at, revision: board.asked, key: None, what };
+                let stall = Self::stall(&self.unsynced, &self.compactions, board, &breach, until);
+                self.stalls.push(stall);
+                Message::Broken
+            }
+            None if had_time => {
+                let long_ago = until.saturating_sub(PATIENCE);
+                let notes = self.delivered.get(&member);
+                let note = notes.and_then(|notes| notes.iter().rev().find(|(at, _)| *at <= long_ago));
+                let owed = note.map_or(0, |(_, revision)| *revision);
+                Message::Closed { at: closed.at, read_until: until, owed }
+            }
+            _ => Message::Closed { at: closed.at, read_until: until, owed: 0 },
+        };
+        self.push(closed.subscription, message);
+    }
+
+    /// A watch is no longer on its stream. A stream without watches is closed by the client.
+    fn leave_stream(&mut self, subscription: u32, stream: u32, at: Nanos) {
+        if let Some(boards) = self.streams.get_mut(&stream) {
+            boards.retain(|other| *other != subscription);
+            if boards.is_empty() {
+                self.unsynced.stream_ended(stream, at);
+            }
+        }
+    }
+
+    fn answered(&mut self, invoke: &Invoke, returned: &Return) {
+        self.compactions.answered(invoke, returned);
+        // The header of every response carries the revision of the member that sent it.
+        if let CallOutcome::Ok(answer) = &returned.outcome
+            && matches!(invoke.request, Request::Range(_) | Request::Put(_) | Request::Delete(_) | Request::Txn(_))
+        {
+            self.revisions.note(invoke.member, returned.done, answer.revision);
+        }
+    }
+
+    fn stall(unsynced: &Unsynced, compactions: &Compactions, board: &Board, breach: &Breach, read_until: Nanos) -> Stall {
+        // One that was synced when it was created is not looked at among the unsynced ones.
+        let began_behind = board.asked > 0;
+        let is_starved = began_behind && compactions.possible() > 0 && unsynced.was_crowded(board.member, board.opened);
+        let from = read_until.saturating_sub(PATIENCE);
+        Stall { kind: breach.kind, from, at: breach.at, is_starved, anomaly: anomaly(board, breach) }
+    }
+
+    fn push(&mut self, subscription: u32, message: Message) {
+        let Some(board) = self.boards.get_mut(&subscription) else { return };
+        board.waiting.push_back(message);
+        if !board.is_listed {
+            board.is_listed = true;
+            self.listed.push(subscription);
+        }
+    }
+
+    /// Lists the boards whose next message the log has reached.
+    fn release(&mut self) {
+        while let Some(first) = self.held.first_entry().filter(|first| *first.key() <= self.newest) {
+            self.listed.extend(first.remove());
+        }
+    }
+
+    /// Judges what waits and can be judged.
+    fn look(&mut self, versions: &Versions) {
+        let mut breaches = Vec::new();
+        let lacks_previous = self.has_defect(PREVIOUS_MISSING);
+        for subscription in std::mem::take(&mut self.listed) {
+            let Some(board) = self.boards.get_mut(&subscription) else { continue };
+            let index = *board.topic.get_or_insert_with(|| self.topics.of(&board.key, &board.end, versions));
+            let Some(topic) = self.topics.get(index) else { continue };
+            board.is_listed = false;
+            while let Some(message) = board.waiting.front() {
+                let needs = message.needs();
+                if needs > self.newest {
+                    board.is_listed = true;
+                    self.held.entry(needs).or_default().push(subscription);
+                    break;
+                }
+                let Some(message) = board.waiting.pop_front() else { break };
+                board.take(message, topic, &mut breaches);
+            }
+            for breach in breaches.drain(..) {
+                let anomaly = anomaly(board, &breach);
+                match breach.kind {
+                    "stalled" => {
+                        let until = board.read_until;
+                        self.stalls.push(Self::stall(&self.unsynced, &self.compactions, board, &breach, until));
+                    }
+                    PREVIOUS_MISSING if !lacks_previous => self.anomalies.add("wrong_previous", breach.at, anomaly),
+                    kind => self.anomalies.add(kind, breach.at, anomaly),
+                }
+            }
+        }
+    }
+
+    fn trim(&mut self) {
+        if self.newest % 16_384 == 0 {
+            let mut needed: FxHashMap<usize, Revision> = FxHashMap::default();
+            for board in self.boards.values() {
+                let is_open = self.streams.get(&board.stream).is_some_and(|boards| boards.contains(&board.subscription));
+                if let (Some(topic), true) = (board.topic, is_open || !board.waiting.is_empty()) {
+                    let from = board.next.unwrap_or(self.newest);
+                    needed.entry(topic).and_modify(|needed| *needed = from.min(*needed)).or_insert(from);
+                }
+            }
+            self.topics.trim(|topic| needed.get(&topic).copied().unwrap_or(Revision::MAX));
+        }
+    }
+}
+
+fn in_force(fault: &FaultWindow, from: Nanos, until: Nanos) -> bool {
+    fault.from <= until && fault.until.is_none_or(|end| end >= from)
+}
+
+fn add(sum: &mut Counts, counts: Counts) {
+    sum.events += counts.events;
+    sum.bookmarks += counts.bookmarks;
+    sum.previous += counts.previous;
+    sum.too_old += counts.too_old;
+}
+
+/// What was broken, with when: a sentence that begins in lower case behind that.
+fn at_its_moment(breach: &Breach) -> String {
+    let mut letters = breach.what.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter();
+    format!("At {:.3} s {}", seconds(breach.at), first.chain(letters).collect::<String>())
+}
+
+fn anomaly(board: &Board, breach: &Breach) -> Anomaly {
+    let range = match board.end.is_empty() {
+        true => board.key.to_text(),
+        false if board.key.as_bytes() == [0] && board.end.as_bytes() == [0] => "all keys".to_owned(),
+        false if board.end == prefix_end(board.key.as_bytes()) => format!("all keys that begin with {}", board.key.to_text()),
+        false => format!("the keys from {} to {}", board.key.to_text(), board.end.to_text()),
+    };
+    let start = if board.asked > 0 { format!("revision {}", board.asked) } else { "now".to_owned() };
+    let who = format!(
+        "At {:.3} s watch {} was opened at {}, on {range}, from {start} on.",
+        seconds(board.opened),
+        board.subscription,
+        board.member.name()
+    );
+    Anomaly {
+        story: vec![who, at_its_moment(breach)],
+        severity: 1,
+        revision: Some(breach.revision),
+        keys: breach.key.iter().map(|key| key.to_text()).collect(),
+        members: vec![board.member.name()],
+        ..Anomaly::default()
+    }
+}

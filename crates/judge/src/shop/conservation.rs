@@ -1,0 +1,180 @@
+//! Conservation: at every revision, of every ticket, total = left in its record + left in its shards + held + sold, where a
+//! cancellation counts as a sale of as many fewer; and an event has what its tickets have.
+//!
+//! Source: double-entry book-keeping; every strategy moves tickets between these places in one transaction. While a part of
+//! an event's stock is in shards its own record is not kept up, so that no two buyers need the same key: it is owed again
+//! when the last shard is gone.
+//!
+//! Evaluated after all events of a revision, and of an event only once its record and its tickets have agreed: until then
+//! it is being seeded. What is out of balance stays so: it is counted when it gets so, and when it gets so by another number.
+
+use super::stock::{self, Balance, EventStock, StockBook, TicketStock};
+use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
+use crate::core::verdict::{Anomaly, Finding};
+use crate::shop::model::Keyspace;
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::seconds;
+
+/// Name of the check.
+const NAME: &str = "conservation";
+
+/// The check.
+#[derive(Debug)]
+pub struct Conservation {
+    keys: Keyspace,
+    /// Until the first hole.
+    book: StockBook,
+    anomalies: Anomalies,
+    judged: u64,
+}
+
+impl Conservation {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self { keys: Keyspace::new(info.prefix.as_str()), book: StockBook::new(info), anomalies: Anomalies::new(), judged: 0 }
+    }
+
+    fn judge(&mut self, revision: &SequencedRevision<'_>) {
+        for event in self.book.touched().filter(|event| event.settled) {
+            self.judged += 1;
+            for ticket in event.tickets.iter().filter(|ticket| ticket.revision == revision.revision) {
+                let Some((kind, anomaly)) = judge_ticket(&self.keys, event, ticket, revision) else { continue };
+                self.anomalies.add(kind, revision.at, anomaly);
+            }
+            if let Some(anomaly) = judge_event(&self.keys, event, revision) {
+                self.anomalies.add("event_counter", revision.at, anomaly);
+            }
+        }
+    }
+}
+
+impl Check for Conservation {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Revision)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(event) => self.book.observe(event),
+            // A sale may lie in a hole.
+            Observation::Revision(revision) if !revision.after_hole => {
+                self.book.apply(revision);
+                self.judge(revision);
+            }
+            _ => {}
+        }
+    }
+
+    fn applies(&self) -> bool {
+        self.book.is_called_upon() || !self.anomalies.is_empty()
+    }
+
+    fn alarm(&self) -> Option<String> {
+        self.anomalies.alarm()
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let sold = |event: &&EventStock| event.tickets.iter().any(|ticket| ticket.sold_on_record() != 0);
+        let unsettled = self.book.events().iter().filter(sold).filter(|event| !event.settled).count();
+        let lacking = stock::lacking(&self.book, end).or_else(|| {
+            (unsettled > 0)
+                .then(|| format!("Of {unsettled} events that were sold, record and tickets never agreed: they cannot be judged."))
+        });
+        let counts = evidence([
+            ("revisions", self.book.revisions),
+            ("judged", self.judged),
+            ("events", self.book.events().len() as u64),
+            ("sales", self.book.sales),
+            ("cancellations", self.book.cancellations),
+            ("holds", self.book.holds),
+            ("shards", self.book.shards),
+        ]);
+        self.anomalies.into_finding(NAME, counts, lacking)
+    }
+}
+
+fn judge_ticket(
+    keys: &Keyspace,
+    event: &EventStock,
+    ticket: &TicketStock,
+    revision: &SequencedRevision<'_>,
+) -> Option<(&'static str, Anomaly)> {
+    let (total, available, accounted) = (ticket.total?, ticket.available()?, ticket.accounted()?);
+    if !ticket.balance.is_newly_wrong() {
+        return None;
+    }
+    let Balance { before, now } = ticket.balance;
+    let mut anomaly = stock::anomaly(keys, event, Some(&ticket.kind), revision.revision);
+    anomaly.severity = now.abs_diff(before);
+    anomaly.orders = ticket.sales_of(revision.revision).map(|sale| sale.order.clone()).collect();
+    let was = if before == 0 { String::new() } else { format!("; before it that made {}", total.saturating_add(before)) };
+    anomaly.story.push(format!(
+        "At revision {} ({:.3} s) the {} ticket of {} has {} and {} sold, which makes {accounted}, of {total}{was}.",
+        revision.revision,
+        seconds(revision.at),
+        ticket.kind.to_text(),
+        event.told(),
+        unsold(ticket, available),
+        ticket.sold(),
+    ));
+    // Two buyers got the same tickets only where one of them is known to have written over the other.
+    let kind = match now > before {
+        true if ticket.erases_in(revision.revision) => "lost_update",
+        true => "surplus_tickets",
+        false => "vanished_tickets",
+    };
+    if ticket.conflicts_in(revision.revision) {
+        ticket.explain(&mut anomaly.story, &mut anomaly.orders);
+    } else {
+        anomaly.story.extend(stock::deeds(ticket, revision.revision));
+    }
+    let changed = match anomaly.severity {
+        1 => "1 ticket is".to_owned(),
+        some => format!("{some} tickets are"),
+    };
+    anomaly.story.extend(match kind {
+        "vanished_tickets" => Some(format!("{changed} neither left nor held nor sold{}.", if before > 0 { " any more" } else { "" })),
+        "surplus_tickets" => {
+            Some(format!("{changed} accounted for that {} not there before.", if anomaly.severity == 1 { "was" } else { "were" }))
+        }
+        _ => None,
+    });
+    anomaly.orders.sort_unstable();
+    anomaly.orders.dedup();
+    Some((kind, anomaly))
+}
+
+/// What is not sold yet, and where it is.
+fn unsold(ticket: &TicketStock, available: i64) -> String {
+    let place = if ticket.is_sharded() { format!(" ({} of them in shards)", ticket.in_shards()) } else { String::new() };
+    match ticket.held() {
+        0 => format!("{available} left{place}"),
+        held => format!("{available} left{place}, {held} held"),
+    }
+}
+
+fn judge_event(keys: &Keyspace, event: &EventStock, revision: &SequencedRevision<'_>) -> Option<Anomaly> {
+    let (current, left) = (event.current?, event.owed()?);
+    if !event.balance.is_newly_wrong() {
+        return None;
+    }
+    let mut anomaly = stock::anomaly(keys, event, None, revision.revision);
+    anomaly.severity = left.abs_diff(current);
+    let sales = event.tickets.iter().flat_map(|ticket| ticket.sales_of(revision.revision));
+    anomaly.orders = sales.map(|sale| sale.order.clone()).collect();
+    anomaly.orders.dedup();
+    anomaly.story.push(format!(
+        "At revision {} ({:.3} s) {} says that {current} are left, its tickets say {left}.",
+        revision.revision,
+        seconds(revision.at),
+        event.told(),
+    ));
+    let deeds = event.tickets.iter().flat_map(|ticket| stock::deeds(ticket, revision.revision));
+    anomaly.story.extend(deeds.collect::<Vec<_>>());
+    Some(anomaly)
+}

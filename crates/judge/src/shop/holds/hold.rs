@@ -1,0 +1,127 @@
+//! One reservation, from its beginning to its end.
+
+use ticketcd_history::{Blob, Revision};
+
+/// A reservation of one order.
+#[derive(Debug, Default)]
+pub(super) struct Hold {
+    pub(super) event: Blob,
+    pub(super) user: String,
+    /// The revision that reserved it last.
+    pub(super) reserved: Revision,
+    /// Whether its record is there.
+    has_record: bool,
+    /// Whether the key that keeps it alive is there, and the revision before which it was there last.
+    is_alive: bool,
+    gone: Revision,
+    /// How its last reservation ended, and where.
+    pub(super) ending: Option<Ending>,
+    ended: Revision,
+    /// Whether its stock was given back and it was reserved again without taking stock.
+    has_stock_back: bool,
+}
+
+/// How a reservation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It became a purchase.
+    Confirmed,
+    /// Its owner gave it up.
+    GivenUp,
+    /// It was released after it had expired.
+    Released,
+}
+
+/// What a revision does to one reservation.
+#[derive(Debug, Default)]
+pub(super) struct Deeds {
+    pub(super) event: Option<Blob>,
+    pub(super) user: Option<String>,
+    /// The record: created (true) or deleted.
+    pub(super) record: Option<bool>,
+    /// The key that keeps it alive: written (true) or deleted.
+    pub(super) alive: Option<bool>,
+    /// The purchase of its order is written.
+    pub(super) bought: bool,
+    /// Some ticket has less afterwards.
+    pub(super) takes_stock: bool,
+}
+
+impl Hold {
+    /// Whether it is reserved now.
+    pub(super) fn is_reserved(&self) -> bool {
+        self.has_record
+    }
+
+    /// Whether the key that keeps it alive is there now.
+    pub(super) fn is_alive(&self) -> bool {
+        self.is_alive
+    }
+
+    /// The revision that deleted that key last.
+    pub(super) fn gone(&self) -> Revision {
+        self.gone
+    }
+
+    /// Applies what a revision does; says what is wrong with it: its kind, and in words.
+    pub(super) fn apply(&mut self, revision: Revision, deeds: &Deeds) -> Option<(&'static str, String)> {
+        let (was_reserved, was_alive) = (self.has_record, self.is_alive);
+        if let Some(alive) = deeds.alive {
+            self.is_alive = alive;
+            if was_alive && !alive {
+                self.gone = revision;
+            }
+        }
+        if deeds.record == Some(true) {
+            self.has_stock_back = self.ending.is_some_and(|ending| ending != Ending::Confirmed) && !deeds.takes_stock;
+            (self.has_record, self.reserved) = (true, revision);
+        }
+        if deeds.bought {
+            return self.buy(revision, deeds, was_reserved, was_alive);
+        }
+        if deeds.record != Some(false) || !was_reserved {
+            return None;
+        }
+        let before = (self.ending, self.ended);
+        let ending = if was_alive { Ending::GivenUp } else { Ending::Released };
+        (self.has_record, self.ending, self.ended) = (false, Some(ending), revision);
+        if was_alive && deeds.alive != Some(false) {
+            let story = "its reservation was released although it had not expired: the key that keeps it alive was there, and stayed";
+            return Some(("early_release", story.to_owned()));
+        }
+        if let (true, (Some(_), earlier)) = (self.has_stock_back, before) {
+            let story =
+                format!("its tickets were given back at revision {earlier}, and now once more: it was reserved again without taking any");
+            return Some(("double_release", story));
+        }
+        None
+    }
+
+    /// Its order is bought.
+    fn buy(&mut self, revision: Revision, deeds: &Deeds, was_reserved: bool, was_alive: bool) -> Option<(&'static str, String)> {
+        let ended = (self.ending, self.ended);
+        if deeds.record == Some(false) {
+            self.has_record = false;
+        }
+        (self.ending, self.ended) = (Some(Ending::Confirmed), revision);
+        match (was_reserved, was_alive) {
+            (true, true) if self.has_record => {
+                Some(("unreleased_purchase", "it was bought, and its reservation is still there: its tickets are counted twice".to_owned()))
+            }
+            (true, true) => None,
+            (true, false) => {
+                let story = format!("it was bought although its reservation had expired at revision {}", self.gone);
+                Some(("confirmed_after_expiry", story))
+            }
+            (false, _) => {
+                let how = match ended.0? {
+                    // The ledger finds what is bought twice.
+                    Ending::Confirmed => return None,
+                    Ending::GivenUp => "had been given up",
+                    Ending::Released => "had been released",
+                };
+                Some(("confirmed_after_expiry", format!("it was bought although its reservation {how} at revision {}", ended.1)))
+            }
+        }
+    }
+}

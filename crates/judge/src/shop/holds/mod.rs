@@ -1,0 +1,242 @@
+//! Holds: every reservation ends exactly once. It is
+//!
+//! * confirmed: the record and the key that keeps it alive are deleted, and the purchase of its order is written, by one
+//!   revision, before which that key was there;
+//! * given up: both are deleted by one revision, before which that key was there, and no purchase is written;
+//! * or released: the record is deleted after that key was gone.
+//!
+//! Source: the shop's own rule for reservations, and etcd's API guarantees for the lease that keeps one alive (see
+//! the book of leases). That what is released is there again to be bought is for `conservation` to say.
+//!
+//! What is not judged: what comes after a hole in the log; reservations that are left over when the record was cut off, when
+//! the run was interrupted, or when what should have released them failed. An expiry that comes late is none of its business.
+
+mod hold;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use self::hold::{Deeds, Ending, Hold};
+use crate::core::anomalies::{Anomalies, evidence, one_reason};
+use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use crate::core::lease_book::LeaseBook;
+use crate::core::verdict::{Anomaly, Finding};
+use crate::shop::model::Keyspace;
+use ticketcd_history::annotation::Purpose;
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{Blob, Nanos, Revision, seconds};
+
+/// Name of the check.
+const NAME: &str = "holds";
+
+/// The check.
+#[derive(Debug)]
+pub struct Holds {
+    keys: Keyspace,
+    leases: LeaseBook,
+    /// By the order's id.
+    holds: FxHashMap<Blob, Hold>,
+    anomalies: Anomalies,
+    counts: Counts,
+    malformed: u64,
+    /// Whether the last call that was to release reservations failed.
+    release_failed: bool,
+    /// Whether the run did not come to its end.
+    was_stopped: bool,
+    now: Nanos,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    holds: u64,
+    confirmed: u64,
+    given_up: u64,
+    released: u64,
+}
+
+impl Holds {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            keys: Keyspace::new(info.prefix.as_str()),
+            leases: LeaseBook::new(&info.prefix, |key| key.starts_with(b"hold:alive:")),
+            holds: FxHashMap::default(),
+            anomalies: Anomalies::new(),
+            counts: Counts::default(),
+            malformed: 0,
+            release_failed: false,
+            was_stopped: false,
+            now: 0,
+        }
+    }
+
+    fn revision(&mut self, revision: &SequencedRevision<'_>) {
+        self.now = self.now.max(revision.at);
+        if revision.after_hole {
+            return;
+        }
+        for (order, deeds) in self.deeds(revision) {
+            self.apply(revision, &order, &deeds);
+        }
+    }
+
+    /// What a revision does to each order that is reserved or was.
+    fn deeds(&mut self, revision: &SequencedRevision<'_>) -> BTreeMap<Blob, Deeds> {
+        let mut deeds: BTreeMap<Blob, Deeds> = BTreeMap::new();
+        for change in &revision.changes {
+            match change {
+                ShopChange::Hold { event, order, before, after } => {
+                    let deeds = deeds.entry(order.clone()).or_default();
+                    deeds.event = Some(event.clone());
+                    deeds.user = after.as_ref().map(|record| record.user.clone());
+                    deeds.record = (before.is_some() != after.is_some()).then_some(after.is_some());
+                }
+                ShopChange::HoldAlive { event, order, alive, .. } => {
+                    let deeds = deeds.entry(order.clone()).or_default();
+                    deeds.event = Some(event.clone());
+                    deeds.alive = Some(*alive);
+                }
+                ShopChange::Malformed { .. } => self.malformed += 1,
+                _ => {}
+            }
+        }
+        for change in &revision.changes {
+            let ShopChange::Purchases { added, .. } = change else { continue };
+            for id in added.iter().filter_map(|purchase| purchase.id.as_deref()) {
+                if self.holds.contains_key(id.as_bytes()) || deeds.contains_key(id.as_bytes()) {
+                    deeds.entry(id.into()).or_default().bought = true;
+                }
+            }
+        }
+        let takes = revision.changes.iter().any(takes_stock);
+        deeds.values_mut().for_each(|deeds| deeds.takes_stock = takes);
+        deeds
+    }
+
+    fn apply(&mut self, revision: &SequencedRevision<'_>, order: &Blob, deeds: &Deeds) {
+        let (number, at) = (revision.revision, revision.at);
+        let hold = self.holds.entry(order.clone()).or_default();
+        if let Some(event) = &deeds.event {
+            hold.event.clone_from(event);
+        }
+        if let Some(user) = &deeds.user {
+            hold.user.clone_from(user);
+        }
+        let wrong = hold.apply(number, deeds);
+        match (deeds.record, hold.ending) {
+            (Some(true), _) => self.counts.holds += 1,
+            (Some(false), Some(Ending::Confirmed)) => self.counts.confirmed += 1,
+            (Some(false), Some(Ending::GivenUp)) => self.counts.given_up += 1,
+            (Some(false), Some(Ending::Released)) => self.counts.released += 1,
+            _ => {}
+        }
+        if let Some((kind, story)) = wrong {
+            let anomaly = tell(&self.keys, (order, hold), number, at, &story);
+            self.anomalies.add(kind, at, anomaly);
+        }
+    }
+
+    /// The reservations that are left over, and of those the ones whose lease is not over yet: that may come late.
+    fn find_leaks(&mut self, end: &End<'_>) -> (u64, u64) {
+        let mut left: Vec<(&Blob, &Hold)> = self.holds.iter().filter(|(_, hold)| hold.is_reserved()).collect();
+        left.sort_unstable_by_key(|(order, hold)| (hold.reserved, *order));
+        let alive = left.iter().filter(|(_, hold)| hold.is_alive()).count() as u64;
+        let is_over = end.complete && !self.was_stopped && !self.release_failed && end.missing_revisions == 0;
+        for (order, hold) in left.iter().filter(|(_, hold)| is_over && !hold.is_alive()) {
+            let story = format!(
+                "it had been reserved at revision {}, expired at revision {}, and by the end nobody had released it",
+                hold.reserved,
+                hold.gone()
+            );
+            self.anomalies.add("leaked_hold", self.now, tell(&self.keys, (order, hold), hold.gone(), self.now, &story));
+        }
+        (left.len() as u64, alive)
+    }
+}
+
+impl Check for Holds {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        self.leases.observe(observation);
+        match observation {
+            Observation::Revision(revision) => self.revision(revision),
+            Observation::Event(Event::Invalid(_)) => self.was_stopped = true,
+            Observation::Event(Event::Ended(ended)) => self.was_stopped |= ended.interrupted,
+            Observation::Call(invoke, returned) if matches!(invoke.purpose, Purpose::Release | Purpose::Settle) => {
+                let answered = returned.is_some_and(|returned| matches!(returned.outcome, CallOutcome::Ok(_)));
+                self.release_failed = !answered;
+            }
+            _ => {}
+        }
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
+    }
+
+    fn applies(&self) -> bool {
+        self.counts.holds > 0 || !self.anomalies.is_empty()
+    }
+
+    fn alarm(&self) -> Option<String> {
+        self.anomalies.alarm()
+    }
+
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        let (left, alive) = self.find_leaks(end);
+        let expiries = std::mem::replace(&mut self.leases, LeaseBook::new("", |_| false)).finish();
+        for (at, anomaly) in expiries.early {
+            self.anomalies.add("early_expiry", at, anomaly);
+        }
+        let mut reasons = Vec::new();
+        let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
+        when(end.missing_revisions > 0, "The log of revisions has a hole.".to_owned());
+        when(end.diverged, "The members disagree about what was written, so there is no one log to replay.".to_owned());
+        when(self.malformed > 0, format!("Of the shop's values {} could not be read.", self.malformed));
+        when(!end.complete, "The record was cut off; what came after is not known.".to_owned());
+        let hindered = self.was_stopped || self.release_failed;
+        when(end.complete && hindered && left > 0, format!("The release of {left} reservations that are left over was hindered."));
+        when(end.complete && alive > 0, format!("The leases of {alive} reservations that are left over are not over yet."));
+        let counts = evidence([
+            ("holds", self.counts.holds),
+            ("confirmed", self.counts.confirmed),
+            ("given_up", self.counts.given_up),
+            ("released", self.counts.released),
+            ("left_over", left),
+            ("expiries_judged", expiries.judged),
+            ("early_across_leader_change", expiries.early_across_leader_change),
+        ]);
+        let finding = self.anomalies.into_finding(NAME, counts, one_reason(&reasons));
+        let early = expiries.early_across_leader_change;
+        let remark = (early > 0).then(|| format!("Of the leases {early} expired early, but the leader may have changed meanwhile."));
+        Finding { reason: finding.reason.or(remark), ..finding }
+    }
+}
+
+/// Whether a change takes tickets out of what can be bought.
+fn takes_stock(change: &ShopChange) -> bool {
+    match change {
+        ShopChange::Ticket { before: Some(before), after: Some(after), .. } => after.current_quantity < before.current_quantity,
+        _ => false,
+    }
+}
+
+fn tell(keys: &Keyspace, (order, hold): (&Blob, &Hold), revision: Revision, at: Nanos, story: &str) -> Anomaly {
+    let (order, event, user) = (order.to_text(), hold.event.to_text(), &hold.user);
+    Anomaly {
+        story: vec![format!("At revision {revision} ({:.3} s), order {order} of user {user} for event {event}: {story}.", seconds(at))],
+        severity: 1,
+        revision: Some(revision),
+        keys: vec![keys.hold(&event, &order).to_text()],
+        orders: vec![order],
+        ..Anomaly::default()
+    }
+}

@@ -1,0 +1,291 @@
+//! The judgement of each order at the end, when everything that could be known of it is.
+
+use std::collections::BTreeMap;
+
+use super::holders::Holders;
+use super::order::{Order, Told};
+use super::{Ledger, NAME};
+use crate::core::anomalies::one_reason;
+use crate::core::audits::{MemberSet, names_of, stage_name};
+use crate::core::check::End;
+use crate::core::verdict::{Anomaly, Finding};
+use ticketcd_history::audit::AuditStage;
+use ticketcd_history::{OrderId, OrderKey, Revision, seconds};
+
+/// The members whose content tells something, in one audit.
+#[derive(Clone, Copy, Debug)]
+struct Witnesses {
+    stage: AuditStage,
+    /// Read to the end and as far as any other.
+    present: MemberSet,
+    /// What they do not have is not there, up to this revision. A few members that were cut off may lack what came later.
+    until: Revision,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    acknowledged: u64,
+    acknowledged_beyond_log: u64,
+    acknowledged_beyond_audit: u64,
+    refused: u64,
+    unknown: u64,
+    unknown_applied: u64,
+    unknown_absent: u64,
+    unknown_resolved: u64,
+    unrecorded: u64,
+    cancellations: u64,
+}
+
+/// What is wrong with one order.
+struct Wrong {
+    kind: &'static str,
+    revision: Revision,
+    story: String,
+    members: MemberSet,
+}
+
+pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
+    ledger.tell_all_orders();
+    let witnesses: Vec<Witnesses> = Holders::STAGES
+        .into_iter()
+        .map(|stage| {
+            let present = ledger.audits.up_to_date(stage);
+            let read = ledger.audits.complete(stage).count_ones();
+            let all = usize::try_from(read).is_ok_and(|read| read == end.info.members.len());
+            // All members have been read, and a majority of them wrote at the end: nothing is still to come.
+            let until = if all && ledger.barrier_held { Revision::MAX } else { ledger.audits.revision_of(stage, present) };
+            Witnesses { stage, present, until }
+        })
+        // What a value that cannot be read holds is not known to be absent.
+        .filter(|witnesses| witnesses.present != 0 && ledger.unreadable_values == 0)
+        .collect();
+    let everyone =
+        usize::try_from(ledger.audits.up_to_date(AuditStage::Healed).count_ones()).is_ok_and(|count| count == end.info.members.len());
+    let mut counts = Counts::default();
+    // Not sorted: the anomalies are put in the order of time where they are collected.
+    let orders = std::mem::take(&mut ledger.orders);
+    for (key, order) in orders.iter() {
+        ledger.count(&mut counts, key, order, &witnesses, everyone, end);
+        for wrong in ledger.wrongs(key, order, &witnesses, end) {
+            if !ledger.places.has(key, wrong.kind) {
+                ledger.tell(key, order, wrong);
+            }
+        }
+    }
+    ledger.tell_places();
+    let reasons = ledger.reasons(&counts, &witnesses, end);
+    let evidence = ledger.evidence(&counts, &witnesses);
+    ledger.anomalies.into_finding(NAME, evidence, one_reason(&reasons))
+}
+
+impl Ledger {
+    fn count(&self, counts: &mut Counts, key: OrderKey, order: &Order, witnesses: &[Witnesses], everyone: bool, end: &End<'_>) {
+        counts.cancellations += u64::from(order.is_cancel);
+        match order.told {
+            Told::Sold => {
+                counts.acknowledged += 1;
+                counts.acknowledged_beyond_log += u64::from(order.told_revision > self.judged_until(end));
+                let until = witnesses.iter().map(|witnesses| witnesses.until).max();
+                counts.acknowledged_beyond_audit += u64::from(until.is_some_and(|until| order.told_revision > until));
+            }
+            Told::Refused => counts.refused += 1,
+            Told::Unknown | Told::Open => {
+                let held = witnesses.iter().any(|witnesses| order.holders.of(witnesses.stage) & witnesses.present != 0);
+                let applied = order.log_revision != 0 || held;
+                counts.unknown += 1;
+                counts.unknown_applied += u64::from(applied);
+                counts.unknown_absent += u64::from(!applied && everyone);
+                counts.unknown_resolved += u64::from(everyone);
+            }
+            Told::Unplaced => counts.unrecorded += u64::from(order.is_present() && self.may_be_unrecorded(key, end)),
+        }
+    }
+
+    /// The log is evidence up to here.
+    fn judged_until(&self, end: &End<'_>) -> Revision {
+        self.log_until.min(end.last_revision)
+    }
+
+    /// Whether the record may have lost the order rather than never had it: it was cut off, and what the buyer did last is
+    /// what is missing.
+    fn may_be_unrecorded(&self, key: OrderKey, end: &End<'_>) -> bool {
+        !end.complete && key.sequence > self.last_placed.get(&key.buyer).copied().unwrap_or(0)
+    }
+
+    fn wrongs(&self, key: OrderKey, order: &Order, witnesses: &[Witnesses], end: &End<'_>) -> Vec<Wrong> {
+        let mut wrongs = Vec::new();
+        let anywhere = order.holders.anywhere();
+        match order.told {
+            Told::Unplaced if order.is_present() && !self.may_be_unrecorded(key, end) => {
+                let written = if order.log_revision != 0 {
+                    format!(", written at revision {} ({:.3} s)", order.log_revision, seconds(order.at))
+                } else {
+                    String::new()
+                };
+                let story = format!("it is there{written}, but no buyer of this run placed it");
+                wrongs.push(Wrong { kind: "phantom_order", revision: order.log_revision, story, members: anywhere });
+            }
+            Told::Refused if order.is_present() => {
+                let place = match order.log_revision {
+                    0 => format!("{} nevertheless had it", names_of(anywhere).join(", ")),
+                    revision => format!("it was nevertheless written, at revision {revision}"),
+                };
+                let story = format!("its buyer was told at {:.3} s that it was refused and nothing written; {place}", seconds(order.at));
+                wrongs.push(Wrong { kind: "refused_but_applied", revision: order.log_revision, story, members: anywhere });
+            }
+            Told::Sold => wrongs.extend(self.wrong_in_log(order, end)),
+            _ => {}
+        }
+        let lost_in_log = wrongs.iter().any(|wrong| wrong.kind == "lost_order");
+        let dropped_in_log = order.log_revision != 0 && !order.in_log;
+        // One loss, told once: by the log if it can, else by the first audit that misses it.
+        if !lost_in_log && !dropped_in_log && order.told != Told::Unplaced {
+            wrongs.extend(witnesses.iter().find_map(|witnesses| wrong_at(order, *witnesses)));
+        }
+        wrongs
+    }
+
+    /// Of an acknowledged order: whether the log has it where its buyer was told.
+    fn wrong_in_log(&self, order: &Order, end: &End<'_>) -> Option<Wrong> {
+        let (told, found) = (order.told_revision, order.log_revision);
+        if told > self.judged_until(end) || found == told {
+            return None;
+        }
+        let acknowledged = format!("its buyer was told at {:.3} s that revision {told} {}", seconds(order.at), order.deed());
+        Some(match found {
+            0 => Wrong { kind: "lost_order", revision: told, story: format!("{acknowledged}; that revision did not write it"), members: 0 },
+            found => Wrong {
+                kind: "altered_order",
+                revision: found,
+                story: format!("{acknowledged}; it was written at revision {found}"),
+                members: 0,
+            },
+        })
+    }
+
+    fn tell(&mut self, key: OrderKey, order: &Order, wrong: Wrong) {
+        let id = self.order_id(key);
+        // Of an order that nobody placed the log says whose it would be.
+        let is_known = order.content != 0 || order.log_revision != 0;
+        let (user, event) = (self.users.name(order.user), self.events.name(order.event));
+        let who = if is_known { format!(" of user {user} for event {event}") } else { String::new() };
+        let anomaly = Anomaly {
+            story: vec![format!("Order {id}{who}: {}.", wrong.story)],
+            severity: 1,
+            revision: (wrong.revision != 0).then_some(wrong.revision),
+            keys: is_known.then(|| self.keys.purchase(&user, &event).to_text()).into_iter().collect(),
+            orders: vec![id],
+            members: names_of(wrong.members),
+            ..Anomaly::default()
+        };
+        self.anomalies.add(wrong.kind, order.at, anomaly);
+    }
+
+    /// Adds where else it shows to what was told when it showed first.
+    fn tell_places(&mut self) {
+        for (kind, anomaly) in self.anomalies.told_mut() {
+            let order = anomaly.orders.first().and_then(|order| order.parse::<OrderId>().ok());
+            if let Some(id) = order {
+                self.places.tell(id.key, kind, anomaly);
+            }
+        }
+    }
+
+    fn reasons(&self, counts: &Counts, witnesses: &[Witnesses], end: &End<'_>) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if counts.acknowledged == 0 {
+            let others = counts.refused + counts.unknown;
+            reasons
+                .push(format!("No order was acknowledged, so nothing shows that what is acknowledged is kept; {others} ended otherwise."));
+        }
+        for stage in [AuditStage::Healed, AuditStage::Restarted] {
+            if stage == AuditStage::Healed || self.audits.any(stage) {
+                reasons.extend(self.audits.missing(stage, end.info));
+                let behind = self.audits.complete(stage) & !self.audits.up_to_date(stage);
+                reasons.extend(
+                    names_of(behind).into_iter().map(|member| format!("Member {member} was behind the others {}.", stage_name(stage))),
+                );
+            }
+        }
+        if witnesses.is_empty() && reasons.is_empty() {
+            reasons.push("No member was read.".to_owned());
+        }
+        if self.log_has_hole || end.missing_revisions > 0 {
+            reasons.push(format!("The log of revisions has a hole after revision {}.", self.log_until));
+        } else if counts.acknowledged_beyond_log > 0 {
+            reasons.push(format!(
+                "Of the acknowledged orders {} lie beyond the last delivered revision {}.",
+                counts.acknowledged_beyond_log,
+                self.judged_until(end)
+            ));
+        }
+        if counts.acknowledged_beyond_audit > 0 {
+            let beyond = counts.acknowledged_beyond_audit;
+            reasons.push(format!("Of the acknowledged orders {beyond} are later than what the members that were read have."));
+        }
+        if counts.unrecorded > 0 {
+            reasons.push(format!("The record was cut off before {} orders that are there.", counts.unrecorded));
+        }
+        if self.unreadable_values > 0 {
+            reasons.push(format!("Of the purchase values {} could not be read.", self.unreadable_values));
+        }
+        reasons
+    }
+
+    fn evidence(&self, counts: &Counts, witnesses: &[Witnesses]) -> BTreeMap<String, u64> {
+        let audits = witnesses.iter().map(|witnesses| u64::from(witnesses.present.count_ones()));
+        crate::core::anomalies::evidence([
+            ("acknowledged", counts.acknowledged),
+            ("acknowledged_beyond_log", counts.acknowledged_beyond_log),
+            ("refused", counts.refused),
+            ("unknown", counts.unknown),
+            ("unknown_applied", counts.unknown_applied),
+            ("unknown_absent", counts.unknown_absent),
+            ("unknown_resolved", counts.unknown_resolved),
+            ("unrecorded_orders", counts.unrecorded),
+            ("cancellations", counts.cancellations),
+            ("other_elements", self.other_elements),
+            ("log_revisions", self.log_revisions),
+            ("members_audited", audits.clone().max().unwrap_or(0)),
+            ("audits", audits.sum()),
+        ])
+    }
+}
+
+impl Order {
+    /// What the revision that its buyer was told did with it.
+    fn deed(&self) -> &'static str {
+        if self.is_cancel { "carried it out" } else { "sold it" }
+    }
+
+    /// Whether it was seen anywhere.
+    fn is_present(&self) -> bool {
+        self.log_revision != 0 || self.holders.anywhere() != 0
+    }
+}
+
+/// What an audit says against an order that was placed.
+fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Option<Wrong> {
+    let having = order.holders.of(stage) & present;
+    let lacking = present & !having;
+    let when = stage_name(stage);
+    // Told only of what is wrong: there are millions of orders.
+    let bought = || match (order.told, order.log_revision) {
+        (Told::Sold, _) => {
+            format!("its buyer was told at {:.3} s that revision {} {}", seconds(order.at), order.told_revision, order.deed())
+        }
+        (_, 0) => "nothing certain was told to its buyer".to_owned(),
+        (_, revision) => format!("it was written at revision {revision}"),
+    };
+    let revision = order.told_revision.max(order.log_revision);
+    if having != 0 && lacking != 0 {
+        let (have, lack) = (names_of(having).join(", "), names_of(lacking).join(", "));
+        let story = format!("{}; {when} it is present on {have} and absent on {lack}", bought());
+        return Some(Wrong { kind: "divergent_order", revision, story, members: lacking });
+    }
+    let happened = order.told == Told::Sold || order.log_revision != 0;
+    (happened && having == 0 && revision <= until).then(|| {
+        let story = format!("{}; {when} it is absent on {}", bought(), names_of(lacking).join(", "));
+        Wrong { kind: "lost_order", revision, story, members: lacking }
+    })
+}

@@ -1,0 +1,313 @@
+//! The ledger: what buyers were told against what every member has, order id by order id.
+//!
+//! * acknowledged ⇒ present exactly once: in the log at the revision acknowledged, and at the end on every member;
+//! * refused ⇒ absent on every member, and never in the log: a "definite" error is checked, not believed (etcd issue 18667);
+//! * unknown ⇒ zero or one, the same everywhere;
+//! * nothing is present that nobody bought, nothing twice, nothing other than what was bought;
+//! * a cancellation is an order like any other, whose entry takes back what the order it names bought: all of it, once, and
+//!   only what is there.
+//!
+//! Source: etcd's API guarantees (a completed operation is durable; a failed guard writes nothing) together with the rules
+//! of the shop that an order's id is unique and stays the same over all its attempts, and that nothing is ever removed from
+//! the purchases. Each id is followed through the log: an element that disappears is a loss, whoever's it was, cancelled or
+//! not.
+//!
+//! What is not judged: acknowledged orders beyond the last delivered revision of a record that was cut off; the log behind a
+//! hole; members that were not read to the end or that are behind the others; what is later than all that was read.
+
+mod audit;
+mod cancel;
+#[cfg(test)]
+mod cancel_tests;
+mod holders;
+mod judgement;
+mod order;
+mod orders;
+mod places;
+mod reread;
+#[cfg(test)]
+mod tests;
+
+use rustc_hash::FxHashMap;
+
+use self::cancel::Cancellations;
+use self::order::{Names, Order, Told, content, content_of};
+use self::orders::Orders;
+use self::places::Places;
+use self::reread::Reread;
+use super::demand::Demand;
+use crate::core::anomalies::Anomalies;
+use crate::core::audits::{Audits, MemberSet};
+use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use crate::core::verdict::{Anomaly, Finding};
+use crate::shop::model::records::Purchase;
+use crate::shop::model::{Keyspace, ShopKey};
+use ticketcd_history::annotation::{CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
+use ticketcd_history::audit::AuditStage;
+use ticketcd_history::call::CallOutcome;
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{Blob, Nanos, OrderId, OrderKey, Revision, seconds};
+
+const NAME: &str = "ledger";
+
+/// The check.
+#[derive(Debug)]
+pub struct Ledger {
+    run_tag: Box<str>,
+    keys: Keyspace,
+    orders: Orders,
+    cancellations: Cancellations,
+    /// Of each buyer, the last order that was placed.
+    last_placed: FxHashMap<u32, u32>,
+    users: Names,
+    events: Names,
+    audits: Audits,
+    /// The purchases that were read last of each key.
+    read: Reread,
+    demand: Demand,
+    anomalies: Anomalies,
+    /// Of each order that something is wrong with, where that shows: it is one anomaly, however many have it.
+    places: Places,
+    /// How often anything wrong was seen so far.
+    reported: u64,
+    /// Whether a write of the barrier that ends the drain was acknowledged.
+    barrier_held: bool,
+    now: Nanos,
+    /// The last revision of the log before its first hole.
+    log_until: Revision,
+    log_revisions: u64,
+    log_has_hole: bool,
+    /// Elements without an id of this run: of earlier runs or of the original TickETCD.
+    other_elements: u64,
+    unreadable_values: u64,
+}
+
+/// Where an element was seen.
+struct Sighting<'run> {
+    user: &'run [u8],
+    event: &'run [u8],
+    purchase: &'run Purchase,
+    /// In which audit, and at which member; none in the log.
+    audit: Option<(AuditStage, MemberSet)>,
+}
+
+impl Ledger {
+    /// The check for this run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            run_tag: info.run_tag.as_str().into(),
+            keys: Keyspace::new(info.prefix.as_str()),
+            orders: Orders::default(),
+            cancellations: Cancellations::default(),
+            last_placed: FxHashMap::default(),
+            users: Names::default(),
+            events: Names::default(),
+            audits: Audits::default(),
+            read: Reread::default(),
+            demand: Demand::default(),
+            anomalies: Anomalies::new(),
+            places: Places::default(),
+            reported: 0,
+            barrier_held: false,
+            now: 0,
+            log_until: 0,
+            log_revisions: 0,
+            log_has_hole: false,
+            other_elements: 0,
+            unreadable_values: 0,
+        }
+    }
+}
+
+impl Check for Ledger {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(event) => {
+                self.audits.observe(event);
+                self.demand.observe(event);
+                match event {
+                    Event::OrderPlaced(placed) => self.placed(placed),
+                    Event::OrderClosed(closed) => self.closed(closed),
+                    Event::CancelPlaced(placed) => self.cancel_placed(placed),
+                    Event::AuditPage(page) => self.page(page),
+                    Event::AuditClosed(closed) => self.now = self.now.max(closed.at),
+                    _ => {}
+                }
+            }
+            Observation::Revision(revision) => self.revision(revision),
+            Observation::Call(invoke, Some(returned)) if invoke.purpose == Purpose::Barrier => {
+                self.barrier_held |= matches!(returned.outcome, CallOutcome::Ok(_));
+            }
+            Observation::Call(..) | Observation::Replayed(_) => {}
+        }
+    }
+
+    fn applies(&self) -> bool {
+        // Orders are those that were placed and those that are there although nobody placed them.
+        self.demand.may_be() || !self.orders.is_empty() || !self.anomalies.is_empty()
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        judgement::judge(*self, end)
+    }
+}
+
+impl Ledger {
+    fn placed(&mut self, placed: &OrderPlaced) {
+        self.wish(placed.order, &placed.user, &placed.event, &placed.items, placed.sent);
+    }
+
+    fn cancel_placed(&mut self, placed: &CancelPlaced) {
+        self.wish(placed.order, &placed.user, &placed.event, &placed.items, placed.sent).is_cancel = true;
+        self.cancellations.placed(placed.order, placed.cancels);
+    }
+
+    fn wish(&mut self, key: OrderKey, user: &Blob, event: &Blob, items: &[(Blob, i64)], sent: Nanos) -> &mut Order {
+        let (user, event) = (self.users.number(user.as_bytes()), self.events.number(event.as_bytes()));
+        let last = self.last_placed.entry(key.buyer).or_default();
+        *last = key.sequence.max(*last);
+        self.now = self.now.max(sent);
+        let order = self.orders.entry(key);
+        if order.told == Told::Unplaced {
+            order.told = Told::Open;
+        }
+        (order.at, order.user, order.event) = (sent, user, event);
+        order.content = content(items.iter().map(|(kind, quantity)| (kind.as_bytes(), *quantity)));
+        order
+    }
+
+    fn closed(&mut self, closed: &OrderClosed) {
+        let order = self.orders.entry(closed.order);
+        (order.told, order.at) = (Told::of(&closed.outcome), closed.done);
+        if let OrderOutcome::Sold { revision } = closed.outcome {
+            order.told_revision = revision;
+        }
+        self.now = self.now.max(closed.done);
+    }
+
+    fn revision(&mut self, revision: &SequencedRevision<'_>) {
+        self.log_has_hole |= revision.after_hole;
+        // An element in a value that cannot be read is neither present nor absent.
+        self.log_has_hole |= revision.changes.iter().any(|change| self.is_unreadable(change));
+        if self.log_has_hole {
+            return;
+        }
+        (self.log_until, self.log_revisions, self.now) = (revision.revision, self.log_revisions + 1, self.now.max(revision.at));
+        for change in &revision.changes {
+            if let ShopChange::Purchases { user, event, added, removed } = change {
+                self.removed(revision, user, event, added, removed);
+                for purchase in added {
+                    self.added(revision, &Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None });
+                }
+            }
+        }
+    }
+
+    fn is_unreadable(&self, change: &ShopChange) -> bool {
+        matches!(change, ShopChange::Malformed { key, .. } if matches!(self.keys.parse(key.as_bytes()), Some(ShopKey::Purchase { .. })))
+    }
+
+    fn added(&mut self, revision: &SequencedRevision<'_>, sighting: &Sighting<'_>) {
+        let Some(key) = self.order_key(sighting.purchase) else {
+            self.other_elements += 1;
+            return;
+        };
+        let order = self.orders.entry(key);
+        let twice = std::mem::replace(&mut order.in_log, true);
+        if order.log_revision == 0 {
+            order.log_revision = revision.revision;
+            if order.told == Told::Unplaced {
+                order.at = revision.at;
+                (order.user, order.event) = (self.users.number(sighting.user), self.events.number(sighting.event));
+            }
+        }
+        let first = order.log_revision;
+        self.follow_cancel(revision.revision, key, sighting);
+        self.expect_cancelled(revision.revision, key, sighting);
+        if twice {
+            let story =
+                format!("it was written at revision {first} and again at revision {} ({:.3} s)", revision.revision, seconds(revision.at));
+            self.report("duplicate_order", key, sighting, Some(revision.revision), story);
+        }
+        self.compare_content(key, sighting, Some(revision.revision), "in the log");
+    }
+
+    fn removed(&mut self, revision: &SequencedRevision<'_>, user: &Blob, event: &Blob, added: &[Purchase], removed: &[Purchase]) {
+        for purchase in removed {
+            let Some(key) = self.order_key(purchase) else { continue };
+            let order = self.orders.entry(key);
+            // One of two may go.
+            order.in_log = false;
+            let since = order.log_revision;
+            let rewritten = added.iter().any(|other| other.id == purchase.id);
+            if !rewritten {
+                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None };
+                let now = revision.revision;
+                let story = format!("it was there from revision {since} on, and revision {now} ({:.3} s) dropped it", seconds(revision.at));
+                self.report("lost_order", key, &sighting, Some(now), story);
+            }
+        }
+    }
+
+    /// Whether the record says what was ordered, by whom and for which event.
+    fn compare_content(&mut self, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, place: &str) {
+        let Some(order) = self.orders.get(&key).filter(|order| order.content != 0) else { return };
+        let (user, event) = (order.user, order.event);
+        let same = order.content == content_of(sighting.purchase)
+            && self.cancels_what_it_should(key, sighting.purchase)
+            && user == self.users.number(sighting.user)
+            && event == self.events.number(sighting.event);
+        if !same {
+            let lines = sighting.purchase.tickets.iter().map(|line| format!("{} {}", line.quantity, line.kind));
+            let stored = lines.collect::<Vec<_>>().join(" + ");
+            let what = match &sighting.purchase.cancels {
+                Some(cancelled) => format!("the cancellation of {cancelled} giving back"),
+                None => "a purchase of".to_owned(),
+            };
+            let (ordered_by, ordered_for) = (self.users.name(user), self.events.name(event));
+            let place = revision.map_or_else(|| place.to_owned(), |revision| format!("{place}, at revision {revision},"));
+            let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
+            let story = format!(
+                "user {ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which is not what was ordered"
+            );
+            self.report("altered_order", key, sighting, revision, story);
+        }
+    }
+
+    fn report(&mut self, kind: &'static str, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, story: String) {
+        self.reported += 1;
+        if !self.places.is_first(key, kind, sighting.audit) {
+            return;
+        }
+        let order = self.order_id(key);
+        let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
+        let anomaly = Anomaly {
+            story: vec![format!("Order {order} of user {user} for event {event}: {story}.")],
+            severity: 1,
+            revision,
+            keys: vec![self.keys.purchase(user, event).to_text()],
+            orders: vec![order],
+            ..Anomaly::default()
+        };
+        self.anomalies.add(kind, self.now, anomaly);
+    }
+
+    /// The order of this run that an element belongs to.
+    fn order_key(&self, purchase: &Purchase) -> Option<OrderKey> {
+        let id: OrderId = purchase.id.as_deref()?.parse().ok()?;
+        (id.run == self.run_tag).then_some(id.key)
+    }
+
+    fn order_id(&self, key: OrderKey) -> String {
+        OrderId { run: self.run_tag.clone(), key }.to_string()
+    }
+}

@@ -1,0 +1,244 @@
+//! Locks: what is written under the lock of an event is written while its writer holds it.
+//!
+//! * Of the keys of a lock the oldest holds it (etcd's Lock API, and its recipe: the lowest create revision).
+//! * A write that is *fenced* (guarded by its writer's own lock key) is carried out only while that key is there and is the
+//!   oldest: otherwise mutual exclusion is broken, by etcd or by the strategy.
+//! * A write that is not fenced may be carried out after its writer lost the lock: a lock with a lease cannot prevent that
+//!   (Kleppmann, “How to do distributed locking”; Jepsen, etcd 3.4.3). That is counted, not convicted: what it breaks is
+//!   for `oversell`, `conservation` and the ledger to find.
+//! * The lease of a lock key lives for the time that was granted: see the book of leases.
+//!
+//! What is not judged: writes whose answers were lost; what comes after a hole in the log.
+
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use rustc_hash::FxHashMap;
+
+use self::queue::{LockQueues, Position};
+use crate::core::anomalies::{Anomalies, evidence, one_reason};
+use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
+use crate::core::lease_book::LeaseBook;
+use crate::core::verdict::{Anomaly, Finding};
+use crate::shop::model::{Keyspace, ShopKey};
+use ticketcd_history::call::{CallOutcome, Invoke, Return};
+use ticketcd_history::request::{AnswerBody, Request, Txn, TxnOp};
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{Blob, Nanos, OrderId, OrderKey, Revision, seconds};
+
+/// Name of the check.
+const NAME: &str = "locks";
+
+/// The check.
+#[derive(Debug)]
+pub struct Locks {
+    run_tag: Box<str>,
+    keys: Keyspace,
+    leases: LeaseBook,
+    queues: LockQueues,
+    /// Of each worker, the lock it was told that it holds.
+    held: FxHashMap<u32, Blob>,
+    /// Acknowledged purchases that the log has not reached, by revision.
+    waiting: FxHashMap<Revision, Written>,
+    /// Of each revision that wrote purchases, the writer of which is not known yet, who held the locks before it.
+    unclaimed: FxHashMap<Revision, Vec<(Blob, Position)>>,
+    anomalies: Anomalies,
+    counts: Counts,
+    lost: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    granted: u64,
+    fenced: u64,
+    unfenced: u64,
+    after_loss: u64,
+}
+
+/// A purchase that was acknowledged.
+#[derive(Debug)]
+struct Written {
+    order: OrderKey,
+    event: Blob,
+    /// The lock key that its writer relies on, and whether the write was guarded by it.
+    lock: Blob,
+    is_fenced: bool,
+    at: Nanos,
+}
+
+impl Locks {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        let keys = Keyspace::new(info.prefix.as_str());
+        Self {
+            run_tag: info.run_tag.as_str().into(),
+            leases: LeaseBook::new(&info.prefix, |key| key.starts_with(b"lock:")),
+            queues: LockQueues::default(),
+            keys,
+            held: FxHashMap::default(),
+            waiting: FxHashMap::default(),
+            unclaimed: FxHashMap::default(),
+            anomalies: Anomalies::new(),
+            counts: Counts::default(),
+            lost: None,
+        }
+    }
+
+    fn call(&mut self, invoke: &Invoke, returned: Option<&Return>) {
+        let worker = invoke.id.worker;
+        let Some(CallOutcome::Ok(answer)) = returned.map(|returned| &returned.outcome) else { return };
+        match (&invoke.request, &answer.body) {
+            (Request::Lock { .. }, AnswerBody::Lock { key }) => {
+                self.counts.granted += 1;
+                self.held.insert(worker, key.clone());
+            }
+            (Request::Delete(delete), _) if self.held.get(&worker) == Some(&delete.key) => {
+                self.held.remove(&worker);
+            }
+            (Request::Txn(txn), AnswerBody::Txn { succeeded: true, .. }) if answer.wrote() => {
+                let positions = self.unclaimed.remove(&answer.revision);
+                let Some(written) = self.written(invoke, txn, returned.map_or(0, |returned| returned.done)) else { return };
+                match positions {
+                    Some(positions) => self.judge(answer.revision, &written, &positions),
+                    None => {
+                        self.waiting.insert(answer.revision, written);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The purchase that a transaction writes, when its writer relies on a lock.
+    fn written(&self, invoke: &Invoke, txn: &Txn, at: Nanos) -> Option<Written> {
+        let order = *invoke.orders.first()?;
+        let event = txn.success.iter().find_map(|operation| match operation {
+            TxnOp::Put(put) => match self.keys.parse(put.key.as_bytes()) {
+                Some(ShopKey::Purchase { event, .. }) => Some(Blob::from(event)),
+                _ => None,
+            },
+            TxnOp::Range(_) | TxnOp::Delete(_) | TxnOp::Txn(_) => None,
+        })?;
+        let is_lock = |key: &&Blob| matches!(self.keys.parse(key.as_bytes()), Some(ShopKey::Lock(_)));
+        let fence = txn.guards.iter().map(|guard| &guard.key).find(is_lock).cloned();
+        let is_fenced = fence.is_some();
+        let lock = fence.or_else(|| self.held.get(&invoke.id.worker).cloned())?;
+        Some(Written { order, event, lock, is_fenced, at })
+    }
+
+    fn revision(&mut self, revision: &SequencedRevision<'_>) {
+        if revision.after_hole {
+            return;
+        }
+        // Before the first lock there is no holder to compare a purchase with.
+        let positions = if self.queues.is_used() || self.counts.granted > 0 { self.queues.before_purchases(revision) } else { Vec::new() };
+        if !positions.is_empty() {
+            match self.waiting.remove(&revision.revision) {
+                Some(written) => self.judge(revision.revision, &written, &positions),
+                None => {
+                    self.unclaimed.insert(revision.revision, positions);
+                }
+            }
+        }
+        self.queues.apply(revision);
+    }
+
+    /// Holds a purchase against who held the lock before its revision.
+    fn judge(&mut self, revision: Revision, written: &Written, positions: &[(Blob, Position)]) {
+        let Some((_, position)) = positions.iter().find(|(event, _)| *event == written.event) else { return };
+        if written.is_fenced {
+            self.counts.fenced += 1;
+        } else {
+            self.counts.unfenced += 1;
+        }
+        let lock = written.lock.to_text();
+        if position.holder.as_ref().is_some_and(|holder| self.keys.lock(holder.to_text()) == written.lock) {
+            return;
+        }
+        let id = OrderId { run: self.run_tag.clone(), key: written.order };
+        let instead = match &position.holder {
+            Some(holder) => format!("lock:{} held it, since revision {}", holder.to_text(), position.since),
+            None => "nobody held it".to_owned(),
+        };
+        let event = written.event.to_text();
+        if written.is_fenced {
+            let story = format!(
+                "Order {id} was written at revision {revision} under the guard that {lock} still held the lock of event {event}, but {instead}."
+            );
+            let anomaly = Anomaly {
+                story: vec![story, format!("It was acknowledged at {:.3} s: two writers were in the lock at once.", seconds(written.at))],
+                severity: 1,
+                revision: Some(revision),
+                keys: vec![lock],
+                orders: vec![id.to_string()],
+                ..Anomaly::default()
+            };
+            self.anomalies.add("fence_passed", written.at, anomaly);
+        } else {
+            self.counts.after_loss += 1;
+            self.lost.get_or_insert_with(|| {
+                format!("The first is order {id}, at revision {revision}: it relied on {lock} for event {event}, but {instead}.")
+            });
+        }
+    }
+}
+
+impl Check for Locks {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        self.leases.observe(observation);
+        match observation {
+            Observation::Call(invoke, returned) => self.call(invoke, *returned),
+            Observation::Revision(revision) => self.revision(revision),
+            _ => {}
+        }
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
+    }
+
+    fn applies(&self) -> bool {
+        self.counts.granted > 0 || self.queues.is_used() || !self.anomalies.is_empty()
+    }
+
+    fn alarm(&self) -> Option<String> {
+        self.anomalies.alarm()
+    }
+
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        let expiries = std::mem::replace(&mut self.leases, LeaseBook::new("", |_| false)).finish();
+        for (at, anomaly) in expiries.early {
+            self.anomalies.add("early_expiry", at, anomaly);
+        }
+        let mut reasons = Vec::new();
+        let mut when = |so: bool, reason: &str| reasons.extend(so.then(|| reason.to_owned()));
+        when(self.counts.granted > 0 && self.counts.fenced + self.counts.unfenced == 0, "Nothing was written under a lock.");
+        when(end.missing_revisions > 0, "The log of revisions has a hole.");
+        when(end.diverged, "The members disagree about what was written, so there is no one log to replay.");
+        when(!end.complete, "The record was cut off; what came after is not known.");
+        let counts = evidence([
+            ("locks_granted", self.counts.granted),
+            ("fenced_writes", self.counts.fenced),
+            ("unfenced_writes", self.counts.unfenced),
+            ("writes_after_lock_was_lost", self.counts.after_loss),
+            ("expiries_judged", expiries.judged),
+            ("early_across_leader_change", expiries.early_across_leader_change),
+        ]);
+        let finding = self.anomalies.into_finding(NAME, counts, one_reason(&reasons));
+        let (after_loss, early) = (self.counts.after_loss, expiries.early_across_leader_change);
+        let mut remarks = Vec::new();
+        if after_loss > 0 {
+            remarks.push(format!("Of the writes without a fence {after_loss} came after their lock was lost."));
+            remarks.extend(self.lost);
+        }
+        if early > 0 {
+            remarks.push(format!("Of the leases {early} expired early, but the leader may have changed meanwhile."));
+        }
+        Finding { reason: finding.reason.or(one_reason(&remarks)), ..finding }
+    }
+}

@@ -1,0 +1,14 @@
+//! The promises of the shop.
+
+pub mod conservation;
+mod demand;
+pub mod holds;
+pub mod indexes;
+pub mod ledger;
+pub mod locks;
+pub mod model;
+pub mod oversell;
+pub mod refusal;
+pub mod revenue;
+pub(crate) mod shop_replay;
+mod stock;

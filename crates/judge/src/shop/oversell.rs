@@ -1,0 +1,169 @@
+//! Oversell: at every revision, of every ticket, nothing below 0 is left anywhere, no more than the total is left in all, and
+//! no more are sold, or reserved and sold together, than there are. What was cancelled is not sold.
+//!
+//! Source: the rule of the original TickETCD, that a ticket is sold once; the places are those of the run's strategy (the
+//! ticket's own record, its shards, holds).
+
+use super::stock::{self, EventStock, Place, StockBook, TicketStock};
+use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
+use crate::core::verdict::{Anomaly, Finding};
+use crate::shop::model::Keyspace;
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{Nanos, Revision, seconds};
+
+/// Name of the check.
+const NAME: &str = "oversell";
+
+/// The check. Totals are learnt from the tickets as they are created.
+#[derive(Debug)]
+pub struct Oversell {
+    keys: Keyspace,
+    book: StockBook,
+    anomalies: Anomalies,
+}
+
+impl Oversell {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self { keys: Keyspace::new(info.prefix.as_str()), book: StockBook::new(info), anomalies: Anomalies::new() }
+    }
+
+    fn judge(&mut self, revision: &SequencedRevision<'_>) {
+        for event in self.book.touched() {
+            for ticket in event.tickets.iter().filter(|ticket| ticket.revision == revision.revision) {
+                let case = Case { keys: &self.keys, event, ticket, revision: revision.revision, at: revision.at };
+                for (kind, anomaly) in case.anomalies(revision.after_hole) {
+                    self.anomalies.add(kind, revision.at, anomaly);
+                }
+            }
+        }
+    }
+}
+
+impl Check for Oversell {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Revision)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(event) => self.book.observe(event),
+            Observation::Revision(revision) => {
+                self.book.apply(revision);
+                self.judge(revision);
+            }
+            Observation::Call(..) | Observation::Replayed(_) => {}
+        }
+    }
+
+    fn applies(&self) -> bool {
+        self.book.is_called_upon() || !self.anomalies.is_empty()
+    }
+
+    fn alarm(&self) -> Option<String> {
+        self.anomalies.alarm()
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let lacking = stock::lacking(&self.book, end);
+        let sold = self.book.events().iter().flat_map(|event| &event.tickets).map(TicketStock::sold_on_record);
+        let sold = u64::try_from(sold.fold(0_i64, i64::saturating_add)).unwrap_or(0);
+        let counts = evidence([
+            ("revisions", self.book.revisions),
+            ("tickets", self.book.tickets()),
+            ("sales", self.book.sales),
+            ("cancellations", self.book.cancellations),
+            ("holds", self.book.holds),
+            ("shards", self.book.shards),
+            ("tickets_sold", sold),
+        ]);
+        self.anomalies.into_finding(NAME, counts, lacking)
+    }
+}
+
+/// A ticket as a revision left it.
+struct Case<'book> {
+    keys: &'book Keyspace,
+    event: &'book EventStock,
+    ticket: &'book TicketStock,
+    revision: Revision,
+    at: Nanos,
+}
+
+impl Case<'_> {
+    /// What is wrong with it, as far as the revision made it worse: a stock that is wrong stays so, and a sale that finds it
+    /// wrong is no other violation. After a hole in the log only what the ticket's own record says counts: purchases may have
+    /// been removed in the hole.
+    fn anomalies(&self, after_hole: bool) -> Vec<(&'static str, Anomaly)> {
+        let ticket = self.ticket;
+        let Some(total) = ticket.total else { return Vec::new() };
+        let mut found = Vec::new();
+        let (sold, held) = (ticket.sold(), ticket.held());
+        let reserved = sold.saturating_add(held);
+        if sold > total && ticket.sold_in_revision > 0 && !after_hole {
+            found.push(("oversold", self.tell(sold.saturating_sub(total), &format!("with that {sold} of {total} are sold"), true)));
+        } else if reserved > total && ticket.held_in_revision > 0 && !after_hole {
+            let what = format!("with that {sold} are sold and {held} reserved, of {total}");
+            found.push(("over_reserved", self.tell(reserved.saturating_sub(total), &what, true)));
+        }
+        for place in ticket.changed_places() {
+            let before = place.before.unwrap_or(0).min(0);
+            if let Some(current) = place.current.filter(|current| *current < before) {
+                found.push(("negative_stock", self.tell_place(place, current)));
+            }
+        }
+        if let Some(available) = ticket.available().filter(|available| *available > total.max(ticket.available_before())) {
+            let what = format!("with that {available} are left, although there were only {total}");
+            found.push(("stock_above_total", self.tell(available.saturating_sub(total), &what, false)));
+        }
+        if let Some((from, to)) = ticket.changed_total() {
+            let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
+            found.push(("total_changed", self.tell(to.saturating_sub(from).saturating_abs(), &what, false)));
+        }
+        found
+    }
+
+    fn tell_place(&self, place: &Place, current: i64) -> Anomaly {
+        let Some(number) = place.number else {
+            return self.tell(current.saturating_neg(), &format!("with that {current} are left"), true);
+        };
+        let mut anomaly = self.tell(current.saturating_neg(), &format!("with that {current} are left in shard {number}"), true);
+        let key = self.keys.shard(self.event.id.to_text(), self.ticket.kind.to_text(), number);
+        anomaly.keys.push(key.to_text());
+        anomaly
+    }
+
+    fn tell(&self, severity: i64, what: &str, explain: bool) -> Anomaly {
+        let (ticket, revision) = (self.ticket, self.revision);
+        let kind = ticket.kind.to_text();
+        let event = self.event.told();
+        let mut anomaly = stock::anomaly(self.keys, self.event, Some(&ticket.kind), revision);
+        let moment = format!("At revision {revision} ({:.3} s)", seconds(self.at));
+        let sales: Vec<String> = ticket
+            .sales_of(revision)
+            .map(|sale| {
+                anomaly.orders.push(sale.order.clone());
+                let (verb, quantity) = sale.deed();
+                let noun = if quantity == 1 { "ticket" } else { "tickets" };
+                format!("order {} of user {} {verb} {quantity} {kind} {noun} of {event}", sale.order, sale.user.to_text())
+            })
+            .collect();
+        let first = match sales.is_empty() {
+            true => format!("{moment} the {kind} ticket of {event} was changed without a sale; {what}."),
+            false => format!("{moment} {}; {what}.", sales.join(", ")),
+        };
+        anomaly.story.push(first);
+        if explain {
+            ticket.explain(&mut anomaly.story, &mut anomaly.orders);
+        }
+        anomaly.orders.sort_unstable();
+        anomaly.orders.dedup();
+        anomaly.severity = severity.unsigned_abs();
+        anomaly
+    }
+}

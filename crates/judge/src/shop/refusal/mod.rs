@@ -1,0 +1,239 @@
+//! Refusal: who was told that it is sold out was told the truth, at some moment of its call.
+//!
+//! There must be a revision, current at some moment between the placing of the order and its answer, at which of some ticket
+//! that it wanted fewer were to be bought than it wanted: in the ticket's record and its shards together. What is held is not
+//! to be bought.
+//!
+//! Source: linearizability (Herlihy and Wing): an answer takes effect at a moment between call and return. The revisions in
+//! question reach from the highest that anybody had been told before the order was placed, which every read since then
+//! must have seen, to the highest that anybody had been told when it was answered, its own reads included.
+//!
+//! How it was found out is the shop's business: a refusal that rests on what a member had in its own, stale state (a
+//! serializable read) is as false as any other. A strategy that is to be safe confirms it with a linearizable read.
+//!
+//! What is not judged: what comes after a hole in the log or lies beyond its end; members that disagree. Where nobody was refused nothing was claimed, and that passes.
+
+mod availability;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use self::availability::Availability;
+use self::told::Told;
+use crate::core::anomalies::{Anomalies, evidence, one_reason};
+use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use crate::core::verdict::{Anomaly, Finding};
+use crate::shop::model::Keyspace;
+use ticketcd_history::annotation::{OrderClosed, OrderOutcome, OrderPlaced};
+use ticketcd_history::call::{CallOutcome, Return};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{Blob, Nanos, OrderId, OrderKey, Revision, seconds};
+
+/// Name of the check.
+const NAME: &str = "refusal";
+
+/// The check.
+#[derive(Debug)]
+pub struct Refusal {
+    run_tag: Box<str>,
+    keys: Keyspace,
+    available: Availability,
+    told: Told,
+    open: FxHashMap<OrderKey, Wish>,
+    /// Refusals that the log has not reached, in the order of the revisions they wait for.
+    pending: VecDeque<Refused>,
+    position: Revision,
+    anomalies: Anomalies,
+    counts: Counts,
+    malformed: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    refused: u64,
+    judged: u64,
+    unlisted: u64,
+}
+
+/// What a buyer wants, while its order is open.
+#[derive(Debug)]
+struct Wish {
+    event: Blob,
+    items: Vec<(Blob, i64)>,
+    user: Blob,
+    sent: Nanos,
+    /// The highest revision that anybody had been told before.
+    from: Revision,
+}
+
+/// A buyer was told that it is sold out.
+#[derive(Debug)]
+struct Refused {
+    order: OrderKey,
+    wish: Wish,
+    /// The highest revision that anybody had been told by then.
+    until: Revision,
+    done: Nanos,
+}
+
+impl Refusal {
+    /// The check of one run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            run_tag: info.run_tag.as_str().into(),
+            keys: Keyspace::new(info.prefix.as_str()),
+            available: Availability::default(),
+            told: Told::default(),
+            open: FxHashMap::default(),
+            pending: VecDeque::new(),
+            position: 0,
+            anomalies: Anomalies::new(),
+            counts: Counts::default(),
+            malformed: 0,
+        }
+    }
+
+    fn placed(&mut self, placed: &OrderPlaced) {
+        let from = self.told.before(placed.sent);
+        let wish = Wish { event: placed.event.clone(), items: placed.items.clone(), user: placed.user.clone(), sent: placed.sent, from };
+        self.open.insert(placed.order, wish);
+    }
+
+    fn closed(&mut self, closed: &OrderClosed) {
+        let Some(wish) = self.open.remove(&closed.order) else { return };
+        if closed.outcome != OrderOutcome::SoldOut {
+            return;
+        }
+        self.counts.refused += 1;
+        self.pending.push_back(Refused { order: closed.order, wish, until: self.told.highest(), done: closed.done });
+        self.judge_what_is_reached();
+    }
+
+    fn call(&mut self, returned: &Return) {
+        let CallOutcome::Ok(answer) = &returned.outcome else { return };
+        self.told.tell(returned.done, answer.revision);
+    }
+
+    fn revision(&mut self, revision: &SequencedRevision<'_>) {
+        if revision.after_hole {
+            return;
+        }
+        self.malformed += revision.changes.iter().filter(|change| matches!(change, ShopChange::Malformed { .. })).count() as u64;
+        self.available.apply(revision);
+        self.position = revision.revision;
+        self.judge_what_is_reached();
+    }
+
+    fn judge_what_is_reached(&mut self) {
+        while self.pending.front().is_some_and(|refused| refused.until <= self.position) {
+            if let Some(refused) = self.pending.pop_front() {
+                self.judge(&refused);
+            }
+        }
+    }
+
+    fn judge(&mut self, refused: &Refused) {
+        let Refused { order, wish, until, done } = refused;
+        let mut least: Option<(&Blob, i64, i64)> = None;
+        for (kind, quantity) in &wish.items {
+            match self.available.least(&wish.event, kind, wish.from, *until, *quantity) {
+                None => {
+                    // A ticket that is not there at all cannot be bought.
+                    self.counts.unlisted += 1;
+                    return;
+                }
+                Some(available) if available < *quantity => {
+                    self.counts.judged += 1;
+                    return;
+                }
+                Some(available) if least.is_none_or(|(_, spare, _)| available - quantity < spare) => {
+                    least = Some((kind, available - quantity, available));
+                }
+                Some(_) => {}
+            }
+        }
+        self.counts.judged += 1;
+        let Some((kind, _, available)) = least else { return };
+        let id = OrderId { run: self.run_tag.clone(), key: *order }.to_string();
+        let wanted: Vec<String> = wish.items.iter().map(|(kind, quantity)| format!("{quantity} {}", kind.to_text())).collect();
+        let story = vec![
+            format!(
+                "Order {id} of user {} for {} of event {} was told at {:.3} s that it is sold out.",
+                wish.user.to_text(),
+                wanted.join(" + "),
+                wish.event.to_text(),
+                seconds(*done)
+            ),
+            format!(
+                "It was placed at {:.3} s, when revision {} was known already, and the last revision that was known when it was answered is {until}: \
+                 at each of these there were enough of everything, and of {} never fewer than {available}.",
+                seconds(wish.sent),
+                wish.from,
+                kind.to_text(),
+            ),
+        ];
+        let anomaly = Anomaly {
+            story,
+            severity: available.unsigned_abs(),
+            revision: Some(*until),
+            keys: wish.items.iter().map(|(kind, _)| self.keys.ticket(wish.event.to_text(), kind.to_text()).to_text()).collect(),
+            orders: vec![id],
+            ..Anomaly::default()
+        };
+        self.anomalies.add("refused_though_available", *done, anomaly);
+    }
+}
+
+impl Check for Refusal {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match observation {
+            Observation::Event(Event::OrderPlaced(placed)) => self.placed(placed),
+            Observation::Event(Event::OrderClosed(closed)) => self.closed(closed),
+            Observation::Call(_, Some(returned)) => self.call(returned),
+            Observation::Revision(revision) => self.revision(revision),
+            _ => {}
+        }
+    }
+
+    fn alarm(&self) -> Option<String> {
+        self.anomalies.alarm()
+    }
+
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
+        let beyond = self.pending.len() as u64;
+        let mut reasons = Vec::new();
+        let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
+        when(self.position == 0, "No revision was delivered.".to_owned());
+        when(end.missing_revisions > 0, "The log of revisions has a hole.".to_owned());
+        when(end.diverged, "The members disagree about what was written, so there is no one log to replay.".to_owned());
+        when(self.malformed > 0, format!("Of the shop's values {} could not be read.", self.malformed));
+        when(!end.complete, "The record was cut off; what came after is not known.".to_owned());
+        when(
+            beyond > 0 && end.missing_revisions == 0,
+            format!("Of the refusals {beyond} lie beyond the last delivered revision {}.", self.position),
+        );
+        let counts = evidence([
+            ("refused", self.counts.refused),
+            ("judged", self.counts.judged),
+            ("of_unknown_tickets", self.counts.unlisted),
+            ("beyond_log", beyond),
+            ("revisions", self.available.revisions()),
+        ]);
+        let remark = (self.counts.refused == 0).then(|| "Nobody was told that anything is sold out.".to_owned());
+        let finding = self.anomalies.into_finding(NAME, counts, one_reason(&reasons));
+        Finding { reason: finding.reason.or(remark), ..finding }
+    }
+}

@@ -1,0 +1,399 @@
+//! Revenue, counted three ways that must agree to the cent, for each event:
+//!
+//! * counters: Σ price × (total − current) over its tickets, less what is in shards or held: that is neither left in the
+//!   ticket nor earned;
+//! * records: Σ price × quantity over the purchases in the data, where cancellations have negative quantities;
+//! * receipts: Σ what buyers were told they paid less what they were told they are paid back, plus the orders whose buyers were told nothing certain but which the data
+//!   have (resolved by order id), plus purchases that are not of this run.
+//!
+//! Source: query 2 of the original TickETCD (total revenue per event type) and double-entry book-keeping. Counters and
+//! records are compared at the last revision of the log, which writes both at once. Receipts are compared only when the
+//! record is whole: of a record that was cut off, the log may end before the last receipt.
+//!
+//! Sums are `i128`: no amount of sales overflows them.
+
+mod book;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use self::book::{Book, sold};
+use super::demand::Demand;
+use crate::core::anomalies::{Anomalies, evidence, one_reason};
+use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use crate::core::verdict::{Anomaly, Finding, RevenueRow};
+use crate::shop::model::Total;
+use crate::shop::model::records::{HoldRecord, Purchase, Ticket};
+use ticketcd_history::annotation::{OrderClosed, OrderOutcome};
+use ticketcd_history::event::Event;
+use ticketcd_history::run_info::RunInfo;
+use ticketcd_history::{Blob, Nanos, OrderId, OrderKey, Revision, seconds};
+
+const NAME: &str = "revenue";
+
+/// What an event type is called whose event has no record.
+const NO_TYPE: &str = "(no event record)";
+
+/// The check.
+#[derive(Debug)]
+pub struct Revenue {
+    run_tag: Box<str>,
+    books: FxHashMap<Blob, Book>,
+    /// Orders that are open, or that ended without anything certain, with their event and, when the data have them, their
+    /// value in cents.
+    uncertain: FxHashMap<OrderKey, (Blob, i128)>,
+    /// Receipts whose entries the log has not shown yet: to name the first that does not fit.
+    awaited: FxHashMap<OrderKey, (Blob, i128)>,
+    /// Entries that no receipt and no uncertain order has: of orders that nobody placed, or that were refused, or that have
+    /// more entries than one. For the explanation alone.
+    without_receipt: FxHashMap<OrderKey, WithoutReceipt>,
+    receipts: u64,
+    demand: Demand,
+    /// Whether purchases were entered.
+    has_purchases: bool,
+    /// Receipts of cancellations.
+    refunds: u64,
+    revisions: u64,
+    last_revision: Revision,
+    last_acknowledged: Revision,
+    /// Lines without the price they were sold at, as the original wrote them.
+    unpriced_lines: u64,
+    repriced_tickets: u64,
+    now: Nanos,
+}
+
+/// What the entries of an order say beyond its receipt.
+#[derive(Debug)]
+struct WithoutReceipt {
+    event: Blob,
+    cents: i128,
+    /// When that showed first, and whether by an entry that went.
+    revision: Revision,
+    has_gone: bool,
+}
+
+impl Revenue {
+    /// The check for this run.
+    pub fn new(info: &RunInfo) -> Self {
+        Self {
+            run_tag: info.run_tag.as_str().into(),
+            books: FxHashMap::default(),
+            uncertain: FxHashMap::default(),
+            awaited: FxHashMap::default(),
+            without_receipt: FxHashMap::default(),
+            receipts: 0,
+            demand: Demand::default(),
+            has_purchases: false,
+            refunds: 0,
+            revisions: 0,
+            last_revision: 0,
+            last_acknowledged: 0,
+            unpriced_lines: 0,
+            repriced_tickets: 0,
+            now: 0,
+        }
+    }
+}
+
+impl Check for Revenue {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        matches!(kind, ObservationKind::Event | ObservationKind::Revision)
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        if let Observation::Event(event) = observation {
+            self.demand.observe(event);
+        }
+        match observation {
+            Observation::Event(Event::OrderPlaced(placed)) => self.placed(placed.order, &placed.event, placed.sent),
+            Observation::Event(Event::CancelPlaced(placed)) => self.placed(placed.order, &placed.event, placed.sent),
+            Observation::Event(Event::OrderClosed(closed)) => self.closed(closed),
+            Observation::Revision(revision) => self.revision(revision),
+            _ => {}
+        }
+    }
+
+    fn applies(&self) -> bool {
+        self.demand.may_be() || self.has_purchases
+    }
+
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
+        self.note_missing_entries();
+        self.note_entries_without_receipt();
+        let mut unknown: FxHashMap<&Blob, i128> = FxHashMap::default();
+        for (event, cents) in self.uncertain.values().filter(|(_, cents)| *cents != 0) {
+            *unknown.entry(event).or_default() += cents;
+        }
+        let mut reasons = self.reasons(end);
+        let mut anomalies = Anomalies::new();
+        let judged = end.missing_revisions == 0;
+        let whole = judged && end.complete && self.last_acknowledged <= self.last_revision && self.unpriced_lines == 0;
+        let counted = judged && self.unpriced_lines == 0 && self.repriced_tickets == 0;
+        let mut unexplained = 0;
+        let mut events: Vec<(&Blob, &Book)> = self.books.iter().collect();
+        events.sort_unstable_by_key(|(event, _)| *event);
+        for (event, book) in &events {
+            let told = book.receipts + unknown.get(event).copied().unwrap_or(0) + book.other;
+            if counted && !book.counters_agree() && book.earned_before != 0 {
+                unexplained += 1;
+            } else if counted && !book.counters_agree() {
+                let (left, right) = (("the ticket counters", book.counters), ("the purchase records", book.records));
+                let mismatch = self.mismatch(end, event, (left, right), book.wrong_price.as_ref());
+                anomalies.add("counters_differ_from_records", self.now, mismatch);
+            }
+            if whole && told != book.records {
+                let (left, right) = (("the receipts and resolved orders", told), ("the purchase records", book.records));
+                let mismatch = self.mismatch(end, event, (left, right), book.wrong_receipt.as_ref());
+                anomalies.add("receipts_differ_from_records", self.now, mismatch);
+            }
+        }
+        if unexplained > 0 {
+            reasons.push(format!("Of {unexplained} events tickets had been sold before the record began, and purchases do not say which."));
+        }
+        let rows = table(&events, &unknown, &mut reasons);
+        let counts = evidence([
+            ("events", self.books.len() as u64),
+            ("receipts", self.receipts),
+            ("refunds", self.refunds),
+            ("unknown_applied", self.uncertain.values().filter(|(_, cents)| *cents != 0).count() as u64),
+            ("revisions", self.revisions),
+        ]);
+        Finding { revenue: rows, ..anomalies.into_finding(NAME, counts, one_reason(&reasons)) }
+    }
+}
+
+impl Revenue {
+    fn placed(&mut self, order: OrderKey, event: &Blob, sent: Nanos) {
+        self.uncertain.entry(order).or_insert_with(|| (event.clone(), 0));
+        self.now = self.now.max(sent);
+    }
+
+    fn closed(&mut self, closed: &OrderClosed) {
+        self.now = self.now.max(closed.done);
+        if closed.outcome == OrderOutcome::Unknown {
+            return;
+        }
+        let Some((event, recorded)) = self.uncertain.remove(&closed.order) else { return };
+        if let OrderOutcome::Sold { revision } = closed.outcome {
+            self.receipts += 1;
+            self.refunds += u64::from(closed.paid_cents < 0);
+            self.last_acknowledged = self.last_acknowledged.max(revision);
+            let paid = i128::from(closed.paid_cents);
+            self.books.entry(event.clone()).or_default().receipts += paid;
+            if recorded == 0 {
+                self.awaited.insert(closed.order, (event, paid));
+            } else if recorded != paid {
+                self.note_receipt(closed.order, &event, paid, recorded);
+            }
+        } else if recorded != 0 {
+            self.without_receipt(closed.order, &event, recorded, false);
+        }
+    }
+
+    fn revision(&mut self, revision: &SequencedRevision<'_>) {
+        self.revisions += 1;
+        (self.last_revision, self.now) = (revision.revision, self.now.max(revision.at));
+        for change in &revision.changes {
+            match change {
+                ShopChange::Event { event, before, after } => {
+                    // Its type stays known when the event is deleted: what was sold was sold.
+                    if let Some(record) = after.as_ref().or(before.as_ref()) {
+                        self.books.entry(event.clone()).or_default().event_type = Some(record.kind.as_str().into());
+                    }
+                }
+                ShopChange::Ticket { event, kind, before, after } => self.ticket(event, kind, before.as_ref(), after.as_ref()),
+                ShopChange::Shard { event, kind, before, after, .. } => {
+                    let moved = after.unwrap_or(0).saturating_sub(before.unwrap_or(0));
+                    self.book(event).put_aside(kind, moved, None);
+                }
+                ShopChange::Hold { event, before, after, .. } => {
+                    self.hold(event, before.as_ref(), -1);
+                    self.hold(event, after.as_ref(), 1);
+                }
+                ShopChange::Purchases { event, added, removed, .. } => {
+                    self.has_purchases = true;
+                    for purchase in added {
+                        self.record(event, purchase, 1);
+                    }
+                    for purchase in removed {
+                        self.record(event, purchase, -1);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn ticket(&mut self, event: &Blob, kind: &Blob, before: Option<&Ticket>, after: Option<&Ticket>) {
+        if let (Some(before), Some(after)) = (before, after) {
+            self.repriced_tickets += u64::from(before.price != after.price);
+        }
+        let book = self.book(event);
+        book.counters += sold(after) - sold(before);
+        if let (None, Some(after)) = (before, after) {
+            book.earned_before += sold(Some(after));
+            book.prices.push((kind.clone(), after.price));
+        }
+    }
+
+    fn hold(&mut self, event: &Blob, record: Option<&HoldRecord>, sign: i64) {
+        let book = self.book(event);
+        for line in record.into_iter().flat_map(|record| &record.tickets) {
+            book.put_aside(&Blob::from(line.kind.as_str()), line.quantity.saturating_mul(sign), line.price);
+        }
+    }
+
+    fn book(&mut self, event: &Blob) -> &mut Book {
+        self.books.entry(event.clone()).or_default()
+    }
+
+    fn record(&mut self, event: &Blob, purchase: &Purchase, sign: i128) {
+        let mut cents = 0;
+        for line in &purchase.tickets {
+            match line.price {
+                Some(price) => cents += sign * price.times(line.quantity),
+                None => self.unpriced_lines += 1,
+            }
+        }
+        let book = self.books.entry(event.clone()).or_default();
+        if sign > 0 {
+            purchase.tickets.iter().for_each(|line| book.compare_price(purchase.id.as_deref().unwrap_or("without an id"), line));
+        }
+        book.records += cents;
+        let id = purchase.id.as_deref().and_then(|id| id.parse::<OrderId>().ok());
+        match id.filter(|id| id.run == self.run_tag) {
+            None => book.other += cents,
+            Some(id) => {
+                if let Some((_, resolved)) = self.uncertain.get_mut(&id.key) {
+                    *resolved += cents;
+                } else if let Some((_, paid)) = self.awaited.remove(&id.key) {
+                    if paid != cents {
+                        self.note_receipt(id.key, event, paid, cents);
+                    }
+                } else {
+                    self.without_receipt(id.key, event, cents, sign < 0);
+                }
+            }
+        }
+    }
+
+    /// The receipt of an order is not what its entry says: the first of an event is told.
+    fn note_receipt(&mut self, key: OrderKey, event: &Blob, paid: i128, recorded: i128) {
+        self.name_first(key, event, format!("was told that it paid {}, and its entry says {}", Total(paid), Total(recorded)));
+    }
+
+    /// An order that explains why receipts and entries differ, unless an earlier one does.
+    fn name_first(&mut self, key: OrderKey, event: &Blob, what: String) {
+        let id = OrderId { run: self.run_tag.clone(), key }.to_string();
+        self.book(event).wrong_receipt.get_or_insert((id, what));
+    }
+
+    /// Receipts without an entry: the first of each event is told, unless an entry that does not fit was.
+    fn note_missing_entries(&mut self) {
+        let mut missing: Vec<(OrderKey, (Blob, i128))> = self.awaited.drain().collect();
+        missing.sort_unstable_by_key(|(key, _)| *key);
+        for (key, (event, paid)) in missing {
+            self.name_first(key, &event, format!("was told that it paid {}, and has no entry", Total(paid)));
+        }
+    }
+
+    fn without_receipt(&mut self, key: OrderKey, event: &Blob, cents: i128, has_gone: bool) {
+        let revision = self.last_revision;
+        let new = || WithoutReceipt { event: event.clone(), cents: 0, revision, has_gone };
+        self.without_receipt.entry(key).or_insert_with(new).cents += cents;
+    }
+
+    /// Entries without a receipt: the first of each event is told, unless a receipt that does not fit was.
+    fn note_entries_without_receipt(&mut self) {
+        let mut entries: Vec<_> = self.without_receipt.drain().filter(|(_, entry)| entry.cents != 0).collect();
+        entries.sort_unstable_by_key(|(key, entry)| (entry.revision, *key));
+        for (key, WithoutReceipt { event, cents, revision, has_gone }) in entries {
+            let what = match has_gone {
+                true => format!("lost an entry of {} at revision {revision}", Total(-cents)),
+                false => format!("has {} in its entries that no receipt has", Total(cents)),
+            };
+            self.name_first(key, &event, what);
+        }
+    }
+
+    fn reasons(&self, end: &End<'_>) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let mut when = |so: bool, reason: &str| {
+            if so {
+                reasons.push(reason.to_owned());
+            }
+        };
+        when(self.revisions == 0, "No revision was delivered.");
+        when(self.receipts == 0, "Nobody was told that they bought anything.");
+        when(end.missing_revisions > 0, "The log of revisions has a hole.");
+        when(!end.complete, "The record was cut off, so receipts cannot be held against records.");
+        when(self.last_acknowledged > self.last_revision, "The log ends before the last receipt.");
+        when(self.unpriced_lines > 0, "Some purchases do not say at what price.");
+        when(self.repriced_tickets > 0, "Ticket prices were changed, so counters do not say what was paid.");
+        reasons
+    }
+
+    fn mismatch(
+        &self,
+        end: &End<'_>,
+        event: &Blob,
+        ((one, left), (two, right)): ((&str, i128), (&str, i128)),
+        first: Option<&(String, String)>,
+    ) -> Anomaly {
+        let key = end.keys.event(event.to_text()).to_text();
+        let (more, less, difference) = if left > right { (one, two, left - right) } else { (two, one, right - left) };
+        let mut story = vec![
+            format!(
+                "At revision {} ({:.3} s) of {key}, {one} say {} and {two} say {}.",
+                self.last_revision,
+                seconds(self.now),
+                Total(left),
+                Total(right)
+            ),
+            format!("By {more} it earned {} more than by {less}.", Total(difference)),
+        ];
+        story.extend(first.map(|(order, what)| format!("The first order that does not fit is {order}: it {what}.")));
+        Anomaly {
+            story,
+            orders: first.map(|(order, _)| order.clone()).into_iter().collect(),
+            severity: u64::try_from(difference).unwrap_or(u64::MAX),
+            revision: Some(self.last_revision),
+            keys: vec![key],
+            ..Anomaly::default()
+        }
+    }
+}
+
+/// The sums by event type. Sums too large for the table are cut to what fits, and that is a reason not to trust it.
+fn table(events: &[(&Blob, &Book)], unknown: &FxHashMap<&Blob, i128>, reasons: &mut Vec<String>) -> Vec<RevenueRow> {
+    let mut sums: BTreeMap<&str, [i128; 5]> = BTreeMap::new();
+    for (event, book) in events {
+        let unknown = unknown.get(event).copied().unwrap_or(0);
+        let row = sums.entry(book.event_type.as_deref().unwrap_or(NO_TYPE)).or_default();
+        for (sum, cents) in row.iter_mut().zip([book.counters, book.records, book.receipts, unknown, book.other]) {
+            *sum += cents;
+        }
+    }
+    let mut fit = |cents: i128| {
+        i64::try_from(cents).unwrap_or_else(|_| {
+            reasons.push("A sum does not fit the table.".to_owned());
+            if cents < 0 { i64::MIN } else { i64::MAX }
+        })
+    };
+    let mut row = |(event_type, [counters, records, receipts, unknown, other]): (&str, [i128; 5])| RevenueRow {
+        event_type: event_type.to_owned(),
+        counters_cents: fit(counters),
+        records_cents: fit(records),
+        receipts_cents: fit(receipts),
+        unknown_cents: fit(unknown),
+        other_cents: fit(other),
+    };
+    sums.into_iter().map(&mut row).collect()
+}

@@ -1,0 +1,213 @@
+//! The shop as it is after each revision, and what a revision changes in it.
+
+use rustc_hash::FxHashMap;
+
+use crate::core::check::ShopChange;
+use crate::shop::model::records::{EventRecord, HoldRecord, Purchase, Shard, Ticket, parse_purchases};
+use crate::shop::model::{Keyspace, ShopKey};
+use ticketcd_history::Blob;
+use ticketcd_history::watch::WatchEvent;
+
+/// The last readable value of every ticket, event and purchase key.
+#[derive(Debug)]
+pub(crate) struct ShopReplay {
+    keys: Keyspace,
+    tickets: FxHashMap<Blob, Ticket>,
+    holds: FxHashMap<Blob, HoldRecord>,
+    shards: FxHashMap<Blob, Shard>,
+    events: FxHashMap<Blob, EventRecord>,
+    /// Kept as written: there is one for every buyer of every event.
+    purchases: FxHashMap<Blob, Blob>,
+}
+
+impl ShopReplay {
+    pub(crate) fn new(keys: Keyspace) -> Self {
+        Self {
+            keys,
+            tickets: FxHashMap::default(),
+            holds: FxHashMap::default(),
+            shards: FxHashMap::default(),
+            events: FxHashMap::default(),
+            purchases: FxHashMap::default(),
+        }
+    }
+
+    /// Applies the events of a revision: what they change, one change an event.
+    pub(crate) fn apply(&mut self, events: &[WatchEvent]) -> Vec<ShopChange> {
+        events.iter().map(|event| self.change(event)).collect()
+    }
+
+    fn change(&mut self, change: &WatchEvent) -> ShopChange {
+        let key = &change.kv.key;
+        let value = (!change.deleted).then_some(&change.kv.value);
+        let applied =
+            match self.keys.parse(key.as_bytes()) {
+                Some(ShopKey::Ticket { event, kind }) => replace(&mut self.tickets, key, value).map(|(before, after)| ShopChange::Ticket {
+                    event: event.into(),
+                    kind: kind.into(),
+                    before,
+                    after,
+                }),
+                Some(ShopKey::Event(event)) => {
+                    replace(&mut self.events, key, value).map(|(before, after)| ShopChange::Event { event: event.into(), before, after })
+                }
+                Some(ShopKey::Purchase { user, event }) => self
+                    .replace_purchases(key, value)
+                    .map(|(added, removed)| ShopChange::Purchases { user: user.into(), event: event.into(), added, removed }),
+                Some(ShopKey::Hold { event, order }) => replace(&mut self.holds, key, value).map(|(before, after)| ShopChange::Hold {
+                    event: event.into(),
+                    order: order.into(),
+                    before,
+                    after,
+                }),
+                Some(ShopKey::HoldAlive { event, order }) => {
+                    Ok(ShopChange::HoldAlive { event: event.into(), order: order.into(), alive: !change.deleted, lease: change.kv.lease })
+                }
+                Some(ShopKey::Shard { event, kind, number }) => {
+                    replace(&mut self.shards, key, value).map(|(before, after): (Option<Shard>, _)| ShopChange::Shard {
+                        event: event.into(),
+                        kind: kind.into(),
+                        number,
+                        before: before.map(|shard| shard.current_quantity),
+                        after: after.map(|shard| shard.current_quantity),
+                    })
+                }
+                Some(ShopKey::Lock(name)) => Ok(ShopChange::Lock { name: name.into(), held: !change.deleted, lease: change.kv.lease }),
+                _ => Ok(ShopChange::Other),
+            };
+        applied.unwrap_or_else(|error| ShopChange::Malformed { key: key.clone(), error: error.to_string() })
+    }
+
+    fn replace_purchases(&mut self, key: &Blob, value: Option<&Blob>) -> Result<(Vec<Purchase>, Vec<Purchase>), serde_json::Error> {
+        let before = self.purchases.get(key);
+        let difference = match (before, value) {
+            (None, None) => (Vec::new(), Vec::new()),
+            (None, Some(after)) => (parse_purchases(after.as_bytes())?, Vec::new()),
+            (Some(before), None) => (Vec::new(), parse_purchases(before.as_bytes())?),
+            (Some(before), Some(after)) => match appended(before.as_bytes(), after.as_bytes()) {
+                Some(added) => (added, Vec::new()),
+                None => difference(parse_purchases(before.as_bytes())?, parse_purchases(after.as_bytes())?),
+            },
+        };
+        match value {
+            Some(value) => drop(put(&mut self.purchases, key, value.clone())),
+            None => drop(self.purchases.remove(key)),
+        }
+        Ok(difference)
+    }
+}
+
+/// Puts the decoded value in the place of the one before: both. A value that cannot be read replaces nothing.
+fn replace<Record: Clone + serde::de::DeserializeOwned>(
+    records: &mut FxHashMap<Blob, Record>,
+    key: &Blob,
+    value: Option<&Blob>,
+) -> Result<(Option<Record>, Option<Record>), serde_json::Error> {
+    let Some(value) = value else { return Ok((records.remove(key), None)) };
+    let after: Record = serde_json::from_slice(value.as_bytes())?;
+    Ok((put(records, key, after.clone()), Some(after)))
+}
+
+/// As `insert`, which would need a key of its own for a key that is there.
+fn put<Record>(records: &mut FxHashMap<Blob, Record>, key: &Blob, record: Record) -> Option<Record> {
+    match records.get_mut(key) {
+        Some(place) => Some(std::mem::replace(place, record)),
+        None => records.insert(key.clone(), record),
+    }
+}
+
+/// The elements that were appended, when an array is the one before with something appended: nearly always, and an array
+/// that grows need not be read from its beginning every time.
+fn appended(before: &[u8], after: &[u8]) -> Option<Vec<Purchase>> {
+    let kept = before.strip_suffix(b"]")?;
+    if !kept.ends_with(b"}") {
+        return None;
+    }
+    let rest = after.strip_prefix(kept)?.strip_prefix(b",")?;
+    serde_json::from_slice(&[b"[", rest].concat()).ok()
+}
+
+/// The elements of `after` that are not in `before`, and those of `before` that are not in `after`.
+fn difference(mut before: Vec<Purchase>, after: Vec<Purchase>) -> (Vec<Purchase>, Vec<Purchase>) {
+    let shared = before.iter().zip(&after).take_while(|(old, new)| old == new).count();
+    before.drain(..shared);
+    let mut added = Vec::new();
+    for purchase in after.into_iter().skip(shared) {
+        match before.iter().position(|old| *old == purchase) {
+            Some(position) => drop(before.remove(position)),
+            None => added.push(purchase),
+        }
+    }
+    (added, before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ticketcd_history::request::KeyValue;
+
+    fn order(id: &str) -> String {
+        format!(r#"{{"id":"{id}","date":"01-05-2026 20:00","tickets":[{{"type":"pink","quantity":1,"price":5.00}}]}}"#)
+    }
+
+    fn put(replay: &mut ShopReplay, key: &str, value: &str) -> ShopChange {
+        let kv = KeyValue { key: key.into(), value: value.into(), ..KeyValue::default() };
+        replay.apply(&[WatchEvent::new(false, kv)]).remove(0)
+    }
+
+    fn ids(purchases: &[Purchase]) -> Vec<&str> {
+        purchases.iter().filter_map(|purchase| purchase.id.as_deref()).collect()
+    }
+
+    /// The ids added and removed by each of the values that follow each other.
+    fn differences(values: &[String]) -> Vec<(Vec<String>, Vec<String>)> {
+        let mut replay = ShopReplay::new(Keyspace::new(""));
+        let owned = |ids: Vec<&str>| ids.into_iter().map(str::to_owned).collect();
+        let differences = values.iter().map(|value| match put(&mut replay, "purchase:ann:e1", value) {
+            ShopChange::Purchases { added, removed, .. } => (owned(ids(&added)), owned(ids(&removed))),
+            other => panic!("{other:?}"),
+        });
+        differences.collect()
+    }
+
+    #[test]
+    fn purchases_are_told_apart_by_element() {
+        let (a, b, c) = (order("r-1-1"), order("r-1-2"), order("r-1-3"));
+        let values = [format!("[{a}]"), format!("[{a},{b}]"), format!("[{a}, {b} ,{c}]"), format!("[{c},{a}]"), "[]".to_owned(), a.clone()];
+        let told: Vec<String> = differences(&values).iter().map(|(added, removed)| format!("+{added:?} -{removed:?}")).collect();
+        let expected = [
+            r#"+["r-1-1"] -[]"#,
+            r#"+["r-1-2"] -[]"#,
+            r#"+["r-1-3"] -[]"#,
+            r#"+[] -["r-1-2"]"#,
+            r#"+[] -["r-1-3", "r-1-1"]"#,
+            r#"+["r-1-1"] -[]"#,
+        ];
+        // What is removed comes in the order of the value before.
+        assert_eq!(told[..4], expected[..4]);
+        assert_eq!(told[5], expected[5]);
+        assert!(told[4].contains("r-1-3") && told[4].contains("r-1-1"), "{}", told[4]);
+    }
+
+    #[test]
+    fn an_element_that_changes_is_removed_and_added() {
+        let (a, mut changed) = (order("r-1-1"), order("r-1-1"));
+        changed = changed.replace(r#""quantity":1"#, r#""quantity":2"#);
+        assert_eq!(differences(&[format!("[{a}]"), format!("[{changed}]")])[1], (vec!["r-1-1".to_owned()], vec!["r-1-1".to_owned()]));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_replaces_nothing() {
+        let mut replay = ShopReplay::new(Keyspace::new("shop/"));
+        let value = |left: i64| format!(r#"{{"total_quantity":10,"current_quantity":{left},"price":5.00}}"#);
+        put(&mut replay, "shop/ticket:e1:pink", &value(10));
+        assert!(matches!(put(&mut replay, "shop/ticket:e1:pink", "{"), ShopChange::Malformed { .. }));
+        match put(&mut replay, "shop/ticket:e1:pink", &value(9)) {
+            ShopChange::Ticket { before, after, .. } => {
+                assert_eq!((before.unwrap().current_quantity, after.unwrap().current_quantity), (10, 9));
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(put(&mut replay, "ticket:e1:pink", "{"), ShopChange::Other);
+    }
+}

@@ -1,0 +1,143 @@
+//! Two orders that were computed from the same stock: the smallest set of orders that shows how a lost update came about.
+
+use super::ticket::TicketStock;
+use ticketcd_history::{Blob, Revision};
+
+/// What an order did to the stock of a ticket in one revision.
+#[derive(Clone, Debug)]
+pub(in crate::shop) struct Sale {
+    pub(in crate::shop) revision: Revision,
+    pub(in crate::shop) order: String,
+    pub(in crate::shop) user: Blob,
+    /// How many it bought; negative when it gave them back.
+    pub(in crate::shop) bought: i64,
+    /// How many more it holds; negative when it holds fewer, because they are bought or released.
+    pub(in crate::shop) held: i64,
+    /// Where it took them from, when that is one key: the number of the shard, or none for the ticket's own record.
+    pub(super) place: Option<u32>,
+    /// What that key said was left before it and after it.
+    pub(super) before: Option<i64>,
+    pub(super) left: Option<i64>,
+}
+
+/// A sale that wrote something else than what was left less what it took.
+#[derive(Clone, Debug)]
+pub(super) struct Conflict {
+    /// The one whose effect it erased: before that one as many were left as this one computed from. None when as many never
+    /// were, or when that is forgotten.
+    erased: Option<Sale>,
+    /// The one that wrote it.
+    by: Sale,
+    /// What was really left before it.
+    really: i64,
+}
+
+impl Sale {
+    /// How many it took out of what can be bought.
+    fn taken(&self) -> i64 {
+        self.bought.saturating_add(self.held)
+    }
+
+    /// What must have been left for it to write what it wrote. Whether as many ever were is another question.
+    fn computed_from(&self) -> i64 {
+        self.left.unwrap_or(0).saturating_add(self.taken())
+    }
+
+    /// What it did, and to how many tickets.
+    pub(in crate::shop) fn deed(&self) -> (&'static str, i64) {
+        let (verb, quantity) = match (self.bought, self.held) {
+            (0, held) if held < 0 => ("released", held),
+            (0, held) => ("reserved", held),
+            (bought, _) if bought < 0 => ("gave back", bought),
+            (bought, _) => ("bought", bought),
+        };
+        (verb, quantity.saturating_abs())
+    }
+
+    fn told(&self) -> String {
+        format!("{} of user {} (revision {})", self.order, self.user.to_text(), self.revision)
+    }
+}
+
+impl TicketStock {
+    /// After a revision: what its sale left, and whether it was computed from what was there. Only a sale out of one key
+    /// tells what it had seen there; one that moves stock between keys does not.
+    pub(super) fn find_conflict(&mut self) {
+        let mut written = self.written();
+        let (Some(place), None) = (written.next(), written.next()) else { return };
+        let (number, before, Some(left)) = (place.number, place.before, place.current) else { return };
+        drop(written);
+        let revision = self.revision;
+        let of_revision = |sale: &&mut Sale| sale.revision == revision && sale.taken() != 0;
+        let mut sales = self.sales.iter_mut().rev().filter(of_revision);
+        let Some(sale) = sales.next() else { return };
+        (sale.place, sale.before, sale.left) = (number, before, Some(left));
+        let (by, single) = (sale.clone(), sales.next().is_none());
+        let Some(really) = before else { return };
+        // Orders sold together by one transaction cannot conflict with each other.
+        if single && by.computed_from() != really {
+            self.conflicts += 1;
+            let erased = self.erased_by(&by);
+            self.conflict = Some(Conflict { erased, by, really });
+        }
+    }
+
+    /// The sale that came when as many were left as `by` computed from.
+    fn erased_by(&self, by: &Sale) -> Option<Sale> {
+        let seen = Some(by.computed_from());
+        let is_it = |sale: &&Sale| sale.revision < by.revision && sale.place == by.place && sale.before == seen;
+        self.sales.iter().rev().find(is_it).cloned()
+    }
+
+    /// Whether a revision wrote a stock that does not fit what was left before it.
+    pub(in crate::shop) fn conflicts_in(&self, revision: Revision) -> bool {
+        self.conflict.as_ref().is_some_and(|conflict| conflict.by.revision == revision)
+    }
+
+    /// Whether a revision erased what an order did that can be named.
+    pub(in crate::shop) fn erases_in(&self, revision: Revision) -> bool {
+        self.conflict.as_ref().is_some_and(|conflict| conflict.by.revision == revision && conflict.erased.is_some())
+    }
+
+    /// The smallest set of orders that shows how it came about: two that started from the same stock.
+    pub(in crate::shop) fn explain(&self, story: &mut Vec<String>, orders: &mut Vec<String>) {
+        let Some(Conflict { erased, by, really }) = &self.conflict else { return };
+        let (left, seen, right) = (by.left.unwrap_or(0), by.computed_from(), really.saturating_sub(by.taken()));
+        let place = by.place.map_or_else(String::new, |number| format!(" in shard {number}"));
+        let later = by.told();
+        let (verb, quantity) = by.deed();
+        let were = if *really == 1 { "was" } else { "were" };
+        let Some(erased) = erased else {
+            story.push(format!(
+                "Order {later} {verb} {quantity} and wrote {left} left{place}, where {really} {were} left before it: it should have written {right}.",
+            ));
+            orders.push(by.order.clone());
+            self.count_conflicts(story);
+            return;
+        };
+        let (first_verb, first_quantity) = erased.deed();
+        let earlier = erased.told();
+        let then = format!("By then {really} {were} left, so it should have written {right}: the later write erased the earlier one.");
+        story.push(match erased.left.map(|_| erased.computed_from()) == Some(seen) {
+            true => format!(
+                "Order {earlier} and order {later} both saw {seen} left{place}: the first {first_verb} {first_quantity}, the second {verb} {quantity} and \
+                 wrote {left} left. {then}"
+            ),
+            false => format!(
+                "Order {later} {verb} {quantity} and wrote {left} left{place}, as if {seen} were left; so many were left before order {earlier}, which \
+                 {first_verb} {first_quantity}. {then}"
+            ),
+        });
+        orders.extend([erased.order.clone(), by.order.clone()]);
+        self.count_conflicts(story);
+    }
+
+    fn count_conflicts(&self, story: &mut Vec<String>) {
+        if self.conflicts > 1 {
+            story.push(format!(
+                "So far {} sales of this ticket wrote something else than they should have; the last is told here.",
+                self.conflicts
+            ));
+        }
+    }
+}

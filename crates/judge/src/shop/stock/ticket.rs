@@ -1,0 +1,253 @@
+//! The stock of one ticket: its own record, its shards, what is held and what is sold.
+
+use std::collections::VecDeque;
+
+use super::conflict::{Conflict, Sale};
+use crate::shop::model::records::Ticket;
+use ticketcd_history::{Blob, Revision};
+
+/// The sales of a ticket that are kept, to find the two that conflict.
+const RECENT_SALES: usize = 64;
+
+/// The stock of a ticket.
+#[derive(Debug, Default)]
+pub(in crate::shop) struct TicketStock {
+    pub(in crate::shop) kind: Blob,
+    /// How many there were when the ticket was created.
+    pub(in crate::shop) total: Option<i64>,
+    /// How many there are by the record as it is now.
+    total_on_record: i64,
+    /// Whether the last revision changed that.
+    total_changed: bool,
+    /// The ticket's own record.
+    pub(in crate::shop) own: Place,
+    /// Its shards, in the order in which they were first seen. One that was removed stays, empty.
+    pub(in crate::shop) shards: Vec<Place>,
+    /// In holds.
+    held: i64,
+    /// By the purchases that are there.
+    sold: i64,
+    /// What was sold before the record tells of it: neither left when the ticket was first seen, nor in a purchase.
+    sold_before: Option<i64>,
+    /// The revision that touched it last, and what that did.
+    pub(in crate::shop) revision: Revision,
+    pub(in crate::shop) sold_in_revision: i64,
+    pub(in crate::shop) held_in_revision: i64,
+    /// Of what the last revision sold, what is not of this run.
+    others_in_revision: i64,
+    /// The last sales.
+    pub(super) sales: VecDeque<Sale>,
+    pub(super) conflicts: u64,
+    pub(super) conflict: Option<Conflict>,
+    pub(in crate::shop) balance: Balance,
+}
+
+/// How many more are accounted for than there are; negative when there are fewer. Weighed once its event is settled.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::shop) struct Balance {
+    pub(in crate::shop) before: i64,
+    pub(in crate::shop) now: i64,
+}
+
+impl Balance {
+    pub(super) fn weigh(&mut self, now: i64) {
+        *self = Self { before: self.now, now };
+    }
+
+    /// Whether the last revision brought it out of balance, or further out of it or less: one that finds it as it leaves it
+    /// has done nothing to it.
+    pub(in crate::shop) fn is_newly_wrong(self) -> bool {
+        self.now != 0 && self.now != self.before
+    }
+}
+
+/// One key in which a part of a ticket's stock is kept.
+#[derive(Clone, Debug, Default)]
+pub(in crate::shop) struct Place {
+    /// The shard's number; none for the ticket's own record.
+    pub(in crate::shop) number: Option<u32>,
+    /// What it holds; none while it does not exist.
+    pub(in crate::shop) current: Option<i64>,
+    /// What it held before the revision that wrote it last.
+    pub(in crate::shop) before: Option<i64>,
+    /// The revision that wrote it last.
+    written: Revision,
+}
+
+impl Place {
+    fn write(&mut self, revision: Revision, current: Option<i64>) {
+        if self.written != revision {
+            (self.written, self.before) = (revision, self.current);
+        }
+        self.current = current;
+    }
+}
+
+impl TicketStock {
+    pub(super) fn new(kind: &[u8]) -> Self {
+        Self { kind: kind.into(), ..Self::default() }
+    }
+
+    /// A revision is about to change it.
+    pub(super) fn begin(&mut self, revision: Revision) {
+        if self.revision != revision {
+            self.revision = revision;
+            (self.sold_in_revision, self.held_in_revision, self.others_in_revision, self.total_changed) = (0, 0, 0, false);
+        }
+    }
+
+    pub(super) fn write_record(&mut self, revision: Revision, after: Option<&Ticket>) {
+        self.own.write(revision, after.map(|after| after.current_quantity));
+        if let Some(after) = after {
+            self.total_changed |= self.total.is_some() && self.total_on_record != after.total_quantity;
+            self.total_on_record = after.total_quantity;
+            self.total.get_or_insert(after.total_quantity);
+        }
+    }
+
+    pub(super) fn write_shard(&mut self, revision: Revision, number: u32, after: Option<i64>) {
+        let index = self.shards.iter().position(|shard| shard.number == Some(number)).unwrap_or_else(|| {
+            self.shards.push(Place { number: Some(number), ..Place::default() });
+            self.shards.len() - 1
+        });
+        self.shards[index].write(revision, after);
+    }
+
+    pub(super) fn count_sold(&mut self, quantity: i64, is_own: bool) {
+        self.sold = self.sold.saturating_add(quantity);
+        self.sold_in_revision = self.sold_in_revision.saturating_add(quantity);
+        if !is_own {
+            self.others_in_revision = self.others_in_revision.saturating_add(quantity);
+        }
+    }
+
+    pub(super) fn count_held(&mut self, quantity: i64) {
+        self.held = self.held.saturating_add(quantity);
+        self.held_in_revision = self.held_in_revision.saturating_add(quantity);
+    }
+
+    /// Notes what an order bought or held. What one revision does for one order, such as to turn its hold into a purchase,
+    /// is one deed.
+    pub(super) fn note(&mut self, revision: Revision, order: Option<&str>, user: &Blob, (bought, held): (i64, i64)) {
+        let mut in_revision = self.sales.iter_mut().rev().take_while(|sale| sale.revision == revision);
+        if let Some(order) = order
+            && let Some(sale) = in_revision.find(|sale| sale.order == order)
+        {
+            (sale.bought, sale.held) = (sale.bought.saturating_add(bought), sale.held.saturating_add(held));
+            return;
+        }
+        let order = order.unwrap_or("without an id").to_owned();
+        self.sales.push_back(Sale { revision, order, user: user.clone(), bought, held, place: None, before: None, left: None });
+    }
+
+    /// After all changes of a revision.
+    pub(super) fn close(&mut self) {
+        self.account_for_what_was_before();
+        self.find_conflict();
+        while self.sales.len() > RECENT_SALES {
+            self.sales.pop_front();
+        }
+    }
+
+    /// A dataset may come with tickets that are sold already: what is missing when the ticket is first seen was sold before,
+    /// and a purchase of somebody else that leaves the stock as it is tells of such a sale once more.
+    fn account_for_what_was_before(&mut self) {
+        let (Some(total), Some(accounted)) = (self.total, self.accounted_on_record()) else { return };
+        let is_untouched = self.held_in_revision == 0 && !self.stock_changed();
+        if self.sold_before.is_none() {
+            self.sold_before = Some(total.saturating_sub(accounted));
+        } else if is_untouched {
+            self.sold = self.sold.saturating_sub(self.others_in_revision);
+            self.sold_in_revision = self.sold_in_revision.saturating_sub(self.others_in_revision);
+        }
+    }
+
+    /// Once its event is settled, after all changes of a revision.
+    pub(super) fn weigh(&mut self) {
+        if let (Some(total), Some(accounted)) = (self.total, self.accounted()) {
+            self.balance.weigh(accounted.saturating_sub(total));
+        }
+    }
+
+    /// How many there are by its record, beside how many were put on sale, when the last revision made that another number.
+    pub(in crate::shop) fn changed_total(&self) -> Option<(i64, i64)> {
+        let (total, on_record) = (self.total?, self.total_on_record);
+        (self.total_changed && total != on_record).then_some((total, on_record))
+    }
+
+    /// Every key its stock is kept in.
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+        std::iter::once(&self.own).chain(&self.shards)
+    }
+
+    /// The keys its stock is kept in that the last revision wrote.
+    pub(super) fn written(&self) -> impl Iterator<Item = &Place> {
+        self.places().filter(|place| place.written == self.revision)
+    }
+
+    /// What the ticket's own record says is left.
+    pub(in crate::shop) fn current(&self) -> Option<i64> {
+        self.own.current
+    }
+
+    /// Whether a part of its stock is in shards.
+    pub(in crate::shop) fn is_sharded(&self) -> bool {
+        self.shards.iter().any(|shard| shard.current.is_some())
+    }
+
+    /// What is left in its shards.
+    pub(in crate::shop) fn in_shards(&self) -> i64 {
+        self.shards.iter().filter_map(|shard| shard.current).fold(0, i64::saturating_add)
+    }
+
+    /// What can be bought: in its own record and in all shards. None while it has no record.
+    pub(in crate::shop) fn available(&self) -> Option<i64> {
+        self.own.current.map(|current| current.saturating_add(self.in_shards()))
+    }
+
+    /// The keys its stock is kept in that the last revision changed.
+    pub(in crate::shop) fn changed_places(&self) -> impl Iterator<Item = &Place> {
+        self.written().filter(|place| place.before != place.current)
+    }
+
+    /// Whether the last revision changed what can be bought, or moved it.
+    pub(in crate::shop) fn stock_changed(&self) -> bool {
+        self.changed_places().next().is_some()
+    }
+
+    /// What is reserved and not bought yet.
+    pub(in crate::shop) fn held(&self) -> i64 {
+        self.held
+    }
+
+    /// How many are sold, by the purchases and before the first of them.
+    pub(in crate::shop) fn sold(&self) -> i64 {
+        self.sold.saturating_add(self.sold_before.unwrap_or(0))
+    }
+
+    /// How many the record shows being sold.
+    pub(in crate::shop) fn sold_on_record(&self) -> i64 {
+        self.sold
+    }
+
+    /// What could be bought before the last revision.
+    pub(in crate::shop) fn available_before(&self) -> i64 {
+        let of = |number: Option<i64>| number.unwrap_or(0);
+        let before = |place: &Place| if place.written == self.revision { of(place.before) } else { of(place.current) };
+        self.places().map(before).fold(0, i64::saturating_add)
+    }
+
+    /// What is left, held and sold.
+    pub(in crate::shop) fn accounted(&self) -> Option<i64> {
+        Some(self.available()?.saturating_add(self.held).saturating_add(self.sold()))
+    }
+
+    fn accounted_on_record(&self) -> Option<i64> {
+        Some(self.available()?.saturating_add(self.held).saturating_add(self.sold))
+    }
+
+    /// The sales of a revision.
+    pub(in crate::shop) fn sales_of(&self, revision: Revision) -> impl Iterator<Item = &Sale> {
+        self.sales.iter().filter(move |sale| sale.revision == revision)
+    }
+}
