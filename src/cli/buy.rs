@@ -6,7 +6,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::{OrderKey, Revision};
-use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::model::Cents;
 
 use super::connection::Connection;
 use super::query::to_json;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 use super::Failure;
 use crate::etcd::{Client, ClientError, Endpoint, Security};

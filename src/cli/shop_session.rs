@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ticketcd_judge::history::MemberIndex;
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 use super::Failure;
 use super::connection::Connection;

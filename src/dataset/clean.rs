@@ -1,7 +1,7 @@
 //! Removing everything under a prefix, and nothing else.
 
 use ticketcd_judge::history::request::{AnswerBody, Delete, Range, Request};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 use super::error::DatasetError;
 use super::seeder::{Seeder, all};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
 use ticketcd_judge::history::Blob;
-use ticketcd_judge::shop::model::records::{EventRecord, Ticket, User};
-use ticketcd_judge::shop::model::{Cents, Keyspace};
+use ticketcd_judge::model::records::{EventRecord, Ticket, User};
+use ticketcd_judge::model::{Cents, Keyspace};
 
 use super::error::DatasetError;
 use super::vocabulary::{ADJECTIVES, ATTRACTIONS, EVENT_TYPES, FIRST_NAMES, LAST_NAMES, LOCATIONS, NOUNS, TICKET_TYPES};
@@ -232,7 +232,7 @@ fn pick<'word, const COUNT: usize>(random: &mut ChaCha8Rng, list: &[&'word str; 
 #[cfg(test)]
 mod tests {
     use sha2::{Digest, Sha256};
-    use ticketcd_judge::shop::model::ShopKey;
+    use ticketcd_judge::model::ShopKey;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 use super::error::DatasetError;
 use super::generate::Dataset;

@@ -7,7 +7,7 @@ use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, RangeAnswer, Request};
 use ticketcd_judge::history::{Blob, Revision};
-use ticketcd_judge::shop::model::{Keyspace, keys::prefix_end};
+use ticketcd_judge::model::{Keyspace, keys::prefix_end};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 

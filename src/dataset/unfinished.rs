@@ -5,7 +5,7 @@ use std::fmt;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 use super::marker::{self, Marker};
 use crate::etcd::RecordingClient;

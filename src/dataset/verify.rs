@@ -2,7 +2,7 @@
 
 use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::request::{KeyValue, Range};
-use ticketcd_judge::shop::model::{Keyspace, ShopKey};
+use ticketcd_judge::model::{Keyspace, ShopKey};
 
 use super::error::DatasetError;
 use super::generate::{Dataset, Entry};

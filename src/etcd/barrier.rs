@@ -8,7 +8,7 @@ use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Put, Request};
 use ticketcd_judge::history::{Blob, MemberIndex, Revision};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 

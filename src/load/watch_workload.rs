@@ -3,8 +3,8 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use ticketcd_judge::history::Blob;
-use ticketcd_judge::shop::model::Keyspace;
-use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::model::Keyspace;
+use ticketcd_judge::model::keys::prefix_end;
 
 use super::order_generator::OrderGenerator;
 use crate::etcd::watches::{Start, WatchHandle, WatchRequest};

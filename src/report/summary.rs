@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use ticketcd_judge::core::verdict::{Finding, Verdict};
 use ticketcd_judge::history::annotation::Purpose;
-use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::model::Cents;
 
 use super::bottleneck::LimitKind;
 use super::explanations::{group_title, write_explanation, write_explanations};

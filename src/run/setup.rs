@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::{FORMAT_VERSION, MemberInfo, RunInfo, StockLayout, TestbedInfo};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 use super::directory::{self, DirectoryError};
 use super::{RunOptions, host};

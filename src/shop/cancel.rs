@@ -19,8 +19,8 @@ use ticketcd_judge::history::annotation::{CancelPlaced, OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Put, Request, Txn, TxnOp};
 use ticketcd_judge::history::{Blob, Nanos, OrderKey, Revision};
-use ticketcd_judge::shop::model::Cents;
-use ticketcd_judge::shop::model::records::{Purchase, PurchasedTicket, Shard, parse_purchases};
+use ticketcd_judge::model::Cents;
+use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard, parse_purchases};
 
 use super::purchase::sharded::{Part, Parts, reads_of};
 use super::purchase::state::Stock;

@@ -13,7 +13,7 @@ pub use order::Order;
 pub use purchase::{PurchaseResult, RetryPolicy, StockCache, Strategy};
 
 use ticketcd_judge::history::{OrderId, OrderKey};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 use tokio_util::sync::CancellationToken;
 
 use crate::etcd::RecordingClient;

@@ -4,7 +4,7 @@
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Relation, Request, Txn, TxnOp};
-use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::model::keys::prefix_end;
 
 use super::Shop;
 use crate::etcd::RecordingClient;

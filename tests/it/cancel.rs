@@ -13,9 +13,9 @@ use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
 use ticketcd_judge::history::request::{AnswerBody, Delete, GuardTarget, Put, Range, Relation, Request, TxnOp};
 use ticketcd_judge::history::{Blob, MemberIndex, OrderKey};
-use ticketcd_judge::shop::model::keys::prefix_end;
-use ticketcd_judge::shop::model::records::{EventRecord, Purchase, Shard, Ticket, parse_purchases};
-use ticketcd_judge::shop::model::{Cents, Keyspace};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::{EventRecord, Purchase, Shard, Ticket, parse_purchases};
+use ticketcd_judge::model::{Cents, Keyspace};
 use tokio_util::sync::CancellationToken;
 
 use crate::member::{Kept, Member, TIMEOUT};

@@ -7,7 +7,7 @@ use ticketcd::record::Sink;
 use ticketcd::scenario::types;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 use tokio_util::sync::CancellationToken;
 
 use crate::member::{Member, TIMEOUT};

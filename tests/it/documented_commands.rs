@@ -7,7 +7,7 @@ use clap::Parser;
 use ticketcd::cli::Cli;
 use ticketcd::dataset::Dataset;
 use ticketcd::scenario::{self, types};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 /// Every page, by its path.
 fn pages() -> Vec<(String, String)> {

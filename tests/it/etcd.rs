@@ -14,7 +14,7 @@ use ticketcd_judge::history::request::{
 };
 use ticketcd_judge::history::watch::WatchBody;
 use ticketcd_judge::history::{Blob, MemberIndex, Revision};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 use crate::member::{Kept, Member, TIMEOUT, eventually};
 

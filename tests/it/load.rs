@@ -17,8 +17,8 @@ use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
 use ticketcd_judge::history::{Blob, MemberIndex, OrderKey};
-use ticketcd_judge::shop::model::records::{EventRecord, Ticket};
-use ticketcd_judge::shop::model::{Cents, Keyspace};
+use ticketcd_judge::model::records::{EventRecord, Ticket};
+use ticketcd_judge::model::{Cents, Keyspace};
 use tokio_util::sync::CancellationToken;
 
 use crate::member::Member;

@@ -24,7 +24,7 @@ use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{AnswerBody, Delete, KeyValue, Put, Request, TxnAnswerBody};
 use ticketcd_judge::history::{MemberIndex, OrderKey};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

@@ -6,7 +6,7 @@ use ticketcd::scenario::types::{self, HoldSettings, QuotedSettings, Strategy};
 use ticketcd::scenario::units::Span;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::Request;
-use ticketcd_judge::shop::model::{Cents, ShopKey};
+use ticketcd_judge::model::{Cents, ShopKey};
 
 use crate::fixtures::contention::{ContentionFixture, Contents, memory, order};
 use crate::member::{Kept, TIMEOUT};

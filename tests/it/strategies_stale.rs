@@ -9,7 +9,7 @@ use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{AnswerBody, Put, Range, Request};
-use ticketcd_judge::shop::model::Keyspace;
+use ticketcd_judge::model::Keyspace;
 
 use crate::fixtures::shop::{EVENT, memory, order};
 use crate::member::{Kept, TIMEOUT};

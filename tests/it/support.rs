@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ticketcd::record::Sink;
 use ticketcd::testbed::local::{DataDirectory, LocalOptions};
 use ticketcd::testbed::{LocalTestbed, Testbed, TestbedError};
-use ticketcd_judge::shop::model::records::EventRecord;
+use ticketcd_judge::model::records::EventRecord;
 
 /// The etcd binary the tests run: the one that runs use by default.
 pub fn etcd_binary() -> PathBuf {

@@ -14,7 +14,7 @@ use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{Put, Request};
 use ticketcd_judge::history::watch::{WatchBody, WatchEvent, WatchOpened, WatchRole};
 use ticketcd_judge::history::{MemberIndex, Revision};
-use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::model::keys::prefix_end;
 
 use crate::member::{Kept, Member, TIMEOUT};
 use crate::support::{eventually, start_testbed};

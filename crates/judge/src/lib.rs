@@ -4,9 +4,11 @@
 //! what was recorded, and anybody with the directory can have it said again.
 //!
 //! * [`checks`]: the table of all checks, and the judgement of a run directory.
-//! * [`core`]: what a check is, and what checks share: the engine, the log of revisions, the key space, the verdict.
+//! * [`model`]: the shop's keys and records, and exact money.
+//! * [`core`]: what a check is, and what checks share: the engine, the log of revisions, the key space, the replay of the shop,
+//!   the verdict; and the two checks that the log itself needs, divergence and collectors.
 //! * [`etcd`]: the checks of etcd's guarantees, for any history of an etcd cluster.
-//! * [`shop`]: the shop: its model, its replay, and the checks of its rules.
+//! * [`shop`]: the checks of the shop's rules.
 //! * [`explain`]: recorded facts in English.
 //! * [`known_defects`]: the defects of etcd that findings are recognised as.
 //! * [`linearizable`]: the general search, for any history of registers.
@@ -17,6 +19,7 @@ pub mod etcd;
 pub mod explain;
 pub mod known_defects;
 pub mod linearizable;
+pub mod model;
 pub mod shop;
 
 pub use ticketcd_history as history;

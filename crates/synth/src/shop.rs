@@ -5,8 +5,8 @@ use crate::mutation::Mutation;
 use crate::run::Size;
 use ticketcd_history::Blob;
 use ticketcd_history::request::KeyValue;
-use ticketcd_judge::shop::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
-use ticketcd_judge::shop::model::{Cents, Keyspace};
+use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
+use ticketcd_judge::model::{Cents, Keyspace};
 
 /// Ticket types.
 const KINDS: [&str; 2] = ["pink", "yellow"];

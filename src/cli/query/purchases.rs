@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use ticketcd_judge::history::Revision;
-use ticketcd_judge::shop::model::Total;
-use ticketcd_judge::shop::model::records::{Purchase, PurchasedTicket};
+use ticketcd_judge::model::Total;
+use ticketcd_judge::model::records::{Purchase, PurchasedTicket};
 
 use super::to_json;
 use crate::cli::Failure;
@@ -116,7 +116,7 @@ fn table(answer: &Answer<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ticketcd_judge::shop::model::records::parse_purchases;
+    use ticketcd_judge::model::records::parse_purchases;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use ticketcd_judge::history::Revision;
-use ticketcd_judge::shop::model::Total;
+use ticketcd_judge::model::Total;
 
 use super::to_json;
 use crate::cli::Failure;

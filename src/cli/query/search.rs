@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use ticketcd_judge::history::Revision;
-use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::model::Cents;
 
 use super::to_json;
 use crate::cli::Failure;
@@ -127,7 +127,7 @@ fn table(answer: &Answer<'_>) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ticketcd_judge::shop::model::records::EventRecord;
+    use ticketcd_judge::model::records::EventRecord;
 
     use super::*;
     use crate::shop::queries::TicketStock;

@@ -1,7 +1,7 @@
 //! The result of a purchase.
 
 use ticketcd_judge::history::annotation::OrderOutcome;
-use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::model::Cents;
 
 /// The result of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request};
-use ticketcd_judge::shop::model::records::parse_purchases;
+use ticketcd_judge::model::records::parse_purchases;
 
 use super::state::{Seen, Stock};
 use crate::etcd::RecordingClient;

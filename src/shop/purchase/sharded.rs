@@ -21,9 +21,9 @@ use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnAnswer, TxnOp};
 use ticketcd_judge::history::{Blob, Revision};
-use ticketcd_judge::shop::model::keys::prefix_end;
-use ticketcd_judge::shop::model::records::{Purchase, PurchasedTicket, Shard};
-use ticketcd_judge::shop::model::{Cents, Keyspace, ShopKey};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard};
+use ticketcd_judge::model::{Cents, Keyspace, ShopKey};
 
 use super::state::{Seen, Stock, Unreadable, found, reads, record};
 use super::write::{append, json, put, unchanged};

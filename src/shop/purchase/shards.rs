@@ -4,9 +4,9 @@
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Guard, Request, Txn, TxnOp};
-use ticketcd_judge::shop::model::Keyspace;
-use ticketcd_judge::shop::model::keys::prefix_end;
-use ticketcd_judge::shop::model::records::{EventRecord, Shard, Ticket};
+use ticketcd_judge::model::Keyspace;
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::{EventRecord, Shard, Ticket};
 
 use super::sharded::{Part, Parts, reads_of};
 use super::state::Seen;

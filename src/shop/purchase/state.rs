@@ -4,9 +4,9 @@ use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use ticketcd_judge::history::{Blob, Revision};
-use ticketcd_judge::shop::model::keys::prefix_end;
-use ticketcd_judge::shop::model::records::{EventRecord, Ticket};
-use ticketcd_judge::shop::model::{Keyspace, ShopKey};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::{EventRecord, Ticket};
+use ticketcd_judge::model::{Keyspace, ShopKey};
 
 use crate::etcd::RecordingClient;
 

@@ -3,8 +3,8 @@ use std::time::Duration;
 use ticketcd_judge::history::OrderKey;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{GuardTarget, KeyValue, RangeAnswer, Relation, TxnAnswer, TxnAnswerBody, TxnOp};
-use ticketcd_judge::shop::model::records::parse_purchases;
-use ticketcd_judge::shop::model::{Cents, Keyspace};
+use ticketcd_judge::model::records::parse_purchases;
+use ticketcd_judge::model::{Cents, Keyspace};
 
 use super::state::{Seen, Stock, reads};
 use super::stock_cache::StockCache;

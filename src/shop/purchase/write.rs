@@ -3,8 +3,8 @@
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Relation, TxnOp};
 use ticketcd_judge::history::{Blob, Revision};
-use ticketcd_judge::shop::model::Cents;
-use ticketcd_judge::shop::model::records::{Purchase, PurchasedTicket};
+use ticketcd_judge::model::Cents;
+use ticketcd_judge::model::records::{Purchase, PurchasedTicket};
 
 use super::state::{Seen, Stock};
 use crate::shop::{Order, Shop};

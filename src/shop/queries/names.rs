@@ -4,8 +4,8 @@ use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, Request};
-use ticketcd_judge::shop::model::Keyspace;
-use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::model::Keyspace;
+use ticketcd_judge::model::keys::prefix_end;
 
 use super::QueryError;
 use crate::etcd::RecordingClient;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::request::KeyValue;
-use ticketcd_judge::shop::model::records::{EventRecord, Purchase, Ticket, parse_purchases};
-use ticketcd_judge::shop::model::{Cents, Keyspace, ShopKey};
+use ticketcd_judge::model::records::{EventRecord, Purchase, Ticket, parse_purchases};
+use ticketcd_judge::model::{Cents, Keyspace, ShopKey};
 
 use super::QueryError;
 use super::snapshot::{Snapshot, Wanted, parse};

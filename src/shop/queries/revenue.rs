@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::Purpose;
-use ticketcd_judge::shop::model::{Keyspace, ShopKey};
+use ticketcd_judge::model::{Keyspace, ShopKey};
 
 use super::QueryError;
 use super::snapshot::{Snapshot, Wanted, parse};

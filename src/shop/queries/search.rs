@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::request::KeyValue;
-use ticketcd_judge::shop::model::records::EventRecord;
-use ticketcd_judge::shop::model::{Keyspace, ShopKey};
+use ticketcd_judge::model::records::EventRecord;
+use ticketcd_judge::model::{Keyspace, ShopKey};
 
 use super::QueryError;
 use super::snapshot::{Snapshot, Wanted, parse};

@@ -9,7 +9,7 @@ use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, RangeAnswer, Request, Txn, TxnAnswerBody, TxnOp};
 use ticketcd_judge::history::{Blob, Revision};
-use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::model::keys::prefix_end;
 
 use super::QueryError;
 use crate::etcd::RecordingClient;

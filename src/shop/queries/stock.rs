@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ticketcd_judge::history::request::KeyValue;
-use ticketcd_judge::shop::model::records::{HoldRecord, Shard, Ticket};
-use ticketcd_judge::shop::model::{Cents, Keyspace, ShopKey};
+use ticketcd_judge::model::records::{HoldRecord, Shard, Ticket};
+use ticketcd_judge::model::{Cents, Keyspace, ShopKey};
 
 use super::QueryError;
 use super::snapshot::{Snapshot, Wanted, parse};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use ticketcd::etcd::Client;
 use ticketcd_judge::history::request::{AnswerBody, Range};
-use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::model::keys::prefix_end;
 
 use super::PREFIX;
 use crate::member::TIMEOUT;

@@ -17,7 +17,7 @@ use crate::core::key_space::Versions;
 use crate::core::panic_guard::Guarded;
 use crate::core::shared_event::SharedEvent;
 use crate::core::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
-use crate::shop::model::Keyspace;
+use crate::model::Keyspace;
 use ticketcd_history::event::Event;
 use ticketcd_history::integrity::RecordFlaw;
 use ticketcd_history::run_info::RunInfo;

@@ -2,8 +2,6 @@
 
 pub mod authorship;
 pub mod branch;
-pub(crate) mod collectors;
-pub(crate) mod divergence;
 mod incarnations;
 pub mod logs;
 pub mod reads;

@@ -12,7 +12,7 @@ use super::stock::{self, Balance, EventStock, StockBook, TicketStock};
 use crate::core::anomalies::{Anomalies, evidence};
 use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::verdict::{Anomaly, Finding};
-use crate::shop::model::Keyspace;
+use crate::model::Keyspace;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::seconds;
 

@@ -4,7 +4,7 @@ use ticketcd_history::event::Event;
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchEnd, WatchEvent, WatchOpened, WatchOptions, WatchRole};
 use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
-use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::model::keys::prefix_end;
 
 /// Client watches are numbered from here, so that none has the number of a collector.
 const FIRST_SUBSCRIPTION: u32 = 1_000;

@@ -207,6 +207,10 @@ impl Cluster {
 /// As etcd does, before the limit; the count is that of the whole range.
 fn sort_and_filter(kvs: &mut Vec<KeyValue>, range: &Range) {
     let within = |min, max, revision| (min == 0 || revision >= min) && (max == 0 || revision <= max);
+    if range.sort.order == SortOrder::None && range.filter == RevisionFilter::default() && range.limit > 0 {
+        // Without a direction etcd reads one key more than the limit, in the order of the keys, and sorts those.
+        kvs.truncate(range.limit as usize + 1);
+    }
     let RevisionFilter { min_mod, max_mod, min_create, max_create } = range.filter;
     kvs.retain(|kv| within(min_mod, max_mod, kv.mod_revision) && within(min_create, max_create, kv.create_revision));
     match range.sort.target {

@@ -12,7 +12,7 @@ use ticketcd_history::call::CallOutcome;
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use ticketcd_history::{Blob, MemberIndex, Nanos, OrderId, OrderKey, Revision};
-use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::model::Cents;
 
 /// Transactions to try before giving up.
 const ATTEMPTS_MAX: u32 = 10;

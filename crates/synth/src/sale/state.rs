@@ -5,7 +5,7 @@ use crate::mutation::Mutation;
 use ticketcd_history::call::{CallId, CallOutcome};
 use ticketcd_history::request::{KeyValue, Txn};
 use ticketcd_history::{MemberIndex, Nanos, OrderKey, Revision};
-use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::model::Cents;
 
 /// A buyer.
 #[derive(Debug, Default)]

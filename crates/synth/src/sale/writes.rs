@@ -9,8 +9,8 @@ use crate::shop::{append, quantity};
 use ticketcd_history::call::CallOutcome;
 use ticketcd_history::request::{AnswerBody, Guard, GuardTarget, KeyValue, Put, Relation, Txn, TxnOp};
 use ticketcd_history::{Blob, MemberIndex, OrderId, OrderKey, Revision};
-use ticketcd_judge::shop::model::Cents;
-use ticketcd_judge::shop::model::records::PurchasedTicket;
+use ticketcd_judge::model::Cents;
+use ticketcd_judge::model::records::PurchasedTicket;
 
 /// The sequence number of a purchase without an order counts from here.
 const PHANTOM: u32 = 1_000_000;

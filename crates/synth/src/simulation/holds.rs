@@ -7,8 +7,8 @@ use crate::shop::json;
 use ticketcd_history::annotation::{OrderOutcome, Purpose};
 use ticketcd_history::request::{Guard, GuardTarget, Relation, TxnOp};
 use ticketcd_history::{Blob, OrderKey, Revision};
-use ticketcd_judge::shop::model::Cents;
-use ticketcd_judge::shop::model::records::HoldRecord;
+use ticketcd_judge::model::Cents;
+use ticketcd_judge::model::records::HoldRecord;
 
 /// An order whose tickets are reserved.
 #[derive(Clone, Debug)]

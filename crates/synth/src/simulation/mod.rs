@@ -24,8 +24,8 @@ use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent, Phase, Ph
 use ticketcd_history::request::Put;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, Nanos, OrderKey, Revision};
-use ticketcd_judge::shop::model::records::Ticket;
-use ticketcd_judge::shop::model::{Cents, Keyspace};
+use ticketcd_judge::model::records::Ticket;
+use ticketcd_judge::model::{Cents, Keyspace};
 
 /// The price of every simulated ticket.
 const PRICE: Cents = Cents(4_990);

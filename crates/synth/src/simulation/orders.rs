@@ -10,8 +10,8 @@ use ticketcd_history::annotation::{CancelPlaced, OrderOutcome, OrderPlaced, Purp
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{Guard, GuardTarget, KeyValue, Relation, TxnOp};
 use ticketcd_history::{Blob, OrderKey};
-use ticketcd_judge::shop::model::records::{EventRecord, Purchase, PurchasedTicket, Shard, Ticket, parse_purchases};
-use ticketcd_judge::shop::model::{Cents, Keyspace};
+use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Shard, Ticket, parse_purchases};
+use ticketcd_judge::model::{Cents, Keyspace};
 
 /// What a buyer has seen when it decides.
 #[derive(Clone, Debug)]

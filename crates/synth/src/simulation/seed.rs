@@ -8,7 +8,7 @@ use crate::shop::json;
 use ticketcd_history::Blob;
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::request::{Request, Txn};
-use ticketcd_judge::shop::model::records::{EventRecord, Ticket};
+use ticketcd_judge::model::records::{EventRecord, Ticket};
 
 impl Simulation {
     pub(super) fn seed(&mut self, shape: &Shape) {

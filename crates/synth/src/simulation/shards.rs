@@ -7,8 +7,8 @@ use crate::shop::json;
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::{Blob, OrderKey, Revision};
-use ticketcd_judge::shop::model::keys::prefix_end;
-use ticketcd_judge::shop::model::records::{EventRecord, Shard, Ticket};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::{EventRecord, Shard, Ticket};
 
 impl Simulation {
     /// Moves the stock of every ticket of an event into so many shards.

@@ -4,8 +4,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Guard, Put, Txn, TxnOp};
 use ticketcd_judge::history::{Blob, OrderId, Revision};
-use ticketcd_judge::shop::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
-use ticketcd_judge::shop::model::{Cents, Keyspace};
+use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
+use ticketcd_judge::model::{Cents, Keyspace};
 
 use super::super::state::Seen;
 use super::super::write::{append, inner, json, put, unchanged};

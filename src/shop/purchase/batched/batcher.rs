@@ -6,7 +6,7 @@ use ticketcd_judge::history::OrderKey;
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
-use ticketcd_judge::shop::model::Cents;
+use ticketcd_judge::model::Cents;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::PurchaseResult;

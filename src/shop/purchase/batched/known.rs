@@ -3,9 +3,9 @@
 use rustc_hash::FxHashMap;
 use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::request::{Range, TxnAnswer, TxnOp};
-use ticketcd_judge::shop::model::Keyspace;
-use ticketcd_judge::shop::model::keys::prefix_end;
-use ticketcd_judge::shop::model::records::{EventRecord, Ticket};
+use ticketcd_judge::model::Keyspace;
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::{EventRecord, Ticket};
 
 use super::super::state::{Seen, Unreadable, found, raw, record, tickets};
 

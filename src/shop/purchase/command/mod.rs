@@ -27,8 +27,8 @@ use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn, TxnOp};
-use ticketcd_judge::shop::model::Cents;
-use ticketcd_judge::shop::model::records::parse_purchases;
+use ticketcd_judge::model::Cents;
+use ticketcd_judge::model::records::parse_purchases;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 

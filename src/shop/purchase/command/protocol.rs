@@ -7,7 +7,7 @@ use ticketcd_judge::history::request::{
     Answer, AnswerBody, Delete, Guard, GuardTarget, KeyValue, Put, Range, RangeAnswer, Relation, Request, Txn, TxnAnswer, TxnAnswerBody,
     TxnOp,
 };
-use ticketcd_judge::shop::model::keys::prefix_end;
+use ticketcd_judge::model::keys::prefix_end;
 
 use crate::shop::{Order, Shop};
 

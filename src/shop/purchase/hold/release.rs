@@ -10,9 +10,9 @@ use ticketcd_judge::history::request::{
     Answer, AnswerBody, Delete, Guard, GuardTarget, KeyValue, Range, Relation, Request, Txn, TxnAnswer, TxnOp,
 };
 use ticketcd_judge::history::{Blob, Revision};
-use ticketcd_judge::shop::model::keys::prefix_end;
-use ticketcd_judge::shop::model::records::HoldRecord;
-use ticketcd_judge::shop::model::{Keyspace, ShopKey};
+use ticketcd_judge::model::keys::prefix_end;
+use ticketcd_judge::model::records::HoldRecord;
+use ticketcd_judge::model::{Keyspace, ShopKey};
 use tokio_util::sync::CancellationToken;
 
 use super::Hold;

@@ -3,8 +3,8 @@
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{Delete, Put, Range, Txn, TxnAnswer, TxnOp};
 use ticketcd_judge::history::{Blob, Revision};
-use ticketcd_judge::shop::model::Cents;
-use ticketcd_judge::shop::model::records::HoldRecord;
+use ticketcd_judge::model::Cents;
+use ticketcd_judge::model::records::HoldRecord;
 
 use super::release::Noted;
 use crate::shop::purchase::state::{Stock, Unreadable, found, raw, reads};

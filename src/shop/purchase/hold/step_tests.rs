@@ -1,7 +1,7 @@
 use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{GuardTarget, Relation, Txn, TxnOp};
-use ticketcd_judge::shop::model::records::{HoldRecord, parse_purchases};
+use ticketcd_judge::model::records::{HoldRecord, parse_purchases};
 
 use super::release::{Expiry, Noted, transaction};
 use super::reservation::{Reservation, ReservationState};

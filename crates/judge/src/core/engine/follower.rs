@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use crate::core::check::{Changes, SequencedRevision, ShopChange};
+use crate::core::collectors::Collectors;
+use crate::core::divergence::Divergence;
 use crate::core::faults::FaultTimeline;
 use crate::core::key_space::Versions;
 use crate::core::revision_log::{Place, RevisionLog};
-use crate::etcd::collectors::Collectors;
-use crate::etcd::divergence::Divergence;
-use crate::shop::model::Keyspace;
-use crate::shop::shop_replay::ShopReplay;
+use crate::core::shop_replay::ShopReplay;
+use crate::model::Keyspace;
 use ticketcd_history::audit::AuditClosed;
 use ticketcd_history::call::{CallOutcome, Return};
 use ticketcd_history::event::Event;

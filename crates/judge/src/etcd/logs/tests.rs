@@ -6,7 +6,7 @@ use crate::core::check::{Check, End, FaultWindow, Observation};
 use crate::core::engine::Judge;
 use crate::core::key_space::Versions;
 use crate::core::verdict::{Finding, Verdict};
-use crate::shop::model::Keyspace;
+use crate::model::Keyspace;
 use crate::testing::{Shape, run_info};
 use ticketcd_history::MemberIndex;
 use ticketcd_history::event::{Event, Phase, PhaseBegan};

@@ -1,7 +1,8 @@
 //! The answer to a range that was to be sorted or filtered, held against the key space.
 //!
 //! etcd reads the whole range, leaves out what the filter excludes, sorts, and applies the limit last; the count is that of the
-//! whole range (`Range` in etcd's `server/etcdserver/txn`). Its sort is not stable: keys that compare as equal may come in any
+//! whole range (`Range` in etcd's `server/etcdserver/txn`). When a limit is given, but neither a direction nor a filter, etcd reads
+//! only one key more than the limit, in the order of the keys, and sorts those. Its sort is not stable: keys that compare as equal may come in any
 //! order, and the limit may cut between any of them.
 
 use std::cmp::Ordering;
@@ -17,9 +18,12 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
     let keys = KeyRange::new(&range.key, &range.range_end);
     let all: Vec<&KeyValue> = versions.range_by(keys, |key| view.revision_of(key)).collect();
     let mut expected: Vec<&KeyValue> = all.iter().copied().filter(|kv| passes(&range.filter, kv)).collect();
+    let limit = usize::try_from(range.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
+    if range.sort.order == SortOrder::None && range.filter == RevisionFilter::default() {
+        expected.truncate(limit.saturating_add(1));
+    }
     expected.sort_by(|one, other| compare(range, one, other));
     let by_key: FxHashMap<&[u8], &KeyValue> = expected.iter().map(|kv| (kv.key.as_bytes(), *kv)).collect();
-    let limit = usize::try_from(range.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
     let shown = if range.count_only { 0 } else { expected.len().min(limit) };
     for kv in &found.kvs {
         match by_key.get(kv.key.as_bytes()) {

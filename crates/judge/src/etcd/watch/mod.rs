@@ -46,7 +46,7 @@ use crate::core::check::{Check, End, FaultWindow, Observation};
 use crate::core::key_space::Versions;
 use crate::core::verdict::{Anomaly, Finding};
 use crate::known_defects::KnownDefect;
-use crate::shop::model::keys::prefix_end;
+use crate::model::keys::prefix_end;
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::Request;

@@ -24,7 +24,7 @@ use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use crate::core::lease_book::LeaseBook;
 use crate::core::verdict::{Anomaly, Finding};
-use crate::shop::model::Keyspace;
+use crate::model::Keyspace;
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::call::CallOutcome;
 use ticketcd_history::event::Event;

@@ -4,8 +4,8 @@ use super::order::Told;
 use super::reread::{Noted, Untold};
 use super::{Ledger, Sighting};
 use crate::core::audits::{MemberSet, members_of, set_of, stage_name};
-use crate::shop::model::ShopKey;
-use crate::shop::model::records::parse_purchases;
+use crate::model::ShopKey;
+use crate::model::records::parse_purchases;
 use ticketcd_history::audit::{AuditPage, AuditStage};
 use ticketcd_history::{MemberIndex, OrderKey};
 

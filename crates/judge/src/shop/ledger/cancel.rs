@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::order::content_taken_back_by;
 use super::{Ledger, Sighting};
-use crate::shop::model::records::Purchase;
+use crate::model::records::Purchase;
 use ticketcd_history::{OrderId, OrderKey, Revision};
 
 /// What is known of cancellations. They are few: an order that is none of them takes no room here.

@@ -21,7 +21,7 @@ use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::lease_book::LeaseBook;
 use crate::core::verdict::{Anomaly, Finding};
-use crate::shop::model::{Keyspace, ShopKey};
+use crate::model::{Keyspace, ShopKey};
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::request::{AnswerBody, Request, Txn, TxnOp};
 use ticketcd_history::run_info::RunInfo;

@@ -27,7 +27,7 @@ use self::told::Told;
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
 use crate::core::verdict::{Anomaly, Finding};
-use crate::shop::model::Keyspace;
+use crate::model::Keyspace;
 use ticketcd_history::annotation::{OrderClosed, OrderOutcome, OrderPlaced};
 use ticketcd_history::call::{CallOutcome, Return};
 use ticketcd_history::event::Event;

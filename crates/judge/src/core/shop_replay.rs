@@ -3,8 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use crate::core::check::ShopChange;
-use crate::shop::model::records::{EventRecord, HoldRecord, Purchase, Shard, Ticket, parse_purchases};
-use crate::shop::model::{Keyspace, ShopKey};
+use crate::model::records::{EventRecord, HoldRecord, Purchase, Shard, Ticket, parse_purchases};
+use crate::model::{Keyspace, ShopKey};
 use ticketcd_history::Blob;
 use ticketcd_history::watch::WatchEvent;
 
