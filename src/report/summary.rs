@@ -402,7 +402,7 @@ mod tests {
         };
         assert!(line("/bin/etcd").ends_with("g · rerun: ticketcd rerun g"));
         assert!(line(&synthetic::origin("make it")).ends_with("g · rerun: make it --out NEW_DIR"));
-        assert!(line("made up").ends_with(" · g"), "the command is not recorded");
+        assert!(line("synthetic").ends_with(" · g"), "the command is not recorded");
     }
 
     #[test]

@@ -26,7 +26,7 @@ mod tests {
     fn a_synthetic_run_is_distinguished_from_a_real_one() {
         let of = |path: &str| EtcdInfo { path: path.to_owned(), ..EtcdInfo::default() };
         assert_eq!(command(&of(&origin("make it"))), Some("make it"));
-        assert!(is_synthetic(&of("made up")) && command(&of("made up")).is_none());
-        assert!(!is_synthetic(&of("made up/etcd")) && !is_synthetic(&of("/usr/bin/etcd")));
+        assert!(is_synthetic(&of("synthetic")) && command(&of("synthetic")).is_none());
+        assert!(!is_synthetic(&of("synthetic/etcd")) && !is_synthetic(&of("/usr/bin/etcd")));
     }
 }
