@@ -10,7 +10,7 @@ use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{
     Delete, Guard, GuardTarget, Put, Range, Relation, Request, RevisionFilter, Sort, SortOrder, SortTarget, Txn, TxnOp,
 };
-use ticketcd_judge::history::run_info::RunInfo;
+use ticketcd_judge::history::run_info::{RunInfo, TestbedInfo};
 use ticketcd_judge::history::{Blob, MemberIndex};
 
 use crate::member::{Kept, Member, TIMEOUT};
@@ -79,7 +79,7 @@ fn requests() -> Vec<Request> {
 }
 
 fn findings(events: &[Event]) -> Vec<Finding> {
-    let info = RunInfo::default();
+    let info = RunInfo { testbed: TestbedInfo::OWN, ..RunInfo::default() };
     let mut judge = Judge::new(&info, standard_checks(&info));
     events.iter().for_each(|event| judge.observe(event));
     judge.finish(None).findings
@@ -106,7 +106,10 @@ async fn every_field_of_a_request_is_judged_as_etcd_means_it() {
     recorder.finish().unwrap();
 
     let findings = findings(&kept.events());
-    let named = |name: &str| findings.iter().find(|finding| finding.name == name).unwrap();
+    let named = |name: &str| {
+        let finding = findings.iter().find(|finding| finding.name == name);
+        finding.unwrap_or_else(|| panic!("{name} is not among {:?}", findings.iter().map(|finding| &finding.name).collect::<Vec<_>>()))
+    };
     for finding in &findings {
         assert_ne!(finding.verdict, Verdict::Violation, "{finding:#?}");
     }
