@@ -32,7 +32,8 @@ pub(super) struct Attempt {
     /// Whether it is taken, and whoever it could be exchanged for is, too.
     exhausted: bool,
     guards: Vec<Guard>,
-    ways: Vec<Way>,
+    /// None when there are too many to tell apart: it then may have written anything.
+    ways: Option<Vec<Way>>,
 }
 
 /// The attempts of a run that nobody knows the end of.
@@ -41,6 +42,7 @@ pub(super) struct Attempts {
     all: Vec<Attempt>,
     by_first_put: FxHashMap<u64, Vec<usize>>,
     only_deleting: Vec<usize>,
+    of_any_content: Vec<usize>,
     /// Which attempt wrote a revision.
     authors: FxHashMap<Revision, usize>,
 }
@@ -77,11 +79,14 @@ enum Fit {
 impl Attempts {
     pub(super) fn add(&mut self, invoke: &Invoke, refused: bool) {
         let ways = ways(&invoke.request);
-        if ways.is_empty() {
+        if ways.as_ref().is_some_and(Vec::is_empty) {
             return;
         }
         let index = self.all.len();
-        for way in &ways {
+        if ways.is_none() {
+            self.of_any_content.push(index);
+        }
+        for way in ways.iter().flatten() {
             match sent_anchor(&way.operations) {
                 Some(anchor) => self.by_first_put.entry(anchor).or_default().push(index),
                 None => self.only_deleting.push(index),
@@ -112,7 +117,8 @@ impl Attempts {
             let is_changed = |key: &Blob| delivered.events.iter().any(|event| event.kv.key == *key);
             let is_needed = |guard: &&Guard| guard.range_end.is_empty() && !is_changed(&guard.key) && !keys.contains(&guard.key);
             let needed: Vec<_> = attempt.guards.iter().filter(is_needed).map(|guard| guard.key.clone()).collect();
-            if !needed.is_empty() && attempt.ways.iter().any(|way| difference(&way.operations, &delivered.events, None).is_none()) {
+            if !needed.is_empty() && attempt.ways.iter().flatten().any(|way| difference(&way.operations, &delivered.events, None).is_none())
+            {
                 keys.extend(needed);
             }
         }
@@ -207,7 +213,7 @@ impl Attempts {
     fn candidates(&self, events: &[WatchEvent]) -> impl Iterator<Item = usize> {
         let by_put = |anchor| self.by_first_put.get(&anchor).into_iter().flatten();
         let only_deleting = if events.iter().all(|event| event.deleted) { self.only_deleting.as_slice() } else { &[] };
-        event_anchors(events).into_iter().flatten().flat_map(by_put).chain(only_deleting).copied()
+        event_anchors(events).into_iter().flatten().flat_map(by_put).chain(only_deleting).chain(&self.of_any_content).copied()
     }
 }
 
@@ -216,10 +222,11 @@ impl Attempt {
         if self.sent > delivered.at {
             return Fit::Later;
         }
+        let Some(ways) = &self.ways else { return Fit::Fits };
         let before = revision - 1;
         let mut different = None;
         let mut same = Vec::new();
-        for way in &self.ways {
+        for way in ways {
             match difference(&way.operations, &delivered.events, None) {
                 Some(difference) => drop(different.get_or_insert(difference)),
                 None => same.push(way.guards_held),

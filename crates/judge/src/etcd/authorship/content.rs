@@ -18,7 +18,7 @@ pub(super) fn written<'call>(request: &'call Request, answer: &'call Answer) -> 
             Cow::Owned(carried_out(txn, *succeeded, responses).map(|(operation, _)| operation.clone()).collect())
         }
         (Request::Txn(txn), AnswerBody::Txn { succeeded, .. }) => Cow::Borrowed(txn.branch(*succeeded)),
-        _ => Cow::Owned(ways(request).pop().map(|way| way.operations).unwrap_or_default()),
+        _ => Cow::Owned(ways(request).and_then(|mut ways| ways.pop()).map(|way| way.operations).unwrap_or_default()),
     }
 }
 
@@ -31,11 +31,11 @@ pub(super) struct Way {
     pub(super) operations: Vec<TxnOp>,
 }
 
-/// Ways that a request with nested transactions is tried in, at most: each nested transaction can double them.
+/// Ways of one branch that are told apart, at most: each nested transaction can double them.
 const WAYS_MAX: usize = 64;
 
-/// The ways a request can be carried out that write.
-pub(super) fn ways(request: &Request) -> Vec<Way> {
+/// The ways a request can be carried out that write; `None` when there are too many to tell apart.
+pub(super) fn ways(request: &Request) -> Option<Vec<Way>> {
     let single = |operation| vec![Way { guards_held: true, operations: vec![operation] }];
     let lock = |name, lease| Put { key: lock_key(name, lease), value: Blob::default(), lease, ..Put::default() };
     let mut ways = match request {
@@ -43,34 +43,37 @@ pub(super) fn ways(request: &Request) -> Vec<Way> {
         Request::Delete(delete) => single(TxnOp::Delete(delete.clone())),
         Request::Txn(txn) => {
             let of = |guards_held: bool| {
-                let branches = branches(txn.branch(guards_held));
-                branches.into_iter().map(move |operations| Way { guards_held, operations })
+                let branches = branches(txn.branch(guards_held))?;
+                Some(branches.into_iter().map(move |operations| Way { guards_held, operations }))
             };
-            of(true).chain(of(false)).collect()
+            of(true)?.chain(of(false)?).collect()
         }
         Request::Lock { name, lease } => single(TxnOp::Put(lock(name, *lease))),
         Request::Unlock { key } => single(TxnOp::Delete(Delete { key: key.clone(), ..Delete::default() })),
         _ => Vec::new(),
     };
     ways.retain(|way| !way.operations.is_empty());
-    ways
+    Some(ways)
 }
 
-/// What operations may write, in each way that their nested transactions can go.
-fn branches(operations: &[TxnOp]) -> Vec<Vec<TxnOp>> {
+/// What operations may write, in each way that their nested transactions can go; `None` when there are too many.
+fn branches(operations: &[TxnOp]) -> Option<Vec<Vec<TxnOp>>> {
     let mut ways: Vec<Vec<TxnOp>> = vec![Vec::new()];
     for operation in operations {
         match operation {
             TxnOp::Range(_) => {}
             TxnOp::Put(_) | TxnOp::Delete(_) => ways.iter_mut().for_each(|way| way.push(operation.clone())),
             TxnOp::Txn(txn) => {
-                let nested: Vec<_> = [true, false].into_iter().flat_map(|succeeded| branches(txn.branch(succeeded))).collect();
+                let nested = [branches(txn.branch(true))?, branches(txn.branch(false))?].concat();
+                if ways.len() * nested.len() > WAYS_MAX {
+                    return None;
+                }
                 let followed = |way: &Vec<TxnOp>| nested.iter().map(|next| [way.as_slice(), next].concat()).collect::<Vec<_>>();
-                ways = ways.iter().flat_map(followed).take(WAYS_MAX).collect();
+                ways = ways.iter().flat_map(followed).collect();
             }
         }
     }
-    ways
+    Some(ways)
 }
 
 fn is_nested(operation: &TxnOp) -> bool {

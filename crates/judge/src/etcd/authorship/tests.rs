@@ -259,6 +259,27 @@ fn deny(etcd: &mut Etcd) {
 }
 
 #[test]
+fn an_attempt_whose_nested_transactions_go_too_many_ways_may_have_written_anything() {
+    let nested = |number: usize| {
+        let (success, failure) =
+            (vec![TxnOp::Put(put(&format!("yes/{number}"), "1"))], vec![TxnOp::Put(put(&format!("no/{number}"), "1"))]);
+        TxnOp::Txn(Box::new(Txn { guards: vec![holds("nothing", "1")], success, failure }))
+    };
+    for count in [1, 3, 8] {
+        let mut etcd = everybody();
+        let success = (0..count).map(nested).collect();
+        etcd.unanswered(1, Request::Txn(Txn { success, ..Txn::default() }), true);
+        let finding = judge(&etcd.finish());
+        assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{count}: {finding:#?}");
+    }
+    // One such attempt writes one revision: a second is still nobody's.
+    let mut etcd = everybody();
+    etcd.unanswered(1, Request::Txn(Txn { success: (0..8).map(nested).collect(), ..Txn::default() }), true);
+    etcd.write(vec![("ghost".into(), Some(put("ghost", "boo")))]);
+    assert_eq!(kinds(&judge(&etcd.finish())).0, Verdict::Violation);
+}
+
+#[test]
 fn guards_that_did_not_hold_rule_an_attempt_out() {
     // A comparison was carried out, and its answer says that it was not. The lost one wrote the same, from another value.
     let denied = |lost: Request, refused: bool| {

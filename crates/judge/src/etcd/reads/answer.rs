@@ -112,9 +112,7 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
             }
             Some((Ordering::Less, kv)) => wrong = Some((kv, None)),
             Some((Ordering::Greater, _)) | None => {
-                let what =
-                    format!("it lacks {}, which had version {} since revision {}", right.key.to_text(), right.version, right.mod_revision);
-                return Some(Mismatch { kind: MismatchKind::Missing, key: right.key.clone(), what, is_real: false });
+                return Some(missing(right));
             }
         }
     }
@@ -127,10 +125,21 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
         return Some(differing(kv, None, versions));
     }
     let more = !range.count_only && usize::try_from(count).is_ok_and(|count| count > limit);
+    wrong_count(range, found, count, more)
+}
+
+/// A key that is not in an answer that must have it.
+pub(super) fn missing(right: &KeyValue) -> Mismatch {
+    let what = format!("it lacks {}, which had version {} since revision {}", right.key.to_text(), right.version, right.mod_revision);
+    Mismatch { kind: MismatchKind::Missing, key: right.key.clone(), what, is_real: false }
+}
+
+/// What is wrong with the numbers of an answer, when its keys are right.
+pub(super) fn wrong_count(range: &Range, found: &RangeAnswer, count: i64, more: bool) -> Option<Mismatch> {
     let what = match (found.count == count, found.more == more) {
         (false, _) => format!("it counts {} keys, and the right count is {count}", found.count),
-        (true, false) if more => "it does not say that there are more keys behind its limit".to_owned(),
-        (true, false) => "it says that there are more keys, and there are none".to_owned(),
+        (true, false) if more => "it does not report that there are more keys behind its limit".to_owned(),
+        (true, false) => "it reports that there are more keys, and there are none".to_owned(),
         (true, true) => return None,
     };
     Some(Mismatch { kind: MismatchKind::Count, key: range.key.clone(), what, is_real: false })

@@ -7,9 +7,9 @@
 
 use std::cmp::Ordering;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::answer::{Mismatch, MismatchKind, View, differing, same};
+use super::answer::{Mismatch, MismatchKind, View, differing, missing, same, wrong_count};
 use crate::core::key_space::{KeyRange, Versions};
 use ticketcd_history::request::{KeyValue, Range, RangeAnswer, RevisionFilter, SortOrder, SortTarget};
 
@@ -38,25 +38,19 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
         let what = format!("it has {} where {} belongs", kv.key.to_text(), place.key.to_text());
         return Some(Mismatch { kind: MismatchKind::Order, key: kv.key.clone(), what, is_real: false });
     }
-    if let Some(twice) = found.kvs.iter().enumerate().find(|(index, kv)| found.kvs.iter().take(*index).any(|other| other.key == kv.key)) {
-        let what = format!("it has {} twice", twice.1.key.to_text());
-        return Some(Mismatch { kind: MismatchKind::Order, key: twice.1.key.clone(), what, is_real: false });
+    let mut seen = FxHashSet::default();
+    if let Some(twice) = found.kvs.iter().find(|kv| !seen.insert(kv.key.as_bytes())) {
+        let what = format!("it has {} twice", twice.key.to_text());
+        return Some(Mismatch { kind: MismatchKind::Order, key: twice.key.clone(), what, is_real: false });
+    }
+    if let Some(beyond) = found.kvs.get(shown) {
+        return Some(differing(beyond, None, versions));
     }
     if found.kvs.len() < shown {
-        let lacking = expected.iter().find(|kv| found.kvs.iter().all(|other| other.key != kv.key))?;
-        let name = lacking.key.to_text();
-        let what = format!("it lacks {name}, which had version {} since revision {}", lacking.version, lacking.mod_revision);
-        return Some(Mismatch { kind: MismatchKind::Missing, key: lacking.key.clone(), what, is_real: false });
+        return expected.iter().find(|kv| !seen.contains(kv.key.as_bytes())).map(|kv| missing(kv));
     }
     let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
-    let more = !range.count_only && expected.len() > limit;
-    let what = match (found.count == count, found.more == more) {
-        (false, _) => format!("it counts {} keys, and the right count is {count}", found.count),
-        (true, false) if more => "it does not report that there are more keys behind its limit".to_owned(),
-        (true, false) => "it reports that there are more keys, and there are none".to_owned(),
-        (true, true) => return None,
-    };
-    Some(Mismatch { kind: MismatchKind::Count, key: range.key.clone(), what, is_real: false })
+    wrong_count(range, found, count, !range.count_only && expected.len() > limit)
 }
 
 fn passes(filter: &RevisionFilter, kv: &KeyValue) -> bool {

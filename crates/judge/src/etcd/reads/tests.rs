@@ -124,6 +124,14 @@ fn keys_of_the_same_rank_may_come_in_any_order() {
     assert_eq!(kinds(&judged(|found| found.kvs[1] = found.kvs[0].clone())), (Verdict::Violation, vec![("wrong_order", 1)]));
     assert_eq!(kinds(&judged(|found| drop(found.kvs.pop()))), (Verdict::Violation, vec![("missing_key", 1)]));
     assert_eq!(kinds(&judged(|found| found.kvs[0].version = 3)), (Verdict::Violation, vec![("wrong_value", 1)]));
+    // Each key is right, and in its place: there are more of them than were asked for.
+    let asked = || Request::Range(Range { limit: 1, ..range("a", "z") });
+    let by_key = |request: Request| match request {
+        Request::Range(range) => Request::Range(Range { sort: Sort { order: SortOrder::Descend, target: SortTarget::Key }, ..range }),
+        other => other,
+    };
+    let beyond = |found: &mut RangeAnswer| found.kvs.push(shelf().key("b", 5).unwrap());
+    assert_eq!(convicted(by_key(asked()), beyond).0, "phantom_key");
 }
 
 #[test]
