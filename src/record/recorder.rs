@@ -98,12 +98,8 @@ impl Recorder {
     }
 }
 
-/// The event in parts that fit into the record: a watch message can be larger than a frame.
-fn recordable(event: Event) -> Vec<Event> {
-    match event {
-        Event::WatchBatch(message) => message.into_parts().into_iter().map(Event::WatchBatch).collect(),
-        event => vec![event],
-    }
+fn show(event: &Event, readers: &mut [Box<dyn Reader>]) -> std::io::Result<()> {
+    readers.iter_mut().try_for_each(|reader| reader.observe(event))
 }
 
 async fn hand_out(mut receiver: mpsc::Receiver<Event>, mut readers: Vec<Box<dyn Reader>>) -> Result<(), RecorderError> {
@@ -122,9 +118,15 @@ async fn hand_out(mut receiver: mpsc::Receiver<Event>, mut readers: Vec<Box<dyn 
             Ok(_) => {}
             Err(_elapsed) => continue,
         }
-        for event in batch.drain(..).flat_map(recordable) {
-            for reader in &mut readers {
-                reader.observe(&event)?;
+        for event in batch.drain(..) {
+            // A watch message can be larger than a frame of the record.
+            match event {
+                Event::WatchBatch(message) => {
+                    for part in message.into_parts() {
+                        show(&Event::WatchBatch(part), &mut readers)?;
+                    }
+                }
+                event => show(&event, &mut readers)?,
             }
         }
     }

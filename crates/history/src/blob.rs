@@ -12,6 +12,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::decoding::DecodeContext;
+
 /// The bytes of a key or a value.
 ///
 /// Those of an event that was read from a file are a part of the buffer they were decoded from, so that decoding copies
@@ -208,38 +210,23 @@ impl<Context> Encode<Context> for Blob {
     }
 }
 
-/// Where decoded blobs take their bytes from.
-pub trait BlobSource {
-    /// The blob of the bytes that stand at these positions of what is decoded.
-    fn blob(&self, positions: Range<usize>, bytes: &[u8]) -> Blob;
-}
-
-impl<'bytes, Source: BlobSource> Decode<'bytes, Source> for Blob {
-    fn decode(decoder: &mut Decoder<'bytes>, source: &mut Source) -> Result<Self, decode::Error> {
+impl<'bytes, Context: DecodeContext> Decode<'bytes, Context> for Blob {
+    fn decode(decoder: &mut Decoder<'bytes>, context: &mut Context) -> Result<Self, decode::Error> {
         let bytes = decoder.bytes()?;
         let end = decoder.position();
-        Ok(source.blob(end - bytes.len()..end, bytes))
+        Ok(context.blob(end - bytes.len()..end, bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Takes every blob from one buffer.
-    struct Whole(Arc<[u8]>);
-
-    impl BlobSource for Whole {
-        fn blob(&self, positions: Range<usize>, _: &[u8]) -> Blob {
-            Blob::part(&self.0, positions).unwrap()
-        }
-    }
+    use crate::decoding::Coding;
 
     /// Three blobs that were decoded from one buffer, and the buffer.
     fn decoded() -> (Vec<Blob>, Arc<[u8]>) {
         let buffer: Arc<[u8]> = minicbor::to_vec(["key", "", "value"].map(Blob::from)).unwrap().into();
-        let mut source = Whole(Arc::clone(&buffer));
-        let blobs: Vec<Blob> = minicbor::decode_with(&buffer, &mut source).unwrap();
+        let blobs: Vec<Blob> = minicbor::decode_with(&buffer, &mut Coding::of(&buffer)).unwrap();
         (blobs, buffer)
     }
 

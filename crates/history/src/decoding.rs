@@ -7,56 +7,39 @@ use minicbor::decode::Error;
 use minicbor::{Decode, Decoder};
 
 use crate::Blob;
-use crate::blob::BlobSource;
 
 /// Transactions within transactions, at most. A protobuf decoder accepts no more than a hundred messages within each other,
 /// and a nested transaction takes two of them.
 pub const NESTING_MAX: u8 = 50;
 
 /// What an event is decoded with.
-pub trait DecodeContext: BlobSource {
+pub trait DecodeContext {
+    /// The blob of the bytes that stand at these positions of what is decoded.
+    fn blob(&self, positions: Range<usize>, bytes: &[u8]) -> Blob;
+
     /// Counts transactions within each other.
     fn nesting(&mut self) -> &mut u8;
 }
 
-/// Encodes, for which nothing is needed; decodes blobs that own a copy of their bytes.
+/// Encodes, for which nothing is needed, and decodes: from a buffer that keys and values become parts of, or else by copying.
 #[derive(Debug, Default)]
-pub(crate) struct Copying {
+pub(crate) struct Coding<'frame> {
+    buffer: Option<&'frame Arc<[u8]>>,
     nesting: u8,
 }
 
-impl BlobSource for Copying {
-    fn blob(&self, _: Range<usize>, bytes: &[u8]) -> Blob {
-        bytes.into()
-    }
-}
-
-impl DecodeContext for Copying {
-    fn nesting(&mut self) -> &mut u8 {
-        &mut self.nesting
-    }
-}
-
-/// Decodes the events of one frame: their keys and values are parts of its buffer.
-pub(crate) struct FrameSource<'frame> {
-    buffer: &'frame Arc<[u8]>,
-    nesting: u8,
-}
-
-impl<'frame> FrameSource<'frame> {
+impl<'frame> Coding<'frame> {
     /// For a frame whose content begins where this buffer begins.
-    pub(crate) fn new(buffer: &'frame Arc<[u8]>) -> Self {
-        Self { buffer, nesting: 0 }
+    pub(crate) fn of(buffer: &'frame Arc<[u8]>) -> Self {
+        Self { buffer: Some(buffer), nesting: 0 }
     }
 }
 
-impl BlobSource for FrameSource<'_> {
+impl DecodeContext for Coding<'_> {
     fn blob(&self, positions: Range<usize>, bytes: &[u8]) -> Blob {
-        Blob::part(self.buffer, positions).unwrap_or_else(|| bytes.into())
+        self.buffer.and_then(|buffer| Blob::part(buffer, positions)).unwrap_or_else(|| bytes.into())
     }
-}
 
-impl DecodeContext for FrameSource<'_> {
     fn nesting(&mut self) -> &mut u8 {
         &mut self.nesting
     }
@@ -93,8 +76,8 @@ mod tests {
         for (depth, is_read) in [(0, true), (1, true), (NESTING_MAX, true), (NESTING_MAX + 1, false)] {
             let request = nested_txn(depth);
             let mut bytes = Vec::new();
-            minicbor::encode_with(&request, &mut bytes, &mut Copying::default()).unwrap();
-            let decoded: Result<Request, _> = minicbor::decode_with(&bytes, &mut Copying::default());
+            minicbor::encode_with(&request, &mut bytes, &mut Coding::default()).unwrap();
+            let decoded: Result<Request, _> = minicbor::decode_with(&bytes, &mut Coding::default());
             assert_eq!(decoded.ok(), is_read.then_some(request), "{depth}");
         }
     }

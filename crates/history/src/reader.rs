@@ -10,7 +10,7 @@ use std::vec;
 use minicbor::Decoder;
 use zstd::bulk::Decompressor;
 
-use crate::decoding::FrameSource;
+use crate::decoding::Coding;
 use crate::event::Event;
 use crate::frame::{
     Chain, Closing, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, MAGIC, RECORD_HEADER_BYTES, first_chain, next_chain,
@@ -288,14 +288,14 @@ impl Frame {
     /// Adds its events, up to the first that is malformed.
     fn decode(&self, events: &mut Vec<Event>) {
         events.reserve(self.records as usize);
-        let mut source = FrameSource::new(&self.buffer);
+        let mut coding = Coding::of(&self.buffer);
         let mut position = 0;
         while let Some((record, next)) = record_at(self.content(), position) {
             let begin = next - record.len();
             // Positions are those of the buffer, so that keys and values can be parts of it.
             let mut decoder = Decoder::new(self.content().get(..next).unwrap_or_default());
             decoder.set_position(begin);
-            match decoder.decode_with(&mut source) {
+            match decoder.decode_with(&mut coding) {
                 Ok(event) if decoder.position() == next => events.push(event),
                 _ => break,
             }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
-use crate::decoding::Copying;
+use crate::decoding::Coding;
 use crate::event::Event;
 use crate::frame::{
     BoundFile, Chain, Closing, FRAME_BYTES_MAX, FrameHeader, MAGIC, RECORD_HEADER_BYTES, RECORDS_MAX, SHARED_FRAME_BYTES_MAX, first_chain,
@@ -62,7 +62,7 @@ impl HistoryWriter {
     pub fn append(&mut self, event: &Event) -> io::Result<()> {
         let start = self.frame.len();
         self.frame.extend_from_slice(&[0; RECORD_HEADER_BYTES]);
-        minicbor::encode_with(event, &mut self.frame, &mut Copying::default()).map_err(io::Error::other)?;
+        minicbor::encode_with(event, &mut self.frame, &mut Coding::default()).map_err(io::Error::other)?;
         let bytes = self.frame.len() - start - RECORD_HEADER_BYTES;
         if RECORD_HEADER_BYTES + bytes > FRAME_BYTES_MAX {
             self.frame.truncate(start);
