@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use serde_json::Value;
+use ticketcd::scenario::{Embedded, library};
 
 fn printed(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_ticketcd")).args(arguments).output().unwrap();
@@ -145,21 +146,7 @@ fn the_examples_of_the_formats_are_histories_that_pass() {
 fn every_scenario_that_comes_along_fits_the_published_schema() {
     let schema: Value = serde_json::from_str(include_str!("../../docs/scenario.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let names = [
-        "quickstart",
-        "flash-sale",
-        "box-office",
-        "hot-ticket",
-        "holds",
-        "contention",
-        "naive-oversell",
-        "crash-recovery",
-        "soak",
-        "demo-naive",
-        "demo-safe",
-        "demo-faults",
-    ];
-    for name in names {
+    for Embedded { name, .. } in library() {
         let scenario: toml::Value = printed(&["scenario", "show", name]).parse::<toml::Table>().unwrap().into();
         let scenario = serde_json::to_value(scenario).unwrap();
         let errors: Vec<String> = validator.iter_errors(&scenario).map(|error| format!("{} at {}", error, error.instance_path())).collect();

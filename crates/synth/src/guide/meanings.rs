@@ -108,7 +108,7 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::UnservedWatch => {
             "A client that catches up after a break waits for changes that its member has and never sends: it shows an old stock without knowing it."
         }
-        Mutation::SkippedResume => "After a short network failure the board has a gap that nobody knows of.",
+        Mutation::SkippedResume => "After a short network failure the board misses a change, and nothing reports the gap.",
         Mutation::IgnoredCompaction => "The client believes that it has the whole history; what was compacted is missing.",
         Mutation::Divergence => "The members are no longer copies of each other. Every other finding may be a consequence. Stop the sale.",
         Mutation::MissedRevision => {
