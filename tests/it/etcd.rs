@@ -130,10 +130,10 @@ async fn errors_are_classed_as_they_come_from_a_member() {
     let leased = client.call(&Request::Put(Put { lease: 4711, ..put("a", "1") }), TIMEOUT).await;
     assert!(refused(&leased, "requested lease not found"), "{leased:?}");
 
-    member.signal("STOP");
+    member.pause().await;
     let paused = client.call(&Request::Put(put("a", "2")), Duration::from_millis(300)).await;
     assert!(matches!(&paused, CallOutcome::Unknown { code, .. } if code == "Timeout"), "{paused:?}");
-    member.signal("CONT");
+    member.resume();
 
     member.kill();
     let broken = client.call(&Request::Put(put("a", "3")), TIMEOUT).await;

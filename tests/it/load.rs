@@ -270,7 +270,7 @@ async fn sold_out_is_never_said_from_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_hangs_does_not_hold_the_load_up() {
     let fixture = Fixture::new(100).await;
-    fixture.etcd.signal("STOP");
+    fixture.etcd.pause().await;
     let load = types::Load { buyers: 4, timeout: Span::milliseconds(200), ..types::Load::default() };
     let (recorded, counts) = fixture.drive(load, Duration::from_millis(300), |_| true).await;
     let outcomes = recorded.outcomes();

@@ -74,10 +74,33 @@ impl Member {
         }
     }
 
+    /// SIGSTOP, and waits until every thread of it is stopped: until then it may still answer.
+    pub async fn pause(&self) {
+        self.signal("STOP");
+        assert!(eventually(async || self.is_paused()).await, "etcd does not stop");
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
     /// Sends it a signal by name: `STOP`, `CONT`.
-    pub fn signal(&self, name: &str) {
-        let pid = self.process.as_ref().unwrap().id();
-        assert!(Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap().success());
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap().success());
+    }
+
+    fn pid(&self) -> u32 {
+        self.process.as_ref().unwrap().id()
+    }
+
+    /// Whether the operating system shows each of its threads stopped.
+    fn is_paused(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap();
+        threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat"))).all(|stat| {
+            // The name before the state may hold anything, parentheses too. A thread that has just ended has no state.
+            stat.map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T')))
+        })
     }
 }
 

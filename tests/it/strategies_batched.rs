@@ -122,10 +122,10 @@ async fn a_lost_answer_leaves_every_order_of_the_batch_unknown() {
         bought
     };
     assert!(is_sold(&buy(0).await));
-    fixture.etcd.signal("STOP");
+    fixture.etcd.pause().await;
     let (first, second, third) = tokio::join!(buy(1), buy(2), buy(3));
     assert_eq!([first.outcome, second.outcome, third.outcome], [const { OrderOutcome::Unknown }; 3]);
-    fixture.etcd.signal("CONT");
+    fixture.etcd.resume();
     let mut last = buy(4).await;
     for buyer in 5..30 {
         if is_sold(&last) {
