@@ -76,7 +76,7 @@ fn checks(criterion: &mut Criterion) {
     group.bench_function("none", |bencher| bencher.iter(|| judge(Judge::new(&info, Vec::new()))));
     for index in 0..standard_checks(&info).len() {
         let check = || standard_checks(&info).swap_remove(index);
-        group.bench_function(check().name(), |bencher| bencher.iter(|| judge(Judge::new(&info, vec![check()]))));
+        group.bench_function(check().info().name, |bencher| bencher.iter(|| judge(Judge::new(&info, vec![check()]))));
     }
     group.bench_function("all on one thread", |bencher| bencher.iter(|| judge(Judge::new(&info, standard_checks(&info)))));
     group.bench_function("all in parallel", |bencher| bencher.iter(|| judge(Judge::in_parallel(&info, standard_checks(&info)))));

@@ -22,7 +22,7 @@ impl FailFast {
     /// Runs the checks that are cheap enough on a run of this description. What is known and waived stops nothing.
     pub(super) fn new(info: &RunInfo, known: &[Known], stop: CancellationToken) -> Self {
         let is_waived = |name: &str| known.iter().any(|known| known.check == name && is_in_force(&known.until, &info.started));
-        let checks = online_checks(info).into_iter().filter(|check| !is_waived(check.name())).collect();
+        let checks = online_checks(info).into_iter().filter(|check| !is_waived(check.info().name)).collect();
         Self { judge: Judge::new(info, checks), stop }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use crate::core::check::Check;
+use crate::core::check::{Check, CheckInfo};
 use crate::core::engine::{Judge, Judgement};
 use crate::etcd::authorship::Authorship;
 use crate::etcd::branch::Branch;
+use crate::etcd::collectors::Collectors;
+use crate::etcd::divergence::Divergence;
 use crate::etcd::logs::Logs;
 use crate::etcd::reads::Reads;
 use crate::etcd::real_time::RealTime;
@@ -27,46 +29,51 @@ use ticketcd_history::reader::{HistoryError, HistoryReader};
 use ticketcd_history::run_dir::{RunDir, RunDirError};
 use ticketcd_history::run_info::RunInfo;
 
-/// Every check a recorded run is judged by, beside the judge's own.
-pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    vec![
-        Box::new(Oversell::new(info)),
-        Box::new(Conservation::new(info)),
-        Box::new(Revenue::new(info)),
-        Box::new(Ledger::new(info)),
-        Box::new(Holds::new(info)),
-        Box::new(Locks::new(info)),
-        Box::new(Refusal::new(info)),
-        Box::new(Indexes::new(info)),
-        Box::new(RealTime::new(info)),
-        Box::new(Authorship::new(info)),
-        Box::new(Branch::new(info)),
-        Box::new(Reads::new(info)),
-        Box::new(Serializable::default()),
-        Box::new(Sessions::new(info)),
-        Box::new(Watch::new(info)),
-        Box::new(Replicas::default()),
-        Box::new(Recovery::default()),
-        Box::new(Logs::default()),
-    ]
-}
+/// Makes a check for a run.
+type MakeCheck = fn(&RunInfo) -> Box<dyn Check>;
 
-/// The names of all checks: the judge's own, then the standard ones.
-pub fn check_names() -> Vec<&'static str> {
-    let own = ["divergence", "collectors"];
-    let standard = standard_checks(&RunInfo::default());
-    own.into_iter().chain(standard.iter().map(|check| check.name())).collect()
+/// The table of all checks, root causes first: a new check is one line here.
+const CHECKS: [MakeCheck; 20] = [
+    |_| Box::new(Divergence::default()),
+    |_| Box::new(Collectors::default()),
+    |info| Box::new(Oversell::new(info)),
+    |info| Box::new(Conservation::new(info)),
+    |info| Box::new(Revenue::new(info)),
+    |info| Box::new(Ledger::new(info)),
+    |info| Box::new(Holds::new(info)),
+    |info| Box::new(Locks::new(info)),
+    |info| Box::new(Refusal::new(info)),
+    |info| Box::new(Indexes::new(info)),
+    |info| Box::new(RealTime::new(info)),
+    |info| Box::new(Authorship::new(info)),
+    |info| Box::new(Branch::new(info)),
+    |info| Box::new(Reads::new(info)),
+    |_| Box::new(Serializable::default()),
+    |info| Box::new(Sessions::new(info)),
+    |info| Box::new(Watch::new(info)),
+    |_| Box::new(Replicas::default()),
+    |_| Box::new(Recovery::default()),
+    |_| Box::new(Logs::default()),
+];
+
+/// Every check that a recorded run is judged by.
+pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
+    CHECKS.iter().map(|make| make(info)).collect()
 }
 
 /// The checks that are cheap enough to be made while the load runs.
 pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
-    vec![
-        Box::new(Oversell::new(info)),
-        Box::new(Conservation::new(info)),
-        Box::new(RealTime::new(info)),
-        Box::new(Holds::new(info)),
-        Box::new(Locks::new(info)),
-    ]
+    standard_checks(info).into_iter().filter(|check| check.info().online).collect()
+}
+
+/// What every check is called, what it verifies, and what it can report.
+pub fn check_infos() -> Vec<&'static CheckInfo> {
+    standard_checks(&RunInfo::default()).iter().map(|check| check.info()).collect()
+}
+
+/// The names of all checks.
+pub fn check_names() -> Vec<&'static str> {
+    check_infos().iter().map(|info| info.name).collect()
 }
 
 /// A run directory cannot be judged.

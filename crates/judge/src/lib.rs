@@ -4,11 +4,10 @@
 //! what was recorded, and anybody with the directory can have it said again.
 //!
 //! * [`checks`]: the table of all checks, and the judgement of a run directory.
-//! * [`model`]: the shop's keys and records, and exact money.
-//! * [`core`]: what a check is, and what checks share: the engine, the log of revisions, the key space, the replay of the shop,
-//!   the verdict; and the two checks that the log itself needs, divergence and collectors.
+//! * [`core`]: what a check is, and what checks share: the engine, the log of revisions, the key space, the verdict. It knows
+//!   no shop.
 //! * [`etcd`]: the checks of etcd's guarantees, for any history of an etcd cluster.
-//! * [`shop`]: the checks of the shop's rules.
+//! * [`shop`]: the shop's keys, records and money, its replay, and the checks of its rules.
 //! * [`explain`]: recorded facts in English.
 //! * [`known_defects`]: the defects of etcd that findings are recognised as.
 //! * [`linearizable`]: the general search, for any history of registers.
@@ -19,9 +18,9 @@ pub mod etcd;
 pub mod explain;
 pub mod known_defects;
 pub mod linearizable;
-pub mod model;
 pub mod shop;
 
+pub use shop::model;
 pub use ticketcd_history as history;
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::CheckInfo;
 use crate::core::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use crate::known_defects::KnownDefect;
 use ticketcd_history::Nanos;
@@ -12,7 +14,7 @@ use ticketcd_history::Nanos;
 #[derive(Debug, Default)]
 pub struct Anomalies {
     /// In the order in which the kinds showed.
-    groups: Vec<(&'static str, Group)>,
+    groups: Vec<(&'static AnomalyKind, Group)>,
 }
 
 #[derive(Debug)]
@@ -32,7 +34,7 @@ impl Anomalies {
     /// Adds one that happened `at` this moment. Fills in its seconds when it has none.
     ///
     /// Of two at the same moment the one added earlier is the first, of two equally bad ones the first is the worst.
-    pub fn add(&mut self, kind: &'static str, at: Nanos, mut anomaly: Anomaly) {
+    pub fn add(&mut self, kind: &'static AnomalyKind, at: Nanos, mut anomaly: Anomaly) {
         anomaly.at_seconds.get_or_insert(ticketcd_history::seconds(at));
         let Some((_, group)) = self.groups.iter_mut().find(|(of, _)| *of == kind) else {
             let (worst, last) = ((at, anomaly.clone()), (at, anomaly.clone()));
@@ -61,8 +63,8 @@ impl Anomalies {
         self.groups.iter().map(|(_, group)| &group.first).min_by_key(|(at, _)| *at).map(|(_, anomaly)| anomaly)
     }
 
-    /// Those that will be told, with their kinds: what was learnt of them later can be added.
-    pub fn told_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Anomaly)> {
+    /// Those that will be shown, with their kinds: what is learnt of them later can be added.
+    pub fn shown_mut(&mut self) -> impl Iterator<Item = (&'static AnomalyKind, &mut Anomaly)> {
         self.groups
             .iter_mut()
             .flat_map(|(kind, Group { first, worst, last, .. })| [first, worst, last].map(|(_, anomaly)| (*kind, anomaly)))
@@ -74,13 +76,18 @@ impl Anomalies {
     }
 
     /// The groups, each counting in its own right: the kind that showed first comes first.
-    pub fn into_groups(mut self, check: &str) -> Vec<AnomalyGroup> {
+    pub fn into_groups(mut self, check: &'static CheckInfo) -> Vec<AnomalyGroup> {
+        debug_assert!(
+            self.groups.iter().all(|(kind, _)| check.kinds.contains(kind)),
+            "{} reports a kind that it does not declare",
+            check.name
+        );
         self.groups.sort_by_key(|(_, group)| group.first.0);
-        let group = |(kind, group): (&'static str, Group)| AnomalyGroup {
-            kind: kind.to_owned(),
+        let group = |(kind, group): (&'static AnomalyKind, Group)| AnomalyGroup {
+            kind: kind.name.to_owned(),
             count: group.count,
             consequence_of: None,
-            known_defect: KnownDefect::of(check, kind).map(|defect| defect.name.to_owned()),
+            known_defect: KnownDefect::of(check.name, kind.name).map(|defect| defect.name.to_owned()),
             first: group.first.1,
             worst: group.worst.1,
             last: group.last.1,
@@ -90,13 +97,13 @@ impl Anomalies {
 
     /// The finding of a check that has these anomalies: a violation when there are any, else unknown when evidence lacks for
     /// the reason given, else a pass. The engine adds the faults in force, and what is a consequence of what.
-    pub fn into_finding(self, name: &str, evidence: BTreeMap<String, u64>, lacking: Option<String>) -> Finding {
+    pub fn into_finding(self, check: &'static CheckInfo, evidence: BTreeMap<String, u64>, lacking: Option<String>) -> Finding {
         let verdict = match (self.is_empty(), &lacking) {
             (false, _) => Verdict::Violation,
             (true, Some(_)) => Verdict::Unknown,
             (true, None) => Verdict::Pass,
         };
-        Finding { name: name.to_owned(), verdict, reason: lacking, evidence, anomalies: self.into_groups(name), revenue: Vec::new() }
+        Finding { name: check.name.to_owned(), verdict, reason: lacking, evidence, anomalies: self.into_groups(check), revenue: Vec::new() }
     }
 }
 
@@ -119,6 +126,11 @@ pub fn one_reason(reasons: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::check::Basis;
+
+    static LATE: AnomalyKind = AnomalyKind::new("late", "It came late.");
+    static EARLY: AnomalyKind = AnomalyKind::new("early", "It came early.");
+    static CHECK: CheckInfo = CheckInfo { name: "x", promise: "", source: "", kinds: &[&LATE, &EARLY], basis: Basis::Log, online: false };
 
     fn anomaly(severity: u64) -> Anomaly {
         Anomaly { severity, ..Anomaly::default() }
@@ -128,11 +140,11 @@ mod tests {
     fn first_worst_and_last_are_kept_whatever_the_order_of_arrival() {
         let mut anomalies = Anomalies::new();
         for (at, severity) in [(5_000_000_000, 2), (1_000_000_000, 1), (3_000_000_000, 9), (8_000_000_000, 9)] {
-            anomalies.add("late", at, anomaly(severity));
+            anomalies.add(&LATE, at, anomaly(severity));
         }
-        anomalies.add("early", 0, anomaly(0));
+        anomalies.add(&EARLY, 0, anomaly(0));
         assert_eq!(anomalies.first().unwrap().severity, 0);
-        let groups = anomalies.into_groups("x");
+        let groups = anomalies.into_groups(&CHECK);
         let names: Vec<_> = groups.iter().map(|group| group.kind.as_str()).collect();
         assert_eq!(names, ["early", "late"]);
         let seconds = |anomaly: &Anomaly| anomaly.at_seconds.unwrap();
@@ -143,12 +155,13 @@ mod tests {
 
     #[test]
     fn a_violation_dominates_lacking_evidence() {
-        let verdict =
-            |anomalies: Anomalies, lacking: Option<&str>| anomalies.into_finding("x", BTreeMap::new(), lacking.map(str::to_owned)).verdict;
+        let verdict = |anomalies: Anomalies, lacking: Option<&str>| {
+            anomalies.into_finding(&CHECK, BTreeMap::new(), lacking.map(str::to_owned)).verdict
+        };
         assert_eq!(verdict(Anomalies::new(), Some("Nothing was seen.")), Verdict::Unknown);
         assert_eq!(verdict(Anomalies::new(), None), Verdict::Pass);
         let mut anomalies = Anomalies::new();
-        anomalies.add("kind", 1, anomaly(1));
+        anomalies.add(&LATE, 1, anomaly(1));
         assert_eq!(verdict(anomalies, Some("Nothing was seen.")), Verdict::Violation);
     }
 

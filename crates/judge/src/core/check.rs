@@ -2,23 +2,54 @@
 //!
 //! A check observes and then finishes: the same code while the load runs and afterwards from the files.
 
+use std::any::Any;
 use std::path::Path;
 
+use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::key_space::Versions;
 use crate::core::pending_answers::ReplayedCall;
+use crate::core::revision_log::{Disagreement, Irregularity, LogSummary};
 use crate::core::verdict::Finding;
-use crate::model::Keyspace;
-use crate::model::records::{EventRecord, HoldRecord, Purchase, Ticket};
 use ticketcd_history::call::{Invoke, Return};
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::watch::WatchEvent;
-use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
+use ticketcd_history::{MemberIndex, Nanos, Revision};
+
+/// What a check is called, what it verifies, and what it can report: declared once, beside the check.
+#[derive(Debug)]
+pub struct CheckInfo {
+    /// Its name, as in results: `oversell`.
+    pub name: &'static str,
+    /// What it verifies, in a sentence.
+    pub promise: &'static str,
+    /// Where the promise comes from: a paper, etcd's documentation, a rule of the shop.
+    pub source: &'static str,
+    /// Every kind of anomaly that it reports.
+    pub kinds: &'static [&'static AnomalyKind],
+    /// What its findings rest on.
+    pub basis: Basis,
+    /// Whether it is cheap enough to run while the load runs.
+    pub online: bool,
+}
+
+/// What the findings of a check rest on, and therefore what can explain them away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// The deliveries of the collectors: its findings are causes, and never the consequence of another finding.
+    Deliveries,
+    /// The log of revisions that was merged from them.
+    Log,
+    /// The revisions that earlier responses named: one that never existed makes every later one look old.
+    EarlierResponses,
+    /// The members' log files.
+    MemberLogs,
+}
 
 /// A promise, held against what was recorded.
 pub trait Check: Send {
-    /// Its name, as in results: `oversell`.
-    fn name(&self) -> &'static str;
+    /// What it is called, what it verifies, and what it can report.
+    fn info(&self) -> &'static CheckInfo;
 
     /// Takes in one observation. They come in the order described at [`Observation`].
     fn observe(&mut self, observation: &Observation<'_>);
@@ -28,8 +59,8 @@ pub trait Check: Send {
         None
     }
 
-    /// Whether the run did anything that the promise is about. One that was never called upon is neither kept nor broken nor
-    /// in doubt: it is left out of the verdict.
+    /// Whether the run did anything that the promise is about. If it did not, the promise is neither kept nor broken nor in
+    /// doubt: the check is left out of the verdict.
     fn applies(&self) -> bool {
         true
     }
@@ -41,15 +72,30 @@ pub trait Check: Send {
         true
     }
 
-    /// Whether it wants answers held against the key space: [`Observation::Replayed`], and key spaces that are not empty.
+    /// Whether it compares responses with the key space: [`Observation::Replayed`], and key spaces that are not empty.
     /// Keeping them costs time and memory, so they are kept for those who ask.
     fn replays(&self) -> bool {
         false
     }
 
+    /// The view of each revision that it needs beside etcd's own: [`SequencedRevision::view`]. It is computed once for all
+    /// checks, and all that ask for one must ask for the same.
+    fn view(&self, _info: &RunInfo) -> Option<Box<dyn View>> {
+        None
+    }
+
     /// Gives the verdict. Without evidence it is unknown.
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding;
 }
+
+/// Reads in each revision what a layer above etcd sees in it: the shop, for example.
+pub trait View: std::fmt::Debug + Send {
+    /// Reads the events of the next revision. They come in the order of the log.
+    fn read(&mut self, events: &[WatchEvent]) -> Viewed;
+}
+
+/// What a [`View`] read in a revision.
+pub type Viewed = Box<dyn Any + Send + Sync>;
 
 /// A kind of observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +110,8 @@ pub enum ObservationKind {
     Revision,
     /// [`Observation::Replayed`].
     Replayed,
+    /// [`Observation::Irregularity`] and [`Observation::Disagreement`].
+    Delivery,
 }
 
 /// Something a check may want to know.
@@ -78,6 +126,10 @@ pub enum Observation<'run> {
     /// A call that was answered, once more, as soon as the log has reached the revision its answer names. A call whose
     /// revision the unbroken log never reaches is not shown.
     Replayed(&'run ReplayedCall<'run>),
+    /// A collector's delivery that does not belong where it came in its own stream.
+    Irregularity(&'run Irregularity),
+    /// A collector's delivery of a revision that differs from an earlier delivery of it.
+    Disagreement(&'run Disagreement),
 }
 
 impl Observation<'_> {
@@ -89,11 +141,12 @@ impl Observation<'_> {
             Self::Call(..) => ObservationKind::Call,
             Self::Revision(_) => ObservationKind::Revision,
             Self::Replayed(_) => ObservationKind::Replayed,
+            Self::Irregularity(_) | Self::Disagreement(_) => ObservationKind::Delivery,
         }
     }
 }
 
-/// A revision of the key space as the collectors delivered it, taken apart into what it changed in the shop.
+/// A revision of the key space as the collectors delivered it.
 #[derive(Debug)]
 pub struct SequencedRevision<'run> {
     /// Which.
@@ -102,8 +155,8 @@ pub struct SequencedRevision<'run> {
     pub at: Nanos,
     /// Its events.
     pub events: &'run [WatchEvent],
-    /// What it changed in the shop, one change an event.
-    pub changes: Changes<'run>,
+    /// What the [view](Check::view) read in it; none when no check asked for one.
+    pub view: Option<&'run (dyn Any + Send + Sync)>,
     /// Whether a revision before this one was delivered by no collector. What a replay says after a hole is not evidence.
     pub after_hole: bool,
     /// The key space, this revision included, for checks that [ask for it](Check::replays). Ask first whether it covers a
@@ -111,138 +164,19 @@ pub struct SequencedRevision<'run> {
     pub versions: &'run Versions,
 }
 
-/// The changes of a revision, in the order of its events.
-#[derive(Clone, Copy, Debug)]
-pub struct Changes<'run>(pub &'run [ShopChange]);
-
-impl std::ops::Deref for Changes<'_> {
-    type Target = [ShopChange];
-
-    fn deref(&self) -> &[ShopChange] {
-        self.0
-    }
-}
-
-impl<'run> IntoIterator for &Changes<'run> {
-    type Item = &'run ShopChange;
-    type IntoIter = std::slice::Iter<'run, ShopChange>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
-    }
-}
-
-/// A change of one key of the shop. `before` is what the replay had; `after` is `None` when the key was deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ShopChange {
-    /// A ticket.
-    Ticket {
-        /// The event's id.
-        event: Blob,
-        /// The type.
-        kind: Blob,
-        /// As it was.
-        before: Option<Ticket>,
-        /// As it is.
-        after: Option<Ticket>,
-    },
-    /// An event.
-    Event {
-        /// The event's id.
-        event: Blob,
-        /// As it was.
-        before: Option<EventRecord>,
-        /// As it is.
-        after: Option<EventRecord>,
-    },
-    /// The purchases of one user for one event.
-    Purchases {
-        /// The user.
-        user: Blob,
-        /// The event's id.
-        event: Blob,
-        /// Elements that were not there before.
-        added: Vec<Purchase>,
-        /// Elements that are there no more.
-        removed: Vec<Purchase>,
-    },
-    /// A reservation.
-    Hold {
-        /// The event's id.
-        event: Blob,
-        /// The order's id.
-        order: Blob,
-        /// As it was.
-        before: Option<HoldRecord>,
-        /// As it is.
-        after: Option<HoldRecord>,
-    },
-    /// The key that carries the lease of a reservation.
-    HoldAlive {
-        /// The event's id.
-        event: Blob,
-        /// The order's id.
-        order: Blob,
-        /// Whether it is there now.
-        alive: bool,
-        /// The lease it is attached to; 0 when it is gone.
-        lease: i64,
-    },
-    /// A part of a ticket's stock.
-    Shard {
-        /// The event's id.
-        event: Blob,
-        /// The type.
-        kind: Blob,
-        /// Which part.
-        number: u32,
-        /// What it held; none when it did not exist.
-        before: Option<i64>,
-        /// What it holds; none when it was removed.
-        after: Option<i64>,
-    },
-    /// A key of a lock.
-    Lock {
-        /// The lock's name and the lease, as etcd writes them: `{event}/{lease}`.
-        name: Blob,
-        /// Whether it is there now.
-        held: bool,
-        /// The lease it is attached to; 0 when it is gone.
-        lease: i64,
-    },
-    /// A key of the shop whose value cannot be read.
-    Malformed {
-        /// The key.
-        key: Blob,
-        /// What is wrong with it.
-        error: String,
-    },
-    /// Any other key.
-    Other,
-}
-
-/// The kind of an answer that names a revision that never existed. Whatever is answered later looks old beside it.
-pub(crate) const BEYOND_WHAT_EXISTS: &str = "beyond_what_exists";
-
 /// What is known when the record ends.
 #[derive(Clone, Copy, Debug)]
 pub struct End<'run> {
     /// What the record is of.
     pub info: &'run RunInfo,
-    /// The shop's keys.
-    pub keys: &'run Keyspace,
     /// The run directory, when there is one: member logs are read from it.
     pub directory: Option<&'run Path>,
     /// The faults, with when they were in force.
     pub faults: &'run [FaultWindow],
-    /// The last revision of the unbroken log; 0 when there is none.
-    pub last_revision: Revision,
-    /// Revisions that no collector delivered.
-    pub missing_revisions: u64,
+    /// What the log of revisions came to.
+    pub log: &'run LogSummary,
     /// The highest revision that a member had when it was audited; 0 when none was.
     pub audited: Revision,
-    /// Whether members delivered different content for one revision: the root cause of whatever else is found.
-    pub diverged: bool,
     /// Whether the record has its last event: neither the harness nor its files were cut off.
     pub complete: bool,
     /// The key space as it was at the last revisions.
@@ -268,17 +202,12 @@ pub struct FaultWindow {
     pub survivable: bool,
 }
 
-/// Why a revision that an answer names is one of which no state existed, in a sentence.
-pub(crate) fn never_existed(last: Revision) -> String {
-    format!("The last revision of the log and of every audited member is {last}: no such state ever existed.")
-}
-
 impl End<'_> {
     /// The last revision that can have existed. None where the record does not show that there were no others.
     pub fn last_that_existed(&self) -> Option<Revision> {
-        let is_whole = self.complete && self.missing_revisions == 0 && self.audited > 0;
+        let is_whole = self.complete && self.log.missing == 0 && self.audited > 0;
         let is_shown = is_whole && self.info.testbed.records_every_write() && self.faults.iter().all(|fault| fault.survivable);
-        is_shown.then(|| self.last_revision.max(self.audited))
+        is_shown.then(|| self.log.unbroken_until.max(self.audited))
     }
 
     /// The faults that were in force at a moment, in words.

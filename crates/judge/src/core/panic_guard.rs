@@ -4,12 +4,12 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::check::{Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Finding, Verdict};
 
 /// A check that is given up when it panics: its verdict is then unknown, and the others go on.
-pub(crate) struct Guarded {
-    name: &'static str,
+pub(crate) struct PanicGuard {
+    info: &'static CheckInfo,
     state: State,
 }
 
@@ -18,9 +18,9 @@ enum State {
     Panicked(String),
 }
 
-impl Guarded {
+impl PanicGuard {
     pub(crate) fn new(check: Box<dyn Check>) -> Self {
-        Self { name: check.name(), state: State::Working(check) }
+        Self { info: check.info(), state: State::Working(check) }
     }
 
     pub(crate) fn observe(&mut self, observation: &Observation<'_>) {
@@ -32,11 +32,16 @@ impl Guarded {
         }
     }
 
+    /// What it is called, what it verifies, and what it can report.
+    pub(crate) fn info(&self) -> &'static CheckInfo {
+        self.info
+    }
+
     /// What is wrong so far, after the name of the check.
     pub(crate) fn alarm(&self) -> Option<String> {
         let State::Working(check) = &self.state else { return None };
         let alarm = catch_unwind(AssertUnwindSafe(|| check.alarm())).ok().flatten();
-        alarm.map(|alarm| format!("{}: {alarm}", self.name))
+        alarm.map(|alarm| format!("{}: {alarm}", self.info.name))
     }
 
     /// Whether the run did anything that the promise is about. A check that failed is not left out.
@@ -64,7 +69,7 @@ impl Guarded {
     }
 
     pub(crate) fn finish(self, end: &End<'_>) -> Finding {
-        let name = self.name;
+        let name = self.info.name;
         let finding = match self.state {
             State::Working(check) => catch_unwind(AssertUnwindSafe(|| check.finish(end))).map_err(|panic| words(panic.as_ref())),
             State::Panicked(words) => Err(words),
@@ -80,9 +85,9 @@ impl Guarded {
     }
 }
 
-impl std::fmt::Debug for Guarded {
+impl std::fmt::Debug for PanicGuard {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.name)
+        formatter.write_str(self.info.name)
     }
 }
 

@@ -35,9 +35,35 @@ pub struct RevisionLog {
     held: BTreeMap<Revision, Held>,
     /// The events of the last revisions.
     recent: Recent,
+    deliveries: u64,
     compared: u64,
+    diverged_from: Option<Revision>,
     /// The first revision that was passed on before the rest of it came.
     partial_from: Option<Revision>,
+}
+
+/// What a log of revisions came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogSummary {
+    /// The last revision before which none is missing; 0 when there is none.
+    pub unbroken_until: Revision,
+    /// Revisions in the log.
+    pub revisions: u64,
+    /// Revisions that no collector delivered.
+    pub missing: u64,
+    /// The first of these.
+    pub first_missing: Option<Revision>,
+    /// Deliveries: a revision that two collectors delivered counts twice.
+    pub deliveries: u64,
+    /// Deliveries that were compared with another of the same revision, and agreed.
+    pub compared: u64,
+    /// Members with a collector.
+    pub members: usize,
+    /// The lowest revision of which members delivered different content: the root cause of whatever is found there or later.
+    pub diverged_from: Option<Revision>,
+    /// The first revision of which only a part was passed on, because its collector had split it and was the first: what is
+    /// found from there on may be a consequence.
+    pub partial_from: Option<Revision>,
 }
 
 /// A subscription that collects.
@@ -228,6 +254,7 @@ impl RevisionLog {
     /// Takes in all the events that one message of a collector has for one revision. `None` when it is no collector's.
     pub fn offer(&mut self, subscription: u32, at: Nanos, revision: Revision, events: &[WatchEvent]) -> Option<Offer> {
         let collector = self.collectors.get_mut(&subscription)?;
+        self.deliveries += 1;
         let member = collector.member;
         let hash = content_hash(events);
         let compacted = self.compacted.get(&member).copied().unwrap_or(0);
@@ -299,6 +326,7 @@ impl RevisionLog {
         // What it delivered before is whole now.
         let collector = self.collectors.get_mut(&subscription)?;
         let whole = std::mem::replace(&mut collector.disagreement, disagreement);
+        self.note_divergence(whole.as_slice());
         Some(Offer { place, irregularity, disagreement: whole })
     }
 
@@ -307,7 +335,15 @@ impl RevisionLog {
         let mut last: Vec<_> =
             self.collectors.iter_mut().filter_map(|(id, collector)| Some((*id, collector.disagreement.take()?))).collect();
         last.sort_unstable_by_key(|(id, _)| *id);
-        last.into_iter().map(|(_, disagreement)| disagreement).collect()
+        let last: Vec<Disagreement> = last.into_iter().map(|(_, disagreement)| disagreement).collect();
+        self.note_divergence(&last);
+        last
+    }
+
+    fn note_divergence(&mut self, disagreements: &[Disagreement]) {
+        for Disagreement { revision, .. } in disagreements {
+            self.diverged_from = Some(self.diverged_from.map_or(*revision, |from| from.min(*revision)));
+        }
     }
 
     /// The next revision that was held back and whose turn has come: the ones before it were delivered, or every member
@@ -340,44 +376,29 @@ impl RevisionLog {
         }
     }
 
-    /// The last revision before which none is missing; 0 when there is none.
-    pub fn unbroken_until(&self) -> Revision {
-        match (self.passed_on, self.first_missing) {
+    /// What it came to so far.
+    pub fn summary(&self) -> LogSummary {
+        let unbroken_until = match (self.passed_on, self.first_missing) {
             (0, _) => 0,
             (_, Some(missing)) => missing - 1,
             (_, None) => self.position.unwrap_or(0),
+        };
+        LogSummary {
+            unbroken_until,
+            revisions: self.passed_on,
+            missing: self.missing,
+            first_missing: self.first_missing,
+            deliveries: self.deliveries,
+            compared: self.compared,
+            members: self.reached.len(),
+            diverged_from: self.diverged_from,
+            partial_from: self.partial_from,
         }
     }
 
-    /// Revisions passed on so far.
-    pub fn revisions(&self) -> u64 {
-        self.passed_on
-    }
-
-    /// Revisions that no collector delivered.
-    pub fn missing(&self) -> u64 {
-        self.missing
-    }
-
-    /// The first revision that no collector delivered.
-    pub fn first_missing(&self) -> Option<Revision> {
-        self.first_missing
-    }
-
-    /// The first revision of which only a part was passed on, because its collector had split it and was the first: what is
-    /// found from there on may come of that.
-    pub fn partial_from(&self) -> Option<Revision> {
-        self.partial_from
-    }
-
-    /// Deliveries that were compared with another of the same revision, and agreed.
-    pub fn compared(&self) -> u64 {
-        self.compared
-    }
-
-    /// Members with a collector.
-    pub fn members(&self) -> usize {
-        self.reached.len()
+    /// Whether a revision that is passed on now comes after one that no collector delivered.
+    pub fn has_hole(&self) -> bool {
+        self.missing > 0
     }
 
     /// Whether every revision must show: at least one collector watches everything.

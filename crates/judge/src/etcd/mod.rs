@@ -1,7 +1,10 @@
 //! The promises of etcd.
 
 pub mod authorship;
+mod beyond;
 pub mod branch;
+pub mod collectors;
+pub mod divergence;
 mod incarnations;
 pub mod logs;
 pub mod reads;

@@ -10,14 +10,30 @@
 
 use super::stock::{self, Balance, EventStock, StockBook, TicketStock};
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
 use crate::core::verdict::{Anomaly, Finding};
-use crate::model::Keyspace;
+use crate::shop::model::Keyspace;
+use crate::shop::replay;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::seconds;
 
-/// Name of the check.
-const NAME: &str = "conservation";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "conservation",
+    promise: "At every revision, a ticket's total equals what is left, held and sold, and an event's counter equals the sum of its tickets.",
+    source: "double-entry bookkeeping",
+    kinds: &[&LOST_UPDATE, &VANISHED_TICKETS, &SURPLUS_TICKETS, &EVENT_COUNTER],
+    basis: Basis::Log,
+    online: true,
+};
+
+static LOST_UPDATE: AnomalyKind =
+    AnomalyKind::new("lost_update", "A write was computed from an outdated stock and overwrote another write.");
+static VANISHED_TICKETS: AnomalyKind = AnomalyKind::new("vanished_tickets", "Tickets left the stock and are neither held nor sold.");
+static SURPLUS_TICKETS: AnomalyKind =
+    AnomalyKind::new("surplus_tickets", "There are more tickets in stock, held and sold than the total, and no write overwrote another.");
+static EVENT_COUNTER: AnomalyKind = AnomalyKind::new("event_counter", "An event's counter differs from the sum of its tickets.");
 
 /// The check.
 #[derive(Debug)]
@@ -43,15 +59,15 @@ impl Conservation {
                 self.anomalies.add(kind, revision.at, anomaly);
             }
             if let Some(anomaly) = judge_event(&self.keys, event, revision) {
-                self.anomalies.add("event_counter", revision.at, anomaly);
+                self.anomalies.add(&EVENT_COUNTER, revision.at, anomaly);
             }
         }
     }
 }
 
 impl Check for Conservation {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -78,6 +94,10 @@ impl Check for Conservation {
         self.anomalies.alarm()
     }
 
+    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
+        replay::view(info)
+    }
+
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
         let sold = |event: &&EventStock| event.tickets.iter().any(|ticket| ticket.sold_on_record() != 0);
         let unsettled = self.book.events().iter().filter(sold).filter(|event| !event.settled).count();
@@ -94,7 +114,7 @@ impl Check for Conservation {
             ("holds", self.book.holds),
             ("shards", self.book.shards),
         ]);
-        self.anomalies.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
 
@@ -103,7 +123,7 @@ fn judge_ticket(
     event: &EventStock,
     ticket: &TicketStock,
     revision: &SequencedRevision<'_>,
-) -> Option<(&'static str, Anomaly)> {
+) -> Option<(&'static AnomalyKind, Anomaly)> {
     let (total, available, accounted) = (ticket.total?, ticket.available()?, ticket.accounted()?);
     if !ticket.balance.is_newly_wrong() {
         return None;
@@ -124,9 +144,9 @@ fn judge_ticket(
     ));
     // Two buyers got the same tickets only where one of them is known to have written over the other.
     let kind = match now > before {
-        true if ticket.erases_in(revision.revision) => "lost_update",
-        true => "surplus_tickets",
-        false => "vanished_tickets",
+        true if ticket.erases_in(revision.revision) => &LOST_UPDATE,
+        true => &SURPLUS_TICKETS,
+        false => &VANISHED_TICKETS,
     };
     if ticket.conflicts_in(revision.revision) {
         ticket.explain(&mut anomaly.story, &mut anomaly.orders);
@@ -137,13 +157,12 @@ fn judge_ticket(
         1 => "1 ticket is".to_owned(),
         some => format!("{some} tickets are"),
     };
-    anomaly.story.extend(match kind {
-        "vanished_tickets" => Some(format!("{changed} neither left nor held nor sold{}.", if before > 0 { " any more" } else { "" })),
-        "surplus_tickets" => {
-            Some(format!("{changed} accounted for that {} not there before.", if anomaly.severity == 1 { "was" } else { "were" }))
-        }
-        _ => None,
-    });
+    if *kind == VANISHED_TICKETS {
+        anomaly.story.push(format!("{changed} neither left nor held nor sold{}.", if before > 0 { " any more" } else { "" }));
+    } else if *kind == SURPLUS_TICKETS {
+        let were = if anomaly.severity == 1 { "was" } else { "were" };
+        anomaly.story.push(format!("{changed} accounted for that {were} not there before."));
+    }
     anomaly.orders.sort_unstable();
     anomaly.orders.dedup();
     Some((kind, anomaly))

@@ -6,14 +6,29 @@
 
 use super::stock::{self, EventStock, Place, StockBook, TicketStock};
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
 use crate::core::verdict::{Anomaly, Finding};
-use crate::model::Keyspace;
+use crate::shop::model::Keyspace;
+use crate::shop::replay;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Nanos, Revision, seconds};
 
-/// Name of the check.
-const NAME: &str = "oversell";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "oversell",
+    promise: "At every revision, no ticket's stock is below zero or above its total, and no more tickets are reserved and sold than exist.",
+    source: "the rule of the original TickETCD: a ticket is sold once",
+    kinds: &[&NEGATIVE_STOCK, &STOCK_ABOVE_TOTAL, &TOTAL_CHANGED, &OVERSOLD, &OVER_RESERVED],
+    basis: Basis::Log,
+    online: true,
+};
+
+static NEGATIVE_STOCK: AnomalyKind = AnomalyKind::new("negative_stock", "The stock of a ticket is below zero.");
+static STOCK_ABOVE_TOTAL: AnomalyKind = AnomalyKind::new("stock_above_total", "The stock of a ticket is above its total.");
+static TOTAL_CHANGED: AnomalyKind = AnomalyKind::new("total_changed", "The total of a ticket changed during the sale.");
+static OVERSOLD: AnomalyKind = AnomalyKind::new("oversold", "By the purchases, more tickets were sold than exist.");
+static OVER_RESERVED: AnomalyKind = AnomalyKind::new("over_reserved", "More tickets are reserved and sold than exist.");
 
 /// The check. Totals are learnt from the tickets as they are created.
 #[derive(Debug)]
@@ -42,8 +57,8 @@ impl Oversell {
 }
 
 impl Check for Oversell {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -57,7 +72,7 @@ impl Check for Oversell {
                 self.book.apply(revision);
                 self.judge(revision);
             }
-            Observation::Call(..) | Observation::Replayed(_) => {}
+            _ => {}
         }
     }
 
@@ -67,6 +82,10 @@ impl Check for Oversell {
 
     fn alarm(&self) -> Option<String> {
         self.anomalies.alarm()
+    }
+
+    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
+        replay::view(info)
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
@@ -82,7 +101,7 @@ impl Check for Oversell {
             ("shards", self.book.shards),
             ("tickets_sold", sold),
         ]);
-        self.anomalies.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
 
@@ -99,31 +118,31 @@ impl Case<'_> {
     /// What is wrong with it, as far as the revision made it worse: a stock that is wrong stays so, and a sale that finds it
     /// wrong is no other violation. After a hole in the log only what the ticket's own record says counts: purchases may have
     /// been removed in the hole.
-    fn anomalies(&self, after_hole: bool) -> Vec<(&'static str, Anomaly)> {
+    fn anomalies(&self, after_hole: bool) -> Vec<(&'static AnomalyKind, Anomaly)> {
         let ticket = self.ticket;
         let Some(total) = ticket.total else { return Vec::new() };
         let mut found = Vec::new();
         let (sold, held) = (ticket.sold(), ticket.held());
         let reserved = sold.saturating_add(held);
         if sold > total && ticket.sold_in_revision > 0 && !after_hole {
-            found.push(("oversold", self.tell(sold.saturating_sub(total), &format!("with that {sold} of {total} are sold"), true)));
+            found.push((&OVERSOLD, self.tell(sold.saturating_sub(total), &format!("with that {sold} of {total} are sold"), true)));
         } else if reserved > total && ticket.held_in_revision > 0 && !after_hole {
             let what = format!("with that {sold} are sold and {held} reserved, of {total}");
-            found.push(("over_reserved", self.tell(reserved.saturating_sub(total), &what, true)));
+            found.push((&OVER_RESERVED, self.tell(reserved.saturating_sub(total), &what, true)));
         }
         for place in ticket.changed_places() {
             let before = place.before.unwrap_or(0).min(0);
             if let Some(current) = place.current.filter(|current| *current < before) {
-                found.push(("negative_stock", self.tell_place(place, current)));
+                found.push((&NEGATIVE_STOCK, self.tell_place(place, current)));
             }
         }
         if let Some(available) = ticket.available().filter(|available| *available > total.max(ticket.available_before())) {
             let what = format!("with that {available} are left, although there were only {total}");
-            found.push(("stock_above_total", self.tell(available.saturating_sub(total), &what, false)));
+            found.push((&STOCK_ABOVE_TOTAL, self.tell(available.saturating_sub(total), &what, false)));
         }
         if let Some((from, to)) = ticket.changed_total() {
             let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
-            found.push(("total_changed", self.tell(to.saturating_sub(from).saturating_abs(), &what, false)));
+            found.push((&TOTAL_CHANGED, self.tell(to.saturating_sub(from).saturating_abs(), &what, false)));
         }
         found
     }

@@ -79,6 +79,7 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::MissingKey => "The page says that a ticket does not exist although it does.",
         Mutation::PhantomKey => "The page shows a purchase that was never made.",
         Mutation::WrongCount => "Totals and page counts are wrong.",
+        Mutation::WrongOrder => "Search results are in the wrong order, and with a limit the wrong ones are left out.",
         Mutation::ReadWentBack => "A buyer sees 4 left, reloads, and sees 5.",
         Mutation::OwnWriteMissed => "A buyer buys, looks, and finds no purchase: many will buy again.",
         Mutation::WriteBeforeRead => "A purchase is ordered before the state that its buyer based it on: cause and effect are reversed.",

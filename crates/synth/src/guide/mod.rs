@@ -5,7 +5,6 @@
 
 mod meanings;
 mod others;
-mod promises;
 #[cfg(test)]
 mod tests;
 
@@ -13,12 +12,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use self::meanings::meaning;
-use self::others::{BESIDE, WITHOUT_MUTATION};
-use self::promises::{PROMISES, Promise};
+use self::others::BESIDE;
 use crate::directory::{GenerateError, write_run};
 use crate::mutation::Mutation;
 use crate::run::{Size, run_info};
-use ticketcd_judge::checks::{CheckError, check_run};
+use ticketcd_judge::checks::{CheckError, check_infos, check_run};
+use ticketcd_judge::core::anomaly_kind::AnomalyKind;
+use ticketcd_judge::core::check::CheckInfo;
 use ticketcd_judge::core::engine::Judgement;
 use ticketcd_judge::core::verdict::Anomaly;
 
@@ -71,21 +71,26 @@ pub enum GuideError {
 /// When a run cannot be generated or judged, or when a mutation is not detected.
 pub fn page(scratch: &Path) -> Result<String, GuideError> {
     let mut page = OPENING.to_owned();
-    for promise in &PROMISES {
-        section(&mut page, promise);
-        for mutation in Mutation::all().filter(|mutation| mutation.check() == promise.check) {
-            let anomaly = found(scratch, mutation, mutation.check(), mutation.anomaly())?;
-            let origin = format!("`--mutation {mutation}`");
-            entry(&mut page, mutation.anomaly(), &origin, mutation.sentence(), &anomaly, meaning(mutation));
-        }
-        for beside in BESIDE.iter().filter(|beside| beside.check == promise.check) {
-            let anomaly = found(scratch, beside.mutation, beside.check, beside.kind)?;
-            let origin = format!("reported beside `{}` with `--mutation {}`", beside.mutation.anomaly(), beside.mutation);
-            entry(&mut page, beside.kind, &origin, beside.mutation.sentence(), &anomaly, beside.meaning);
-        }
-        for (_, kind, what) in WITHOUT_MUTATION.iter().filter(|(check, ..)| *check == promise.check) {
-            // Writing to a string does not fail.
-            let _ = writeln!(page, "\n### {kind}\n\n*Without a mutation.* What it is: {what}.");
+    for check in check_infos() {
+        section(&mut page, check);
+        for kind in check.kinds {
+            heading(&mut page, kind);
+            let mut is_shown = false;
+            for mutation in Mutation::all().filter(|mutation| mutation.check() == check.name && mutation.anomaly() == kind.name) {
+                let anomaly = found(scratch, mutation, check.name, kind.name)?;
+                example(&mut page, &format!("`--mutation {mutation}`"), mutation.sentence(), &anomaly, meaning(mutation));
+                is_shown = true;
+            }
+            for beside in BESIDE.iter().filter(|beside| beside.check == check.name && beside.kind == kind.name) {
+                let anomaly = found(scratch, beside.mutation, beside.check, beside.kind)?;
+                let origin = format!("`--mutation {}`, beside `{}`", beside.mutation, beside.mutation.anomaly());
+                example(&mut page, &origin, beside.mutation.sentence(), &anomaly, beside.meaning);
+                is_shown = true;
+            }
+            if !is_shown {
+                // Writing to a string does not fail.
+                let _ = writeln!(page, "\n*Without a mutation.*");
+            }
         }
     }
     Ok(page)
@@ -113,12 +118,16 @@ fn judged(scratch: &Path, mutation: Mutation) -> Result<Judgement, GuideError> {
     Ok(check_run(&directory)?)
 }
 
-fn section(page: &mut String, Promise { check, promise, source }: &Promise) {
-    let _ = writeln!(page, "\n## {check}\n\n{promise} Source: {source}.");
+fn section(page: &mut String, CheckInfo { name, promise, source, .. }: &CheckInfo) {
+    let _ = writeln!(page, "\n## {name}\n\n{promise} Source: {source}.");
 }
 
-fn entry(page: &mut String, kind: &str, origin: &str, what: &str, anomaly: &Anomaly, meaning: &str) {
-    let _ = writeln!(page, "\n### {kind}\n\n*What it is* ({origin}). {what}\n\n*How it looks.*\n");
+fn heading(page: &mut String, AnomalyKind { name, meaning, .. }: &AnomalyKind) {
+    let _ = writeln!(page, "\n### {name}\n\n{meaning}");
+}
+
+fn example(page: &mut String, origin: &str, what: &str, anomaly: &Anomaly, meaning: &str) {
+    let _ = writeln!(page, "\n*Example* ({origin}). {what}\n\n*How it looks.*\n");
     for sentence in &anomaly.story {
         let _ = writeln!(page, "> {}", sentence.replace('\n', " "));
     }

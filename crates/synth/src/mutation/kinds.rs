@@ -4,7 +4,7 @@ use super::{Kind, Mutation, kind};
 use crate::strategy::Strategy;
 
 /// All mutations.
-pub(super) const KINDS: [Kind; 84] = [
+pub(super) const KINDS: [Kind; 85] = [
     kind(
         Mutation::Oversell,
         Strategy::Optimistic,
@@ -278,6 +278,12 @@ pub(super) const KINDS: [Kind; 84] = [
         "A read returns a key that was never written.",
     ),
     kind(Mutation::WrongCount, Strategy::Optimistic, ("wrong-count", "reads", "wrong_count"), "A read counts keys that do not exist."),
+    kind(
+        Mutation::WrongOrder,
+        Strategy::Hold,
+        ("wrong-order", "reads", "wrong_order"),
+        "A sorted read returns two keys in the wrong order.",
+    ),
     kind(
         Mutation::ReadWentBack,
         Strategy::Optimistic,

@@ -109,6 +109,8 @@ pub enum Mutation {
     PhantomKey,
     /// A read counts keys that do not exist.
     WrongCount,
+    /// A sorted read returns two keys in the wrong order.
+    WrongOrder,
     /// A client reads an older state than it has read before.
     ReadWentBack,
     /// A client writes, reads, and does not see its own write.

@@ -18,10 +18,10 @@ pub use self::shape::{Shape, run_info};
 pub use crate::cluster::RequestOutcome;
 use crate::cluster::{Cluster, RETAINED};
 use crate::shop::json;
-use ticketcd_history::annotation::{OrderClosed, OrderOutcome};
+use ticketcd_history::annotation::{OrderClosed, OrderOutcome, Purpose};
 use ticketcd_history::audit::AuditStage;
 use ticketcd_history::event::{Ended, Event, MemberChange, MemberEvent, Phase, PhaseBegan, WorkerClosed};
-use ticketcd_history::request::Put;
+use ticketcd_history::request::{AnswerBody, Put, Range, Request, Sort, SortOrder, SortTarget};
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, Nanos, OrderKey, Revision};
 use ticketcd_judge::model::records::Ticket;
@@ -159,7 +159,22 @@ impl Simulation {
         Record { info: self.info, events: self.events }
     }
 
-    /// The same, for callers that take the events.
+    /// Lists the last keys of the shop, and receives the first two of them in the wrong order.
+    pub(crate) fn list_in_wrong_order(&mut self, worker: u32) {
+        let everything = Blob::from(&[0][..]);
+        let sort = Sort { order: SortOrder::Descend, target: SortTarget::Key };
+        let request = Request::Range(Range { key: everything.clone(), range_end: everything, limit: 5, sort, ..Range::default() });
+        let id = self.invoke(worker, Purpose::Search, Vec::new(), request.clone());
+        let (revision, mut body) = self.execute(&request);
+        if let AnswerBody::Range(range) = &mut body
+            && range.kvs.len() > 1
+        {
+            range.kvs.swap(0, 1);
+        }
+        self.answer(id, revision, body);
+    }
+
+    /// The same as [`Simulation::finish`], for callers that take the events.
     pub(crate) fn end(&mut self) {
         self.phase(Phase::Drain);
         let workers: Vec<(u32, u32)> = self.call_counts.iter().map(|(worker, count)| (*worker, *count)).collect();

@@ -34,6 +34,10 @@ impl Staged<'_> {
             self.shop.reserve_carelessly(buyer, &user, &event, &all, TTL_SECONDS);
             return self.writer.plan.done();
         }
+        if plan.allows(Mutation::WrongOrder) {
+            self.shop.list_in_wrong_order(buyer);
+            return self.writer.plan.done();
+        }
         let reserved = self.shop.reserve(buyer, &user, &event, &items, TTL_SECONDS);
         match (reserved, plan.first_allowed(&MUTATIONS)) {
             (Ok(held), Some(mutation)) => {

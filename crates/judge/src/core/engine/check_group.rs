@@ -1,64 +1,81 @@
-//! Checks that sit together: on one thread, with one key space between them.
+//! Checks on one thread, with one key space between them.
 
-use super::follower::Turn;
+use super::derived::{Derived, LogEntry};
 use crate::core::calls::invoke_of;
 use crate::core::check::{End, Observation, ObservationKind};
-use crate::core::panic_guard::Guarded;
+use crate::core::panic_guard::PanicGuard;
 use crate::core::pending_answers::Replayed;
 use crate::core::shared_event::SharedEvent;
 use crate::core::verdict::Finding;
 use ticketcd_history::call::Return;
 use ticketcd_history::event::Event;
 
-/// Checks that sit together. The key space is replayed for them when one of them asks for it.
+/// Checks on one thread. The key space is replayed for them when one of them asks for it.
 #[derive(Debug)]
-pub(super) struct Bench {
-    seats: Seats,
+pub(super) struct CheckGroup {
+    members: Members,
     replayed: Replayed,
     replays: bool,
 }
 
-/// Checks, and who of them wants what.
+/// The checks, and which of them want what.
 #[derive(Debug)]
-struct Seats {
-    checks: Vec<Guarded>,
-    /// The places of the checks that want a kind of observation, by kind.
-    wanted_by: [Vec<usize>; 5],
+struct Members {
+    checks: Vec<PanicGuard>,
+    /// The positions of the checks that want a kind of observation, by kind.
+    wanted_by: [Vec<usize>; 6],
 }
 
-impl Bench {
-    pub(super) fn new(checks: Vec<Guarded>) -> Self {
-        let replays = checks.iter().any(Guarded::replays);
-        let kinds =
-            [ObservationKind::Traffic, ObservationKind::Event, ObservationKind::Call, ObservationKind::Revision, ObservationKind::Replayed];
+impl CheckGroup {
+    pub(super) fn new(checks: Vec<PanicGuard>) -> Self {
+        let replays = checks.iter().any(PanicGuard::replays);
+        let kinds = [
+            ObservationKind::Traffic,
+            ObservationKind::Event,
+            ObservationKind::Call,
+            ObservationKind::Revision,
+            ObservationKind::Replayed,
+            ObservationKind::Delivery,
+        ];
         let wanted_by = kinds.map(|kind| (0..).zip(&checks).filter(|(_, check)| check.wants(kind)).map(|(place, _)| place).collect());
-        Self { seats: Seats { checks, wanted_by }, replayed: Replayed::default(), replays }
+        Self { members: Members { checks, wanted_by }, replayed: Replayed::default(), replays }
     }
 
     /// Shows an event.
     pub(super) fn event(&mut self, event: &Event) {
-        self.seats.show(&Observation::Event(event));
+        self.members.show(&Observation::Event(event));
     }
 
-    /// Shows a call, once when it ends and once more when the log has reached the revision its answer names. `share` gives
+    /// Shows what follows from an event, or from the end of the record. `share` gives the event, to keep it.
+    pub(super) fn derived(&mut self, derived: &Derived, cause: Option<&Event>, share: impl FnOnce() -> Option<SharedEvent>) {
+        match (derived, cause) {
+            (Derived::Call(call), Some(Event::Return(returned))) => self.call(call, Some(returned), share),
+            (Derived::Call(call), _) => self.call(call, None, || None),
+            (Derived::Revision(entry), cause) => self.revision(entry, cause),
+            (Derived::Irregularity(irregularity), _) => self.members.show(&Observation::Irregularity(irregularity)),
+            (Derived::Disagreement(disagreement), _) => self.members.show(&Observation::Disagreement(disagreement)),
+        }
+    }
+
+    /// Shows a call, once when it ends and once more when the log has reached the revision its response names. `share` gives
     /// the return to keep until then.
     pub(super) fn call(&mut self, call: &SharedEvent, returned: Option<&Return>, share: impl FnOnce() -> Option<SharedEvent>) {
         let Some(invoke) = invoke_of(call) else { return };
-        self.seats.show(&Observation::Call(invoke, returned));
+        self.members.show(&Observation::Call(invoke, returned));
         if let (Some(returned), true) = (returned, self.replays)
             && let Some(replayed) = self.replayed.add(invoke, returned, || Some((call.clone(), share()?)))
         {
-            self.seats.show(&Observation::Replayed(&replayed));
+            self.members.show(&Observation::Replayed(&replayed));
         }
     }
 
-    /// Shows a revision whose turn has come. `cause` is the event that brought the turn about.
-    pub(super) fn revision(&mut self, turn: &Turn, cause: Option<&Event>) {
+    /// Shows the next revision of the log. `cause` is the event that it follows from.
+    fn revision(&mut self, entry: &LogEntry, cause: Option<&Event>) {
         if self.replays {
-            self.replayed.apply(turn.revision(), turn.events(cause), turn.missing_before());
+            self.replayed.apply(entry.revision, entry.events(cause), entry.missing_before);
         }
-        let sequenced = turn.sequenced(cause, self.replayed.versions());
-        self.seats.show(&Observation::Revision(&sequenced));
+        let sequenced = entry.sequenced(cause, self.replayed.versions());
+        self.members.show(&Observation::Revision(&sequenced));
         if self.replays {
             self.show_replayed();
         }
@@ -66,13 +83,13 @@ impl Bench {
 
     /// What is wrong so far, in a sentence.
     pub(super) fn alarm(&self) -> Option<String> {
-        self.seats.checks.iter().find_map(Guarded::alarm)
+        self.members.checks.iter().find_map(PanicGuard::alarm)
     }
 
-    /// Everything was shown: a finding of each check, in their order; none of a check that the run never called upon.
+    /// Everything was shown: a finding of each check, in their order; none of a check whose promise the run never touched.
     pub(super) fn finish(self, end: &End<'_>) -> Vec<Option<Finding>> {
         let end = End { versions: self.replayed.versions(), ..*end };
-        self.seats.checks.into_iter().map(|check| check.applies().then(|| check.finish(&end))).collect()
+        self.members.checks.into_iter().map(|check| check.applies().then(|| check.finish(&end))).collect()
     }
 
     fn show_replayed(&mut self) {
@@ -82,13 +99,13 @@ impl Bench {
                 return;
             }
             for replayed in ready.iter().filter_map(|call| call.replayed(self.replayed.versions())) {
-                self.seats.show(&Observation::Replayed(&replayed));
+                self.members.show(&Observation::Replayed(&replayed));
             }
         }
     }
 }
 
-impl Seats {
+impl Members {
     fn show(&mut self, observation: &Observation<'_>) {
         for &place in &self.wanted_by[observation.kind() as usize] {
             if let Some(check) = self.checks.get_mut(place) {

@@ -1,109 +1,40 @@
-//! What the judge itself follows: the log of revisions, the shop after each of them, collectors, members that disagree, faults.
+//! Follows a record: merges the log of revisions, and notes the faults and how far the cluster is known to have got.
 
-use std::ops::Range;
-
-use crate::core::check::{Changes, SequencedRevision, ShopChange};
-use crate::core::collectors::Collectors;
-use crate::core::divergence::Divergence;
+use super::derived::{Derived, EntryEvents, LogEntry};
+use crate::core::check::View;
 use crate::core::faults::FaultTimeline;
-use crate::core::key_space::Versions;
-use crate::core::revision_log::{Place, RevisionLog};
-use crate::core::shop_replay::ShopReplay;
-use crate::model::Keyspace;
+use crate::core::revision_log::{Offer, Place, RevisionLog};
+use ticketcd_history::Revision;
 use ticketcd_history::audit::AuditClosed;
 use ticketcd_history::call::{CallOutcome, Return};
 use ticketcd_history::event::Event;
-use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent, WatchRole};
-use ticketcd_history::{Nanos, Revision};
+use ticketcd_history::watch::{WatchBatch, WatchBody};
 
-/// What the judge itself follows.
+/// What is known of a record so far.
 #[derive(Debug)]
-pub(super) struct Core {
+pub(super) struct Follower {
     pub(super) log: RevisionLog,
-    pub(super) divergence: Divergence,
-    pub(super) collectors: Collectors,
     pub(super) faults: FaultTimeline,
+    /// Whether the record has its last event.
     pub(super) complete: bool,
-    replay: ShopReplay,
+    /// What the checks see in a revision beside its events.
+    view: Option<Box<dyn View>>,
     /// The highest revision that the cluster is known to have reached.
     reached: Revision,
     /// The highest revision that a member had when it was audited.
     pub(super) audited: Revision,
 }
 
-/// A revision whose turn has come.
-#[derive(Debug)]
-pub(super) struct Turn {
-    revision: Revision,
-    at: Nanos,
-    events: TurnEvents,
-    changes: Vec<ShopChange>,
-    missing_before: u64,
-    after_hole: bool,
-}
-
-/// The events of a revision.
-#[derive(Debug)]
-enum TurnEvents {
-    /// A part of what the event that brought the turn about has.
-    Within(Range<usize>),
-    /// They had to wait.
-    Held(Vec<WatchEvent>),
-}
-
-impl Turn {
-    /// Which revision.
-    pub(super) fn revision(&self) -> Revision {
-        self.revision
+impl Follower {
+    pub(super) fn new(view: Option<Box<dyn View>>) -> Self {
+        Self { log: RevisionLog::default(), faults: FaultTimeline::default(), complete: false, view, reached: 0, audited: 0 }
     }
 
-    /// The revisions directly before it that no collector delivered.
-    pub(super) fn missing_before(&self) -> u64 {
-        self.missing_before
-    }
-
-    /// Its events. `cause` is the event that brought the turn about.
-    pub(super) fn events<'run>(&'run self, cause: Option<&'run Event>) -> &'run [WatchEvent] {
-        match (&self.events, cause) {
-            (TurnEvents::Held(events), _) => events.as_slice(),
-            (TurnEvents::Within(range), Some(Event::WatchBatch(WatchBatch { body: WatchBody::Events(events), .. }))) => {
-                events.get(range.clone()).unwrap_or_default()
-            }
-            (TurnEvents::Within(_), _) => &[],
-        }
-    }
-
-    /// The revision as checks see it, in a key space that has it already.
-    pub(super) fn sequenced<'run>(&'run self, cause: Option<&'run Event>, versions: &'run Versions) -> SequencedRevision<'run> {
-        let Self { revision, at, after_hole, .. } = *self;
-        SequencedRevision { revision, at, events: self.events(cause), changes: Changes(&self.changes), after_hole, versions }
-    }
-}
-
-impl Core {
-    pub(super) fn new(keys: Keyspace) -> Self {
-        Self {
-            log: RevisionLog::default(),
-            divergence: Divergence::default(),
-            collectors: Collectors::default(),
-            faults: FaultTimeline::default(),
-            complete: false,
-            replay: ShopReplay::new(keys),
-            reached: 0,
-            audited: 0,
-        }
-    }
-
-    /// What an event that is no call means: the revisions whose turn it brings about are added to `turns`.
-    pub(super) fn follow(&mut self, event: &Event, turns: &mut Vec<Turn>) {
+    /// Takes in an event that is no call: what follows from it is added to `derived`.
+    pub(super) fn follow(&mut self, event: &Event, derived: &mut Vec<Derived>) {
         match event {
-            Event::WatchOpened(opened) => {
-                self.log.open(opened);
-                if opened.role == WatchRole::Collector {
-                    self.collectors.opened();
-                }
-            }
-            Event::WatchBatch(batch) if self.log.is_collector(batch) => self.collect(batch, turns),
+            Event::WatchOpened(opened) => self.log.open(opened),
+            Event::WatchBatch(batch) if self.log.is_collector(batch) => self.collect(batch, derived),
             Event::Fault(fault) => self.faults.observe(fault),
             Event::AuditClosed(AuditClosed { outcome: Ok(facts), .. }) => {
                 self.audited = self.audited.max(facts.after.revision);
@@ -123,17 +54,16 @@ impl Core {
         }
     }
 
-    /// The record ends: the revisions that were still waiting.
-    pub(super) fn end(&mut self) -> Vec<Turn> {
-        let mut turns = Vec::new();
-        self.log.last_disagreements().iter().for_each(|disagreement| self.divergence.add(disagreement));
-        self.pass_on_held(true, &mut turns);
-        // A cluster of ours has no other writers: whatever it is known to have reached must have been delivered.
+    /// The record ends: what follows from that, such as the revisions that were still waiting.
+    pub(super) fn end(&mut self) -> Vec<Derived> {
+        let mut derived: Vec<Derived> = self.log.last_disagreements().into_iter().map(Box::new).map(Derived::Disagreement).collect();
+        self.pass_on_held(true, &mut derived);
+        // A cluster that we started has no other writers: whatever it is known to have reached must have been delivered.
         self.log.end_at(self.reached);
-        turns
+        derived
     }
 
-    fn collect(&mut self, batch: &WatchBatch, turns: &mut Vec<Turn>) {
+    fn collect(&mut self, batch: &WatchBatch, derived: &mut Vec<Derived>) {
         let WatchBody::Events(events) = &batch.body else {
             self.log.note(batch);
             return;
@@ -144,29 +74,24 @@ impl Core {
             end += events.len();
             let Some(revision) = events.first().map(|event| event.kv.mod_revision) else { continue };
             let Some(offer) = self.log.offer(batch.subscription, batch.at, revision, events) else { continue };
-            self.collectors.delivered();
-            if let Some(irregularity) = &offer.irregularity {
-                self.collectors.add(irregularity);
+            let Offer { place, irregularity, disagreement } = offer;
+            derived.extend(irregularity.map(Derived::Irregularity));
+            derived.extend(disagreement.map(Box::new).map(Derived::Disagreement));
+            if place == Place::Next {
+                let view = self.view.as_mut().map(|view| view.read(events));
+                let (events, after_hole) = (EntryEvents::Within(begin..end), self.log.has_hole());
+                derived.push(Derived::Revision(Box::new(LogEntry { revision, at: batch.at, events, view, missing_before: 0, after_hole })));
             }
-            if let Some(disagreement) = &offer.disagreement {
-                self.divergence.add(disagreement);
-            }
-            if offer.place == Place::Next {
-                let changes = self.replay.apply(events);
-                let events = TurnEvents::Within(begin..end);
-                let after_hole = self.log.missing() > 0;
-                turns.push(Turn { revision, at: batch.at, events, changes, missing_before: 0, after_hole });
-            }
-            self.pass_on_held(false, turns);
+            self.pass_on_held(false, derived);
         }
     }
 
-    fn pass_on_held(&mut self, record_ends: bool, turns: &mut Vec<Turn>) {
+    fn pass_on_held(&mut self, record_ends: bool, derived: &mut Vec<Derived>) {
         while let Some(held) = self.log.next_held(record_ends) {
-            let changes = self.replay.apply(&held.events);
+            let view = self.view.as_mut().map(|view| view.read(&held.events));
             let (revision, at, missing_before) = (held.revision, held.at, held.missing_before);
-            let after_hole = self.log.missing() > 0;
-            turns.push(Turn { revision, at, events: TurnEvents::Held(held.events), changes, missing_before, after_hole });
+            let (events, after_hole) = (EntryEvents::Held(held.events), self.log.has_hole());
+            derived.push(Derived::Revision(Box::new(LogEntry { revision, at, events, view, missing_before, after_hole })));
         }
     }
 }

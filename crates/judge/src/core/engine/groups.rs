@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use super::check_group::Bench;
-use super::follower::Turn;
+use super::check_group::CheckGroup;
+use super::derived::Derived;
 use crate::core::check::End;
-use crate::core::panic_guard::Guarded;
+use crate::core::panic_guard::PanicGuard;
 use crate::core::shared_event::SharedEvent;
 use crate::core::verdict::Finding;
 use ticketcd_history::event::Event;
@@ -26,23 +26,14 @@ pub(super) struct Batch {
     pub(super) events: Arc<Vec<Event>>,
     /// What follows from the event at a place, in the order of the events. At a place behind the last: what follows from
     /// the end of the record.
-    pub(super) follows: Vec<(usize, Follow)>,
-}
-
-/// What follows from an event.
-#[derive(Debug)]
-pub(super) enum Follow {
-    /// A call ended with it: its request. At the end of the record: it never ended.
-    Call(SharedEvent),
-    /// The turn of a revision came.
-    Revision(Box<Turn>),
+    pub(super) derived: Vec<(usize, Derived)>,
 }
 
 /// The checks of a group, and which of all they are.
 #[derive(Default)]
 struct Share {
     numbers: Vec<usize>,
-    checks: Vec<Guarded>,
+    checks: Vec<PanicGuard>,
 }
 
 /// The groups.
@@ -58,13 +49,13 @@ struct Group {
     batches: SyncSender<Arc<Batch>>,
     /// Which of all checks these are.
     numbers: Vec<usize>,
-    thread: JoinHandle<Bench>,
+    thread: JoinHandle<CheckGroup>,
 }
 
 impl Groups {
     /// As many groups as there are processors. Those who ask for the key space sit together where there are only two: each
     /// group keeps its own.
-    pub(super) fn new(checks: Vec<Guarded>) -> Self {
+    pub(super) fn new(checks: Vec<PanicGuard>) -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let count = processors.clamp(1, checks.len().max(1));
         let total = checks.len();
@@ -80,7 +71,7 @@ impl Groups {
         }
         let start = |Share { numbers, checks }| {
             let (batches, receiver) = sync_channel(BATCHES_BEHIND);
-            Group { batches, numbers, thread: thread::spawn(move || take_in(Bench::new(checks), &receiver)) }
+            Group { batches, numbers, thread: thread::spawn(move || take_in(CheckGroup::new(checks), &receiver)) }
         };
         Self { groups: shares.into_iter().map(start).collect(), checks: total }
     }
@@ -98,7 +89,7 @@ impl Groups {
     pub(super) fn end(self) -> Judged {
         // All are told that it is over before the first is waited for.
         let told = self.groups.into_iter().map(|Group { batches: _, numbers, thread }| (numbers, thread)).collect::<Vec<_>>();
-        let join = |thread: JoinHandle<Bench>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let join = |thread: JoinHandle<CheckGroup>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Judged { groups: told.into_iter().map(|(numbers, thread)| (numbers, join(thread))).collect(), checks: self.checks }
     }
 }
@@ -106,7 +97,7 @@ impl Groups {
 /// Checks that were shown everything.
 #[derive(Debug)]
 pub(super) struct Judged {
-    groups: Vec<(Vec<usize>, Bench)>,
+    groups: Vec<(Vec<usize>, CheckGroup)>,
     checks: usize,
 }
 
@@ -115,7 +106,7 @@ impl Judged {
     pub(super) fn finish(self, end: &End<'_>) -> Vec<Finding> {
         let mut findings: Vec<Option<Finding>> = (0..self.checks).map(|_| None).collect();
         thread::scope(|scope| {
-            let finish = |(numbers, bench): (Vec<usize>, Bench)| (numbers, scope.spawn(move || bench.finish(end)));
+            let finish = |(numbers, group): (Vec<usize>, CheckGroup)| (numbers, scope.spawn(move || group.finish(end)));
             let threads: Vec<_> = self.groups.into_iter().map(finish).collect();
             for (numbers, thread) in threads {
                 let finished = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -131,27 +122,16 @@ impl Judged {
 }
 
 /// Shows batches to the checks of a group until there are no more.
-fn take_in(mut bench: Bench, batches: &Receiver<Arc<Batch>>) -> Bench {
+fn take_in(mut group: CheckGroup, batches: &Receiver<Arc<Batch>>) -> CheckGroup {
     for batch in batches {
-        let mut follows = batch.follows.iter().peekable();
+        let mut derived = batch.derived.iter().peekable();
         for (place, event) in batch.events.iter().enumerate() {
-            bench.event(event);
-            while let Some((_, follow)) = follows.next_if(|(at, _)| *at == place) {
-                match (follow, event) {
-                    (Follow::Call(call), Event::Return(returned)) => {
-                        bench.call(call, Some(returned), || SharedEvent::new(&batch.events, place));
-                    }
-                    (Follow::Call(_), _) => {}
-                    (Follow::Revision(turn), cause) => bench.revision(turn, Some(cause)),
-                }
+            group.event(event);
+            while let Some((_, derived)) = derived.next_if(|(at, _)| *at == place) {
+                group.derived(derived, Some(event), || SharedEvent::new(&batch.events, place));
             }
         }
-        for (_, follow) in follows {
-            match follow {
-                Follow::Call(call) => bench.call(call, None, || None),
-                Follow::Revision(turn) => bench.revision(turn, None),
-            }
-        }
+        derived.for_each(|(_, derived)| group.derived(derived, None, || None));
     }
-    bench
+    group
 }

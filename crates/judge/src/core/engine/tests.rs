@@ -1,6 +1,7 @@
 use super::*;
 use crate::checks::{check_run, online_checks, standard_checks};
-use crate::core::check::Observation;
+use crate::core::check::{Basis, Observation, View};
+use crate::etcd::divergence::Divergence;
 use crate::testing::{Fate, Record, Shape, Simulation};
 use ticketcd_history::MemberIndex;
 use ticketcd_history::event::{FaultEvent, FaultStage};
@@ -81,7 +82,7 @@ fn members_that_say_the_same_against_the_first_are_one_disagreement() {
         // Not the last: a disagreement is told when the revision is known to be whole.
         let revision = judge(&record).last_revision - 1;
         record.edit_delivery(wrong, revision, |event| event.kv.version += 7);
-        let mut judge = Judge::new(&record.info, Vec::new());
+        let mut judge = Judge::new(&record.info, vec![Box::new(Divergence::default())]);
         let alarmed = record.events.iter().any(|event| {
             judge.observe(event);
             judge.violation().is_some()
@@ -131,7 +132,7 @@ fn what_is_held_against_a_revision_that_never_existed_is_its_consequence_and_tol
     assert_eq!((name, root.kind.as_str(), &root.consequence_of), ("serializable", "beyond_what_exists", &None));
     let others = groups.collect::<Vec<_>>();
     assert!(others.iter().any(|(name, _)| *name == "real_time"), "{others:#?}");
-    let cause = format!("an answer that named revision {}, which never existed", root.first.revision.unwrap());
+    let cause = format!("a response that named revision {}, which never existed", root.first.revision.unwrap());
     assert!(others.iter().all(|(_, group)| group.consequence_of.as_ref() == Some(&cause)), "{others:#?}");
 }
 
@@ -290,14 +291,19 @@ fn what_comes_after_a_fault_beyond_the_promise_is_its_consequence() {
     }
 }
 
+const fn test_check(name: &'static str) -> CheckInfo {
+    CheckInfo { name, promise: "", source: "", kinds: &[], basis: Basis::Log, online: false }
+}
+
 /// A check with a defect.
 struct Defective {
     at_finish: bool,
 }
 
 impl Check for Defective {
-    fn name(&self) -> &'static str {
-        "defective"
+    fn info(&self) -> &'static CheckInfo {
+        static CHECK: CheckInfo = test_check("defective");
+        &CHECK
     }
 
     fn observe(&mut self, _observation: &Observation<'_>) {
@@ -324,11 +330,12 @@ fn a_check_that_panics_is_unknown() {
 
 #[test]
 fn a_call_comes_with_what_it_was_asked_and_last_when_it_never_ended() {
+    static CHECK: CheckInfo = test_check("calls");
     /// Counts calls by how they ended.
     struct Calls(u64, u64);
     impl Check for Calls {
-        fn name(&self) -> &'static str {
-            "calls"
+        fn info(&self) -> &'static CheckInfo {
+            &CHECK
         }
         fn observe(&mut self, observation: &Observation<'_>) {
             match observation {
@@ -342,7 +349,7 @@ fn a_call_comes_with_what_it_was_asked_and_last_when_it_never_ended() {
         }
         fn finish(self: Box<Self>, _end: &End<'_>) -> Finding {
             crate::core::anomalies::Anomalies::default().into_finding(
-                "calls",
+                &CHECK,
                 crate::core::anomalies::evidence([("ended", self.0), ("never", self.1)]),
                 None,
             )
@@ -401,8 +408,11 @@ fn a_collector_that_resumes_at_a_compaction_sees_what_is_left() {
 struct Flooded(Box<dyn Check>);
 
 impl Check for Flooded {
-    fn name(&self) -> &'static str {
-        self.0.name()
+    fn info(&self) -> &'static CheckInfo {
+        self.0.info()
+    }
+    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
+        self.0.view(info)
     }
     fn observe(&mut self, observation: &Observation<'_>) {
         self.0.observe(observation);

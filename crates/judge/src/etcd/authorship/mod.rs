@@ -32,7 +32,8 @@ use content::{content_hash, difference, written};
 use delivered::Delivered;
 
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::key_space::{FIRST_REVISION, WINDOW};
 use crate::core::pending_answers::ReplayedCall;
 use crate::core::verdict::{Anomaly, Finding};
@@ -43,7 +44,24 @@ use ticketcd_history::request::{AnswerBody, Request};
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
 
-const NAME: &str = "authorship";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "authorship",
+    promise: "Every revision has exactly one author, and contains exactly what that author sent.",
+    source: "etcd's API guarantees (operations are atomic and durable)",
+    kinds: &[&UNAUTHORED, &ALTERED, &TWICE_APPLIED, &TWO_AUTHORS, &ACKNOWLEDGED_BUT_ABSENT, &REFUSED_BUT_WRITTEN],
+    basis: Basis::Log,
+    online: false,
+};
+
+static UNAUTHORED: AnomalyKind = AnomalyKind::new("unauthored", "A revision was written by no recorded call and by no expired lease.");
+static ALTERED: AnomalyKind = AnomalyKind::new("altered", "A revision differs from what its author sent.");
+static TWICE_APPLIED: AnomalyKind = AnomalyKind::new("twice_applied", "A request was applied twice.");
+static TWO_AUTHORS: AnomalyKind = AnomalyKind::new("two_authors", "Two writes were acknowledged with the same revision.");
+static ACKNOWLEDGED_BUT_ABSENT: AnomalyKind =
+    AnomalyKind::new("acknowledged_but_absent", "A write was acknowledged with a revision that does not exist.");
+static REFUSED_BUT_WRITTEN: AnomalyKind =
+    AnomalyKind::new("refused_but_written", "A request that was refused with a definite error was applied.");
 
 /// The check.
 #[derive(Debug)]
@@ -97,8 +115,8 @@ impl Authorship {
 }
 
 impl Check for Authorship {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -116,7 +134,7 @@ impl Check for Authorship {
             Observation::Event(Event::AuditClosed(AuditClosed { at, outcome: Ok(facts), .. })) => {
                 self.audited.push((*at, facts.after.revision));
             }
-            Observation::Event(_) => {}
+            _ => {}
         }
     }
 
@@ -144,27 +162,27 @@ impl Check for Authorship {
                     by_attempt += 1;
                     continue;
                 }
-                Claim::Refused(attempt) => ("refused_but_written", self.refused(revision, delivered, attempt)),
+                Claim::Refused(attempt) => (&REFUSED_BUT_WRITTEN, self.refused(revision, delivered, attempt)),
                 Claim::Again(attempt, earlier) => {
                     let story = format!("{}, which nobody knows the end of, had written revision {earlier}.", self.attempt(attempt));
-                    ("twice_applied", self.anomaly(revision, delivered, attempt.order, story))
+                    (&TWICE_APPLIED, self.anomaly(revision, delivered, attempt.order, story))
                 }
                 Claim::Altered(attempt, difference) => {
                     let story = format!("It is {}'s, which nobody knows the end of; but {difference}.", self.attempt(attempt));
-                    ("altered", self.anomaly(revision, delivered, attempt.order, story))
+                    (&ALTERED, self.anomaly(revision, delivered, attempt.order, story))
                 }
                 // The record was cut off: what its last requests were is not known.
                 Claim::Nobody(_) if !end.complete => {
                     unexplained += 1;
                     continue;
                 }
-                Claim::Nobody(Some((attempt, reason))) => ("unauthored", self.forbidden(revision, delivered, attempt, &reason)),
+                Claim::Nobody(Some((attempt, reason))) => (&UNAUTHORED, self.forbidden(revision, delivered, attempt, &reason)),
                 Claim::Nobody(None) => self.nobody(revision, delivered),
             };
             self.anomalies.add(kind, delivered.at, anomaly);
         }
         for (at, anomaly) in absent {
-            self.anomalies.add("acknowledged_but_absent", at, anomaly);
+            self.anomalies.add(&ACKNOWLEDGED_BUT_ABSENT, at, anomaly);
         }
         let counts = evidence([
             ("revisions", self.revisions),
@@ -175,13 +193,13 @@ impl Check for Authorship {
         ]);
         let lacking = if self.revisions == 0 {
             Some("The log of revisions does not begin with the first one.".to_owned())
-        } else if end.missing_revisions > 0 {
-            Some(format!("Revisions are missing after {}: what follows was not judged.", end.last_revision))
+        } else if end.log.missing > 0 {
+            Some(format!("Revisions are missing after {}: what follows was not judged.", end.log.unbroken_until))
         } else {
             let cut = format!("The record was cut off: the authors of {unexplained} revisions may not be in it.");
             (unexplained > 0).then_some(cut)
         };
-        self.anomalies.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
 
@@ -225,7 +243,7 @@ impl Authorship {
                 "That is the revision of a key space that nobody has written to: the write is lost.".to_owned(),
             ];
             let anomaly = self.described(revision, story, order, vec![invoke.member.name()], Vec::new());
-            self.anomalies.add("acknowledged_but_absent", done, anomaly);
+            self.anomalies.add(&ACKNOWLEDGED_BUT_ABSENT, done, anomaly);
             return;
         }
         if let Some(told) = self.told.get(&revision) {
@@ -234,7 +252,7 @@ impl Authorship {
             let story = format!("At {:.3} s {second} was told that it wrote revision {revision}; so had been call {first}.", seconds(done));
             let further = "Each write has a revision of its own: one of the two is lost.".to_owned();
             let anomaly = self.described(revision, vec![story, further], order, vec![invoke.member.name()], Vec::new());
-            self.anomalies.add("two_authors", done, anomaly);
+            self.anomalies.add(&TWO_AUTHORS, done, anomaly);
             return;
         }
         self.told.insert(revision, Told { call: invoke.id, content: 0 });
@@ -260,7 +278,7 @@ impl Authorship {
             let who = self.call(invoke.id, invoke.member, order);
             let story = format!("At {:.3} s {who} was told that it wrote it; but {difference}.", seconds(returned.done));
             let anomaly = self.anomaly(revision, &delivered, order, story);
-            self.anomalies.add("altered", delivered.at, anomaly);
+            self.anomalies.add(&ALTERED, delivered.at, anomaly);
         }
     }
 
@@ -293,7 +311,7 @@ impl Authorship {
     }
 
     /// A revision that neither an acknowledged write nor an attempt accounts for.
-    fn nobody(&self, revision: Revision, delivered: &Delivered) -> (&'static str, Anomaly) {
+    fn nobody(&self, revision: Revision, delivered: &Delivered) -> (&'static AnomalyKind, Anomaly) {
         let content = content_hash(&delivered.events);
         let twin = self
             .told
@@ -307,11 +325,11 @@ impl Authorship {
                 let story = format!(
                     "It holds the same as revision {first}, which call {call} was told that it wrote; nobody sent that a second time."
                 );
-                ("twice_applied", self.anomaly(revision, delivered, None, story))
+                (&TWICE_APPLIED, self.anomaly(revision, delivered, None, story))
             }
             None => {
                 let story = "Nobody was told of having written it, no request of unknown end sent that, and it ends no lease.".to_owned();
-                ("unauthored", self.anomaly(revision, delivered, None, story))
+                (&UNAUTHORED, self.anomaly(revision, delivered, None, story))
             }
         }
     }

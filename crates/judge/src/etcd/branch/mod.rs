@@ -12,7 +12,8 @@
 mod tests;
 
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::compare::{Failed, described, first_failed, state};
 use crate::core::pending_answers::ReplayedCall;
 use crate::core::verdict::{Anomaly, Finding};
@@ -21,7 +22,20 @@ use ticketcd_history::request::{AnswerBody, Request, Txn, TxnAnswer, TxnAnswerBo
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{OrderId, Revision, seconds};
 
-const NAME: &str = "branch";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "branch",
+    promise: "Every transaction takes the branch that its compares determine.",
+    source: "etcd's API (`Txn`)",
+    kinds: &[&GUARD_IGNORED, &GUARDS_HELD],
+    basis: Basis::Log,
+    online: false,
+};
+
+static GUARD_IGNORED: AnomalyKind =
+    AnomalyKind::new("guard_ignored", "A transaction took its success branch although one of its compares did not hold.");
+static GUARDS_HELD: AnomalyKind =
+    AnomalyKind::new("guards_held", "A transaction took its failure branch although all of its compares held.");
 
 /// The check.
 #[derive(Debug)]
@@ -55,8 +69,8 @@ impl Branch {
 }
 
 impl Check for Branch {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -97,12 +111,12 @@ impl Check for Branch {
         ]);
         let lacking = if self.guards == 0 {
             Some("No transaction with a guard could be held against the log.".to_owned())
-        } else if end.missing_revisions > 0 && self.records_every_write {
-            Some(format!("Revisions are missing after {}: what follows was not judged.", end.last_revision))
+        } else if end.log.missing > 0 && self.records_every_write {
+            Some(format!("Revisions are missing after {}: what follows was not judged.", end.log.unbroken_until))
         } else {
             None
         };
-        self.anomalies.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
 
@@ -119,8 +133,8 @@ impl Branch {
         self.guards += txn.guards.len() as u64;
         *(if succeeded { &mut self.succeeded } else { &mut self.failed }) += 1;
         match (first_failed(&txn.guards, call.versions, at), succeeded) {
-            (Some(failed), true) => self.add("guard_ignored", call, at, Some(&failed), txn),
-            (None, false) => self.add("guards_held", call, at, None, txn),
+            (Some(failed), true) => self.add(&GUARD_IGNORED, call, at, Some(&failed), txn),
+            (None, false) => self.add(&GUARDS_HELD, call, at, None, txn),
             (Some(_), false) | (None, true) => {}
         }
     }
@@ -135,7 +149,7 @@ impl Branch {
         }
     }
 
-    fn add(&mut self, kind: &'static str, call: &ReplayedCall<'_>, at: Revision, failed: Option<&Failed<'_>>, txn: &Txn) {
+    fn add(&mut self, kind: &'static AnomalyKind, call: &ReplayedCall<'_>, at: Revision, failed: Option<&Failed<'_>>, txn: &Txn) {
         let (invoke, done) = (call.invoke, call.returned.done);
         let orders: Vec<String> =
             invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();

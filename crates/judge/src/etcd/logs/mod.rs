@@ -6,8 +6,6 @@
 //!
 //! A machine that fails a member (a full disk, no memory) is no violation of etcd and no pass: what `MACHINE_TROUBLE` names is
 //! a reason why the verdict is unknown. So is a member that gave up before all members were up: it was started wrongly.
-//!
-//! What a fault beyond plain crashes is bound to cause is allowed for the members it hit, from when it began: see `ALLOWED`.
 
 #[cfg(test)]
 mod tests;
@@ -21,29 +19,31 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::core::anomalies::{Anomalies, one_reason};
-use crate::core::check::{Check, End, FaultWindow, Observation, ObservationKind};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding};
 use ticketcd_history::event::Event;
 use ticketcd_history::{MemberIndex, Nanos};
 
-const NAME: &str = "logs";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "logs",
+    promise: "No member logs a panic, a fatal error or corruption.",
+    source: "etcd's own log messages",
+    kinds: &[&PANIC, &FATAL, &CORRUPTION],
+    basis: Basis::MemberLogs,
+    online: false,
+};
+
+static PANIC: AnomalyKind = AnomalyKind::new("panic", "A member's log contains a panic.");
+static FATAL: AnomalyKind = AnomalyKind::new("fatal", "A member's log contains a fatal error.");
+static CORRUPTION: AnomalyKind = AnomalyKind::new("corruption", "A member's log reports corrupt data.");
 
 /// Lines are looked at up to this many bytes; the rest of a longer one is skipped.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// What a fault of a kind makes a healthy member say: a part of the fault's kind, and a part of the line.
-const ALLOWED: [(&str, &str); 7] = [
-    ("enospc", "no space left on device"),
-    ("disk-full", "no space left on device"),
-    ("eio", "input/output error"),
-    ("remove", "permanently removed from the cluster"),
-    ("replace", "permanently removed from the cluster"),
-    ("remove", "member count is unequal"),
-    ("replace", "member count is unequal"),
-];
-
-/// Words by which etcd says that its data are not what they should be, when it says so as a warning or worse.
-const CORRUPTION: [&str; 7] = [
+/// Words with which etcd logs that its data are corrupt, at level warning or above.
+const CORRUPTION_WORDS: [&str; 7] = [
     "\"alarm\":\"CORRUPT\"",
     "alarm:CORRUPT",
     "data corruption",
@@ -73,8 +73,8 @@ pub struct Logs {
 }
 
 impl Check for Logs {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -92,7 +92,7 @@ impl Check for Logs {
         let mut reasons = scan.all(end);
         reasons.extend(scan.machine_trouble.iter().map(MachineTrouble::to_string));
         reasons.append(&mut scan.not_started);
-        scan.anomalies.into_finding(NAME, scan.counts, one_reason(&reasons))
+        scan.anomalies.into_finding(&CHECK, scan.counts, one_reason(&reasons))
     }
 }
 
@@ -120,11 +120,10 @@ impl fmt::Display for MachineTrouble {
     }
 }
 
-struct Scan<'end> {
+struct Scan {
     began: Option<Timestamp>,
     /// When all members were up; `None` when they never were, as far as is known.
     up: Option<Nanos>,
-    faults: &'end [FaultWindow],
     anomalies: Anomalies,
     machine_trouble: Vec<MachineTrouble>,
     /// Members that gave up before all were up, a sentence each: they were started wrongly.
@@ -141,12 +140,11 @@ struct Line<'line> {
     ts: &'line str,
 }
 
-impl<'end> Scan<'end> {
-    fn new(end: &End<'end>, up: Option<Nanos>) -> Self {
+impl Scan {
+    fn new(end: &End<'_>, up: Option<Nanos>) -> Self {
         Self {
             began: end.info.started.parse().ok(),
             up,
-            faults: end.faults,
             anomalies: Anomalies::new(),
             machine_trouble: Vec::new(),
             not_started: Vec::new(),
@@ -196,7 +194,7 @@ impl<'end> Scan<'end> {
             // A panic that etcd logs is followed by Go's own words about it: one and the same.
             let told_already = trace && parsed.level.is_empty();
             trace = true;
-            if !told_already && !self.allowed(member, at.unwrap_or(0), &text) {
+            if !told_already {
                 self.add(kind, member, at, lines, &text);
             }
         }
@@ -205,13 +203,13 @@ impl<'end> Scan<'end> {
         Ok(lines)
     }
 
-    fn add(&mut self, kind: &'static str, member: MemberIndex, at: Option<Nanos>, line: u64, text: &str) {
+    fn add(&mut self, kind: &'static AnomalyKind, member: MemberIndex, at: Option<Nanos>, line: u64, text: &str) {
         let shown = || shown(text);
         if MACHINE_TROUBLE.iter().any(|words| text.contains(words)) {
             if self.machine_trouble.iter().all(|trouble| trouble.member != member) {
                 self.machine_trouble.push(MachineTrouble { member, line, text: shown() });
             }
-        } else if kind == "fatal" && at.is_some_and(|at| self.up.is_none_or(|up| at < up)) {
+        } else if *kind == FATAL && at.is_some_and(|at| self.up.is_none_or(|up| at < up)) {
             self.not_started.push(format!("Member {} did not start (line {line} of its log): {}.", member.name(), shown()));
         } else {
             self.anomalies.add(kind, at.unwrap_or(0), anomaly(kind, member, line, text));
@@ -223,29 +221,24 @@ impl<'end> Scan<'end> {
         let since = ts.parse::<Timestamp>().ok()?.duration_since(self.began?);
         Some(Nanos::try_from(since.as_nanos()).unwrap_or(0))
     }
-
-    fn allowed(&self, member: MemberIndex, at: Nanos, text: &str) -> bool {
-        let hit = self.faults.iter().filter(|window| window.from <= at && window.members.contains(&member));
-        hit.flat_map(|window| ALLOWED.iter().filter(|(kind, _)| window.kind.contains(kind))).any(|(_, words)| text.contains(words))
-    }
 }
 
 /// What a line is, when it is something bad.
-fn judge(line: &Line<'_>, text: &str) -> Option<&'static str> {
+fn judge(line: &Line<'_>, text: &str) -> Option<&'static AnomalyKind> {
     match line.level {
         // Go's runtime, or the race detector's; and etcd 3.4 without zap marks the critical with a C.
-        "" if text.starts_with("panic: ") || text.starts_with("fatal error: ") || text.contains("WARNING: DATA RACE") => Some("panic"),
-        "" if text.get(26..).is_some_and(|rest| rest.starts_with(" C | ")) => Some("fatal"),
+        "" if text.starts_with("panic: ") || text.starts_with("fatal error: ") || text.contains("WARNING: DATA RACE") => Some(&PANIC),
+        "" if text.get(26..).is_some_and(|rest| rest.starts_with(" C | ")) => Some(&FATAL),
         "" => None,
-        "panic" | "dpanic" => Some(if corrupt(text) { "corruption" } else { "panic" }),
-        "fatal" => Some(if corrupt(text) { "corruption" } else { "fatal" }),
+        "panic" | "dpanic" => Some(if corrupt(text) { &CORRUPTION } else { &PANIC }),
+        "fatal" => Some(if corrupt(text) { &CORRUPTION } else { &FATAL }),
         "debug" | "info" => None,
-        _ => corrupt(text).then_some("corruption"),
+        _ => corrupt(text).then_some(&CORRUPTION),
     }
 }
 
 fn corrupt(text: &str) -> bool {
-    CORRUPTION.iter().any(|words| text.contains(words))
+    CORRUPTION_WORDS.iter().any(|words| text.contains(words))
 }
 
 /// Reads a line without its end into `line`, at most [`LINE_BYTES_MAX`] of it; gives the bytes consumed, 0 at the end.
@@ -276,11 +269,11 @@ fn shown(text: &str) -> String {
     text.chars().take(600).collect()
 }
 
-fn anomaly(kind: &str, member: MemberIndex, line: u64, text: &str) -> Anomaly {
+fn anomaly(kind: &AnomalyKind, member: MemberIndex, line: u64, text: &str) -> Anomaly {
     let what = match kind {
-        "panic" => "panicked",
-        "fatal" => "died of a fatal error",
-        _ => "reported corruption",
+        kind if *kind == PANIC => "panicked",
+        kind if *kind == FATAL => "exited with a fatal error",
+        _ => "reported corrupt data",
     };
     Anomaly {
         story: vec![format!("{} {what} (line {line} of its log): {}", member.name(), shown(text))],

@@ -2,13 +2,12 @@ use std::fs;
 use std::path::Path;
 
 use super::Logs;
-use crate::core::check::{Check, End, FaultWindow, Observation};
+use crate::core::check::{Check, End, Observation};
 use crate::core::engine::Judge;
 use crate::core::key_space::Versions;
+use crate::core::revision_log::LogSummary;
 use crate::core::verdict::{Finding, Verdict};
-use crate::model::Keyspace;
 use crate::testing::{Shape, run_info};
-use ticketcd_history::MemberIndex;
 use ticketcd_history::event::{Event, Phase, PhaseBegan};
 
 /// What a healthy member says from its start to SIGTERM.
@@ -27,7 +26,7 @@ panic: tocommit(11) is out of range [lastIndex(8)]. Was the raft log corrupted, 
 goroutine 131 [running]:
 "#;
 
-fn judge(logs: &[&[u8]], faults: &[FaultWindow]) -> Finding {
+fn judge(logs: &[&[u8]]) -> Finding {
     let directory = tempfile::tempdir().unwrap();
     let mut info = run_info(&Shape { members: logs.len() as u8, ..Shape::default() });
     for (member, log) in info.members.iter_mut().zip(logs) {
@@ -35,24 +34,12 @@ fn judge(logs: &[&[u8]], faults: &[FaultWindow]) -> Finding {
         fs::write(directory.path().join(&name), log).unwrap();
         member.log = Some(name);
     }
-    finish(&info, Some(directory.path()), faults)
+    finish(&info, Some(directory.path()))
 }
 
-fn finish(info: &ticketcd_history::run_info::RunInfo, directory: Option<&Path>, faults: &[FaultWindow]) -> Finding {
-    let keys = Keyspace::new("");
-    let versions = Versions::default();
-    let end = End {
-        info,
-        keys: &keys,
-        directory,
-        faults,
-        last_revision: 0,
-        missing_revisions: 0,
-        audited: 0,
-        diverged: false,
-        complete: true,
-        versions: &versions,
-    };
+fn finish(info: &ticketcd_history::run_info::RunInfo, directory: Option<&Path>) -> Finding {
+    let (log, versions) = (LogSummary::default(), Versions::default());
+    let end = End { info, directory, faults: &[], log: &log, audited: 0, complete: true, versions: &versions };
     let mut logs = Box::new(Logs::default());
     logs.observe(&Observation::Event(&Event::Phase(PhaseBegan { at: 0, phase: Phase::Seed })));
     logs.finish(&end)
@@ -64,7 +51,7 @@ fn verdict(finding: &Finding) -> (Verdict, Vec<(&str, u64)>) {
 
 #[test]
 fn healthy_logs_pass() {
-    let finding = judge(&[HEALTHY.as_bytes(), HEALTHY.as_bytes()], &[]);
+    let finding = judge(&[HEALTHY.as_bytes(), HEALTHY.as_bytes()]);
     assert_eq!(verdict(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
     assert_eq!((finding.evidence["m1_lines"], finding.evidence["m2_bytes"]), (6, HEALTHY.len() as u64));
 }
@@ -72,7 +59,7 @@ fn healthy_logs_pass() {
 #[test]
 fn a_panic_is_told_once_with_its_member_and_its_time() {
     let log = format!("{HEALTHY}{PANIC}");
-    let finding = judge(&[HEALTHY.as_bytes(), log.as_bytes()], &[]);
+    let finding = judge(&[HEALTHY.as_bytes(), log.as_bytes()]);
     assert_eq!(verdict(&finding), (Verdict::Violation, vec![("panic", 1)]));
     let anomaly = &finding.anomalies[0].first;
     assert_eq!((anomaly.members.as_slice(), anomaly.at_seconds), (&["m2".to_owned()][..], Some(5.5)));
@@ -92,26 +79,8 @@ fn each_kind_of_trouble_is_told_apart() {
     ];
     for (line, kind) in cases {
         let log = format!("{HEALTHY}{line}\n{HEALTHY}");
-        assert_eq!(verdict(&judge(&[log.as_bytes()], &[])), (Verdict::Violation, vec![(kind, 1)]), "{line}");
+        assert_eq!(verdict(&judge(&[log.as_bytes()])), (Verdict::Violation, vec![(kind, 1)]), "{line}");
     }
-}
-
-#[test]
-fn what_a_fault_is_bound_to_cause_is_allowed_for_its_members_from_then_on() {
-    let line = r#"{"level":"fatal","ts":"2026-05-01T20:00:05Z","msg":"failed to save","error":"write wal: no space left on device"}"#;
-    let log = format!("{HEALTHY}{line}\n");
-    let fault = |member, from| FaultWindow {
-        fault: 0,
-        kind: "enospc".to_owned(),
-        name: "full disk of m1".to_owned(),
-        members: vec![MemberIndex(member)],
-        from,
-        until: None,
-        survivable: true,
-    };
-    assert_eq!(judge(&[log.as_bytes()], &[fault(0, 4_000_000_000)]).verdict, Verdict::Pass);
-    assert_eq!(judge(&[log.as_bytes()], &[fault(0, 6_000_000_000)]).verdict, Verdict::Unknown);
-    assert_eq!(judge(&[log.as_bytes()], &[fault(1, 4_000_000_000)]).verdict, Verdict::Unknown);
 }
 
 #[test]
@@ -119,21 +88,21 @@ fn bytes_that_are_no_text_and_endless_lines_are_scanned() {
     let mut log = vec![0xff; 3 * super::LINE_BYTES_MAX];
     log.extend_from_slice(b"\n\xfe\xff{\n");
     log.extend_from_slice(PANIC.as_bytes());
-    let finding = judge(&[&log], &[]);
+    let finding = judge(&[&log]);
     assert_eq!(verdict(&finding), (Verdict::Violation, vec![("panic", 1)]));
     assert_eq!(finding.evidence["m1_bytes"], log.len() as u64);
 }
 
 #[test]
 fn logs_that_are_missing_or_empty_leave_it_unknown() {
-    let finding = judge(&[HEALTHY.as_bytes(), b""], &[]);
+    let finding = judge(&[HEALTHY.as_bytes(), b""]);
     assert_eq!(verdict(&finding), (Verdict::Unknown, vec![]));
     assert!(finding.reason.unwrap().contains("m2 is empty"));
     let info = run_info(&Shape::default());
-    assert_eq!(finish(&info, None, &[]).verdict, Verdict::Unknown);
+    assert_eq!(finish(&info, None).verdict, Verdict::Unknown);
     let mut named = info.clone();
     named.members[0].log = Some("m1.log".to_owned());
-    assert_eq!(finish(&named, Some(Path::new("/nonexistent")), &[]).verdict, Verdict::Unknown);
+    assert_eq!(finish(&named, Some(Path::new("/nonexistent"))).verdict, Verdict::Unknown);
 }
 
 #[test]
@@ -145,7 +114,7 @@ fn a_machine_that_failed_is_no_violation_of_etcd() {
     ];
     for line in lines {
         let log = format!("{HEALTHY}{line}\n");
-        let finding = judge(&[HEALTHY.as_bytes(), log.as_bytes()], &[]);
+        let finding = judge(&[HEALTHY.as_bytes(), log.as_bytes()]);
         assert_eq!(verdict(&finding), (Verdict::Unknown, vec![]), "{finding:#?}");
         assert!(finding.reason.unwrap().contains("m2"), "{line}");
     }

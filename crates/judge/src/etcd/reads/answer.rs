@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 
 use super::sorted;
+use super::{MISSING_KEY, PHANTOM_KEY, TORN_READ, WRONG_COUNT, WRONG_ORDER, WRONG_VALUE};
+use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::key_space::{KeyRange, Versions};
 use ticketcd_history::request::{KeyValue, Range, RangeAnswer, RevisionFilter, Sort, TxnOp};
 use ticketcd_history::{Blob, Revision};
@@ -72,14 +74,14 @@ pub(super) enum MismatchKind {
 }
 
 impl MismatchKind {
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn anomaly(self) -> &'static AnomalyKind {
         match self {
-            Self::Value => "wrong_value",
-            Self::Missing => "missing_key",
-            Self::Phantom => "phantom_key",
-            Self::Torn => "torn_read",
-            Self::Count => "wrong_count",
-            Self::Order => "wrong_order",
+            Self::Value => &WRONG_VALUE,
+            Self::Missing => &MISSING_KEY,
+            Self::Phantom => &PHANTOM_KEY,
+            Self::Torn => &TORN_READ,
+            Self::Count => &WRONG_COUNT,
+            Self::Order => &WRONG_ORDER,
         }
     }
 }

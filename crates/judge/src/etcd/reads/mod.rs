@@ -18,7 +18,8 @@ mod tests;
 use answer::{Mismatch, MismatchKind, View, differing, mismatch};
 
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::key_space::KeyRange;
 use crate::core::pending_answers::ReplayedCall;
 use crate::core::verdict::{Anomaly, Finding};
@@ -26,7 +27,27 @@ use ticketcd_history::request::{AnswerBody, Delete, KeyValue, Range, RangeAnswer
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{OrderId, Revision, seconds};
 
-const NAME: &str = "reads";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "reads",
+    promise: "Every value that a read returns was current at the revision of its header.",
+    source: "etcd's API (`ResponseHeader.revision`)",
+    kinds: &[&WRONG_VALUE, &MISSING_KEY, &PHANTOM_KEY, &TORN_READ, &WRONG_COUNT, &WRONG_ORDER],
+    basis: Basis::Log,
+    online: false,
+};
+
+pub(super) static WRONG_VALUE: AnomalyKind =
+    AnomalyKind::new("wrong_value", "A read returned a value that was not current at the revision of its header.");
+pub(super) static MISSING_KEY: AnomalyKind =
+    AnomalyKind::new("missing_key", "A read did not return a key that existed at the revision of its header.");
+pub(super) static PHANTOM_KEY: AnomalyKind =
+    AnomalyKind::new("phantom_key", "A read returned a key that did not exist at the revision of its header.");
+pub(super) static TORN_READ: AnomalyKind =
+    AnomalyKind::new("torn_read", "A read returned some values of the revision of its header, and others of another revision.");
+pub(super) static WRONG_COUNT: AnomalyKind = AnomalyKind::new("wrong_count", "A response counts another number of keys than existed.");
+pub(super) static WRONG_ORDER: AnomalyKind =
+    AnomalyKind::new("wrong_order", "A sorted read returned its keys in another order than requested.");
 
 /// The check.
 #[derive(Debug)]
@@ -49,8 +70,8 @@ impl Reads {
 }
 
 impl Check for Reads {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -103,12 +124,12 @@ impl Check for Reads {
         ]);
         let lacking = if self.ranges == 0 {
             Some("No read could be held against the log.".to_owned())
-        } else if end.missing_revisions > 0 && self.records_every_write {
-            Some(format!("Revisions are missing after {}: what follows was not judged.", end.last_revision))
+        } else if end.log.missing > 0 && self.records_every_write {
+            Some(format!("Revisions are missing after {}: what follows was not judged.", end.log.unbroken_until))
         } else {
             None
         };
-        self.anomalies.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
 
@@ -200,7 +221,7 @@ impl Reads {
         let keys = vec![mismatch.key.to_text()];
         let members = vec![invoke.member.name()];
         self.anomalies.add(
-            mismatch.kind.name(),
+            mismatch.kind.anomaly(),
             done,
             Anomaly { story, severity: 1, revision: Some(at), keys, orders, members, ..Anomaly::default() },
         );

@@ -22,14 +22,29 @@ mod tests;
 use staircase::Staircase;
 
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind, never_existed};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding};
+use crate::etcd::beyond::{BEYOND_WHAT_EXISTS, never_existed};
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::request::{Answer, AnswerBody, CarriedOut, Request, TxnAnswerBody, TxnOp, carried_out};
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{MemberIndex, Nanos, OrderId, OrderKey, Revision, seconds};
 
-const NAME: &str = "real_time";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "real_time",
+    promise: "An operation sees everything that was acknowledged before it was sent.",
+    source: "Herlihy and Wing, “Linearizability” (1990); etcd's API guarantees",
+    kinds: &[&STALE_READ, &WRITE_WENT_BACK, &BEYOND_WHAT_EXISTS],
+    basis: Basis::EarlierResponses,
+    online: true,
+};
+
+static STALE_READ: AnomalyKind =
+    AnomalyKind::new("stale_read", "A linearizable read returned a state older than one that was known before it was sent.");
+static WRITE_WENT_BACK: AnomalyKind =
+    AnomalyKind::new("write_went_back", "A write was acknowledged with a revision that was known before it was sent.");
 
 /// The check.
 #[derive(Debug)]
@@ -134,8 +149,8 @@ impl Mark {
 }
 
 impl Check for RealTime {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -157,11 +172,11 @@ impl Check for RealTime {
         if let (Some(highest), Some(exists)) = (self.highest, end.last_that_existed())
             && highest.revision() > exists
         {
-            self.anomalies.add(BEYOND_WHAT_EXISTS, highest.at, invention(highest, exists, &self.run_tag));
+            self.anomalies.add(&BEYOND_WHAT_EXISTS, highest.at, invention(highest, exists, &self.run_tag));
         }
         let unknown = (self.compared == 0).then(|| "No operation began after another had been answered.".to_owned());
         let counts = evidence([("operations_judged", self.operations), ("operations_compared", self.compared)]);
-        self.anomalies.into_finding(NAME, counts, unknown)
+        self.anomalies.into_finding(&CHECK, counts, unknown)
     }
 }
 
@@ -194,7 +209,7 @@ impl RealTime {
     }
 
     fn accuse(&mut self, known: Mark, judged: Mark) {
-        let kind = if judged.wrote() { "write_went_back" } else { "stale_read" };
+        let kind = if judged.wrote() { &WRITE_WENT_BACK } else { &STALE_READ };
         self.anomalies.add(kind, judged.at, contradiction(known, judged, &self.run_tag));
     }
 

@@ -13,7 +13,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
-use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding, Verdict};
 use crate::etcd::logs::machine_trouble;
 use crate::explain::{Explain, fault_name};
@@ -22,7 +23,21 @@ use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, Membe
 use ticketcd_history::member::ProcessExit;
 use ticketcd_history::{MemberIndex, Nanos, Revision, seconds};
 
-const NAME: &str = "recovery";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "recovery",
+    promise: "A member exits only when it is stopped, and after a fault is healed the cluster makes progress.",
+    source: "etcd's promise to survive the loss of a minority",
+    kinds: &[&CRASHED, &NOT_RECOVERED],
+    basis: Basis::Log,
+    online: false,
+};
+
+static CRASHED: AnomalyKind = AnomalyKind::new("crashed", "A member's process exited without being stopped.");
+static NOT_RECOVERED: AnomalyKind = AnomalyKind::new(
+    "not_recovered",
+    "The cluster made no progress within its time after a fault was healed. This is reported prominently, leaves the verdict unknown, and is no violation.",
+);
 
 /// How long after healing an operation may take before the cluster counts as not recovered: 60 s.
 pub const RECOVERY_MAX: Nanos = 60_000_000_000;
@@ -61,8 +76,8 @@ struct Healed {
 }
 
 impl Check for Recovery {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -112,7 +127,7 @@ impl Check for Recovery {
                     exit.in_words()
                 ));
             } else {
-                violations.add("crashed", *at, crashed(*member, *at, *exit));
+                violations.add(&CRASHED, *at, crashed(*member, *at, *exit));
             }
         }
         for fault in self.faults.values() {
@@ -120,7 +135,7 @@ impl Check for Recovery {
                 Ok(()) => {}
                 Err(Lacking::Evidence(reason)) => reasons.push(reason),
                 Err(Lacking::Progress(at, reason)) => {
-                    loud.add("not_recovered", at, not_recovered(fault, &reason));
+                    loud.add(&NOT_RECOVERED, at, not_recovered(fault, &reason));
                     reasons.insert(0, reason);
                 }
             }
@@ -134,8 +149,8 @@ impl Check for Recovery {
         }
         let counts = self.counts();
         let is_violation = !violations.is_empty();
-        let mut finding = violations.into_finding(NAME, counts, one_reason(&reasons));
-        finding.anomalies.extend(loud.into_groups(NAME));
+        let mut finding = violations.into_finding(&CHECK, counts, one_reason(&reasons));
+        finding.anomalies.extend(loud.into_groups(&CHECK));
         if !is_violation && !reasons.is_empty() {
             finding.verdict = Verdict::Unknown;
         }

@@ -21,15 +21,31 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use self::difference::{Side, compare};
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
+use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::audits::{Audits, MemberSet, members_of, set_of, stage_name};
-use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding};
 use ticketcd_history::audit::{AuditFacts, AuditPage, AuditStage};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::{Blob, MemberIndex, Nanos, Revision, seconds};
 
-const NAME: &str = "replicas";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "replicas",
+    promise: "At rest, and again after a restart of all members, every member has the same content.",
+    source: "Raft's state machine safety, and etcd's durability",
+    kinds: &[&DIFFERENT_HASH, &DIFFERENT_CONTENT, &DIFFERENT_REVISION, &DIFFERENT_LEASES, &LOST_AFTER_RESTART],
+    basis: Basis::Log,
+    online: false,
+};
+
+static DIFFERENT_HASH: AnomalyKind = AnomalyKind::new("different_hash", "Members at rest have different hashes at the same revision.");
+static DIFFERENT_CONTENT: AnomalyKind = AnomalyKind::new("different_content", "Members at rest have different values of a key.");
+static DIFFERENT_REVISION: AnomalyKind =
+    AnomalyKind::new("different_revision", "Members at rest are at different revisions at the same applied index.");
+static DIFFERENT_LEASES: AnomalyKind = AnomalyKind::new("different_leases", "Members at rest have different leases.");
+static LOST_AFTER_RESTART: AnomalyKind = AnomalyKind::new("lost_after_restart", "A member lost data when all members were restarted.");
 
 /// The check.
 #[derive(Debug, Default)]
@@ -66,8 +82,8 @@ struct Position<'audits> {
 }
 
 impl Check for Replicas {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -92,7 +108,7 @@ impl Check for Replicas {
                     }
                 }
             }
-            Observation::Call(..) | Observation::Replayed(_) => {}
+            _ => {}
         }
     }
 
@@ -119,7 +135,7 @@ impl Check for Replicas {
             ("comparisons", compared),
             ("key_values", self.contents.len() as u64),
         ]);
-        anomalies.into_finding(NAME, counts, one_reason(&reasons))
+        anomalies.into_finding(&CHECK, counts, one_reason(&reasons))
     }
 }
 
@@ -168,7 +184,7 @@ impl Replicas {
                 // At different positions a key may have been written since; only what is older than both must agree.
                 let settled = here.is_some_and(|kv| kv.mod_revision <= theirs.revision);
                 if here != there && (same_index || settled) {
-                    anomalies.add("different_content", self.now, compare(key, (ours, here), (theirs, there)));
+                    anomalies.add(&DIFFERENT_CONTENT, self.now, compare(key, (ours, here), (theirs, there)));
                 }
             }
         }
@@ -195,12 +211,12 @@ impl Replicas {
             if a.revision != b.revision {
                 let sentence =
                     format!("Both have applied index {index}, but {one} is at revision {} and {two} at {}", a.revision, b.revision);
-                found("different_revision", a.revision.abs_diff(b.revision), sentence);
+                found(&DIFFERENT_REVISION, a.revision.abs_diff(b.revision), sentence);
             }
             if first.facts.leases != other.facts.leases {
                 let leases = |facts: &AuditFacts| facts.leases.iter().map(|lease| format!("{lease:x}")).collect::<Vec<_>>().join(" ");
                 let sentence = format!("{one} knows the leases [{}] and {two} [{}]", leases(first.facts), leases(other.facts));
-                found("different_leases", 1, sentence);
+                found(&DIFFERENT_LEASES, 1, sentence);
             }
         } else {
             reasons.push(format!(
@@ -213,7 +229,7 @@ impl Replicas {
         let comparable = a.revision == b.revision && a.compact_revision == b.compact_revision && a.revision > a.compact_revision;
         if comparable && a.hash != b.hash {
             let sentence = format!("At revision {} the hash of {one} is {:08x} and that of {two} {:08x}", a.revision, a.hash, b.hash);
-            found("different_hash", 1, sentence);
+            found(&DIFFERENT_HASH, 1, sentence);
         }
     }
 
@@ -235,7 +251,7 @@ impl Replicas {
                 let (name, from, to) = (member.name(), before.revision, after.revision);
                 let story = vec![format!("{name} was at revision {from} before all members were restarted, and at {to} afterwards.")];
                 let anomaly = Anomaly { story, severity: from.abs_diff(to), revision: Some(to), members: vec![name], ..Anomaly::default() };
-                anomalies.add("lost_after_restart", self.now, anomaly);
+                anomalies.add(&LOST_AFTER_RESTART, self.now, anomaly);
             }
             let mut unexplained = 0u64;
             for (key, holders) in &versions {
@@ -249,14 +265,14 @@ impl Replicas {
                     // Written since: of the time between, the newer value says enough.
                     Some(kv) => kv.mod_revision <= before.revision,
                     None if deleted_since => false,
-                    None if after.revision <= before.revision || end.last_revision >= after.revision => true,
+                    None if after.revision <= before.revision || end.log.unbroken_until >= after.revision => true,
                     None => {
                         unexplained += 1;
                         false
                     }
                 };
                 if lost {
-                    anomalies.add("lost_after_restart", self.now, compare(key, (before, old), (after, new)));
+                    anomalies.add(&LOST_AFTER_RESTART, self.now, compare(key, (before, old), (after, new)));
                 }
             }
             if unexplained > 0 {

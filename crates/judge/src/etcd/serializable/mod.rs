@@ -18,15 +18,28 @@ use rustc_hash::FxHashMap;
 use super::incarnations::Incarnations;
 use super::real_time::{lowest_range, only_explicit_revisions};
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{BEYOND_WHAT_EXISTS, Check, End, Observation, ObservationKind, never_existed};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding};
+use crate::etcd::beyond::{BEYOND_WHAT_EXISTS, never_existed};
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
 use ticketcd_history::maintenance::MaintenanceAnswer;
 use ticketcd_history::request::{Answer, AnswerBody, Request};
 use ticketcd_history::{MemberIndex, Nanos, Revision, seconds};
 
-const NAME: &str = "serializable";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "serializable",
+    promise: "A read that may be stale returns a state that existed, and a member never goes back.",
+    source: "etcd's API (`RangeRequest.serializable`)",
+    kinds: &[&MEMBER_WENT_BACK, &BEYOND_WHAT_EXISTS],
+    basis: Basis::EarlierResponses,
+    online: false,
+};
+
+static MEMBER_WENT_BACK: AnomalyKind =
+    AnomalyKind::new("member_went_back", "A member answered a serializable read with an older state than it had returned before.");
 
 /// Marks kept of one member; the older half is given up when there are more.
 const MARKS_MAX: usize = 1 << 16;
@@ -60,8 +73,8 @@ struct Named {
 }
 
 impl Check for Serializable {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -92,11 +105,11 @@ impl Check for Serializable {
                 format!("At {:.3} s {} was answered with revision {}.", seconds(named.done), describe(named), named.revision),
                 never_existed(exists),
             ];
-            self.anomalies.add(BEYOND_WHAT_EXISTS, named.done, anomaly(story, named, named.revision - exists));
+            self.anomalies.add(&BEYOND_WHAT_EXISTS, named.done, anomaly(story, named, named.revision - exists));
         }
         let lacking = (self.judged == 0).then(|| "No serializable read was answered.".to_owned());
         let counts = evidence([("reads_judged", self.judged), ("reads_compared", self.compared)]);
-        self.anomalies.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
 
@@ -134,7 +147,7 @@ impl Serializable {
                 ),
                 format!("It was answered with the older revision {}: the member went back.", named.revision),
             ];
-            self.anomalies.add("member_went_back", named.done, anomaly(story, named, mark.revision - named.revision));
+            self.anomalies.add(&MEMBER_WENT_BACK, named.done, anomaly(story, named, mark.revision - named.revision));
         }
     }
 

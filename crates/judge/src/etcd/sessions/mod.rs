@@ -20,7 +20,8 @@ use rustc_hash::FxHashMap;
 use super::incarnations::Incarnations;
 use super::real_time::{lowest_range, only_explicit_revisions};
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding};
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
@@ -28,7 +29,24 @@ use ticketcd_history::request::{Answer, Request};
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{MemberIndex, Nanos, OrderId, Revision, seconds};
 
-const NAME: &str = "sessions";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "sessions",
+    promise: "Each client's reads never go back in time, and include its own writes.",
+    source: "Terry et al., “Session Guarantees for Weakly Consistent Replicated Data” (1994)",
+    kinds: &[&READ_WENT_BACK, &SERIALIZABLE_READ_WENT_BACK, &OWN_WRITE_MISSED, &WRITES_OUT_OF_ORDER, &WRITE_BEFORE_READ],
+    basis: Basis::EarlierResponses,
+    online: false,
+};
+
+static READ_WENT_BACK: AnomalyKind = AnomalyKind::new("read_went_back", "A client read an older state than it had read before.");
+static SERIALIZABLE_READ_WENT_BACK: AnomalyKind =
+    AnomalyKind::new("serializable_read_went_back", "A client read an older state at a member than it had read there before.");
+static OWN_WRITE_MISSED: AnomalyKind = AnomalyKind::new("own_write_missed", "A client read a state older than its own acknowledged write.");
+static WRITES_OUT_OF_ORDER: AnomalyKind =
+    AnomalyKind::new("writes_out_of_order", "A client's write was acknowledged with a revision before that of its earlier write.");
+static WRITE_BEFORE_READ: AnomalyKind =
+    AnomalyKind::new("write_before_read", "A client's write was acknowledged with a revision that the client had read before.");
 
 /// The check.
 #[derive(Debug)]
@@ -71,8 +89,8 @@ impl Sessions {
 }
 
 impl Check for Sessions {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -98,7 +116,7 @@ impl Check for Sessions {
     fn finish(self: Box<Self>, _end: &End<'_>) -> Finding {
         let counts = evidence([("workers", self.workers.len() as u64), ("operations_compared", self.compared)]);
         let lacking = (self.compared == 0).then(|| "No worker was answered twice.".to_owned());
-        self.anomalies.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
 
@@ -120,19 +138,19 @@ impl Sessions {
         let session = self.workers.entry(invoke.id.worker).or_default();
         let seen = |revision| Seen { revision, sequence: invoke.id.sequence, done: returned.done };
         let before = |seen: &Option<Seen>| seen.filter(|seen| seen.done <= invoke.sent);
-        let mut broken: Vec<(&'static str, Seen, Revision)> = Vec::new();
+        let mut broken: Vec<(&'static AnomalyKind, Seen, Revision)> = Vec::new();
         if invoke.request.is_linearizable() {
             let (last_read, last_written) = (before(&session.read), before(&session.written));
             self.compared += u64::from(last_read.is_some() || last_written.is_some());
             // A range before the write in its transaction names the revision before the write's.
             if let Some(read) = read {
-                broken.extend(last_read.filter(|last| read < last.revision).map(|last| ("read_went_back", last, read)));
-                broken.extend(last_written.filter(|last| read < last.revision).map(|last| ("own_write_missed", last, read)));
+                broken.extend(last_read.filter(|last| read < last.revision).map(|last| (&READ_WENT_BACK, last, read)));
+                broken.extend(last_written.filter(|last| read < last.revision).map(|last| (&OWN_WRITE_MISSED, last, read)));
             }
             if wrote {
                 let revision = answer.revision;
-                broken.extend(last_written.filter(|last| revision <= last.revision).map(|last| ("writes_out_of_order", last, revision)));
-                broken.extend(last_read.filter(|last| revision <= last.revision).map(|last| ("write_before_read", last, revision)));
+                broken.extend(last_written.filter(|last| revision <= last.revision).map(|last| (&WRITES_OUT_OF_ORDER, last, revision)));
+                broken.extend(last_read.filter(|last| revision <= last.revision).map(|last| (&WRITE_BEFORE_READ, last, revision)));
             }
             raise(if wrote { &mut session.written } else { &mut session.read }, seen(answer.revision));
         } else if let (Some(read), true) = (read, invoke.sent > self.incarnations.since(invoke.member)) {
@@ -140,7 +158,7 @@ impl Sessions {
             let there = session.members.iter().find(|(member, last)| *member == invoke.member && last.done > since);
             let last = before(&there.map(|(_, last)| *last));
             self.compared += u64::from(last.is_some());
-            broken.extend(last.filter(|last| read < last.revision).map(|last| ("serializable_read_went_back", last, read)));
+            broken.extend(last.filter(|last| read < last.revision).map(|last| (&SERIALIZABLE_READ_WENT_BACK, last, read)));
         }
         if invoke.sent > self.incarnations.since(invoke.member) {
             let newest = seen(answer.revision);
@@ -156,19 +174,16 @@ impl Sessions {
         }
     }
 
-    fn add(&mut self, kind: &'static str, last: Seen, revision: Revision, invoke: &Invoke, returned: &Return) {
+    fn add(&mut self, kind: &'static AnomalyKind, last: Seen, revision: Revision, invoke: &Invoke, returned: &Return) {
         let worker = invoke.id.worker;
-        let (did, then, must) = match kind {
-            "read_went_back" | "serializable_read_went_back" => ("seen", "read", "at least"),
-            "own_write_missed" => ("written", "read", "at least"),
-            "writes_out_of_order" => ("written", "wrote", "more than"),
-            _ => ("seen", "wrote", "more than"),
-        };
+        let had = if *kind == OWN_WRITE_MISSED || *kind == WRITES_OUT_OF_ORDER { "written" } else { "seen" };
+        let wrote = *kind == WRITES_OUT_OF_ORDER || *kind == WRITE_BEFORE_READ;
+        let (then, must) = if wrote { ("wrote", "more than") } else { ("read", "at least") };
         let orders: Vec<String> =
             invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();
         let story = vec![
             format!(
-                "By {:.6} s worker {worker} had {did} revision {} (call {worker}/{}).",
+                "By {:.6} s worker {worker} had {had} revision {} (call {worker}/{}).",
                 seconds(last.done),
                 last.revision,
                 last.sequence

@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::PREVIOUS_MISSING;
 use super::topics::{Change, Previous, Topic, event_hash, kv_hash};
+use super::{
+    ALTERED_EVENT, BELOW_START, BOOKMARK_BROKEN, DUPLICATED_EVENT, MISSED_EVENT, PREVIOUS_MISSING_AT_CREATION, SPLIT_REVISION, STALLED,
+    UNORDERED, WRONG_PREVIOUS,
+};
+use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::excerpt::excerpt;
 use ticketcd_history::watch::{WatchEvent, WatchOpened};
 use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
@@ -96,7 +100,7 @@ struct Partial {
 /// A promise that was broken.
 #[derive(Debug)]
 pub(super) struct Breach {
-    pub(super) kind: &'static str,
+    pub(super) kind: &'static AnomalyKind,
     pub(super) at: Nanos,
     pub(super) revision: Revision,
     pub(super) key: Option<Blob>,
@@ -184,7 +188,7 @@ impl Board {
                     let Some(revision) = group.first().map(|event| event.kv.mod_revision) else { continue };
                     if revision < last {
                         let what = format!("It was told of revision {revision} after revision {last}, in one message.");
-                        breaches.push(Breach { kind: "unordered", at, revision, key: None, what });
+                        breaches.push(Breach { kind: &UNORDERED, at, revision, key: None, what });
                     }
                     last = last.max(revision);
                     self.revision(at, revision, group, compacted, topic, breaches);
@@ -201,7 +205,7 @@ impl Board {
                         change.key.to_text(),
                         super::PATIENCE / 1_000_000_000
                     );
-                    breaches.push(Breach { kind: "stalled", at, revision: change.revision, key: Some(change.key.clone()), what });
+                    breaches.push(Breach { kind: &STALLED, at, revision: change.revision, key: Some(change.key.clone()), what });
                 }
             }
             Message::Broken => self.give_up_partial(breaches),
@@ -221,7 +225,7 @@ impl Board {
         let key = group.first().map(|event| event.kv.key.clone());
         let mut breach = |kind, what| breaches.push(Breach { kind, at, revision, key: key.clone(), what });
         if self.first.is_none() {
-            breach("below_start", format!("It received revision {revision} before its member had confirmed it."));
+            breach(&BELOW_START, format!("It received revision {revision} before its member had confirmed it."));
             return;
         }
         if revision < self.lowest {
@@ -233,7 +237,7 @@ impl Board {
                     self.lowest - 1
                 )
             };
-            breach("below_start", what);
+            breach(&BELOW_START, what);
             return;
         }
         if revision < topic.known_from {
@@ -245,7 +249,7 @@ impl Board {
             let before = partial.missing.len();
             partial.missing.retain(|change| group.iter().all(|event| event.kv.key != change.key));
             if partial.missing.len() < before {
-                breach("split_revision", format!("The events of revision {revision} came in more than one message."));
+                breach(&SPLIT_REVISION, format!("The events of revision {revision} came in more than one message."));
                 if partial.missing.is_empty() {
                     self.partial = None;
                 }
@@ -257,13 +261,13 @@ impl Board {
             let was_missed = self.missed.remove(&revision);
             if revision > last {
                 breach(
-                    "bookmark_broken",
+                    &BOOKMARK_BROKEN,
                     format!("It was told of revision {revision} after a bookmark said that it had everything up to {bookmark}."),
                 );
             } else if was_missed {
-                breach("unordered", format!("It was told of revision {revision} only after revision {last}."));
+                breach(&UNORDERED, format!("It was told of revision {revision} only after revision {last}."));
             } else {
-                breach("duplicated_event", format!("It was told of revision {revision} a second time, after revision {last}."));
+                breach(&DUPLICATED_EVENT, format!("It was told of revision {revision} a second time, after revision {last}."));
             }
             self.last_event = last.max(revision);
             return;
@@ -281,7 +285,7 @@ impl Board {
         for changes in skipped.collect::<Vec<_>>().chunk_by(|one, other| one.revision == other.revision) {
             let Some(change) = changes.first() else { continue };
             let what = format!("It was told of revision {revision} without revision {}, which changed {}.", change.revision, keys(changes));
-            breaches.push(Breach { kind: "missed_event", at, revision: change.revision, key: Some(change.key.clone()), what });
+            breaches.push(Breach { kind: &MISSED_EVENT, at, revision: change.revision, key: Some(change.key.clone()), what });
             self.miss(change.revision);
         }
         self.next = Some(revision);
@@ -305,7 +309,7 @@ impl Board {
             if !event.deleted && (event.kv.version == 1) != is_creation {
                 let (version, created) = (event.kv.version, event.kv.create_revision);
                 breach(
-                    "altered_event",
+                    &ALTERED_EVENT,
                     format!(
                         "It was told that {name} has version {version} and was created at revision {created}, in revision {revision}: that cannot be."
                     ),
@@ -314,7 +318,7 @@ impl Board {
             }
             let Some(change) = expected.iter().find(|change| change.key == event.kv.key) else {
                 let what = if event.deleted { "deletion" } else { "put" };
-                breach("altered_event", format!("It was told of a {what} of {name} in revision {revision}: the log has none."));
+                breach(&ALTERED_EVENT, format!("It was told of a {what} of {name} in revision {revision}: the log has none."));
                 continue;
             };
             if event_hash(event.deleted, &event.kv) != change.content {
@@ -324,7 +328,7 @@ impl Board {
                     format!("version {} `{}`", event.kv.version, excerpt(event.kv.value.as_bytes(), 0))
                 };
                 breach(
-                    "altered_event",
+                    &ALTERED_EVENT,
                     format!("It was told of {what} of {name} in revision {revision}: what the collectors delivered is different."),
                 );
                 continue;
@@ -340,7 +344,7 @@ impl Board {
                 (None, Previous::Some(_)) if revision <= compacted => {}
                 (None, Previous::Some(_)) => {
                     breach(
-                        if self.is_unprepared { PREVIOUS_MISSING } else { "wrong_previous" },
+                        if self.is_unprepared { &PREVIOUS_MISSING_AT_CREATION } else { &WRONG_PREVIOUS },
                         format!(
                             "It asked for previous values and was told none of {name} in revision {revision}; there was one, and no compaction took it."
                         ),
@@ -348,7 +352,7 @@ impl Board {
                 }
                 (Some(told), _) => {
                     let told = format!("version {} of revision {}", told.version, told.mod_revision);
-                    breach("wrong_previous", format!("It was told that {name} was {told} before revision {revision}: it was not."));
+                    breach(&WRONG_PREVIOUS, format!("It was told that {name} was {told} before revision {revision}: it was not."));
                 }
             }
         }
@@ -373,7 +377,7 @@ impl Board {
                 first.revision,
                 first.key.to_text()
             );
-            breaches.push(Breach { kind: "bookmark_broken", at, revision: first.revision, key: Some(first.key.clone()), what });
+            breaches.push(Breach { kind: &BOOKMARK_BROKEN, at, revision: first.revision, key: Some(first.key.clone()), what });
             let owed: Vec<Revision> = owed.iter().map(|change| change.revision).collect();
             owed.into_iter().for_each(|revision| self.miss(revision));
         }
@@ -393,7 +397,7 @@ impl Board {
         let key = missing.first().map(|change| change.key.clone());
         let what =
             format!("It was told of a part of revision {revision}; what is missing is {}.", keys(&missing.iter().collect::<Vec<_>>()));
-        breaches.push(Breach { kind: "missed_event", at, revision, key, what });
+        breaches.push(Breach { kind: &MISSED_EVENT, at, revision, key, what });
     }
 
     fn miss(&mut self, revision: Revision) {

@@ -42,11 +42,12 @@ use topics::Topics;
 use unsynced::Unsynced;
 
 use crate::core::anomalies::{Anomalies, evidence};
-use crate::core::check::{Check, End, FaultWindow, Observation};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, FaultWindow, Observation};
 use crate::core::key_space::Versions;
 use crate::core::verdict::{Anomaly, Finding};
 use crate::known_defects::KnownDefect;
-use crate::model::keys::prefix_end;
+use crate::shop::model::keys::prefix_end;
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::Request;
@@ -54,13 +55,60 @@ use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchOpened, WatchRole};
 use ticketcd_history::{MemberIndex, Nanos, Revision, seconds};
 
-const NAME: &str = "watch";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "watch",
+    promise: "A watch receives every event of its range once, in order, whole and unaltered.",
+    source: "etcd's API guarantees of watches",
+    kinds: &[
+        &MISSED_EVENT,
+        &UNORDERED,
+        &DUPLICATED_EVENT,
+        &BOOKMARK_BROKEN,
+        &BELOW_START,
+        &SPLIT_REVISION,
+        &WRONG_PREVIOUS,
+        &PREVIOUS_MISSING_AT_CREATION,
+        &ALTERED_EVENT,
+        &STALLED,
+        &STARVED,
+        &RESUMED_ELSEWHERE,
+        &COMPACTION_IGNORED,
+    ],
+    basis: Basis::Log,
+    online: false,
+};
 
-/// The kind of anomaly that has the shape of the known defect `etcd/prev-kv-at-creation`.
-const PREVIOUS_MISSING: &str = "previous_missing_at_creation";
-
-/// The kind of anomaly that has the shape of etcd issue 22294.
-const STARVED: &str = "starved";
+pub(super) static MISSED_EVENT: AnomalyKind = AnomalyKind::new("missed_event", "A watch received a later event without this one.");
+pub(super) static UNORDERED: AnomalyKind = AnomalyKind::new("unordered", "A watch received an event after a later one.");
+pub(super) static DUPLICATED_EVENT: AnomalyKind = AnomalyKind::new("duplicated_event", "A watch received an event twice.");
+pub(super) static BOOKMARK_BROKEN: AnomalyKind = AnomalyKind::new(
+    "bookmark_broken",
+    "A watch received a progress notification for a revision whose events it had not received, or an event below one.",
+);
+pub(super) static BELOW_START: AnomalyKind = AnomalyKind::new("below_start", "A watch received an event below its start revision.");
+pub(super) static SPLIT_REVISION: AnomalyKind = AnomalyKind::new(
+    "split_revision",
+    "A watch received the events of one revision in more than one message without being told that it was a fragment.",
+);
+pub(super) static WRONG_PREVIOUS: AnomalyKind =
+    AnomalyKind::new("wrong_previous", "A watch received a previous value that is not the one that was replaced.");
+pub(super) static PREVIOUS_MISSING_AT_CREATION: AnomalyKind = AnomalyKind::new(
+    "previous_missing_at_creation",
+    "The first events of a watch lack the previous values that it requested: every release of etcd reads them before it has registered the request. A scenario can waive it as `etcd/prev-kv-at-creation`.",
+);
+pub(super) static ALTERED_EVENT: AnomalyKind =
+    AnomalyKind::new("altered_event", "A watch received an event that differs from what was committed.");
+pub(super) static STALLED: AnomalyKind =
+    AnomalyKind::new("stalled", "An open watch received nothing although events of its range were committed.");
+pub(super) static STARVED: AnomalyKind = AnomalyKind::new(
+    "starved",
+    "A watch from an old revision received nothing, or was not refused, within its time, on a member that had more than 512 unsynced watches while compactions ran: etcd issue 22294, which affects every release. A scenario can waive it by that name.",
+);
+pub(super) static RESUMED_ELSEWHERE: AnomalyKind =
+    AnomalyKind::new("resumed_elsewhere", "A watch was resumed after a revision that it had not received.");
+pub(super) static COMPACTION_IGNORED: AnomalyKind =
+    AnomalyKind::new("compaction_ignored", "A watch that starts below the compacted revision was not cancelled.");
 
 /// How long a member may take, without a fault, for what it owes a watch: nanoseconds.
 const PATIENCE: Nanos = 10_000_000_000;
@@ -74,7 +122,7 @@ const ANSWER_MAX: Nanos = 10_000_000_000;
 /// Something that did not come in time.
 #[derive(Debug)]
 struct Stall {
-    kind: &'static str,
+    kind: &'static AnomalyKind,
     /// When the patience began, and when it was found.
     from: Nanos,
     at: Nanos,
@@ -116,8 +164,8 @@ pub struct Watch {
 }
 
 impl Check for Watch {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
@@ -134,7 +182,7 @@ impl Check for Watch {
                 self.look(sequenced.versions);
             }
             Observation::Replayed(call) => self.look(call.versions),
-            Observation::Call(_, None) => {}
+            Observation::Call(_, None) | Observation::Irregularity(_) | Observation::Disagreement(_) => {}
         }
     }
 
@@ -151,7 +199,7 @@ impl Check for Watch {
         let unheard: usize = self.boards.values().map(|board| board.waiting.len()).sum();
         for Stall { kind, from, at, is_starved, anomaly } in std::mem::take(&mut self.stalls) {
             if !end.faults.iter().any(|fault| in_force(fault, from, at)) {
-                let kind = if is_starved && self.has_defect(STARVED) { STARVED } else { kind };
+                let kind = if is_starved && self.has_defect(&STARVED) { &STARVED } else { kind };
                 self.anomalies.add(kind, at, anomaly);
             }
         }
@@ -174,7 +222,7 @@ impl Check for Watch {
             ("compacted_starts", self.compacted_starts),
             ("revisions_too_old", counts.too_old),
         ]);
-        self.anomalies.into_finding(NAME, counts, lacking)
+        self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
 
@@ -185,8 +233,8 @@ impl Watch {
     }
 
     /// Whether the release has the defect that anomalies of this kind show.
-    fn has_defect(&self, kind: &str) -> bool {
-        KnownDefect::of(NAME, kind).is_some_and(|defect| defect.is_in(&self.version))
+    fn has_defect(&self, kind: &AnomalyKind) -> bool {
+        KnownDefect::of(CHECK.name, kind.name).is_some_and(|defect| defect.is_in(&self.version))
     }
 
     fn event(&mut self, event: &Event) {
@@ -272,7 +320,7 @@ impl Watch {
                     "It resumes watch {}, which had been told everything up to revision {}, at revision {}: what lies between is skipped.",
                     before.subscription, before.told, opened.start_revision
                 );
-                let breach = Breach { kind: "resumed_elsewhere", at: opened.at, revision: opened.start_revision, key: None, what };
+                let breach = Breach { kind: &RESUMED_ELSEWHERE, at: opened.at, revision: opened.start_revision, key: None, what };
                 let anomaly = anomaly(&board, &breach);
                 self.anomalies.add(breach.kind, breach.at, anomaly);
             }
@@ -300,7 +348,7 @@ impl Watch {
                         "It was told of revision {last} and not refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
                         board.asked
                     );
-                    let breach = Breach { kind: "compaction_ignored", at: batch.at, revision: board.asked, key: None, what };
+                    let breach = Breach { kind: &COMPACTION_IGNORED, at: batch.at, revision: board.asked, key: None, what };
                     let anomaly = anomaly(board, &breach);
                     self.anomalies.add(breach.kind, breach.at, anomaly);
                 }
@@ -345,7 +393,7 @@ impl Watch {
                     seconds(until - board.opened),
                     board.asked
                 );
-                let breach = Breach { kind: "compaction_ignored", at: closed.at, revision: board.asked, key: None, what };
+                let breach = Breach { kind: &COMPACTION_IGNORED, at: closed.at, revision: board.asked, key: None, what };
                 let stall = Self::stall(&self.unsynced, &self.compactions, board, &breach, until);
                 self.stalls.push(stall);
                 Message::Broken
@@ -409,7 +457,7 @@ impl Watch {
     /// Judges what waits and can be judged.
     fn look(&mut self, versions: &Versions) {
         let mut breaches = Vec::new();
-        let lacks_previous = self.has_defect(PREVIOUS_MISSING);
+        let lacks_previous = self.has_defect(&PREVIOUS_MISSING_AT_CREATION);
         for subscription in std::mem::take(&mut self.listed) {
             let Some(board) = self.boards.get_mut(&subscription) else { continue };
             let index = *board.topic.get_or_insert_with(|| self.topics.of(&board.key, &board.end, versions));
@@ -427,13 +475,13 @@ impl Watch {
             }
             for breach in breaches.drain(..) {
                 let anomaly = anomaly(board, &breach);
-                match breach.kind {
-                    "stalled" => {
-                        let until = board.read_until;
-                        self.stalls.push(Self::stall(&self.unsynced, &self.compactions, board, &breach, until));
-                    }
-                    PREVIOUS_MISSING if !lacks_previous => self.anomalies.add("wrong_previous", breach.at, anomaly),
-                    kind => self.anomalies.add(kind, breach.at, anomaly),
+                if *breach.kind == STALLED {
+                    let until = board.read_until;
+                    self.stalls.push(Self::stall(&self.unsynced, &self.compactions, board, &breach, until));
+                } else if *breach.kind == PREVIOUS_MISSING_AT_CREATION && !lacks_previous {
+                    self.anomalies.add(&WRONG_PREVIOUS, breach.at, anomaly);
+                } else {
+                    self.anomalies.add(breach.kind, breach.at, anomaly);
                 }
             }
         }

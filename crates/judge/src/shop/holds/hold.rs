@@ -1,5 +1,7 @@
 //! One reservation, from its beginning to its end.
 
+use super::{CONFIRMED_AFTER_EXPIRY, DOUBLE_RELEASE, EARLY_RELEASE, UNRELEASED_PURCHASE};
+use crate::core::anomaly_kind::AnomalyKind;
 use ticketcd_history::{Blob, Revision};
 
 /// A reservation of one order.
@@ -64,7 +66,7 @@ impl Hold {
     }
 
     /// Applies what a revision does; says what is wrong with it: its kind, and in words.
-    pub(super) fn apply(&mut self, revision: Revision, deeds: &Deeds) -> Option<(&'static str, String)> {
+    pub(super) fn apply(&mut self, revision: Revision, deeds: &Deeds) -> Option<(&'static AnomalyKind, String)> {
         let (was_reserved, was_alive) = (self.has_record, self.is_alive);
         if let Some(alive) = deeds.alive {
             self.is_alive = alive;
@@ -87,18 +89,18 @@ impl Hold {
         (self.has_record, self.ending, self.ended) = (false, Some(ending), revision);
         if was_alive && deeds.alive != Some(false) {
             let story = "its reservation was released although it had not expired: the key that keeps it alive was there, and stayed";
-            return Some(("early_release", story.to_owned()));
+            return Some((&EARLY_RELEASE, story.to_owned()));
         }
         if let (true, (Some(_), earlier)) = (self.has_stock_back, before) {
             let story =
                 format!("its tickets were given back at revision {earlier}, and now once more: it was reserved again without taking any");
-            return Some(("double_release", story));
+            return Some((&DOUBLE_RELEASE, story));
         }
         None
     }
 
     /// Its order is bought.
-    fn buy(&mut self, revision: Revision, deeds: &Deeds, was_reserved: bool, was_alive: bool) -> Option<(&'static str, String)> {
+    fn buy(&mut self, revision: Revision, deeds: &Deeds, was_reserved: bool, was_alive: bool) -> Option<(&'static AnomalyKind, String)> {
         let ended = (self.ending, self.ended);
         if deeds.record == Some(false) {
             self.has_record = false;
@@ -106,12 +108,12 @@ impl Hold {
         (self.ending, self.ended) = (Some(Ending::Confirmed), revision);
         match (was_reserved, was_alive) {
             (true, true) if self.has_record => {
-                Some(("unreleased_purchase", "it was bought, and its reservation is still there: its tickets are counted twice".to_owned()))
+                Some((&UNRELEASED_PURCHASE, "it was bought, and its reservation is still there: its tickets are counted twice".to_owned()))
             }
             (true, true) => None,
             (true, false) => {
                 let story = format!("it was bought although its reservation had expired at revision {}", self.gone);
-                Some(("confirmed_after_expiry", story))
+                Some((&CONFIRMED_AFTER_EXPIRY, story))
             }
             (false, _) => {
                 let how = match ended.0? {
@@ -120,7 +122,7 @@ impl Hold {
                     Ending::GivenUp => "had been given up",
                     Ending::Released => "had been released",
                 };
-                Some(("confirmed_after_expiry", format!("it was bought although its reservation {how} at revision {}", ended.1)))
+                Some((&CONFIRMED_AFTER_EXPIRY, format!("it was bought although its reservation {how} at revision {}", ended.1)))
             }
         }
     }

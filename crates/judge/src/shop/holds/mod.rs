@@ -21,18 +21,37 @@ use rustc_hash::FxHashMap;
 
 use self::hold::{Deeds, Ending, Hold};
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
-use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
 use crate::core::lease_book::LeaseBook;
 use crate::core::verdict::{Anomaly, Finding};
-use crate::model::Keyspace;
+use crate::shop::model::Keyspace;
+use crate::shop::replay::{self, ShopChange};
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::call::CallOutcome;
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, Nanos, Revision, seconds};
 
-/// Name of the check.
-const NAME: &str = "holds";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "holds",
+    promise: "Every reservation ends exactly once: confirmed, cancelled, or released after its lease expired.",
+    source: "the shop's own rule, and etcd's guarantee that a lease lives for the time it was granted",
+    kinds: &[&EARLY_RELEASE, &DOUBLE_RELEASE, &CONFIRMED_AFTER_EXPIRY, &UNRELEASED_PURCHASE, &LEAKED_HOLD, &EARLY_EXPIRY],
+    basis: Basis::Log,
+    online: true,
+};
+
+pub(super) static EARLY_RELEASE: AnomalyKind = AnomalyKind::new("early_release", "A reservation was released while its lease was alive.");
+pub(super) static DOUBLE_RELEASE: AnomalyKind = AnomalyKind::new("double_release", "The tickets of a reservation were returned twice.");
+pub(super) static CONFIRMED_AFTER_EXPIRY: AnomalyKind =
+    AnomalyKind::new("confirmed_after_expiry", "A reservation became a purchase after its lease had expired.");
+pub(super) static UNRELEASED_PURCHASE: AnomalyKind =
+    AnomalyKind::new("unreleased_purchase", "A reservation became a purchase, and its record was not deleted.");
+pub(super) static LEAKED_HOLD: AnomalyKind = AnomalyKind::new("leaked_hold", "A reservation expired and was never released.");
+pub(super) static EARLY_EXPIRY: AnomalyKind =
+    AnomalyKind::new("early_expiry", "The lease of a reservation expired before its time to live had passed.");
 
 /// The check.
 #[derive(Debug)]
@@ -88,7 +107,7 @@ impl Holds {
     /// What a revision does to each order that is reserved or was.
     fn deeds(&mut self, revision: &SequencedRevision<'_>) -> BTreeMap<Blob, Deeds> {
         let mut deeds: BTreeMap<Blob, Deeds> = BTreeMap::new();
-        for change in &revision.changes {
+        for change in replay::changes(revision) {
             match change {
                 ShopChange::Hold { event, order, before, after } => {
                     let deeds = deeds.entry(order.clone()).or_default();
@@ -105,7 +124,7 @@ impl Holds {
                 _ => {}
             }
         }
-        for change in &revision.changes {
+        for change in replay::changes(revision) {
             let ShopChange::Purchases { added, .. } = change else { continue };
             for id in added.iter().filter_map(|purchase| purchase.id.as_deref()) {
                 if self.holds.contains_key(id.as_bytes()) || deeds.contains_key(id.as_bytes()) {
@@ -113,7 +132,7 @@ impl Holds {
                 }
             }
         }
-        let takes = revision.changes.iter().any(takes_stock);
+        let takes = replay::changes(revision).iter().any(takes_stock);
         deeds.values_mut().for_each(|deeds| deeds.takes_stock = takes);
         deeds
     }
@@ -146,22 +165,22 @@ impl Holds {
         let mut left: Vec<(&Blob, &Hold)> = self.holds.iter().filter(|(_, hold)| hold.is_reserved()).collect();
         left.sort_unstable_by_key(|(order, hold)| (hold.reserved, *order));
         let alive = left.iter().filter(|(_, hold)| hold.is_alive()).count() as u64;
-        let is_over = end.complete && !self.was_stopped && !self.release_failed && end.missing_revisions == 0;
+        let is_over = end.complete && !self.was_stopped && !self.release_failed && end.log.missing == 0;
         for (order, hold) in left.iter().filter(|(_, hold)| is_over && !hold.is_alive()) {
             let story = format!(
                 "it had been reserved at revision {}, expired at revision {}, and by the end nobody had released it",
                 hold.reserved,
                 hold.gone()
             );
-            self.anomalies.add("leaked_hold", self.now, tell(&self.keys, (order, hold), hold.gone(), self.now, &story));
+            self.anomalies.add(&LEAKED_HOLD, self.now, tell(&self.keys, (order, hold), hold.gone(), self.now, &story));
         }
         (left.len() as u64, alive)
     }
 }
 
 impl Check for Holds {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
@@ -190,16 +209,20 @@ impl Check for Holds {
         self.anomalies.alarm()
     }
 
+    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
+        replay::view(info)
+    }
+
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         let (left, alive) = self.find_leaks(end);
         let expiries = std::mem::replace(&mut self.leases, LeaseBook::new("", |_| false)).finish();
         for (at, anomaly) in expiries.early {
-            self.anomalies.add("early_expiry", at, anomaly);
+            self.anomalies.add(&EARLY_EXPIRY, at, anomaly);
         }
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
-        when(end.missing_revisions > 0, "The log of revisions has a hole.".to_owned());
-        when(end.diverged, "The members disagree about what was written, so there is no one log to replay.".to_owned());
+        when(end.log.missing > 0, "The log of revisions has a hole.".to_owned());
+        when(end.log.diverged_from.is_some(), "The members disagree about what was written, so there is no one log to replay.".to_owned());
         when(self.malformed > 0, format!("Of the shop's values {} could not be read.", self.malformed));
         when(!end.complete, "The record was cut off; what came after is not known.".to_owned());
         let hindered = self.was_stopped || self.release_failed;
@@ -214,7 +237,7 @@ impl Check for Holds {
             ("expiries_judged", expiries.judged),
             ("early_across_leader_change", expiries.early_across_leader_change),
         ]);
-        let finding = self.anomalies.into_finding(NAME, counts, one_reason(&reasons));
+        let finding = self.anomalies.into_finding(&CHECK, counts, one_reason(&reasons));
         let early = expiries.early_across_leader_change;
         let remark = (early > 0).then(|| format!("Of the leases {early} expired early, but the leader may have changed meanwhile."));
         Finding { reason: finding.reason.or(remark), ..finding }

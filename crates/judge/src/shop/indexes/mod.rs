@@ -16,18 +16,30 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
+use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::audits::{Audits, stage_name};
-use crate::core::check::{Check, End, Observation, ObservationKind};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding};
-use crate::model::records::EventRecord;
-use crate::model::{Keyspace, ShopKey};
+use crate::shop::model::records::EventRecord;
+use crate::shop::model::{Keyspace, ShopKey};
 use ticketcd_history::audit::{AuditClosed, AuditPage, AuditStage};
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, MemberIndex, Nanos, seconds};
 
-/// Name of the check.
-const NAME: &str = "indexes";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "indexes",
+    promise: "A search by type, location and word returns all matching events, and only those.",
+    source: "query 4 of the original TickETCD",
+    kinds: &[&MISSING_ENTRY, &WRONG_ENTRY, &DANGLING_ENTRY],
+    basis: Basis::Log,
+    online: false,
+};
+
+static MISSING_ENTRY: AnomalyKind = AnomalyKind::new("missing_entry", "An index does not list an event that belongs in it.");
+static WRONG_ENTRY: AnomalyKind = AnomalyKind::new("wrong_entry", "An index lists an event that does not belong in it.");
+static DANGLING_ENTRY: AnomalyKind = AnomalyKind::new("dangling_entry", "An index lists an event that does not exist.");
 
 /// Words that are shorter are not in the index.
 const WORD_LETTERS_MIN: usize = 3;
@@ -138,7 +150,7 @@ impl Indexes {
     /// An index lists an event.
     fn judge_entry(&mut self, place: &Place, key: &Blob, id: &str, record: Option<&EventRecord>) {
         let Some(record) = record else {
-            return self.add("dangling_entry", place, key, format!("lists event {id}, which does not exist"));
+            return self.add(&DANGLING_ENTRY, place, key, format!("lists event {id}, which does not exist"));
         };
         let is_right = match self.keys.parse(key.as_bytes()) {
             Some(ShopKey::SearchType(kind)) => record.kind == kind,
@@ -151,7 +163,7 @@ impl Indexes {
         if !is_right {
             let EventRecord { name, kind, location, .. } = record;
             let article = if kind.to_lowercase().starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-            self.add("wrong_entry", place, key, format!("lists event {id}, which is ‘{name}’, {article} {kind} in {location}"));
+            self.add(&WRONG_ENTRY, place, key, format!("lists event {id}, which is ‘{name}’, {article} {kind} in {location}"));
         }
     }
 
@@ -164,12 +176,12 @@ impl Indexes {
         for key in wanted {
             let is_listed = indexes.get(&key).is_some_and(|ids| ids.iter().any(|listed| listed == id));
             if !is_listed {
-                self.add("missing_entry", place, &key, format!("does not list event {id} ‘{}’, which belongs there", record.name));
+                self.add(&MISSING_ENTRY, place, &key, format!("does not list event {id} ‘{}’, which belongs there", record.name));
             }
         }
     }
 
-    fn add(&mut self, kind: &'static str, place: &Place, key: &Blob, what: String) {
+    fn add(&mut self, kind: &'static AnomalyKind, place: &Place, key: &Blob, what: String) {
         let Place { stage, member, at } = place;
         let anomaly = Anomaly {
             story: vec![format!("At {}, {} ({:.3} s), {} {what}.", member.name(), stage_name(*stage), seconds(*at), key.to_text())],
@@ -183,8 +195,8 @@ impl Indexes {
 }
 
 impl Check for Indexes {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -213,7 +225,7 @@ impl Check for Indexes {
             ("index_keys", self.index_keys),
             ("entries", self.entries),
         ]);
-        self.anomalies.into_finding(NAME, counts, one_reason(&reasons))
+        self.anomalies.into_finding(&CHECK, counts, one_reason(&reasons))
     }
 }
 

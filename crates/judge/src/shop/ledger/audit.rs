@@ -2,10 +2,10 @@
 
 use super::order::Told;
 use super::reread::{Noted, Untold};
-use super::{Ledger, Sighting};
+use super::{DUPLICATE_ORDER, Ledger, Sighting};
 use crate::core::audits::{MemberSet, members_of, set_of, stage_name};
-use crate::model::ShopKey;
-use crate::model::records::parse_purchases;
+use crate::shop::model::ShopKey;
+use crate::shop::model::records::parse_purchases;
 use ticketcd_history::audit::{AuditPage, AuditStage};
 use ticketcd_history::{MemberIndex, OrderKey};
 
@@ -60,7 +60,7 @@ impl Ledger {
             let audit = Some((stage, set_of(member)));
             let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit };
             let story = format!("{} has it more than once, {}", member.name(), stage_name(stage));
-            self.report("duplicate_order", key, &sighting, None, story);
+            self.report(&DUPLICATE_ORDER, key, &sighting, None, story);
         }
     }
 
@@ -76,7 +76,7 @@ impl Ledger {
         // Pages of an audit that was begun anew repeat what the first attempt read.
         if twice && !self.audits.repeated(stage, page.member) {
             let story = format!("{name} has it more than once, {} (revision {})", stage_name(stage), page.revision);
-            self.report("duplicate_order", key, sighting, Some(page.revision), story);
+            self.report(&DUPLICATE_ORDER, key, sighting, Some(page.revision), story);
         }
         self.follow_cancel(page.revision, key, sighting);
         self.compare_content(key, sighting, Some(page.revision), &format!("at {name}, {},", stage_name(stage)));

@@ -3,8 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::order::content_taken_back_by;
-use super::{Ledger, Sighting};
-use crate::model::records::Purchase;
+use super::{CANCELLED_TWICE, CANCELLED_UNBOUGHT, Ledger, Sighting};
+use crate::shop::model::records::Purchase;
 use ticketcd_history::{OrderId, OrderKey, Revision};
 
 /// What is known of cancellations. They are few: an order that is none of them takes no room here.
@@ -45,7 +45,7 @@ impl Ledger {
         if first != key {
             let (cancelled, first) = (self.order_id(cancelled), self.order_id(first));
             let story = format!("at revision {revision} it cancels order {cancelled}, which {first} has cancelled already");
-            self.report("cancelled_twice", key, sighting, Some(revision), story);
+            self.report(&CANCELLED_TWICE, key, sighting, Some(revision), story);
         }
     }
 
@@ -55,7 +55,7 @@ impl Ledger {
         let is_there = self.orders.get(&cancelled).is_some_and(|order| order.in_log);
         if !is_there {
             let story = format!("at revision {revision} it cancels order {}, which is not there", self.order_id(cancelled));
-            self.report("cancelled_unbought", key, sighting, Some(revision), story);
+            self.report(&CANCELLED_UNBOUGHT, key, sighting, Some(revision), story);
         }
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::holders::Holders;
 use super::order::{Order, Told};
-use super::{Ledger, NAME};
+use super::{ALTERED_ORDER, CHECK, DIVERGENT_ORDER, LOST_ORDER, Ledger, PHANTOM_ORDER, REFUSED_BUT_APPLIED};
 use crate::core::anomalies::one_reason;
+use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::audits::{MemberSet, names_of, stage_name};
 use crate::core::check::End;
 use crate::core::verdict::{Anomaly, Finding};
@@ -38,7 +39,7 @@ struct Counts {
 
 /// What is wrong with one order.
 struct Wrong {
-    kind: &'static str,
+    kind: &'static AnomalyKind,
     revision: Revision,
     story: String,
     members: MemberSet,
@@ -75,7 +76,7 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
     ledger.tell_places();
     let reasons = ledger.reasons(&counts, &witnesses, end);
     let evidence = ledger.evidence(&counts, &witnesses);
-    ledger.anomalies.into_finding(NAME, evidence, one_reason(&reasons))
+    ledger.anomalies.into_finding(&CHECK, evidence, one_reason(&reasons))
 }
 
 impl Ledger {
@@ -103,7 +104,7 @@ impl Ledger {
 
     /// The log is evidence up to here.
     fn judged_until(&self, end: &End<'_>) -> Revision {
-        self.log_until.min(end.last_revision)
+        self.log_until.min(end.log.unbroken_until)
     }
 
     /// Whether the record may have lost the order rather than never had it: it was cut off, and what the buyer did last is
@@ -123,7 +124,7 @@ impl Ledger {
                     String::new()
                 };
                 let story = format!("it is there{written}, but no buyer of this run placed it");
-                wrongs.push(Wrong { kind: "phantom_order", revision: order.log_revision, story, members: anywhere });
+                wrongs.push(Wrong { kind: &PHANTOM_ORDER, revision: order.log_revision, story, members: anywhere });
             }
             Told::Refused if order.is_present() => {
                 let place = match order.log_revision {
@@ -131,12 +132,12 @@ impl Ledger {
                     revision => format!("it was nevertheless written, at revision {revision}"),
                 };
                 let story = format!("its buyer was told at {:.3} s that it was refused and nothing written; {place}", seconds(order.at));
-                wrongs.push(Wrong { kind: "refused_but_applied", revision: order.log_revision, story, members: anywhere });
+                wrongs.push(Wrong { kind: &REFUSED_BUT_APPLIED, revision: order.log_revision, story, members: anywhere });
             }
             Told::Sold => wrongs.extend(self.wrong_in_log(order, end)),
             _ => {}
         }
-        let lost_in_log = wrongs.iter().any(|wrong| wrong.kind == "lost_order");
+        let lost_in_log = wrongs.iter().any(|wrong| *wrong.kind == LOST_ORDER);
         let dropped_in_log = order.log_revision != 0 && !order.in_log;
         // One loss, told once: by the log if it can, else by the first audit that misses it.
         if !lost_in_log && !dropped_in_log && order.told != Told::Unplaced {
@@ -153,9 +154,9 @@ impl Ledger {
         }
         let acknowledged = format!("its buyer was told at {:.3} s that revision {told} {}", seconds(order.at), order.deed());
         Some(match found {
-            0 => Wrong { kind: "lost_order", revision: told, story: format!("{acknowledged}; that revision did not write it"), members: 0 },
+            0 => Wrong { kind: &LOST_ORDER, revision: told, story: format!("{acknowledged}; that revision did not write it"), members: 0 },
             found => Wrong {
-                kind: "altered_order",
+                kind: &ALTERED_ORDER,
                 revision: found,
                 story: format!("{acknowledged}; it was written at revision {found}"),
                 members: 0,
@@ -183,7 +184,7 @@ impl Ledger {
 
     /// Adds where else it shows to what was told when it showed first.
     fn tell_places(&mut self) {
-        for (kind, anomaly) in self.anomalies.told_mut() {
+        for (kind, anomaly) in self.anomalies.shown_mut() {
             let order = anomaly.orders.first().and_then(|order| order.parse::<OrderId>().ok());
             if let Some(id) = order {
                 self.places.tell(id.key, kind, anomaly);
@@ -210,7 +211,7 @@ impl Ledger {
         if witnesses.is_empty() && reasons.is_empty() {
             reasons.push("No member was read.".to_owned());
         }
-        if self.log_has_hole || end.missing_revisions > 0 {
+        if self.log_has_hole || end.log.missing > 0 {
             reasons.push(format!("The log of revisions has a hole after revision {}.", self.log_until));
         } else if counts.acknowledged_beyond_log > 0 {
             reasons.push(format!(
@@ -281,11 +282,11 @@ fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Op
     if having != 0 && lacking != 0 {
         let (have, lack) = (names_of(having).join(", "), names_of(lacking).join(", "));
         let story = format!("{}; {when} it is present on {have} and absent on {lack}", bought());
-        return Some(Wrong { kind: "divergent_order", revision, story, members: lacking });
+        return Some(Wrong { kind: &DIVERGENT_ORDER, revision, story, members: lacking });
     }
     let happened = order.told == Told::Sold || order.log_revision != 0;
     (happened && having == 0 && revision <= until).then(|| {
         let story = format!("{}; {when} it is absent on {}", bought(), names_of(lacking).join(", "));
-        Wrong { kind: "lost_order", revision, story, members: lacking }
+        Wrong { kind: &LOST_ORDER, revision, story, members: lacking }
     })
 }

@@ -37,11 +37,13 @@ use self::places::Places;
 use self::reread::Reread;
 use super::demand::Demand;
 use crate::core::anomalies::Anomalies;
+use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::audits::{Audits, MemberSet};
-use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
 use crate::core::verdict::{Anomaly, Finding};
-use crate::model::records::Purchase;
-use crate::model::{Keyspace, ShopKey};
+use crate::shop::model::records::Purchase;
+use crate::shop::model::{Keyspace, ShopKey};
+use crate::shop::replay::{self, ShopChange};
 use ticketcd_history::annotation::{CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
 use ticketcd_history::audit::AuditStage;
 use ticketcd_history::call::CallOutcome;
@@ -49,7 +51,37 @@ use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, Nanos, OrderId, OrderKey, Revision, seconds};
 
-const NAME: &str = "ledger";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "ledger",
+    promise: "On every member, acknowledged orders exist exactly once, refused ones do not exist, and unknown ones exist at most once.",
+    source: "etcd's API guarantees (a completed operation is durable), and the shop's unique order ids",
+    kinds: &[
+        &LOST_ORDER,
+        &DUPLICATE_ORDER,
+        &PHANTOM_ORDER,
+        &ALTERED_ORDER,
+        &REFUSED_BUT_APPLIED,
+        &DIVERGENT_ORDER,
+        &CANCELLED_TWICE,
+        &CANCELLED_UNBOUGHT,
+    ],
+    basis: Basis::Log,
+    online: false,
+};
+
+pub(super) static LOST_ORDER: AnomalyKind =
+    AnomalyKind::new("lost_order", "An acknowledged order, or an acknowledged cancellation, is not in the data.");
+pub(super) static DUPLICATE_ORDER: AnomalyKind = AnomalyKind::new("duplicate_order", "An order was bought more than once.");
+pub(super) static PHANTOM_ORDER: AnomalyKind = AnomalyKind::new("phantom_order", "A purchase exists that no buyer of the run ordered.");
+pub(super) static ALTERED_ORDER: AnomalyKind = AnomalyKind::new("altered_order", "A purchase differs from what was ordered.");
+pub(super) static REFUSED_BUT_APPLIED: AnomalyKind =
+    AnomalyKind::new("refused_but_applied", "An order that was refused with a definite error was written.");
+pub(super) static DIVERGENT_ORDER: AnomalyKind =
+    AnomalyKind::new("divergent_order", "A purchase exists on some members and is missing on others.");
+pub(super) static CANCELLED_TWICE: AnomalyKind = AnomalyKind::new("cancelled_twice", "An order was cancelled twice.");
+pub(super) static CANCELLED_UNBOUGHT: AnomalyKind =
+    AnomalyKind::new("cancelled_unbought", "An order was cancelled that had not been bought.");
 
 /// The check.
 #[derive(Debug)]
@@ -121,8 +153,8 @@ impl Ledger {
 }
 
 impl Check for Ledger {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -147,13 +179,17 @@ impl Check for Ledger {
             Observation::Call(invoke, Some(returned)) if invoke.purpose == Purpose::Barrier => {
                 self.barrier_held |= matches!(returned.outcome, CallOutcome::Ok(_));
             }
-            Observation::Call(..) | Observation::Replayed(_) => {}
+            _ => {}
         }
     }
 
     fn applies(&self) -> bool {
         // Orders are those that were placed and those that are there although nobody placed them.
         self.demand.may_be() || !self.orders.is_empty() || !self.anomalies.is_empty()
+    }
+
+    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
+        replay::view(info)
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
@@ -197,12 +233,12 @@ impl Ledger {
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
         self.log_has_hole |= revision.after_hole;
         // An element in a value that cannot be read is neither present nor absent.
-        self.log_has_hole |= revision.changes.iter().any(|change| self.is_unreadable(change));
+        self.log_has_hole |= replay::changes(revision).iter().any(|change| self.is_unreadable(change));
         if self.log_has_hole {
             return;
         }
         (self.log_until, self.log_revisions, self.now) = (revision.revision, self.log_revisions + 1, self.now.max(revision.at));
-        for change in &revision.changes {
+        for change in replay::changes(revision) {
             if let ShopChange::Purchases { user, event, added, removed } = change {
                 self.removed(revision, user, event, added, removed);
                 for purchase in added {
@@ -236,7 +272,7 @@ impl Ledger {
         if twice {
             let story =
                 format!("it was written at revision {first} and again at revision {} ({:.3} s)", revision.revision, seconds(revision.at));
-            self.report("duplicate_order", key, sighting, Some(revision.revision), story);
+            self.report(&DUPLICATE_ORDER, key, sighting, Some(revision.revision), story);
         }
         self.compare_content(key, sighting, Some(revision.revision), "in the log");
     }
@@ -253,7 +289,7 @@ impl Ledger {
                 let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None };
                 let now = revision.revision;
                 let story = format!("it was there from revision {since} on, and revision {now} ({:.3} s) dropped it", seconds(revision.at));
-                self.report("lost_order", key, &sighting, Some(now), story);
+                self.report(&LOST_ORDER, key, &sighting, Some(now), story);
             }
         }
     }
@@ -279,11 +315,11 @@ impl Ledger {
             let story = format!(
                 "user {ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which is not what was ordered"
             );
-            self.report("altered_order", key, sighting, revision, story);
+            self.report(&ALTERED_ORDER, key, sighting, revision, story);
         }
     }
 
-    fn report(&mut self, kind: &'static str, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, story: String) {
+    fn report(&mut self, kind: &'static AnomalyKind, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, story: String) {
         self.reported += 1;
         if !self.places.is_first(key, kind, sighting.audit) {
             return;

@@ -5,7 +5,7 @@ use std::hash::Hasher;
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::holders::Holders;
-use crate::model::records::Purchase;
+use crate::shop::model::records::Purchase;
 use ticketcd_history::annotation::OrderOutcome;
 use ticketcd_history::{Blob, Nanos, Revision};
 

@@ -18,17 +18,29 @@ use rustc_hash::FxHashMap;
 
 use self::queue::{LockQueues, Position};
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
-use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
 use crate::core::lease_book::LeaseBook;
 use crate::core::verdict::{Anomaly, Finding};
-use crate::model::{Keyspace, ShopKey};
+use crate::shop::model::{Keyspace, ShopKey};
+use crate::shop::replay;
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::request::{AnswerBody, Request, Txn, TxnOp};
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, Nanos, OrderId, OrderKey, Revision, seconds};
 
-/// Name of the check.
-const NAME: &str = "locks";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "locks",
+    promise: "Only the holder of a fenced lock writes under it.",
+    source: "etcd's lock API (the oldest key holds the lock); Kleppmann, “How to do distributed locking”",
+    kinds: &[&FENCE_PASSED, &EARLY_EXPIRY],
+    basis: Basis::Log,
+    online: true,
+};
+
+static FENCE_PASSED: AnomalyKind = AnomalyKind::new("fence_passed", "A client wrote under a fenced lock that it did not hold.");
+static EARLY_EXPIRY: AnomalyKind = AnomalyKind::new("early_expiry", "The lease of a lock expired before its time to live had passed.");
 
 /// The check.
 #[derive(Debug)]
@@ -174,7 +186,7 @@ impl Locks {
                 orders: vec![id.to_string()],
                 ..Anomaly::default()
             };
-            self.anomalies.add("fence_passed", written.at, anomaly);
+            self.anomalies.add(&FENCE_PASSED, written.at, anomaly);
         } else {
             self.counts.after_loss += 1;
             self.lost.get_or_insert_with(|| {
@@ -185,8 +197,8 @@ impl Locks {
 }
 
 impl Check for Locks {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
@@ -210,16 +222,20 @@ impl Check for Locks {
         self.anomalies.alarm()
     }
 
+    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
+        replay::view(info)
+    }
+
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         let expiries = std::mem::replace(&mut self.leases, LeaseBook::new("", |_| false)).finish();
         for (at, anomaly) in expiries.early {
-            self.anomalies.add("early_expiry", at, anomaly);
+            self.anomalies.add(&EARLY_EXPIRY, at, anomaly);
         }
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: &str| reasons.extend(so.then(|| reason.to_owned()));
         when(self.counts.granted > 0 && self.counts.fenced + self.counts.unfenced == 0, "Nothing was written under a lock.");
-        when(end.missing_revisions > 0, "The log of revisions has a hole.");
-        when(end.diverged, "The members disagree about what was written, so there is no one log to replay.");
+        when(end.log.missing > 0, "The log of revisions has a hole.");
+        when(end.log.diverged_from.is_some(), "The members disagree about what was written, so there is no one log to replay.");
         when(!end.complete, "The record was cut off; what came after is not known.");
         let counts = evidence([
             ("locks_granted", self.counts.granted),
@@ -229,7 +245,7 @@ impl Check for Locks {
             ("expiries_judged", expiries.judged),
             ("early_across_leader_change", expiries.early_across_leader_change),
         ]);
-        let finding = self.anomalies.into_finding(NAME, counts, one_reason(&reasons));
+        let finding = self.anomalies.into_finding(&CHECK, counts, one_reason(&reasons));
         let (after_loss, early) = (self.counts.after_loss, expiries.early_across_leader_change);
         let mut remarks = Vec::new();
         if after_loss > 0 {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use crate::core::check::{SequencedRevision, ShopChange};
+use crate::core::check::SequencedRevision;
+use crate::shop::replay::{self, ShopChange};
 use ticketcd_history::{Blob, Revision};
 
 /// The queue of every lock.
@@ -33,7 +34,7 @@ impl LockQueues {
     /// Of each event that the revision writes purchases of, who held its lock before that.
     pub(super) fn before_purchases(&self, revision: &SequencedRevision<'_>) -> Vec<(Blob, Position)> {
         let mut positions: Vec<(Blob, Position)> = Vec::new();
-        for change in &revision.changes {
+        for change in replay::changes(revision) {
             if let ShopChange::Purchases { event, added, .. } = change
                 && !added.is_empty()
                 && positions.iter().all(|(of, _)| of != event)
@@ -46,7 +47,7 @@ impl LockQueues {
 
     /// Applies what a revision does to the locks.
     pub(super) fn apply(&mut self, revision: &SequencedRevision<'_>) {
-        for change in &revision.changes {
+        for change in replay::changes(revision) {
             let ShopChange::Lock { name, held, .. } = change else { continue };
             let text = name.to_text();
             let Some((event, _)) = text.rsplit_once('/') else { continue };

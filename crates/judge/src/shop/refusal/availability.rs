@@ -2,7 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::core::check::{SequencedRevision, ShopChange};
+use crate::core::check::SequencedRevision;
+use crate::shop::replay::{self, ShopChange};
 use ticketcd_history::{Blob, Revision};
 
 /// What was to be bought of every ticket.
@@ -28,7 +29,7 @@ impl Availability {
     /// Applies a revision.
     pub(super) fn apply(&mut self, revision: &SequencedRevision<'_>) {
         self.revisions += 1;
-        for change in &revision.changes {
+        for change in replay::changes(revision) {
             match change {
                 ShopChange::Ticket { event, kind, after, .. } => {
                     let ticket = self.ticket(event, kind);

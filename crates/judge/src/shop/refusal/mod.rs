@@ -25,17 +25,31 @@ use rustc_hash::FxHashMap;
 use self::availability::Availability;
 use self::told::Told;
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
-use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
 use crate::core::verdict::{Anomaly, Finding};
-use crate::model::Keyspace;
+use crate::shop::model::Keyspace;
+use crate::shop::replay::{self, ShopChange};
 use ticketcd_history::annotation::{OrderClosed, OrderOutcome, OrderPlaced};
 use ticketcd_history::call::{CallOutcome, Return};
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, Nanos, OrderId, OrderKey, Revision, seconds};
 
-/// Name of the check.
-const NAME: &str = "refusal";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "refusal",
+    promise: "An order is refused as sold out only while that is true.",
+    source: "the shop's own rule, applied to linearizable reads",
+    kinds: &[&REFUSED_THOUGH_AVAILABLE],
+    basis: Basis::Log,
+    online: false,
+};
+
+static REFUSED_THOUGH_AVAILABLE: AnomalyKind = AnomalyKind::new(
+    "refused_though_available",
+    "An order was refused as sold out while enough tickets were left at every moment of the attempt.",
+);
 
 /// The check.
 #[derive(Debug)]
@@ -123,7 +137,7 @@ impl Refusal {
         if revision.after_hole {
             return;
         }
-        self.malformed += revision.changes.iter().filter(|change| matches!(change, ShopChange::Malformed { .. })).count() as u64;
+        self.malformed += replay::changes(revision).iter().filter(|change| matches!(change, ShopChange::Malformed { .. })).count() as u64;
         self.available.apply(revision);
         self.position = revision.revision;
         self.judge_what_is_reached();
@@ -185,13 +199,13 @@ impl Refusal {
             orders: vec![id],
             ..Anomaly::default()
         };
-        self.anomalies.add("refused_though_available", *done, anomaly);
+        self.anomalies.add(&REFUSED_THOUGH_AVAILABLE, *done, anomaly);
     }
 }
 
 impl Check for Refusal {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -212,17 +226,21 @@ impl Check for Refusal {
         self.anomalies.alarm()
     }
 
+    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
+        replay::view(info)
+    }
+
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
         let beyond = self.pending.len() as u64;
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
         when(self.position == 0, "No revision was delivered.".to_owned());
-        when(end.missing_revisions > 0, "The log of revisions has a hole.".to_owned());
-        when(end.diverged, "The members disagree about what was written, so there is no one log to replay.".to_owned());
+        when(end.log.missing > 0, "The log of revisions has a hole.".to_owned());
+        when(end.log.diverged_from.is_some(), "The members disagree about what was written, so there is no one log to replay.".to_owned());
         when(self.malformed > 0, format!("Of the shop's values {} could not be read.", self.malformed));
         when(!end.complete, "The record was cut off; what came after is not known.".to_owned());
         when(
-            beyond > 0 && end.missing_revisions == 0,
+            beyond > 0 && end.log.missing == 0,
             format!("Of the refusals {beyond} lie beyond the last delivered revision {}.", self.position),
         );
         let counts = evidence([
@@ -233,7 +251,7 @@ impl Check for Refusal {
             ("revisions", self.available.revisions()),
         ]);
         let remark = (self.counts.refused == 0).then(|| "Nobody was told that anything is sold out.".to_owned());
-        let finding = self.anomalies.into_finding(NAME, counts, one_reason(&reasons));
+        let finding = self.anomalies.into_finding(&CHECK, counts, one_reason(&reasons));
         Finding { reason: finding.reason.or(remark), ..finding }
     }
 }

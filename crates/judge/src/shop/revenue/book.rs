@@ -1,7 +1,7 @@
 //! What one event earned, counted three ways.
 
-use crate::model::Cents;
-use crate::model::records::{PurchasedTicket, Ticket};
+use crate::shop::model::Cents;
+use crate::shop::model::records::{PurchasedTicket, Ticket};
 use ticketcd_history::Blob;
 
 /// The sums of one event, in cents.

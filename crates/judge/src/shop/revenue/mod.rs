@@ -23,16 +23,32 @@ use rustc_hash::FxHashMap;
 use self::book::{Book, sold};
 use super::demand::Demand;
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
-use crate::core::check::{Check, End, Observation, ObservationKind, SequencedRevision, ShopChange};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
 use crate::core::verdict::{Anomaly, Finding, RevenueRow};
-use crate::model::Total;
-use crate::model::records::{HoldRecord, Purchase, Ticket};
+use crate::shop::model::Keyspace;
+use crate::shop::model::Total;
+use crate::shop::model::records::{HoldRecord, Purchase, Ticket};
+use crate::shop::replay::{self, ShopChange};
 use ticketcd_history::annotation::{OrderClosed, OrderOutcome};
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, Nanos, OrderId, OrderKey, Revision, seconds};
 
-const NAME: &str = "revenue";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "revenue",
+    promise: "By event type, the counters, the purchase records and the buyers' receipts agree to the cent.",
+    source: "query 2 of the original TickETCD, and double-entry bookkeeping",
+    kinds: &[&COUNTERS_DIFFER_FROM_RECORDS, &RECEIPTS_DIFFER_FROM_RECORDS],
+    basis: Basis::Log,
+    online: false,
+};
+
+static COUNTERS_DIFFER_FROM_RECORDS: AnomalyKind =
+    AnomalyKind::new("counters_differ_from_records", "The revenue by stock counters differs from the revenue by purchase records.");
+static RECEIPTS_DIFFER_FROM_RECORDS: AnomalyKind =
+    AnomalyKind::new("receipts_differ_from_records", "The revenue by the buyers' receipts differs from the revenue by purchase records.");
 
 /// What an event type is called whose event has no record.
 const NO_TYPE: &str = "(no event record)";
@@ -99,8 +115,8 @@ impl Revenue {
 }
 
 impl Check for Revenue {
-    fn name(&self) -> &'static str {
-        NAME
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
     }
 
     fn wants(&self, kind: ObservationKind) -> bool {
@@ -124,6 +140,10 @@ impl Check for Revenue {
         self.demand.may_be() || self.has_purchases
     }
 
+    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
+        replay::view(info)
+    }
+
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         self.note_missing_entries();
         self.note_entries_without_receipt();
@@ -133,7 +153,7 @@ impl Check for Revenue {
         }
         let mut reasons = self.reasons(end);
         let mut anomalies = Anomalies::new();
-        let judged = end.missing_revisions == 0;
+        let judged = end.log.missing == 0;
         let whole = judged && end.complete && self.last_acknowledged <= self.last_revision && self.unpriced_lines == 0;
         let counted = judged && self.unpriced_lines == 0 && self.repriced_tickets == 0;
         let mut unexplained = 0;
@@ -146,12 +166,12 @@ impl Check for Revenue {
             } else if counted && !book.counters_agree() {
                 let (left, right) = (("the ticket counters", book.counters), ("the purchase records", book.records));
                 let mismatch = self.mismatch(end, event, (left, right), book.wrong_price.as_ref());
-                anomalies.add("counters_differ_from_records", self.now, mismatch);
+                anomalies.add(&COUNTERS_DIFFER_FROM_RECORDS, self.now, mismatch);
             }
             if whole && told != book.records {
                 let (left, right) = (("the receipts and resolved orders", told), ("the purchase records", book.records));
                 let mismatch = self.mismatch(end, event, (left, right), book.wrong_receipt.as_ref());
-                anomalies.add("receipts_differ_from_records", self.now, mismatch);
+                anomalies.add(&RECEIPTS_DIFFER_FROM_RECORDS, self.now, mismatch);
             }
         }
         if unexplained > 0 {
@@ -165,7 +185,7 @@ impl Check for Revenue {
             ("unknown_applied", self.uncertain.values().filter(|(_, cents)| *cents != 0).count() as u64),
             ("revisions", self.revisions),
         ]);
-        Finding { revenue: rows, ..anomalies.into_finding(NAME, counts, one_reason(&reasons)) }
+        Finding { revenue: rows, ..anomalies.into_finding(&CHECK, counts, one_reason(&reasons)) }
     }
 }
 
@@ -200,7 +220,7 @@ impl Revenue {
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
         self.revisions += 1;
         (self.last_revision, self.now) = (revision.revision, self.now.max(revision.at));
-        for change in &revision.changes {
+        for change in replay::changes(revision) {
             match change {
                 ShopChange::Event { event, before, after } => {
                     // Its type stays known when the event is deleted: what was sold was sold.
@@ -332,7 +352,7 @@ impl Revenue {
         };
         when(self.revisions == 0, "No revision was delivered.");
         when(self.receipts == 0, "Nobody was told that they bought anything.");
-        when(end.missing_revisions > 0, "The log of revisions has a hole.");
+        when(end.log.missing > 0, "The log of revisions has a hole.");
         when(!end.complete, "The record was cut off, so receipts cannot be held against records.");
         when(self.last_acknowledged > self.last_revision, "The log ends before the last receipt.");
         when(self.unpriced_lines > 0, "Some purchases do not say at what price.");
@@ -347,7 +367,7 @@ impl Revenue {
         ((one, left), (two, right)): ((&str, i128), (&str, i128)),
         first: Option<&(String, String)>,
     ) -> Anomaly {
-        let key = end.keys.event(event.to_text()).to_text();
+        let key = Keyspace::new(end.info.prefix.as_str()).event(event.to_text()).to_text();
         let (more, less, difference) = if left > right { (one, two, left - right) } else { (two, one, right - left) };
         let mut story = vec![
             format!(

@@ -15,10 +15,11 @@ use rustc_hash::FxHashMap;
 
 pub(super) use self::ticket::{Balance, Place, TicketStock};
 use super::demand::Demand;
-use crate::core::check::{End, SequencedRevision, ShopChange};
+use crate::core::check::{End, SequencedRevision};
 use crate::core::verdict::Anomaly;
-use crate::model::Keyspace;
-use crate::model::records::{HoldRecord, Purchase};
+use crate::shop::model::Keyspace;
+use crate::shop::model::records::{HoldRecord, Purchase};
+use crate::shop::replay::{self, ShopChange};
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::{RunInfo, StockLayout};
 use ticketcd_history::{Blob, Revision};
@@ -86,7 +87,7 @@ impl StockBook {
     pub(super) fn apply(&mut self, revision: &SequencedRevision<'_>) {
         self.revisions += 1;
         self.touched.clear();
-        for change in &revision.changes {
+        for change in replay::changes(revision) {
             self.change(revision.revision, change);
         }
         for touched in &self.touched {
@@ -272,10 +273,10 @@ pub(super) fn lacking(book: &StockBook, end: &End<'_>) -> Option<String> {
         (0, _) => "No revision was recorded.".to_owned(),
         (_, 0) => "No purchase was seen.".to_owned(),
         _ if end.info.layout == StockLayout::Sharded && book.shards == 0 => "No shard was seen.".to_owned(),
-        _ if end.diverged => "The members disagree about what was written, so there is no one log to replay.".to_owned(),
-        _ if end.missing_revisions > 0 => {
-            let revisions = if end.missing_revisions == 1 { "revision" } else { "revisions" };
-            format!("The log lacks {} {revisions}; it is unbroken until revision {} only.", end.missing_revisions, end.last_revision)
+        _ if end.log.diverged_from.is_some() => "The members disagree about what was written, so there is no one log to replay.".to_owned(),
+        _ if end.log.missing > 0 => {
+            let revisions = if end.log.missing == 1 { "revision" } else { "revisions" };
+            format!("The log lacks {} {revisions}; it is unbroken until revision {} only.", end.log.missing, end.log.unbroken_until)
         }
         _ if book.malformed > 0 => format!("Of the shop's values {} could not be read.", book.malformed),
         _ if !end.complete => "The record was cut off; what came after is not known.".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::conflict::{Conflict, Sale};
-use crate::model::records::Ticket;
+use crate::shop::model::records::Ticket;
 use ticketcd_history::{Blob, Revision};
 
 /// The sales of a ticket that are kept, to find the two that conflict.

@@ -3,27 +3,41 @@
 use std::collections::BTreeMap;
 
 use crate::core::anomalies::{Anomalies, evidence};
+use crate::core::anomaly_kind::AnomalyKind;
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::excerpt::{excerpt, first_difference};
-use crate::core::revision_log::{Disagreement, RevisionLog};
+use crate::core::revision_log::Disagreement;
 use crate::core::verdict::{Anomaly, Finding};
 use ticketcd_history::watch::WatchEvent;
 use ticketcd_history::{MemberIndex, Revision, seconds};
 
-/// Name of the finding.
-const NAME: &str = "divergence";
+/// What it is called, what it verifies, and what it can report.
+pub static CHECK: CheckInfo = CheckInfo {
+    name: "divergence",
+    promise: "All members deliver the same content for the same revision.",
+    source: "Raft's state machine safety",
+    kinds: &[&MEMBERS_DISAGREE, &REVISION_REWRITTEN],
+    basis: Basis::Deliveries,
+    online: true,
+};
+
+static MEMBERS_DISAGREE: AnomalyKind =
+    AnomalyKind::new("members_disagree", "Two members delivered different content for the same revision.");
+static REVISION_REWRITTEN: AnomalyKind = AnomalyKind::new(
+    "revision_rewritten",
+    "A member delivered a revision again with other content, before any other member delivered it. Where members keep up, `members_disagree` is reported instead.",
+);
 
 /// Disagreements that wait for other members to say the same.
 const PENDING_MAX: usize = 1_024;
 
 /// The disagreements so far.
 #[derive(Debug, Default)]
-pub(crate) struct Divergence {
+pub struct Divergence {
     anomalies: Anomalies,
     /// Those of the highest revisions: another member may still deliver what one has delivered, and that is the same one.
     pending: BTreeMap<Revision, Vec<Pending>>,
     pending_count: usize,
-    /// The lowest revision about which members disagree.
-    from: Option<Revision>,
 }
 
 /// A disagreement, with everybody who delivered its second content.
@@ -40,11 +54,10 @@ impl Pending {
 }
 
 impl Divergence {
-    pub(crate) fn add(&mut self, disagreement: &Disagreement) {
+    fn add(&mut self, disagreement: &Disagreement) {
         let Disagreement { revision, member, .. } = *disagreement;
-        self.from = Some(self.from.map_or(revision, |from| from.min(revision)));
         if disagreement.others == [member] {
-            self.anomalies.add("revision_rewritten", disagreement.at, tell(&Pending::new(disagreement), true));
+            self.anomalies.add(&REVISION_REWRITTEN, disagreement.at, tell(&Pending::new(disagreement), true));
             return;
         }
         let pending = self.pending.entry(revision).or_default();
@@ -67,32 +80,44 @@ impl Divergence {
         self.pending_count -= decided.len();
         for mut pending in decided {
             pending.members.sort_unstable();
-            self.anomalies.add("members_disagree", pending.disagreement.at, tell(&pending, false));
+            self.anomalies.add(&MEMBERS_DISAGREE, pending.disagreement.at, tell(&pending, false));
         }
         true
     }
+}
 
-    pub(crate) fn alarm(&self) -> Option<String> {
+impl Check for Divergence {
+    fn info(&self) -> &'static CheckInfo {
+        &CHECK
+    }
+
+    fn wants(&self, kind: ObservationKind) -> bool {
+        kind == ObservationKind::Delivery
+    }
+
+    fn observe(&mut self, observation: &Observation<'_>) {
+        if let Observation::Disagreement(disagreement) = observation {
+            self.add(disagreement);
+        }
+    }
+
+    fn alarm(&self) -> Option<String> {
         let pending = || self.pending.values().flatten().next().map(|pending| tell(pending, false).story.join(" "));
         self.anomalies.alarm().or_else(pending)
     }
 
-    /// The revision from which on the members do not have the same any more: the cause of whatever is found there or later.
-    pub(crate) fn from(&self) -> Option<Revision> {
-        self.from
-    }
-
-    pub(crate) fn finish(mut self, log: &RevisionLog) -> Finding {
+    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         while self.decide_first() {}
-        let counts = evidence([("revisions", log.revisions()), ("deliveries_compared", log.compared())]);
-        let lacking = match (log.revisions(), log.members(), log.compared()) {
+        let log = end.log;
+        let counts = evidence([("revisions", log.revisions), ("deliveries_compared", log.compared)]);
+        let lacking = match (log.revisions, log.members, log.compared) {
             (0, ..) => Some("No collector delivered a revision."),
             // One member cannot disagree with another.
             (_, 0 | 1, _) => None,
             (.., 0) => Some("No revision was delivered by two members, so nothing could be compared."),
             _ => None,
         };
-        self.anomalies.into_finding(NAME, counts, lacking.map(str::to_owned))
+        self.anomalies.into_finding(&CHECK, counts, lacking.map(str::to_owned))
     }
 }
 

@@ -2,15 +2,123 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::core::check::ShopChange;
-use crate::model::records::{EventRecord, HoldRecord, Purchase, Shard, Ticket, parse_purchases};
-use crate::model::{Keyspace, ShopKey};
+use super::model::records::{EventRecord, HoldRecord, Purchase, Shard, Ticket, parse_purchases};
+use super::model::{Keyspace, ShopKey};
+use crate::core::check::{SequencedRevision, View, Viewed};
 use ticketcd_history::Blob;
+use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::watch::WatchEvent;
+
+/// A change of one key of the shop. `before` is what the replay had; `after` is `None` when the key was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShopChange {
+    /// A ticket.
+    Ticket {
+        /// The event's id.
+        event: Blob,
+        /// The type.
+        kind: Blob,
+        /// As it was.
+        before: Option<Ticket>,
+        /// As it is.
+        after: Option<Ticket>,
+    },
+    /// An event.
+    Event {
+        /// The event's id.
+        event: Blob,
+        /// As it was.
+        before: Option<EventRecord>,
+        /// As it is.
+        after: Option<EventRecord>,
+    },
+    /// The purchases of one user for one event.
+    Purchases {
+        /// The user.
+        user: Blob,
+        /// The event's id.
+        event: Blob,
+        /// Elements that were not there before.
+        added: Vec<Purchase>,
+        /// Elements that are there no more.
+        removed: Vec<Purchase>,
+    },
+    /// A reservation.
+    Hold {
+        /// The event's id.
+        event: Blob,
+        /// The order's id.
+        order: Blob,
+        /// As it was.
+        before: Option<HoldRecord>,
+        /// As it is.
+        after: Option<HoldRecord>,
+    },
+    /// The key that carries the lease of a reservation.
+    HoldAlive {
+        /// The event's id.
+        event: Blob,
+        /// The order's id.
+        order: Blob,
+        /// Whether it is there now.
+        alive: bool,
+        /// The lease it is attached to; 0 when it is gone.
+        lease: i64,
+    },
+    /// A part of a ticket's stock.
+    Shard {
+        /// The event's id.
+        event: Blob,
+        /// The type.
+        kind: Blob,
+        /// Which part.
+        number: u32,
+        /// What it held; none when it did not exist.
+        before: Option<i64>,
+        /// What it holds; none when it was removed.
+        after: Option<i64>,
+    },
+    /// A key of a lock.
+    Lock {
+        /// The lock's name and the lease, as etcd writes them: `{event}/{lease}`.
+        name: Blob,
+        /// Whether it is there now.
+        held: bool,
+        /// The lease it is attached to; 0 when it is gone.
+        lease: i64,
+    },
+    /// A key of the shop whose value cannot be read.
+    Malformed {
+        /// The key.
+        key: Blob,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// Any other key.
+    Other,
+}
+
+/// What a revision changed in the shop, one change an event, in their order. Nothing when the revision was not read as one of
+/// a shop.
+pub(super) fn changes<'run>(revision: &SequencedRevision<'run>) -> &'run [ShopChange] {
+    revision.view.and_then(|view| view.downcast_ref::<Vec<ShopChange>>()).map_or(&[], Vec::as_slice)
+}
+
+/// The [view](crate::core::check::Check::view) of the shop's checks: one replay for all of them.
+#[expect(clippy::unnecessary_wraps, reason = "it is what `Check::view` returns")]
+pub(super) fn view(info: &RunInfo) -> Option<Box<dyn View>> {
+    Some(Box::new(ShopReplay::new(Keyspace::new(info.prefix.as_str()))))
+}
+
+impl View for ShopReplay {
+    fn read(&mut self, events: &[WatchEvent]) -> Viewed {
+        Box::new(self.apply(events))
+    }
+}
 
 /// The last readable value of every ticket, event and purchase key.
 #[derive(Debug)]
-pub(crate) struct ShopReplay {
+pub(super) struct ShopReplay {
     keys: Keyspace,
     tickets: FxHashMap<Blob, Ticket>,
     holds: FxHashMap<Blob, HoldRecord>,
@@ -21,7 +129,7 @@ pub(crate) struct ShopReplay {
 }
 
 impl ShopReplay {
-    pub(crate) fn new(keys: Keyspace) -> Self {
+    fn new(keys: Keyspace) -> Self {
         Self {
             keys,
             tickets: FxHashMap::default(),
@@ -33,7 +141,7 @@ impl ShopReplay {
     }
 
     /// Applies the events of a revision: what they change, one change an event.
-    pub(crate) fn apply(&mut self, events: &[WatchEvent]) -> Vec<ShopChange> {
+    fn apply(&mut self, events: &[WatchEvent]) -> Vec<ShopChange> {
         events.iter().map(|event| self.change(event)).collect()
     }
 

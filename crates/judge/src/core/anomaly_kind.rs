@@ -1,0 +1,26 @@
+//! A kind of anomaly, declared beside the check that reports it.
+
+use crate::core::check::Basis;
+
+/// A kind of anomaly.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct AnomalyKind {
+    /// Its name, as in results: `lost_order`.
+    pub name: &'static str,
+    /// What is wrong, in a sentence.
+    pub meaning: &'static str,
+    /// Later findings with this basis are a consequence of an anomaly of this kind.
+    pub explains: Option<Basis>,
+}
+
+impl AnomalyKind {
+    /// A kind that explains nothing but itself.
+    pub const fn new(name: &'static str, meaning: &'static str) -> Self {
+        Self { name, meaning, explains: None }
+    }
+
+    /// A kind that explains later findings with this basis.
+    pub const fn explaining(name: &'static str, meaning: &'static str, basis: Basis) -> Self {
+        Self { name, meaning, explains: Some(basis) }
+    }
+}
