@@ -8,6 +8,7 @@ use crate::etcd::authorship::Authorship;
 use crate::etcd::branch::Branch;
 use crate::etcd::collectors::Collectors;
 use crate::etcd::divergence::Divergence;
+use crate::etcd::leases::Leases;
 use crate::etcd::logs::Logs;
 use crate::etcd::reads::Reads;
 use crate::etcd::real_time::RealTime;
@@ -33,7 +34,7 @@ use ticketcd_history::run_info::RunInfo;
 type MakeCheck = fn(&RunInfo) -> Box<dyn Check>;
 
 /// The table of all checks, root causes first: a new check is one line here.
-const CHECKS: [MakeCheck; 20] = [
+const CHECKS: [MakeCheck; 21] = [
     |_| Box::new(Divergence::default()),
     |_| Box::new(Collectors::default()),
     |info| Box::new(Oversell::new(info)),
@@ -51,6 +52,7 @@ const CHECKS: [MakeCheck; 20] = [
     |_| Box::new(Serializable::default()),
     |info| Box::new(Sessions::new(info)),
     |info| Box::new(Watch::new(info)),
+    |info| Box::new(Leases::new(info)),
     |_| Box::new(Replicas::default()),
     |_| Box::new(Recovery::default()),
     |_| Box::new(Logs::default()),

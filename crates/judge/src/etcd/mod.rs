@@ -6,6 +6,7 @@ pub mod branch;
 pub mod collectors;
 pub mod divergence;
 mod incarnations;
+pub mod leases;
 pub mod logs;
 pub mod reads;
 pub mod real_time;

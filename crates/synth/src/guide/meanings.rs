@@ -119,6 +119,7 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::LateDelivery => "A watch that delivers out of order leaves caches with old values.",
         Mutation::SplitDelivery => "A watch that splits a revision shows half of a sale.",
         Mutation::DeliveryBelowStart => "A watch that starts too early makes consumers process events again.",
+        Mutation::LostLease => "The owner of a lock or a reservation loses it although it renews in time.",
         Mutation::ReplicaHash => {
             "Two members report the same revision with different content: one of them will show it after the next failover."
         }

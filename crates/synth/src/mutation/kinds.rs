@@ -4,7 +4,7 @@ use super::{Kind, Mutation, kind};
 use crate::strategy::Strategy;
 
 /// All mutations.
-pub(super) const KINDS: [Kind; 85] = [
+pub(super) const KINDS: [Kind; 86] = [
     kind(
         Mutation::Oversell,
         Strategy::Optimistic,
@@ -440,6 +440,12 @@ pub(super) const KINDS: [Kind; 85] = [
         Strategy::Optimistic,
         ("delivery-below-start", "collectors", "before_start"),
         "A member's collector delivers a revision before its start revision.",
+    ),
+    kind(
+        Mutation::LostLease,
+        Strategy::FencedLock,
+        ("lost-lease", "leases", "lost_lease"),
+        "A lease that was just granted does not exist when its owner renews it.",
     ),
     kind(
         Mutation::ReplicaHash,

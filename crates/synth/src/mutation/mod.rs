@@ -165,6 +165,8 @@ pub enum Mutation {
     SplitDelivery,
     /// A member's collector delivers a revision before its start revision.
     DeliveryBelowStart,
+    /// A lease that was just granted does not exist when its owner renews it.
+    LostLease,
     /// At rest, a member has another hash than the others.
     ReplicaHash,
     /// At rest, a member has another value of a key than the others.

@@ -3,7 +3,7 @@
 use super::Simulation;
 use super::transact::delete;
 use ticketcd_history::annotation::Purpose;
-use ticketcd_history::call::CallId;
+use ticketcd_history::call::{CallId, CallOutcome};
 use ticketcd_history::request::{AnswerBody, Request, TxnOp};
 use ticketcd_history::{Blob, Revision};
 
@@ -31,6 +31,13 @@ impl Simulation {
     /// A lease is kept alive.
     pub fn keep_alive(&mut self, worker: u32, lease: i64) {
         self.call(worker, Request::LeaseKeepAlive { id: lease });
+    }
+
+    /// A lease is renewed, and the response is that it does not exist.
+    pub fn deny_lease(&mut self, worker: u32, lease: i64) {
+        let call = self.invoke(worker, Purpose::Purchase, Vec::new(), Request::LeaseKeepAlive { id: lease });
+        let message = "etcdserver: requested lease not found".to_owned();
+        self.end_call(call, CallOutcome::Refused { code: "NotFound".to_owned(), message });
     }
 
     /// A lease is revoked by its owner, with every key attached to it.

@@ -136,7 +136,7 @@ impl Simulation {
         self.end_call(id, self.cluster.answer(self.serving_member(), revision, body));
     }
 
-    fn end_call(&mut self, id: CallId, outcome: CallOutcome) {
+    pub(super) fn end_call(&mut self, id: CallId, outcome: CallOutcome) {
         let done = self.tick();
         self.events.push(Event::Return(Return { id, done, outcome }));
     }

@@ -16,6 +16,11 @@ impl Staged<'_> {
             return self.writer.plan.done();
         }
         let lock = self.shop.lock(buyer, &event, TTL_SECONDS);
+        if self.writer.plan.allows(Mutation::LostLease) {
+            self.shop.deny_lease(buyer, lock.lease);
+            self.shop.revoke(buyer, lock.lease);
+            return self.writer.plan.done();
+        }
         if self.writer.plan.allows(Mutation::EarlyLockExpiry) {
             self.shop.wait(SECOND);
             self.shop.expire_at_once(lock.lease);
