@@ -187,12 +187,12 @@ fn a_valid_sale_out_of_shards_passes_every_check() {
 fn a_valid_sale_with_reservations_passes_every_check() {
     let evidence = acquitted(held_sale(5_000));
     looked_at(&evidence, &[("holds", "confirmed", 1_000), ("holds", "given_up", 100), ("holds", "released", 100)]);
-    looked_at(&evidence, &[("holds", "expiries_judged", 100), ("refusal", "judged", 50)]);
+    looked_at(&evidence, &[("leases", "expiries_judged", 100), ("refusal", "judged", 50)]);
 }
 
 #[test]
 fn a_valid_sale_under_locks_passes_every_check() {
     let evidence = acquitted(locked_sale(3_000, true));
-    looked_at(&evidence, &[("locks", "fenced_writes", 1_000), ("locks", "expiries_judged", 100), ("refusal", "judged", 50)]);
+    looked_at(&evidence, &[("locks", "fenced_writes", 1_000), ("leases", "expiries_judged", 100), ("refusal", "judged", 50)]);
     looked_at(&acquitted(locked_sale(3_000, false)), &[("locks", "unfenced_writes", 1_000)]);
 }

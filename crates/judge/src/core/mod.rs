@@ -10,7 +10,6 @@ pub mod engine;
 pub(crate) mod excerpt;
 mod faults;
 pub mod key_space;
-pub(crate) mod lease_book;
 mod panic_guard;
 pub mod pending_answers;
 pub mod revision_log;

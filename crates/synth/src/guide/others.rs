@@ -11,7 +11,7 @@ pub(super) struct Beside {
 }
 
 /// Kinds that are reported beside others.
-pub(super) const BESIDE: [Beside; 5] = [
+pub(super) const BESIDE: [Beside; 4] = [
     Beside {
         check: "oversell",
         kind: "oversold",
@@ -23,12 +23,6 @@ pub(super) const BESIDE: [Beside; 5] = [
         kind: "surplus_tickets",
         mutation: Mutation::DoubleRelease,
         meaning: "By the books there are more tickets than the total, and no write overwrote another: the shop will sell them.",
-    },
-    Beside {
-        check: "leases",
-        kind: "early_expiry",
-        mutation: Mutation::EarlyExpiry,
-        meaning: "Whatever relies on the lease (a reservation, a lock, a registered service) is gone before its time.",
     },
     Beside {
         check: "authorship",

@@ -177,7 +177,7 @@ pub(super) const KINDS: [Kind; 86] = [
     kind(
         Mutation::EarlyExpiry,
         Strategy::Hold,
-        ("early-expiry", "holds", "early_expiry"),
+        ("early-expiry", "leases", "early_expiry"),
         "The lease of a reservation expires before its time to live has passed.",
     ),
     kind(
@@ -189,7 +189,7 @@ pub(super) const KINDS: [Kind; 86] = [
     kind(
         Mutation::EarlyLockExpiry,
         Strategy::FencedLock,
-        ("early-lock-expiry", "locks", "early_expiry"),
+        ("early-lock-expiry", "leases", "early_expiry"),
         "The lease of a lock expires before its time to live has passed.",
     ),
     kind(

@@ -5,8 +5,8 @@
 //! * given up: both are deleted by one revision, before which that key was there, and no purchase is written;
 //! * or released: the record is deleted after that key was gone.
 //!
-//! Source: the shop's own rule for reservations, and etcd's API guarantees for the lease that keeps one alive (see
-//! the book of leases). That what is released is there again to be bought is for `conservation` to say.
+//! Source: the shop's own rule for reservations. That the lease of a reservation lives long enough is for `leases` to judge, and
+//! that what is released can be bought again is for `conservation`.
 //!
 //! What is not judged: what comes after a hole in the log; reservations that are left over when the record was cut off, when
 //! the run was interrupted, or when what should have released them failed. An expiry that comes late is none of its business.
@@ -23,7 +23,6 @@ use self::hold::{Deeds, Ending, Hold};
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
-use crate::core::lease_book::LeaseBook;
 use crate::core::verdict::{Anomaly, Finding};
 use crate::shop::model::Keyspace;
 use crate::shop::replay::{self, ShopChange};
@@ -38,7 +37,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     name: "holds",
     promise: "Every reservation ends exactly once: confirmed, cancelled, or released after its lease expired.",
     source: "the shop's own rule, and etcd's guarantee that a lease lives for the time it was granted",
-    kinds: &[&EARLY_RELEASE, &DOUBLE_RELEASE, &CONFIRMED_AFTER_EXPIRY, &UNRELEASED_PURCHASE, &LEAKED_HOLD, &EARLY_EXPIRY],
+    kinds: &[&EARLY_RELEASE, &DOUBLE_RELEASE, &CONFIRMED_AFTER_EXPIRY, &UNRELEASED_PURCHASE, &LEAKED_HOLD],
     basis: Basis::Log,
     online: true,
 };
@@ -50,14 +49,11 @@ pub(super) static CONFIRMED_AFTER_EXPIRY: AnomalyKind =
 pub(super) static UNRELEASED_PURCHASE: AnomalyKind =
     AnomalyKind::new("unreleased_purchase", "A reservation became a purchase, and its record was not deleted.");
 pub(super) static LEAKED_HOLD: AnomalyKind = AnomalyKind::new("leaked_hold", "A reservation expired and was never released.");
-pub(super) static EARLY_EXPIRY: AnomalyKind =
-    AnomalyKind::new("early_expiry", "The lease of a reservation expired before its time to live had passed.");
 
 /// The check.
 #[derive(Debug)]
 pub struct Holds {
     keys: Keyspace,
-    leases: LeaseBook,
     /// By the order's id.
     holds: FxHashMap<Blob, Hold>,
     anomalies: Anomalies,
@@ -83,7 +79,6 @@ impl Holds {
     pub fn new(info: &RunInfo) -> Self {
         Self {
             keys: Keyspace::new(info.prefix.as_str()),
-            leases: LeaseBook::new(&info.prefix, |key| key.starts_with(b"hold:alive:")),
             holds: FxHashMap::default(),
             anomalies: Anomalies::new(),
             counts: Counts::default(),
@@ -184,7 +179,6 @@ impl Check for Holds {
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
-        self.leases.observe(observation);
         match observation {
             Observation::Revision(revision) => self.revision(revision),
             Observation::Event(Event::Invalid(_)) => self.was_stopped = true,
@@ -215,10 +209,6 @@ impl Check for Holds {
 
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         let (left, alive) = self.find_leaks(end);
-        let expiries = std::mem::replace(&mut self.leases, LeaseBook::new("", |_| false)).finish();
-        for (at, anomaly) in expiries.early {
-            self.anomalies.add(&EARLY_EXPIRY, at, anomaly);
-        }
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
         when(end.log.missing > 0, "The log of revisions has a hole.".to_owned());
@@ -234,13 +224,8 @@ impl Check for Holds {
             ("given_up", self.counts.given_up),
             ("released", self.counts.released),
             ("left_over", left),
-            ("expiries_judged", expiries.judged),
-            ("early_across_leader_change", expiries.early_across_leader_change),
         ]);
-        let finding = self.anomalies.into_finding(&CHECK, counts, one_reason(&reasons));
-        let early = expiries.early_across_leader_change;
-        let remark = (early > 0).then(|| format!("Of the leases {early} expired early, but the leader may have changed meanwhile."));
-        Finding { reason: finding.reason.or(remark), ..finding }
+        self.anomalies.into_finding(&CHECK, counts, one_reason(&reasons))
     }
 }
 

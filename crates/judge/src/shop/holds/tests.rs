@@ -53,8 +53,8 @@ fn reservations_that_end_in_each_of_the_ways_they_may_are_acquitted() {
     shop.release(&revoked);
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
-    let counts = ["holds", "confirmed", "given_up", "released", "left_over", "expiries_judged"].map(|name| finding.evidence[name]);
-    assert_eq!(counts, [5, 2, 1, 2, 0, 1], "{finding:#?}");
+    let counts = ["holds", "confirmed", "given_up", "released", "left_over"].map(|name| finding.evidence[name]);
+    assert_eq!(counts, [5, 2, 1, 2, 0], "{finding:#?}");
 }
 
 #[test]
@@ -136,45 +136,6 @@ fn a_reservation_whose_lease_is_not_over_yet_is_unknown() {
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Unknown, vec![]));
     assert!(finding.reason.unwrap().contains("1 reservations that are left over are not over yet"));
-}
-
-#[test]
-fn a_lease_that_expires_early_is_convicted_and_with_it_nobody_else() {
-    let early = |samples: bool, new_leader: bool| {
-        let (mut shop, [first, ..]) = shop();
-        shop.wait(6 * SECOND);
-        shop.keep_alive(1, first.lease);
-        shop.wait(8 * SECOND);
-        if new_leader {
-            shop.change_leader();
-        }
-        shop.expire_at_once(first.lease);
-        shop.release(&first);
-        if samples {
-            shop.sample();
-        }
-        judge(&shop.cut())
-    };
-    let finding = early(true, false);
-    assert_eq!(kinds(&finding), [("early_expiry", 1)], "{finding:#?}");
-    let severity = finding.anomalies[0].first.severity;
-    assert!((1_900..2_000).contains(&severity), "{severity} ms");
-    for words in ["r1-1-1 was gone, although nobody had deleted it", "too early, under one and the same leader"] {
-        assert!(story(&finding).contains(words), "{words} is not in: {}", story(&finding));
-    }
-    let finding = early(true, true);
-    assert_eq!((kinds(&finding), finding.evidence["early_across_leader_change"]), (vec![], 1), "{finding:#?}");
-}
-
-#[test]
-fn a_deletion_that_may_have_been_asked_for_is_no_early_expiry() {
-    for fate in [Fate::UnknownApplied, Fate::RefusedButApplied, Fate::NeverEnded] {
-        let (mut shop, [first, ..]) = shop();
-        shop.confirm(&first, fate);
-        shop.sample();
-        let finding = judge(&shop.cut());
-        assert_eq!((kinds(&finding), finding.evidence["expiries_judged"]), (vec![], 0), "{finding:#?}");
-    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! * A write that is not fenced may be carried out after its writer lost the lock: a lock with a lease cannot prevent that
 //!   (Kleppmann, “How to do distributed locking”; Jepsen, etcd 3.4.3). That is counted, not convicted: what it breaks is
 //!   for `oversell`, `conservation` and the ledger to find.
-//! * The lease of a lock key lives for the time that was granted: see the book of leases.
+//! * That the lease of a lock key lives for the time that was granted is for `leases` to judge.
 //!
 //! What is not judged: writes whose answers were lost; what comes after a hole in the log.
 
@@ -20,7 +20,6 @@ use self::queue::{LockQueues, Position};
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
-use crate::core::lease_book::LeaseBook;
 use crate::core::verdict::{Anomaly, Finding};
 use crate::shop::model::{Keyspace, ShopKey};
 use crate::shop::replay;
@@ -34,20 +33,18 @@ pub static CHECK: CheckInfo = CheckInfo {
     name: "locks",
     promise: "Only the holder of a fenced lock writes under it.",
     source: "etcd's lock API (the oldest key holds the lock); Kleppmann, “How to do distributed locking”",
-    kinds: &[&FENCE_PASSED, &EARLY_EXPIRY],
+    kinds: &[&FENCE_PASSED],
     basis: Basis::Log,
     online: true,
 };
 
 static FENCE_PASSED: AnomalyKind = AnomalyKind::new("fence_passed", "A client wrote under a fenced lock that it did not hold.");
-static EARLY_EXPIRY: AnomalyKind = AnomalyKind::new("early_expiry", "The lease of a lock expired before its time to live had passed.");
 
 /// The check.
 #[derive(Debug)]
 pub struct Locks {
     run_tag: Box<str>,
     keys: Keyspace,
-    leases: LeaseBook,
     queues: LockQueues,
     /// Of each worker, the lock it was told that it holds.
     held: FxHashMap<u32, Blob>,
@@ -85,7 +82,6 @@ impl Locks {
         let keys = Keyspace::new(info.prefix.as_str());
         Self {
             run_tag: info.run_tag.as_str().into(),
-            leases: LeaseBook::new(&info.prefix, |key| key.starts_with(b"lock:")),
             queues: LockQueues::default(),
             keys,
             held: FxHashMap::default(),
@@ -202,7 +198,6 @@ impl Check for Locks {
     }
 
     fn observe(&mut self, observation: &Observation<'_>) {
-        self.leases.observe(observation);
         match observation {
             Observation::Call(invoke, returned) => self.call(invoke, *returned),
             Observation::Revision(revision) => self.revision(revision),
@@ -226,11 +221,7 @@ impl Check for Locks {
         replay::view(info)
     }
 
-    fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
-        let expiries = std::mem::replace(&mut self.leases, LeaseBook::new("", |_| false)).finish();
-        for (at, anomaly) in expiries.early {
-            self.anomalies.add(&EARLY_EXPIRY, at, anomaly);
-        }
+    fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: &str| reasons.extend(so.then(|| reason.to_owned()));
         when(self.counts.granted > 0 && self.counts.fenced + self.counts.unfenced == 0, "Nothing was written under a lock.");
@@ -242,18 +233,13 @@ impl Check for Locks {
             ("fenced_writes", self.counts.fenced),
             ("unfenced_writes", self.counts.unfenced),
             ("writes_after_lock_was_lost", self.counts.after_loss),
-            ("expiries_judged", expiries.judged),
-            ("early_across_leader_change", expiries.early_across_leader_change),
         ]);
         let finding = self.anomalies.into_finding(&CHECK, counts, one_reason(&reasons));
-        let (after_loss, early) = (self.counts.after_loss, expiries.early_across_leader_change);
+        let after_loss = self.counts.after_loss;
         let mut remarks = Vec::new();
         if after_loss > 0 {
             remarks.push(format!("Of the writes without a fence {after_loss} came after their lock was lost."));
             remarks.extend(self.lost);
-        }
-        if early > 0 {
-            remarks.push(format!("Of the leases {early} expired early, but the leader may have changed meanwhile."));
         }
         Finding { reason: finding.reason.or(one_reason(&remarks)), ..finding }
     }

@@ -68,7 +68,7 @@ fn a_fence_stops_the_writer_that_lost_its_lock() {
     lose_lock(&mut shop, true);
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
-    assert_eq!((finding.evidence["fenced_writes"], finding.evidence["expiries_judged"]), (1, 1));
+    assert_eq!(finding.evidence["fenced_writes"], 1);
 }
 
 #[test]
@@ -123,28 +123,6 @@ fn a_fence_on_a_lock_that_is_gone_is_convicted() {
     let finding = judge(&record);
     assert_eq!(kinds(&finding), [("fence_passed", 1)]);
     assert!(finding.anomalies[0].first.story[0].contains("but nobody held it"), "{finding:#?}");
-}
-
-#[test]
-fn a_lock_whose_lease_expires_early_is_convicted() {
-    let mut shop = shop("fenced-lock");
-    buy_locked(&mut shop, 1, "ann", true);
-    let lock = shop.lock(2, "e1", 10);
-    shop.wait(3 * SECOND);
-    shop.expire_at_once(lock.lease);
-    let finding = judge(&shop.finish());
-    assert_eq!(kinds(&finding), [("early_expiry", 1)], "{finding:#?}");
-    assert_eq!(finding.anomalies[0].first.keys, ["shop/lock:e1/7002"]);
-}
-
-#[test]
-fn a_lock_call_that_was_given_up_is_taken_out_of_the_queue_by_etcd() {
-    let mut shop = shop("fenced-lock");
-    buy_locked(&mut shop, 1, "ann", true);
-    let waiting = shop.ask_for_lock(2, "e1", 10);
-    shop.wait(3 * SECOND);
-    shop.expire_at_once(waiting.lease);
-    assert_eq!(judge(&shop.finish()).verdict, Verdict::Pass);
 }
 
 #[test]
