@@ -31,6 +31,7 @@ pub mod request;
 pub mod run_dir;
 pub mod run_info;
 mod spares;
+mod strip;
 pub mod watch;
 pub mod writer;
 
@@ -40,3 +41,5 @@ mod file_tests;
 pub use blob::Blob;
 pub use frame::{BoundFile, Closing};
 pub use ids::{MemberIndex, Nanos, OrderId, OrderKey, Revision, nanos, seconds};
+
+pub use strip::strip;
