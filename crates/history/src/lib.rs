@@ -21,6 +21,7 @@ mod frame;
 pub mod ids;
 pub mod integrity;
 pub mod invalid;
+mod io_reason;
 pub mod maintenance;
 pub mod member;
 pub mod membership;
@@ -41,5 +42,5 @@ mod file_tests;
 pub use blob::Blob;
 pub use frame::{BoundFile, Closing};
 pub use ids::{MemberIndex, Nanos, OrderId, OrderKey, Revision, nanos, seconds};
-
+pub use io_reason::io_reason;
 pub use strip::strip;
