@@ -48,7 +48,7 @@ impl ShopSession {
         let mut asked = 1;
         loop {
             match question(&self.keys, &mut self.caller).await {
-                Err(QueryError::NotAnswered { code, .. }) if asked < self.members && !is_final(&code) => {
+                Err(QueryError::NotAnswered(error)) if asked < self.members && !is_final(&error.code) => {
                     asked += 1;
                     self.caller.rotate();
                 }
@@ -100,10 +100,10 @@ fn is_final(code: &str) -> bool {
 
 fn failure(error: QueryError) -> Failure {
     Failure::Invalid(match error {
-        QueryError::NotAnswered { ref code, .. } if is_final(code) => {
+        QueryError::NotAnswered(ref call) if is_final(&call.code) => {
             format!("the cluster rejected the request: {error}. Pass a user with read permission with --user")
         }
-        QueryError::NotAnswered { .. } => {
+        QueryError::NotAnswered(_) => {
             format!("no member answered: {error}. Is a majority of the members running?")
         }
         QueryError::Compacted { .. } => format!("{error}; try again"),

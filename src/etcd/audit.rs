@@ -1,8 +1,8 @@
-//! What each member has, asked of itself when everything is at rest.
+//! The audit: the state and content of each member, read from that member when everything is at rest.
 
 use std::time::Duration;
 
-use ticketcd_judge::history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
+use ticketcd_judge::history::audit::{AuditClosed, AuditFacts, AuditFailure, AuditPage, AuditStage, AuditStatus};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::request::{AnswerBody, KeyValue, Range};
 use ticketcd_judge::history::{Blob, MemberIndex, Revision};
@@ -14,15 +14,15 @@ use crate::record::Sink;
 
 /// Keys in a page.
 const PAGE_KEYS: i64 = 1000;
-/// How often a member is asked before it is said not to come to rest.
+/// Attempts to find a member at rest.
 const ATTEMPTS: u32 = 20;
-/// The pause between attempts. What keeps a member from rest is what others still send it, which cannot be awaited.
+/// The pause between attempts. A member is not at rest while others still send it entries, which cannot be awaited.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Longest time for one answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Audits every member, all at once, and records what they say. `clients` are in the order of the members. A member that
-/// cannot be audited is recorded with the reason.
+/// Audits every member, all at once, and records the results. `clients` are in the order of the members. A member that cannot
+/// be audited is recorded with the reason.
 pub async fn audit(stage: AuditStage, clients: &[Client], sink: &Sink) {
     let mut audits = JoinSet::new();
     for (index, client) in clients.iter().enumerate() {
@@ -41,34 +41,27 @@ async fn audit_member(stage: AuditStage, member: MemberIndex, client: Client, si
             }
             Ok(facts)
         }
-        Err(reason) => Err(reason),
+        Err(failure) => Err(failure),
     };
     sink.record(Event::AuditClosed(AuditClosed { stage, member, at: sink.now(), outcome })).await;
 }
 
-/// Asks until a member was at rest while it was asked. Pages of an attempt that failed are not kept: they would be
-/// evidence of a state that never was.
-async fn facts(client: &Client) -> Result<(AuditFacts, Vec<Vec<KeyValue>>), String> {
-    let mut reason = String::new();
-    for attempt in 0..ATTEMPTS {
-        if attempt > 0 {
-            tokio::time::sleep(PAUSE).await;
-        }
-        match attempt_facts(client).await {
+/// Repeats until a member was at rest during an attempt. Pages of an attempt that failed are not kept: they would be
+/// evidence of a state that never existed.
+async fn facts(client: &Client) -> Result<(AuditFacts, Vec<Vec<KeyValue>>), AuditFailure> {
+    let mut attempts = 0;
+    loop {
+        let failure = match attempt_facts(client).await {
             Ok((facts, pages)) if facts.before == facts.after => return Ok((facts, pages)),
-            Ok((facts, _)) => reason = format!("not at rest: {}", difference(&facts)),
-            Err(error) => reason = error.to_string(),
+            Ok((AuditFacts { before, after, .. }, _)) => AuditFailure::NotAtRest { before, after },
+            Err(error) => AuditFailure::NotAnswered { detail: error.to_string() },
+        };
+        attempts += 1;
+        if attempts >= ATTEMPTS {
+            return Err(failure);
         }
+        tokio::time::sleep(PAUSE).await;
     }
-    Err(format!("asked {ATTEMPTS} times: {reason}"))
-}
-
-fn difference(facts: &AuditFacts) -> String {
-    let (before, after) = (&facts.before, &facts.after);
-    format!(
-        "applied index {} then {}, revision {} then {}, hash {} then {}",
-        before.applied_index, after.applied_index, before.revision, after.revision, before.hash, after.hash
-    )
 }
 
 async fn attempt_facts(client: &Client) -> Result<(AuditFacts, Vec<Vec<KeyValue>>), ClientError> {

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod barrier;
+mod call_error;
 pub mod client;
 mod client_error;
 pub mod collector;
@@ -18,6 +19,7 @@ pub mod watch;
 pub mod watches;
 mod wire;
 
+pub use call_error::CallError;
 pub use client::Client;
 pub use client_error::ClientError;
 pub use collector::Collectors;

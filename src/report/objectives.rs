@@ -7,7 +7,7 @@ use ticketcd_judge::history::annotation::Purpose;
 use super::latency::LatencyLine;
 use super::numbers::rate;
 use super::statistics::{LoadResult, Statistics};
-use crate::scenario::metric::{Metric, Statistic, Unit};
+use crate::scenario::metric::{Metric, Statistic, Unit, UnknownMetric};
 use crate::scenario::types::Objective;
 
 /// An objective, with what was measured.
@@ -49,7 +49,7 @@ pub fn judge(objectives: &[Objective], statistics: &Statistics, latency: &[Laten
 }
 
 fn judge_one(objective: &Objective, statistics: &Statistics, latency: &[LatencyLine]) -> ObjectiveResult {
-    let metric = objective.metric.parse::<Metric>().map_err(NotMeasured::Metric);
+    let metric = objective.metric.parse::<Metric>().map_err(NotMeasured::from);
     let unit = metric.as_ref().map_or(Unit::Share, |metric| metric.unit());
     let measured = metric.and_then(|metric| measure(metric, &objective.phase, statistics, latency));
     let (bound, side) = match (objective.below, objective.above) {
@@ -87,8 +87,8 @@ fn judge_one(objective: &Objective, statistics: &Statistics, latency: &[LatencyL
 /// Why a metric has no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum NotMeasured {
-    #[error("{0}")]
-    Metric(String),
+    #[error(transparent)]
+    Metric(#[from] UnknownMetric),
     #[error("the objective has no bound")]
     Bound,
     #[error("the load did not begin")]

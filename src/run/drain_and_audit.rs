@@ -15,6 +15,7 @@ use crate::etcd::audit::audit;
 use crate::etcd::barrier::{BarrierError, barrier};
 use crate::etcd::sampler::NotInTime;
 use crate::etcd::{ClientError, RecordingClient};
+use crate::shop::StrategyError;
 
 /// What etcd gives a request, beside two election timeouts, before it gives it up itself. A write that was sent before
 /// cannot be applied later than that, once nothing holds it back.
@@ -51,8 +52,8 @@ enum NotAtRest {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The stock could not be brought back.
-    #[error("{0}")]
-    Stock(String),
+    #[error(transparent)]
+    Stock(#[from] StrategyError),
     /// A member is down.
     #[error("{} is not running", .0.name())]
     Exited(MemberIndex),

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use ticketcd_judge::checks::check_names;
 
+use crate::settings::did_you_mean;
+
 /// What `expect` and `--expect` may say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
@@ -25,10 +27,34 @@ impl Expectation {
     pub const FORMS: &str = "pass, violation, violation:CHECK (such as violation:oversell), unknown, objective_missed or invalid";
 }
 
-impl FromStr for Expectation {
-    type Err = String;
+/// The text names no verdict that a run may be expected to end with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExpectationError {
+    /// There is no such verdict.
+    #[error("{text:?} is no verdict: one of {}{}", Expectation::FORMS, did_you_mean(*nearest))]
+    Verdict {
+        /// The text.
+        text: String,
+        /// The verdict that is most like it.
+        nearest: Option<&'static str>,
+    },
+    /// There is no check of this name.
+    #[error("there is no check {text:?}; {}", match nearest {
+        Some(near) => format!("did you mean `violation:{near}`?"),
+        None => format!("the checks are {}", check_names().join(", ")),
+    })]
+    Check {
+        /// The text.
+        text: String,
+        /// The check whose name is most like it.
+        nearest: Option<&'static str>,
+    },
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Expectation {
+    type Err = ExpectationError;
+
+    fn from_str(text: &str) -> Result<Self, ExpectationError> {
         Ok(match text {
             "pass" => Self::Pass,
             "violation" => Self::Violation(None),
@@ -40,30 +66,23 @@ impl FromStr for Expectation {
                 None => {
                     let words = ["pass", "violation", "unknown", "objective_missed", "invalid"];
                     let word = text.split(':').next().unwrap_or(text);
-                    let hint = match super::nearest(word, words) {
-                        Some(near) if near != word => format!("; did you mean `{near}`?"),
-                        _ => String::new(),
-                    };
-                    return Err(format!("{text:?} is no verdict: one of {}{hint}", Self::FORMS));
+                    let nearest = super::nearest(word, words).filter(|near| *near != word);
+                    return Err(ExpectationError::Verdict { text: text.to_owned(), nearest });
                 }
             },
         })
     }
 }
 
-/// The check that is meant: a misspelt one convicts nothing, which only the end of a run would show.
-fn named_check(text: &str) -> Result<String, String> {
+/// The name of a check. A misspelt one would never be met, which only the end of a run would show.
+fn named_check(text: &str) -> Result<String, ExpectationError> {
     let names = check_names();
     // As they are written in tables and on command lines.
     let name = text.replace([' ', '-'], "_");
     if names.contains(&name.as_str()) {
         return Ok(name);
     }
-    let hint = match super::nearest(&name, names.iter().copied()) {
-        Some(near) => format!("did you mean `violation:{near}`?"),
-        None => format!("the checks are {}", names.join(", ")),
-    };
-    Err(format!("there is no check {text:?}; {hint}"))
+    Err(ExpectationError::Check { text: text.to_owned(), nearest: super::nearest(&name, names.iter().copied()) })
 }
 
 impl fmt::Display for Expectation {
@@ -98,11 +117,11 @@ mod tests {
         for text in ["violation:real time", "violation:real-time"] {
             assert_eq!(text.parse::<Expectation>().unwrap().to_string(), "violation:real_time");
         }
-        let error = "violation:reel-time".parse::<Expectation>().unwrap_err();
+        let error = "violation:reel-time".parse::<Expectation>().unwrap_err().to_string();
         assert!(error.contains("did you mean `violation:real_time`?"), "{error}");
-        let error = "violation:nonsense".parse::<Expectation>().unwrap_err();
+        let error = "violation:nonsense".parse::<Expectation>().unwrap_err().to_string();
         assert!(error.contains("the checks are divergence, "), "{error}");
-        let error = "violations:oversell".parse::<Expectation>().unwrap_err();
+        let error = "violations:oversell".parse::<Expectation>().unwrap_err().to_string();
         assert!(error.contains("did you mean `violation`?"), "{error}");
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::Purpose;
 
 use super::units::Bound;
+use crate::settings::did_you_mean;
 
 /// Which clock a latency was taken on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -162,17 +163,26 @@ impl Unit {
     }
 }
 
-impl FromStr for Metric {
-    type Err = String;
+/// The text names no metric.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no metric: `ticketcd scenario metrics` lists them{}", did_you_mean(nearest.as_deref()))]
+pub struct UnknownMetric {
+    /// The text.
+    pub text: String,
+    /// The metric whose name is most like it.
+    pub nearest: Option<String>,
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Metric {
+    type Err = UnknownMetric;
+
+    fn from_str(text: &str) -> Result<Self, UnknownMetric> {
         if let Some((metric, _)) = Self::all().find(|(_, name)| name == text) {
             return Ok(metric);
         }
         let names: Vec<String> = Self::all().map(|(_, name)| name).collect();
-        let hint = super::nearest(text, names.iter().map(String::as_str));
-        let hint = hint.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        Err(format!("{text:?} is no metric: `ticketcd scenario metrics` lists them{hint}"))
+        let nearest = super::nearest(text, names.iter().map(String::as_str)).map(str::to_owned);
+        Err(UnknownMetric { text: text.to_owned(), nearest })
     }
 }
 
@@ -225,7 +235,7 @@ mod tests {
 
     #[test]
     fn any_other_is_refused_with_a_hint() {
-        let error = |text: &str| text.parse::<Metric>().unwrap_err();
+        let error = |text: &str| text.parse::<Metric>().unwrap_err().to_string();
         assert!(error("purchase.response.p95").contains("did you mean `purchase.response.p9"));
         assert!(error("purchases_per_sec").contains("did you mean `purchases_per_second`?"));
         assert!(error("").contains("scenario metrics"));

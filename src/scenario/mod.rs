@@ -11,8 +11,10 @@ pub mod metric;
 pub mod types;
 
 mod advice;
+mod deserializer;
 mod error;
 mod misplaced;
+mod mistake;
 mod overrides;
 mod position;
 mod read;

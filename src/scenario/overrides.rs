@@ -40,7 +40,6 @@ impl<'text> Override<'text> {
     }
 
     fn apply(&self, root: &mut Table) -> Result<(), ScenarioError> {
-        let wrong = |reason: String| ScenarioError::new(format!("--set {}: {reason}", self.text));
         let steps: Vec<&str> = self.path.split('.').collect();
         let Some((last, leading)) = steps.split_last() else { return Ok(()) };
         match steps.as_slice() {
@@ -55,14 +54,24 @@ impl<'text> Override<'text> {
         for (index, step) in leading.iter().enumerate() {
             path = if path.is_empty() { (*step).to_owned() } else { format!("{path}.{step}") };
             let next = steps.get(index + 1).copied().unwrap_or(last);
-            here = here.enter(step, next).map_err(|reason| wrong(reason.replace("{}", &path)))?;
+            here = here.enter(step, next).map_err(|error| self.unplaced(&path, error))?;
         }
-        here.set(last, self.value.clone()).map_err(|reason| wrong(reason.replace("{}", &path)))
+        here.set(last, self.value.clone()).map_err(|error| self.unplaced(self.path, error))
+    }
+
+    /// The error of an override that has no place at `path`, which is its own path or the beginning of it.
+    fn unplaced(&self, path: &str, error: NoPlace) -> ScenarioError {
+        let reason = match error {
+            NoPlace::NotAnIndex => format!("`{path}` is in a list, whose entries are numbered from 0"),
+            NoPlace::NoEntry { length } => format!("there is no `{path}`: the list has {length} entries, numbered from 0"),
+            NoPlace::NotATable => format!("`{path}` is a value and has no keys"),
+        };
+        ScenarioError::new(format!("--set {}: {reason}", self.text))
     }
 }
 
 /// Makes the strategy with this name the scenario's own, with its settings from `load.alternatives`, and keeps the settings of
-/// the strategy that it replaces there. Says whether that was possible: `load` may be no table.
+/// the strategy that it replaces there. Returns whether that was possible: `load` may be no table.
 fn choose_strategy(root: &mut Table, name: &str) -> bool {
     let Some(load) = root.entry("load").or_insert_with(|| Value::Table(Table::new())).as_table_mut() else { return false };
     let own = match load.get("strategy") {
@@ -96,6 +105,20 @@ fn value_of(text: &str) -> Value {
     }
 }
 
+/// Why a document has no place for an override.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoPlace {
+    /// The step into a list is no number.
+    NotAnIndex,
+    /// A list has fewer entries.
+    NoEntry {
+        /// How many it has.
+        length: usize,
+    },
+    /// A value is where a table should be.
+    NotATable,
+}
+
 /// A place in a document that has something in it.
 enum Here<'tree> {
     Table(&'tree mut Table),
@@ -104,7 +127,7 @@ enum Here<'tree> {
 
 impl<'tree> Here<'tree> {
     /// Goes to what `step` names; what is not there yet becomes a table. `next` is the step after.
-    fn enter(self, step: &str, next: &str) -> Result<Self, String> {
+    fn enter(self, step: &str, next: &str) -> Result<Self, NoPlace> {
         let value = match self {
             Self::Table(table) => {
                 let value = table.entry(step).or_insert_with(|| Value::Table(Table::new()));
@@ -118,37 +141,34 @@ impl<'tree> Here<'tree> {
                 }
                 value
             }
-            Self::List(list) => {
-                let length = list.len();
-                let index = step.parse::<usize>().map_err(|_| "`{}` is in a list: its entries are numbered from 0".to_owned())?;
-                list.get_mut(index).ok_or_else(|| format!("there is no `{{}}`: the list has {length} entries, numbered from 0"))?
-            }
+            Self::List(list) => entry(list, step)?,
         };
         match value {
             Value::Table(table) => Ok(Here::Table(table)),
             Value::Array(list) => Ok(Here::List(list)),
-            _ => Err("`{}` is a value and has nothing in it".to_owned()),
+            _ => Err(NoPlace::NotATable),
         }
     }
 
-    fn set(self, step: &str, value: Value) -> Result<(), String> {
+    fn set(self, step: &str, value: Value) -> Result<(), NoPlace> {
         match self {
             Self::Table(table) => {
                 table.insert(step.to_owned(), value);
                 Ok(())
             }
             Self::List(list) => {
-                let length = list.len();
-                match step.parse::<usize>().ok().and_then(|index| list.get_mut(index)) {
-                    Some(entry) => {
-                        *entry = value;
-                        Ok(())
-                    }
-                    None => Err(format!("`{{}}` has {length} entries, numbered from 0; there is no {step}")),
-                }
+                *entry(list, step)? = value;
+                Ok(())
             }
         }
     }
+}
+
+/// The entry of a list that a step names.
+fn entry<'list>(list: &'list mut [Value], step: &str) -> Result<&'list mut Value, NoPlace> {
+    let length = list.len();
+    let index = step.parse::<usize>().map_err(|_| NoPlace::NotAnIndex)?;
+    list.get_mut(index).ok_or(NoPlace::NoEntry { length })
 }
 
 /// Reads a scenario, applies the overrides in their order, and checks what comes out.
@@ -162,9 +182,9 @@ pub(super) fn load(source: &Source, texts: &[String]) -> Result<Scenario, Scenar
         change.apply(&mut table)?;
     }
     let text = toml::to_string(&table).map_err(|error| ScenarioError::new(format!("with the overrides this is not TOML: {error}")))?;
-    let scenario = Document { origin: original.origin, text: &text }
-        .deserialize()
-        .map_err(|mistake| ScenarioError::new(format!("{}: {}", blame(&overrides, &mistake.path), mistake.message)).help(mistake.help))?;
+    let scenario = Document { origin: original.origin, text: &text }.deserialize().map_err(|mistake| {
+        ScenarioError::new(format!("{}: {}", blame(&overrides, &mistake.key()), mistake.message())).help(mistake.help())
+    })?;
     match validate(&scenario) {
         Ok(()) => Ok(scenario),
         Err(problem) if overrides.iter().any(|change| related(change.path, &problem.path)) => {

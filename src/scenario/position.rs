@@ -1,5 +1,5 @@
-//! Where in a document a key path is, and which key path is at a place. Paths are dotted, with positions in lists as
-//! numbers from 0, as in `--set`: `fault.0.inject.kill.target`. No key of a scenario contains a dot.
+//! Where in a document a key path is. Paths are dotted, with positions in lists as numbers from 0, as in `--set`:
+//! `fault.0.inject.kill.target`. No key of a scenario contains a dot.
 
 use std::ops::Range;
 
@@ -26,55 +26,6 @@ pub(super) fn span_of(text: &str, path: &str) -> Option<Range<usize>> {
     Some(here.span())
 }
 
-/// The path of the key or value at this place: the innermost. Empty for the document itself.
-pub(super) fn path_at(text: &str, place: &Range<usize>) -> String {
-    let (root, _) = DeTable::parse_recoverable(text);
-    let mut search = Search { place: place.start, best: None };
-    search.table(root.get_ref(), "");
-    search.best.map(|(_, path)| path).unwrap_or_default()
-}
-
-/// The table that a key header opens does not span its content, so everything is looked at.
-struct Search {
-    place: usize,
-    /// Length of the innermost span so far, and its path.
-    best: Option<(usize, String)>,
-}
-
-impl Search {
-    fn table(&mut self, table: &DeTable<'_>, path: &str) {
-        for (key, value) in table {
-            let path = join(path, key.get_ref());
-            self.offer(&key.span(), &path);
-            self.value(value, &path);
-        }
-    }
-
-    fn value(&mut self, value: &Spanned<DeValue<'_>>, path: &str) {
-        self.offer(&value.span(), path);
-        match value.get_ref() {
-            DeValue::Table(table) => self.table(table, path),
-            DeValue::Array(list) => {
-                for (index, value) in list.iter().enumerate() {
-                    self.value(value, &join(path, &index.to_string()));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn offer(&mut self, span: &Range<usize>, path: &str) {
-        let length = span.len();
-        if span.contains(&self.place) && self.best.as_ref().is_none_or(|(best, _)| length <= *best) {
-            self.best = Some((length, path.to_owned()));
-        }
-    }
-}
-
-fn join(path: &str, step: &str) -> String {
-    if path.is_empty() { step.to_owned() } else { format!("{path}.{step}") }
-}
-
 /// Whether one path is the other or leads to it.
 pub(super) fn related(left: &str, right: &str) -> bool {
     left.split('.').zip(right.split('.')).all(|(left, right)| left == right)
@@ -82,7 +33,7 @@ pub(super) fn related(left: &str, right: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{path_at, related, span_of};
+    use super::{related, span_of};
 
     const TEXT: &str = "name = \"x\"\n[load]\nbuyers = 5\narrivals.spike = { base = 1, peak = 2 }\n[[fault]]\nat = \"1s\"\n[[fault]]\nat = \"2s\"\ninject.kill = { target = \"m9\" }\n";
 
@@ -104,14 +55,6 @@ mod tests {
         assert_eq!(text_at("load.duration"), "[load]");
         assert_eq!(text_at("fault.0.inject.kill"), "[[fault]]");
         assert_eq!(span_of(TEXT, "cluster.members"), None);
-    }
-
-    #[test]
-    fn a_place_has_a_path() {
-        for path in ["name", "load.buyers", "load.arrivals.spike.peak", "fault.0.at", "fault.1.inject.kill.target"] {
-            assert_eq!(path_at(TEXT, &span_of(TEXT, path).unwrap()), path);
-        }
-        assert_eq!(path_at(TEXT, &(10..10)), "");
     }
 
     #[test]

@@ -193,7 +193,7 @@ fn a_strategy_is_a_name_or_a_table_with_its_settings() {
     }
     for text in ["load.strategy = {}", "load.strategy = { hold = {}, naive = {} }"] {
         let error = with(text).unwrap_err().to_string();
-        assert!(error.contains("exactly one choice is wanted here") && error.contains("--> mine.toml:2:"), "{error}");
+        assert!(error.contains("exactly one choice is expected here") && error.contains("--> mine.toml:2:"), "{error}");
     }
     let error = with("load.strategy = \"hodl\"").unwrap_err().to_string();
     assert!(error.contains("unknown choice `hodl` in `load.strategy`") && error.contains("did you mean `hold`?"), "{error}");

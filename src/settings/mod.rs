@@ -8,4 +8,4 @@ mod suggest;
 pub mod types;
 pub mod units;
 
-pub use suggest::nearest;
+pub use suggest::{did_you_mean, nearest};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, IgnoredAny, MapAccess, Unexpected, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::types::ReadMode;
@@ -93,6 +93,9 @@ impl Strategy {
     }
 }
 
+/// The content of a choice that is written as a table.
+pub(crate) const ONE_CHOICE: &str = "exactly one choice";
+
 /// Reads a strategy: a table with one strategy and its settings, or a bare name.
 pub(super) fn by_name_or_table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Strategy, D::Error> {
     struct NameOrTable;
@@ -105,17 +108,24 @@ pub(super) fn by_name_or_table<'de, D: Deserializer<'de>>(deserializer: D) -> Re
         }
 
         fn visit_str<E: Error>(self, name: &str) -> Result<Strategy, E> {
-            if name == "command" {
-                return Err(E::invalid_type(Unexpected::UnitVariant, &"newtype variant"));
+            match Strategy::with_defaults(name) {
+                Some(strategy) => Ok(strategy),
+                // The only one without default settings.
+                None if name == "command" => Err(E::missing_field("run")),
+                None => Err(E::unknown_variant(name, &Strategy::NAMES)),
             }
-            Strategy::with_defaults(name).ok_or_else(|| E::unknown_variant(name, &Strategy::NAMES))
         }
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strategy, A::Error> {
+            if let Some(length) = map.size_hint()
+                && length != 1
+            {
+                return Err(A::Error::invalid_length(length, &ONE_CHOICE));
+            }
             let strategy = Strategy::deserialize(MapAccessDeserializer::new(&mut map))?;
             match map.next_key::<IgnoredAny>()? {
                 None => Ok(strategy),
-                Some(_) => Err(A::Error::custom("wanted exactly 1 element, more than 1 element")),
+                Some(_) => Err(A::Error::invalid_length(2, &ONE_CHOICE)),
             }
         }
     }

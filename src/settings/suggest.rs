@@ -3,6 +3,11 @@
 /// How alike two words must be for one to be offered for the other: 1 is equal, 0 is nothing in common.
 const ALIKE: f64 = 0.5;
 
+/// The end of a sentence about a word that is not known, when one like it is: "; did you mean `buyers`?".
+pub fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
 /// The candidate most like `word`, when one is like it at all.
 pub fn nearest<'list>(word: &str, candidates: impl IntoIterator<Item = &'list str>) -> Option<&'list str> {
     let word = word.to_lowercase();

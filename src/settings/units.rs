@@ -1,4 +1,4 @@
-//! Quantities as people write them: `8s`, `60%`, `leader`.
+//! Quantities as scenarios contain them: `8s`, `60%`, `leader`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,6 +8,50 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::suggest::did_you_mean;
+
+/// A text that is not the quantity that it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QuantityError {
+    /// It is of another kind.
+    #[error("{text:?} is not {expected}")]
+    Kind {
+        /// The text.
+        text: String,
+        /// What it should be, with examples.
+        expected: &'static str,
+    },
+    /// It is negative.
+    #[error("{text:?} is negative, which {quantity} cannot be")]
+    Negative {
+        /// The text.
+        text: String,
+        /// What it should be.
+        quantity: &'static str,
+    },
+    /// It is a span of time that is longer than any run.
+    #[error("{0:?} is longer than a day")]
+    TooLong(String),
+    /// It is neither the role nor the name of a member.
+    #[error("{text:?} is no target: {}, or a member such as m1{}", Target::WORDS.join(", "), did_you_mean(*nearest))]
+    Target {
+        /// The text.
+        text: String,
+        /// The role that is most like it.
+        nearest: Option<&'static str>,
+    },
+}
+
+impl QuantityError {
+    fn kind(text: &str, expected: &'static str) -> Self {
+        Self::Kind { text: text.to_owned(), expected }
+    }
+}
+
+const SPAN: &str = "a span of time such as \"250ms\", \"8s\" or \"2m\"";
+const RATE: &str = "a rate such as 500 (per second) or \"60%\" (of the calibrated rate)";
+const BOUND: &str = "a time such as \"250ms\", a share such as \"5%\", or a number such as 1000";
 
 /// A span of time, written `250ms`, `8s`, `1.5s` or `2m`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,12 +70,12 @@ impl Span {
 }
 
 impl FromStr for Span {
-    type Err = String;
+    type Err = QuantityError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not a span of time such as \"250ms\", \"8s\" or \"2m\"");
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        let wrong = || QuantityError::kind(text, SPAN);
         if text.starts_with('-') {
-            return Err(format!("{text:?} is negative, which a span of time cannot be"));
+            return Err(QuantityError::Negative { text: text.to_owned(), quantity: "a span of time" });
         }
         let digits = text.find(|letter: char| !(letter.is_ascii_digit() || letter == '.')).ok_or_else(wrong)?;
         let (number, unit) = text.split_at(digits);
@@ -46,7 +90,7 @@ impl FromStr for Span {
         let seconds = number * factor;
         // A day is longer than any run; the bound keeps sums of spans from overflowing.
         if !(0.0..=86_400.0).contains(&seconds) {
-            return Err(format!("{text:?} is longer than a day"));
+            return Err(QuantityError::TooLong(text.to_owned()));
         }
         Ok(Self(Duration::from_secs_f64(seconds)))
     }
@@ -78,17 +122,17 @@ pub enum Rate {
 }
 
 impl FromStr for Rate {
-    type Err = String;
+    type Err = QuantityError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not a rate such as 500 (a second) or \"60%\" (of the calibrated rate)");
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        let wrong = || QuantityError::kind(text, RATE);
         let (number, share) = match text.strip_suffix('%') {
             Some(number) => (number, true),
             None => (text, false),
         };
         let number: f64 = number.trim().parse().map_err(|_| wrong())?;
         if number < 0.0 {
-            return Err(format!("{text} is negative, which a rate cannot be"));
+            return Err(QuantityError::Negative { text: text.to_owned(), quantity: "a rate" });
         }
         if !number.is_finite() {
             return Err(wrong());
@@ -107,7 +151,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// What an objective's figure is held against: a time, a share, or a number. Written `"250ms"`, `"5%"` or `1000`.
+/// The bound of an objective: a time, a share, or a number. Written `"250ms"`, `"5%"` or `1000`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
     /// A time.
@@ -119,10 +163,10 @@ pub enum Bound {
 }
 
 impl FromStr for Bound {
-    type Err = String;
+    type Err = QuantityError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is neither a time (\"250ms\"), a share (\"5%\") nor a number (1000)");
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
+        let wrong = || QuantityError::kind(text, BOUND);
         let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
         match text.strip_suffix('%') {
             Some(share) => number(share).map(|number| Self::Share(number / 100.0)).ok_or_else(wrong),
@@ -142,7 +186,7 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Which members something is aimed at. Roles are resolved when it happens.
+/// The target of a fault. Roles are resolved when the fault is injected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// The leader of the moment.
@@ -167,9 +211,9 @@ impl Target {
 }
 
 impl FromStr for Target {
-    type Err = String;
+    type Err = QuantityError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, QuantityError> {
         Ok(match text {
             "leader" => Self::Leader,
             "follower" => Self::Follower,
@@ -181,11 +225,7 @@ impl FromStr for Target {
                 let number = text.strip_prefix('m').and_then(|number| number.parse::<u8>().ok());
                 match number.and_then(|number| number.checked_sub(1)) {
                     Some(index) => Self::Member(index),
-                    None => {
-                        let hint = super::nearest(text, Self::WORDS).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                        let words = Self::WORDS.join(", ");
-                        return Err(format!("{text:?} is no target: {words}, or a member such as m1{hint}"));
-                    }
+                    None => return Err(QuantityError::Target { text: text.to_owned(), nearest: super::nearest(text, Self::WORDS) }),
                 }
             }
         })
@@ -212,7 +252,7 @@ struct TextVisitor<T> {
     marker: std::marker::PhantomData<T>,
 }
 
-impl<T: FromStr<Err = String>> Visitor<'_> for TextVisitor<T> {
+impl<T: FromStr<Err = QuantityError>> Visitor<'_> for TextVisitor<T> {
     type Value = T;
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.expected)
@@ -232,7 +272,7 @@ impl<T: FromStr<Err = String>> Visitor<'_> for TextVisitor<T> {
 }
 
 macro_rules! written_as_text {
-    ($type:ty, $name:literal, $expected:literal, $deserialize:ident, $schema:tt) => {
+    ($type:ty, $name:literal, $expected:expr, $deserialize:ident, $schema:tt) => {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -254,17 +294,17 @@ macro_rules! written_as_text {
     };
 }
 
-written_as_text!(Span, "Span", "a span of time such as \"250ms\", \"8s\" or \"2m\"", deserialize_str, {
+written_as_text!(Span, "Span", SPAN, deserialize_str, {
     "type": "string",
     "description": "A span of time: \"250ms\", \"8s\", \"2m\".",
     "pattern": r"^[0-9.]+ *(ms|s|m|h)$"
 });
-written_as_text!(Rate, "Rate", "a rate such as 500 (a second) or \"60%\" (of the calibrated rate)", deserialize_any, {
+written_as_text!(Rate, "Rate", RATE, deserialize_any, {
     "type": ["number", "string"],
     "description": "Operations a second, or a share of the calibrated rate: 500, \"60%\".",
     "minimum": 0
 });
-written_as_text!(Bound, "Bound", "a time such as \"250ms\", a share such as \"5%\", or a number", deserialize_any, {
+written_as_text!(Bound, "Bound", BOUND, deserialize_any, {
     "type": ["number", "string"],
     "description": "A time, a share or a number: \"250ms\", \"5%\", 1000."
 });

@@ -18,16 +18,16 @@
 use ticketcd_judge::history::annotation::{CancelPlaced, OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Put, Request, Txn, TxnOp};
-use ticketcd_judge::history::{Blob, Nanos, OrderKey, Revision};
+use ticketcd_judge::history::{Nanos, OrderKey, Revision};
 use ticketcd_judge::model::Cents;
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard, parse_purchases};
 
 use super::purchase::sharded::{Part, Parts, reads_of};
-use super::purchase::state::Stock;
-use super::purchase::write::{append, put, unchanged};
+use super::purchase::state::{ReadError, Stock, responses};
+use super::purchase::write::{append, json, put, rejected, unchanged};
 use super::purchase::{PurchaseResult, RetryPolicy, StockCache};
 use super::{Order, Shop};
-use crate::etcd::RecordingClient;
+use crate::etcd::{CallError, RecordingClient};
 
 /// A cancellation of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,26 +67,19 @@ impl Cancelling {
         let Self(retries) = self;
         let (event, user) = (&cancel.order.event, &cancel.order.user);
         let nothing = |outcome, attempts| PurchaseResult { outcome, paid: Cents(0), attempts };
-        let rejected = |reason: String| OrderOutcome::Rejected { reason };
         let reading = Txn { guards: Vec::new(), success: reads_of(&shop.keys, event, user), failure: Vec::new() };
-        let mut found = match caller.call(Purpose::Cancel, &[], Request::Txn(reading)).await {
-            CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => responses,
-            CallOutcome::Ok(_) => return nothing(rejected("the answer does not fit the request".to_owned()), 0),
-            // Nothing was written, so even an unanswered read is a plain refusal.
-            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
-                return nothing(rejected(format!("the order could not be read: {code}: {message}")), 0);
-            }
+        let mut found = match responses(caller.call(Purpose::Cancel, &[], Request::Txn(reading)).await) {
+            Ok(responses) => responses,
+            Err(error) => return nothing(rejected(error), 0),
         };
         for attempt in 0..retries.attempts_max {
             if attempt > 0 {
                 tokio::time::sleep(retries.pause(attempt, cache.jitter())).await;
             }
-            let write = match Parts::parse(&shop.keys, &found)
-                .map_err(|error| error.to_string())
-                .and_then(|parts| work_out(shop, &parts, cancel))
-            {
+            let parts = Parts::parse(&shop.keys, &found).map_err(CancelError::from);
+            let write = match parts.and_then(|parts| work_out(shop, &parts, cancel)) {
                 Ok(write) => write,
-                Err(reason) => return nothing(rejected(reason), attempt),
+                Err(error) => return nothing(rejected(error), attempt),
             };
             let request = Request::Txn(transaction(shop, cancel, &write));
             match caller.call(Purpose::Cancel, &[cancel.key], request).await {
@@ -95,11 +88,37 @@ impl Cancelling {
                 }
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => found = responses,
                 CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return nothing(OrderOutcome::Unknown, attempt + 1),
-                CallOutcome::Refused { code, message } => return nothing(rejected(format!("{code}: {message}")), attempt + 1),
+                CallOutcome::Refused { code, message } => return nothing(rejected(CallError { code, message }), attempt + 1),
             }
         }
         nothing(OrderOutcome::Conflict, retries.attempts_max)
     }
+}
+
+/// Why an order cannot be cancelled. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+enum CancelError {
+    /// The stock or the order could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The order is not among the purchases of its user.
+    #[error("there is no such order")]
+    NoOrder,
+    /// It was cancelled before.
+    #[error("it is already cancelled")]
+    Cancelled,
+    /// The order has no price, as in data of the original project.
+    #[error("the price paid for the order is not recorded")]
+    NoPrice,
+    /// The stock that the tickets would return to does not exist.
+    #[error("{0} does not exist")]
+    NoStock(String),
+    /// The purchase key of the user holds something else than purchases.
+    #[error("the purchase key holds no array")]
+    NoArray,
+    /// A count or an amount would be too large.
+    #[error("a count or an amount overflows")]
+    Overflow,
 }
 
 /// A computed cancellation, before it is sent.
@@ -110,35 +129,36 @@ struct Write {
     paid: Cents,
 }
 
-fn work_out(shop: &Shop, parts: &Parts, cancel: &Cancel) -> Result<Write, String> {
+fn work_out(shop: &Shop, parts: &Parts, cancel: &Cancel) -> Result<Write, CancelError> {
     let (order, stock) = (&cancel.order, &parts.stock);
     let bought = tickets_of(shop, stock, cancel)?;
-    let mut event = stock.event.clone().ok_or("no such event")?;
+    let mut event = stock.event.clone().ok_or_else(|| CancelError::NoStock(shop.keys.event(&order.event).to_text()))?;
     let mut to_event = false;
     let mut puts = Vec::with_capacity(bought.len() + 2);
     let mut lines = Vec::with_capacity(bought.len());
     let mut paid: i128 = 0;
     for line in bought {
-        let price = line.price.ok_or("the order does not say what was paid")?;
-        let more = |quantity: i64| quantity.checked_add(line.quantity).ok_or("the count overflows");
+        let price = line.price.ok_or(CancelError::NoPrice)?;
+        let more = |quantity: i64| quantity.checked_add(line.quantity).ok_or(CancelError::Overflow);
         let shards: Vec<&Part> = parts.parts.iter().filter(|part| part.kind == line.kind).collect();
         // Any shard is correct. Cancellations are spread over the shards to avoid conflicts.
         let turn = (cancel.key.buyer.wrapping_add(cancel.key.sequence) as usize).checked_rem(shards.len());
         if let Some(part) = turn.and_then(|turn| shards.get(turn)) {
             let key = shop.keys.shard(&order.event, &part.kind, part.number);
-            puts.push((put(key, as_json(&Shard { current_quantity: more(part.left)? })?), part.mod_revision));
+            puts.push((put(key, json(&Shard { current_quantity: more(part.left)? })), part.mod_revision));
         } else {
-            let mut ticket = stock.ticket(&line.kind).ok_or("no such ticket type")?.clone();
+            let key = shop.keys.ticket(&order.event, &line.kind);
+            let mut ticket = stock.ticket(&line.kind).ok_or_else(|| CancelError::NoStock(key.to_text()))?.clone();
             ticket.value.current_quantity = more(ticket.value.current_quantity)?;
             event.value.current_quantity = more(event.value.current_quantity)?;
             to_event = true;
-            puts.push((put(shop.keys.ticket(&order.event, &line.kind), as_json(&ticket.value)?), ticket.mod_revision));
+            puts.push((put(key, json(&ticket.value)), ticket.mod_revision));
         }
         paid = paid.saturating_sub(price.times(line.quantity));
         lines.push(PurchasedTicket { quantity: -line.quantity, ..line });
     }
     if to_event {
-        puts.push((put(shop.keys.event(&order.event), as_json(&event.value)?), event.mod_revision));
+        puts.push((put(shop.keys.event(&order.event), json(&event.value)), event.mod_revision));
     }
     let element = Purchase {
         id: Some(shop.order_id(cancel.key)),
@@ -146,24 +166,25 @@ fn work_out(shop: &Shop, parts: &Parts, cancel: &Cancel) -> Result<Write, String
         tickets: lines,
         cancels: Some(shop.order_id(order.key)),
     };
-    let purchases = append(stock.purchases.value.as_bytes(), as_json(&element)?.as_bytes()).ok_or("the purchase key holds no array")?;
+    let purchases = append(stock.purchases.value.as_bytes(), json(&element).as_bytes()).ok_or(CancelError::NoArray)?;
     puts.push((put(shop.keys.purchase(&order.user, &order.event), purchases), stock.purchases.mod_revision));
-    let paid = i64::try_from(paid).map(Cents).map_err(|_| "the price is too large")?;
+    let paid = i64::try_from(paid).map(Cents).map_err(|_| CancelError::Overflow)?;
     Ok(Write { puts, paid })
 }
 
 /// The tickets of the order, if it is entered and not cancelled.
-fn tickets_of(shop: &Shop, stock: &Stock, cancel: &Cancel) -> Result<Vec<PurchasedTicket>, String> {
+fn tickets_of(shop: &Shop, stock: &Stock, cancel: &Cancel) -> Result<Vec<PurchasedTicket>, CancelError> {
     if stock.purchases.mod_revision == 0 {
-        return Err("there is no such order".to_owned());
+        return Err(CancelError::NoOrder);
     }
-    let purchases = parse_purchases(stock.purchases.value.as_bytes()).map_err(|error| format!("the purchases are unreadable: {error}"))?;
+    let key = || shop.keys.purchase(&cancel.order.user, &cancel.order.event).to_text();
+    let purchases = parse_purchases(stock.purchases.value.as_bytes()).map_err(|source| ReadError::Json { key: key(), source })?;
     let id = shop.order_id(cancel.order.key);
     if purchases.iter().any(|purchase| purchase.cancels.as_ref() == Some(&id)) {
-        return Err("it is already cancelled".to_owned());
+        return Err(CancelError::Cancelled);
     }
     let bought = purchases.into_iter().find(|purchase| purchase.id.as_ref() == Some(&id));
-    bought.map(|purchase| purchase.tickets).ok_or_else(|| "there is no such order".to_owned())
+    bought.map(|purchase| purchase.tickets).ok_or(CancelError::NoOrder)
 }
 
 /// The guarded transaction; its failure branch reads what the next attempt needs.
@@ -173,8 +194,4 @@ fn transaction(shop: &Shop, cancel: &Cancel, write: &Write) -> Txn {
         success: write.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect(),
         failure: reads_of(&shop.keys, &cancel.order.event, &cancel.order.user),
     }
-}
-
-fn as_json<T: serde::Serialize>(value: &T) -> Result<Blob, String> {
-    serde_json::to_vec(value).map(Blob::from).map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ pub mod range_guard;
 
 pub use cancel::{Cancel, Cancelling};
 pub use order::Order;
-pub use purchase::{PurchaseResult, RetryPolicy, StockCache, Strategy};
+pub use purchase::{PurchaseResult, RetryPolicy, StockCache, Strategy, StrategyError};
 
 use ticketcd_judge::history::{OrderId, OrderKey};
 use ticketcd_judge::model::Keyspace;
@@ -52,11 +52,11 @@ impl Shop {
     /// load; its calls are recorded as `Purpose::Settle`.
     ///
     /// # Errors
-    /// What failed, in words. The load cannot start then.
-    pub async fn prepare(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
+    /// What failed. The load cannot start then.
+    pub async fn prepare(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), StrategyError> {
         match &self.strategy {
-            Strategy::Sharded(sharded) => shards::split(&self.keys, caller, events, sharded.shards).await,
-            Strategy::Command(command) => command.prepare(),
+            Strategy::Sharded(sharded) => Ok(shards::split(&self.keys, caller, events, sharded.shards).await?),
+            Strategy::Command(command) => Ok(command.prepare()?),
             // The others sell from where the dataset keeps the stock.
             _ => Ok(()),
         }
@@ -84,11 +84,11 @@ impl Shop {
     /// `Purpose::Release` for reservations.
     ///
     /// # Errors
-    /// What failed, in words. Sold tickets stay sold.
-    pub async fn restore(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), String> {
+    /// What failed. Sold tickets stay sold.
+    pub async fn restore(&self, caller: &mut RecordingClient, events: &[String]) -> Result<(), StrategyError> {
         match &self.strategy {
-            Strategy::Sharded(_) => shards::fold(&self.keys, caller, events).await,
-            Strategy::Hold(hold) => hold.restore(self, caller).await,
+            Strategy::Sharded(_) => Ok(shards::fold(&self.keys, caller, events).await?),
+            Strategy::Hold(hold) => Ok(hold.restore(self, caller).await?),
             // The others keep all stock in the tickets.
             _ => Ok(()),
         }

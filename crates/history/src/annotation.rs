@@ -5,9 +5,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::call::Invoke;
 use crate::decoding::DecodeContext;
-use crate::event::Event;
 use crate::{Blob, Nanos, OrderKey, Revision};
 
 /// What a call is for.
@@ -183,13 +181,4 @@ pub struct QueryClosed {
     /// Whether it was answered.
     #[n(5)]
     pub answered: bool,
-}
-
-/// An event without its annotations; none when it is nothing else.
-pub fn strip(event: Event) -> Option<Event> {
-    match event {
-        Event::OrderPlaced(_) | Event::OrderClosed(_) | Event::CancelPlaced(_) | Event::QueryClosed(_) => None,
-        Event::Invoke(invoke) => Some(Event::Invoke(Invoke { purpose: Purpose::Unstated, orders: Vec::new(), ..invoke })),
-        other => Some(other),
-    }
 }

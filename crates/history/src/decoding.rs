@@ -1,10 +1,12 @@
-//! What decoding an event needs beside its bytes: the buffer that keys and values become parts of, and a bound on nesting.
+//! What decoding an event needs in addition to its bytes: the buffer that keys and values become parts of, and a bound on
+//! nesting.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use minicbor::decode::Error;
-use minicbor::{Decode, Decoder};
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, encode};
 
 use crate::Blob;
 
@@ -45,6 +47,20 @@ impl DecodeContext for Coding<'_> {
     }
 }
 
+impl<Context> Encode<Context> for Blob {
+    fn encode<W: Write>(&self, encoder: &mut Encoder<W>, _: &mut Context) -> Result<(), encode::Error<W::Error>> {
+        encoder.bytes(self.as_bytes())?.ok()
+    }
+}
+
+impl<'bytes, Context: DecodeContext> Decode<'bytes, Context> for Blob {
+    fn decode(decoder: &mut Decoder<'bytes>, context: &mut Context) -> Result<Self, Error> {
+        let bytes = decoder.bytes()?;
+        let end = decoder.position();
+        Ok(context.blob(end - bytes.len()..end, bytes))
+    }
+}
+
 /// Decodes something that may contain its own kind: a file cannot exhaust the stack.
 pub(crate) fn nested<'bytes, Context: DecodeContext, Nested: Decode<'bytes, Context>>(
     decoder: &mut Decoder<'bytes>,
@@ -63,6 +79,33 @@ pub(crate) fn nested<'bytes, Context: DecodeContext, Nested: Decode<'bytes, Cont
 mod tests {
     use super::*;
     use crate::request::{Put, Request, Txn, TxnOp};
+
+    /// Three blobs that were decoded from one buffer, and the buffer.
+    fn decoded() -> (Vec<Blob>, Arc<[u8]>) {
+        let buffer: Arc<[u8]> = minicbor::to_vec(["key", "", "value"].map(Blob::from)).unwrap().into();
+        let blobs: Vec<Blob> = minicbor::decode_with(&buffer, &mut Coding::of(&buffer)).unwrap();
+        (blobs, buffer)
+    }
+
+    #[test]
+    fn what_is_decoded_is_a_part_of_its_buffer() {
+        let (blobs, buffer) = decoded();
+        assert_eq!(blobs, ["key", "", "value"].map(Blob::from));
+        // The buffer here, and the two that are not empty.
+        assert_eq!(Arc::strong_count(&buffer), 3);
+        assert!(blobs[1].is_empty() && blobs[1].as_bytes().is_empty());
+    }
+
+    #[test]
+    fn a_clone_keeps_no_buffer() {
+        let (blobs, buffer) = decoded();
+        let clones = blobs.clone();
+        let again = clones.clone();
+        drop(blobs);
+        assert_eq!(Arc::strong_count(&buffer), 1);
+        assert_eq!((&clones, &again), (&["key", "", "value"].map(Blob::from).into(), &clones));
+        assert!(std::ptr::eq(clones[0].as_bytes(), again[0].as_bytes()), "clones of a clone share their bytes");
+    }
 
     /// A transaction with so many within each other.
     fn nested_txn(depth: u8) -> Request {

@@ -1,7 +1,7 @@
 //! The etcd checks do not depend on the shop: without annotations they report the same.
 
-use ticketcd_history::annotation::strip;
 use ticketcd_history::event::Event;
+use ticketcd_history::strip;
 use ticketcd_judge::checks::standard_checks;
 use ticketcd_judge::core::engine::Judge;
 use ticketcd_judge::core::verdict::{Finding, Verdict};

@@ -13,7 +13,7 @@ use crate::settings::problem::{Checked, Problem, between};
 pub(super) fn validate(scenario: &Scenario) -> Checked {
     name(&scenario.name)?;
     if let Some(expect) = &scenario.expect {
-        expect.parse::<Expectation>().map_err(|message| Problem::new("expect", message))?;
+        expect.parse::<Expectation>().map_err(|error| Problem::new("expect", error.to_string()))?;
     }
     scenario.cluster.check()?;
     dataset(&scenario.dataset)?;

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use ticketcd_judge::checks::check_names;
 
-use super::super::metric::{Metric, Unit};
+use super::super::metric::{Metric, Unit, UnknownMetric};
 use super::super::nearest;
 use super::super::types::{Known, Objective, Scenario};
 use super::{Checked, Problem};
@@ -13,7 +13,8 @@ pub(super) fn objectives(scenario: &Scenario) -> Checked {
 }
 
 fn check(path: &str, objective: &Objective, scenario: &Scenario) -> Checked {
-    let metric: Metric = objective.metric.parse().map_err(|message: String| Problem::new(format!("{path}.metric"), message))?;
+    let metric: Metric =
+        objective.metric.parse().map_err(|error: UnknownMetric| Problem::new(format!("{path}.metric"), error.to_string()))?;
     phase(&format!("{path}.phase"), objective, metric, scenario)?;
     let (side, bound) = match (objective.below, objective.above) {
         (Some(bound), None) => ("below", bound),

@@ -12,9 +12,9 @@ use ticketcd_judge::history::{Blob, Revision};
 use super::lock_admission::LockAdmission;
 use super::session::Session;
 use super::state::fetch;
-use super::write::{Decision, decide};
+use super::write::{Decision, decide, rejected};
 use super::{PurchaseResult, StockCache};
-use crate::etcd::{RecordingClient, errors};
+use crate::etcd::{CallError, RecordingClient, errors};
 use crate::settings::strategy::{FencedLockSettings, Stall};
 use crate::shop::{Order, Shop};
 
@@ -89,10 +89,9 @@ impl Locking {
     }
 
     async fn acquire(&self, shop: &Shop, caller: &mut RecordingClient, session: &mut Session, event: &str) -> Result<Held, OrderOutcome> {
-        let rejected = |reason| OrderOutcome::Rejected { reason };
         let outcome = match session.lock(caller, shop.keys.lock(event), self.ttl, self.wait).await.map_err(rejected)? {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Lock { key }, .. }) => return Ok(Held { key, since: revision }),
-            CallOutcome::Ok(_) => rejected("the answer to a lock request has no key".to_owned()),
+            CallOutcome::Ok(_) => rejected("the answer to a lock request has no key"),
             CallOutcome::Unknown { code, .. } if code == errors::TIMEOUT => OrderOutcome::Conflict,
             CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
                 rejected(format!("the lock could not be acquired: {code}: {message}"))
@@ -106,7 +105,7 @@ impl Locking {
     async fn get_check_put(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order, guards: Vec<Guard>) -> PurchaseResult {
         let stock = match fetch(&shop.keys, caller, &order.event, &order.user).await {
             Ok(stock) => stock,
-            Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, 0),
+            Err(error) => return PurchaseResult::nothing(rejected(error), 0),
         };
         let write = match decide(shop, &stock, order) {
             Decision::Buy(write) => write,
@@ -125,9 +124,7 @@ impl Locking {
                 PurchaseResult::nothing(OrderOutcome::Conflict, 1)
             }
             CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => PurchaseResult::nothing(OrderOutcome::Unknown, 1),
-            CallOutcome::Refused { code, message } => {
-                PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1)
-            }
+            CallOutcome::Refused { code, message } => PurchaseResult::nothing(rejected(CallError { code, message }), 1),
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod sharded;
 pub(super) mod shards;
 pub mod state;
 pub mod stock_cache;
+mod strategy_error;
 #[cfg(test)]
 mod tests;
 pub mod write;
@@ -35,6 +36,7 @@ pub use quoted::Quoted;
 pub use retry_policy::RetryPolicy;
 pub use sharded::Sharded;
 pub use stock_cache::StockCache;
+pub use strategy_error::StrategyError;
 
 use std::path::Path;
 
@@ -53,7 +55,7 @@ pub enum Strategy {
     FencedLock(FencedLock),
     /// Reserved under a lease, paid, confirmed: safe.
     Hold(Hold),
-    /// PurchaseResult at the price of an earlier revision: safe on a correct etcd.
+    /// Bought at the price of an earlier revision: safe on a correct etcd.
     Quoted(Quoted),
     /// Concurrent orders for an event in one guarded transaction: safe.
     Batched(Batched),

@@ -19,8 +19,8 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
 use super::PurchaseResult;
 use super::state::fetch;
-use super::write::{Decision, Write, decide};
-use crate::etcd::RecordingClient;
+use super::write::{Decision, Write, decide, rejected};
+use crate::etcd::{CallError, RecordingClient};
 use crate::shop::{Order, Shop};
 
 /// The naive strategy's settings.
@@ -34,7 +34,7 @@ impl Naive {
     pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> PurchaseResult {
         let stock = match fetch(&shop.keys, caller, &order.event, &order.user).await {
             Ok(stock) => stock,
-            Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, 0),
+            Err(error) => return PurchaseResult::nothing(rejected(error), 0),
         };
         let write = match decide(shop, &stock, order) {
             Decision::Buy(write) => write,
@@ -48,9 +48,7 @@ impl Naive {
                 PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid: write.paid, attempts: 1 }
             }
             CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => PurchaseResult::nothing(OrderOutcome::Unknown, 1),
-            CallOutcome::Refused { code, message } => {
-                PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, 1)
-            }
+            CallOutcome::Refused { code, message } => PurchaseResult::nothing(rejected(CallError { code, message }), 1),
         }
     }
 }

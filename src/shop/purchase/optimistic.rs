@@ -24,9 +24,9 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
 use super::same_guard::{self, Resent};
 use super::state::{Stock, fetch, fetch_latest, reads};
-use super::write::{Decision, Write, decide};
+use super::write::{Decision, Write, decide, rejected};
 use super::{PurchaseResult, RetryPolicy, StockCache};
-use crate::etcd::RecordingClient;
+use crate::etcd::{CallError, RecordingClient};
 use crate::settings::strategy::Retry;
 use crate::shop::{Order, Shop};
 
@@ -82,7 +82,7 @@ impl Optimistic {
                     };
                     match read {
                         Ok(()) => continue,
-                        Err(reason) => return nothing(OrderOutcome::Rejected { reason }, attempts, blind),
+                        Err(error) => return nothing(rejected(error), attempts, blind),
                     }
                 }
             };
@@ -100,7 +100,7 @@ impl Optimistic {
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Stock::parse(&shop.keys, &responses) {
                         Ok(stock) => fresh = Some(stock),
-                        Err(error) => return nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts, blind),
+                        Err(error) => return nothing(rejected(error), attempts, blind),
                     }
                 }
                 // An answer that does not fit the request leaves the outcome unknown.
@@ -116,7 +116,7 @@ impl Optimistic {
                     Retry::Blind => (fresh, remembered, blind) = (None, None, true),
                 },
                 CallOutcome::Refused { code, message } => {
-                    return nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts, blind);
+                    return nothing(rejected(CallError { code, message }), attempts, blind);
                 }
             }
         }

@@ -22,9 +22,9 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, 
 
 use super::optimistic;
 use super::state::{Stock, fetch, fetch_latest};
-use super::write::{Decision, Write, decide_at};
+use super::write::{Decision, Write, decide_at, rejected};
 use super::{PurchaseResult, RetryPolicy, StockCache};
-use crate::etcd::RecordingClient;
+use crate::etcd::{CallError, RecordingClient};
 use crate::shop::{Order, Shop};
 
 /// The quoted strategy's settings: how often an order is tried, and the pauses between the attempts.
@@ -46,7 +46,7 @@ impl Quoted {
             Some(stock) => stock,
             None => match fetch(&shop.keys, caller, &order.event, &order.user).await {
                 Ok(stock) => stock,
-                Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, 0),
+                Err(error) => return PurchaseResult::nothing(rejected(error), 0),
             },
         };
         let mut stock = quote.clone();
@@ -63,7 +63,7 @@ impl Quoted {
                         (quote, stock, fresh) = (read.clone(), read, true);
                         continue;
                     }
-                    Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, attempts),
+                    Err(error) => return PurchaseResult::nothing(rejected(error), attempts),
                 },
             };
             if attempts > 0 {
@@ -79,13 +79,13 @@ impl Quoted {
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Stock::parse(&shop.keys, &responses) {
                         Ok(read) => (stock, fresh) = (read, true),
-                        Err(error) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                        Err(error) => return PurchaseResult::nothing(rejected(error), attempts),
                     }
                 }
                 // That the revision is compacted is such an answer: see above.
                 CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return PurchaseResult::nothing(OrderOutcome::Unknown, attempts),
                 CallOutcome::Refused { code, message } => {
-                    return PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                    return PurchaseResult::nothing(rejected(CallError { code, message }), attempts);
                 }
             }
         }

@@ -9,8 +9,8 @@ use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
 use tokio_util::sync::CancellationToken;
 
-use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
+use crate::etcd::{CallError, RecordingClient};
 
 /// A lease from its owner's view: etcd counts its time from when it handles the request, which is later than when the owner
 /// sent it.
@@ -22,22 +22,31 @@ pub(super) struct Lease {
     renewed: Instant,
 }
 
+/// Why there is no lease. If etcd granted one nevertheless, no key is attached to it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum LeaseError {
+    /// The request was refused, or not answered.
+    #[error("no lease was granted: {0}")]
+    NotGranted(#[from] CallError),
+    /// The answer to the request is not a lease with a time to live.
+    #[error("the answer to a lease request has no lease")]
+    Shape,
+}
+
 impl Lease {
     /// Requests a lease with a time to live in whole seconds.
     ///
     /// # Errors
-    /// Why there is no lease, for the buyer. If etcd granted one nevertheless, no key is attached to it.
-    pub(super) async fn grant(caller: &mut RecordingClient, ttl: Duration) -> Result<Self, String> {
+    /// Why there is no lease.
+    pub(super) async fn grant(caller: &mut RecordingClient, ttl: Duration) -> Result<Self, LeaseError> {
         let renewed = Instant::now();
         let request = Request::LeaseGrant { id: 0, ttl: i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX) };
-        match caller.call(Purpose::Purchase, &[], request).await {
-            CallOutcome::Ok(Answer { body: AnswerBody::Lease { id, ttl }, .. }) => {
-                Ok(Self { id, ttl: Duration::from_secs(u64::try_from(ttl).unwrap_or(0)), renewed })
+        match CallError::answer(caller.call(Purpose::Purchase, &[], request).await)? {
+            Answer { body: AnswerBody::Lease { id, ttl }, .. } => {
+                let seconds = u64::try_from(ttl).map_err(|_| LeaseError::Shape)?;
+                Ok(Self { id, ttl: Duration::from_secs(seconds), renewed })
             }
-            CallOutcome::Ok(_) => Err("the answer to a lease request has no lease".to_owned()),
-            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
-                Err(format!("no lease was granted: {code}: {message}"))
-            }
+            _ => Err(LeaseError::Shape),
         }
     }
 
@@ -83,14 +92,14 @@ impl Session {
     /// alive until the lock is acquired or the wait ends.
     ///
     /// # Errors
-    /// Why there is no lease, for the buyer.
+    /// Why there is no lease.
     pub(super) async fn lock(
         &mut self,
         caller: &mut RecordingClient,
         name: Blob,
         ttl: Duration,
         wait: Duration,
-    ) -> Result<CallOutcome, String> {
+    ) -> Result<CallOutcome, LeaseError> {
         let mut lease = self.alive(caller, ttl).await?;
         let id = lease.id;
         let over = CancellationToken::new();
@@ -105,7 +114,7 @@ impl Session {
     }
 
     /// The lease, renewed when more than a third of its time has passed.
-    async fn alive(&self, caller: &mut RecordingClient, ttl: Duration) -> Result<Lease, String> {
+    async fn alive(&self, caller: &mut RecordingClient, ttl: Duration) -> Result<Lease, LeaseError> {
         if let Some(mut lease) = self.lease
             && (!lease.is_due() || lease.keep_alive(caller).await)
         {

@@ -25,10 +25,10 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard};
 use ticketcd_judge::model::{Cents, Keyspace, ShopKey};
 
-use super::state::{Seen, Stock, Unreadable, found, reads, record};
-use super::write::{append, json, put, unchanged};
+use super::state::{ReadError, Seen, Stock, found, reads, record, responses};
+use super::write::{append, json, put, rejected, unchanged};
 use super::{PurchaseResult, RetryPolicy, StockCache};
-use crate::etcd::RecordingClient;
+use crate::etcd::{CallError, RecordingClient};
 use crate::shop::{Order, Shop};
 
 /// The sharded strategy's settings.
@@ -118,7 +118,7 @@ impl Sharded {
                         (fresh, remembered) = (Some(parts), None);
                         continue;
                     }
-                    Err(reason) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, attempts),
+                    Err(error) => return PurchaseResult::nothing(rejected(error), attempts),
                 },
             };
             if attempts > 0 {
@@ -140,13 +140,13 @@ impl Sharded {
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Parts::parse(&shop.keys, &responses) {
                         Ok(parts) => (fresh, latest) = (Some(parts), true),
-                        Err(error) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                        Err(error) => return PurchaseResult::nothing(rejected(error), attempts),
                     }
                 }
                 // An answer that does not fit the request leaves the outcome unknown.
                 CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return PurchaseResult::nothing(OrderOutcome::Unknown, attempts),
                 CallOutcome::Refused { code, message } => {
-                    return PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                    return PurchaseResult::nothing(rejected(CallError { code, message }), attempts);
                 }
             }
         }
@@ -173,7 +173,6 @@ impl Sharded {
 
 /// What the purchase writes; `None` when its buyer's own parts do not suffice and others may not be looked into.
 fn work_out(shop: &Shop, parts: &Parts, order: &Order, home: u32, fresh: bool) -> Result<Option<Write>, OrderOutcome> {
-    let rejected = |reason: &str| OrderOutcome::Rejected { reason: reason.to_owned() };
     if let Some(fault) = order.fault() {
         return Err(rejected(fault));
     }
@@ -203,7 +202,7 @@ fn work_out(shop: &Shop, parts: &Parts, order: &Order, home: u32, fresh: bool) -
             prices.push((key, ticket.mod_revision));
         } else if let Some((_, left)) = after.stock.tickets.iter_mut().find(|(name, _)| name == kind) {
             left.value.current_quantity -= from_ticket;
-            puts.push((put(key, json(&left.value)?), ticket.mod_revision));
+            puts.push((put(key, json(&left.value)), ticket.mod_revision));
             // What its revision will be is known only afterwards; 0 never holds for a key that exists.
             left.mod_revision = 0;
         }
@@ -211,14 +210,13 @@ fn work_out(shop: &Shop, parts: &Parts, order: &Order, home: u32, fresh: bool) -
     for position in &changed {
         if let Some(part) = after.parts.get(*position) {
             let key = shop.keys.shard(&order.event, &part.kind, part.number);
-            puts.push((put(key, json(&Shard { current_quantity: part.left })?), part.mod_revision));
+            puts.push((put(key, json(&Shard { current_quantity: part.left })), part.mod_revision));
         }
     }
     let id = Some(shop.order_id(order.key));
     let element = Purchase { id, date: shop.date.to_string(), tickets: lines, cancels: None };
     let purchases = parts.stock.purchases_of(&order.user);
-    let array =
-        append(purchases.value.as_bytes(), json(&element)?.as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
+    let array = append(purchases.value.as_bytes(), json(&element).as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
     puts.push((put(shop.keys.purchase(&order.user, &order.event), array.clone()), purchases.mod_revision));
     after.stock.purchases.value = array;
     after.stock.user = Some(order.user.clone());
@@ -299,24 +297,16 @@ pub(in crate::shop) fn reads_of(keys: &Keyspace, event: &str, user: &str) -> Vec
 }
 
 /// Reads all parts: as they are now, or in the caller's read mode.
-async fn read_all(shop: &Shop, caller: &mut RecordingClient, order: &Order, latest: bool) -> Result<Parts, String> {
+async fn read_all(shop: &Shop, caller: &mut RecordingClient, order: &Order, latest: bool) -> Result<Parts, ReadError> {
     let request = Request::Txn(Txn { success: reads_of(&shop.keys, &order.event, &order.user), ..Txn::default() });
     let outcome = if latest { caller.call(Purpose::Purchase, &[], request).await } else { caller.read(Purpose::Purchase, request).await };
-    match outcome {
-        CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
-            Parts::parse(&shop.keys, &responses).map_err(|error| error.to_string())
-        }
-        CallOutcome::Ok(_) => Err(Unreadable::Shape.to_string()),
-        CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
-            Err(format!("the stock could not be read: {code}: {message}"))
-        }
-    }
+    Parts::parse(&shop.keys, &responses(outcome)?)
 }
 
 impl Parts {
     /// Takes the answers to [`reads_of`] apart.
-    pub(in crate::shop) fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
-        let (shards, stock) = answers.split_last().ok_or(Unreadable::Shape)?;
+    pub(in crate::shop) fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, ReadError> {
+        let (shards, stock) = answers.split_last().ok_or(ReadError::Shape)?;
         let mut parts = Vec::new();
         for kv in found(shards)? {
             if let Some(ShopKey::Shard { kind, number, .. }) = keys.parse(kv.key.as_bytes()) {

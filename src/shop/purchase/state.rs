@@ -8,7 +8,7 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{EventRecord, Ticket};
 use ticketcd_judge::model::{Keyspace, ShopKey};
 
-use crate::etcd::RecordingClient;
+use crate::etcd::{CallError, RecordingClient};
 
 /// A value and the revision of the write it came from; 0 for a key that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,18 +32,21 @@ pub struct Stock {
     pub user: Option<String>,
 }
 
-/// A value of the shop cannot be read.
+/// Why the stock could not be read. Nothing was written.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// The answer has not the shape of the request.
+pub enum ReadError {
+    /// The request was refused, or not answered.
+    #[error("the stock could not be read: {0}")]
+    NotAnswered(#[from] CallError),
+    /// The answer does not have the shape of the request.
     #[error("the answer does not fit the request")]
     Shape,
-    /// Not the JSON it should be.
+    /// A value is not what the shop keeps under its key.
     #[error("{key}: {source}")]
     Json {
         /// The key.
         key: String,
-        /// What is wrong with its value.
+        /// What is wrong with the value.
         source: serde_json::Error,
     },
 }
@@ -65,9 +68,9 @@ pub fn reads(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
 ///
 /// # Errors
 /// Why the stock could not be read. Nothing was written, so even an unanswered read is a plain refusal.
-pub async fn fetch(keys: &Keyspace, caller: &mut RecordingClient, event: &str, user: &str) -> Result<Stock, String> {
+pub async fn fetch(keys: &Keyspace, caller: &mut RecordingClient, event: &str, user: &str) -> Result<Stock, ReadError> {
     let outcome = caller.read(Purpose::Purchase, request(keys, event, user)).await;
-    read(keys, outcome)
+    Stock::parse(keys, &responses(outcome)?)
 }
 
 /// Fetches the stock as it is now, through consensus whatever the caller's read mode: one round trip. A refusal may rest on
@@ -75,24 +78,23 @@ pub async fn fetch(keys: &Keyspace, caller: &mut RecordingClient, event: &str, u
 ///
 /// # Errors
 /// As for [`fetch`].
-pub async fn fetch_latest(keys: &Keyspace, caller: &mut RecordingClient, event: &str, user: &str) -> Result<Stock, String> {
+pub async fn fetch_latest(keys: &Keyspace, caller: &mut RecordingClient, event: &str, user: &str) -> Result<Stock, ReadError> {
     let outcome = caller.call(Purpose::Purchase, &[], request(keys, event, user)).await;
-    read(keys, outcome)
+    Stock::parse(keys, &responses(outcome)?)
 }
 
 fn request(keys: &Keyspace, event: &str, user: &str) -> Request {
     Request::Txn(Txn { guards: Vec::new(), success: reads(keys, event, user), failure: Vec::new() })
 }
 
-fn read(keys: &Keyspace, outcome: CallOutcome) -> Result<Stock, String> {
-    match outcome {
-        CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
-            Stock::parse(keys, &responses).map_err(|error| error.to_string())
-        }
-        CallOutcome::Ok(_) => Err(Unreadable::Shape.to_string()),
-        CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
-            Err(format!("the stock could not be read: {code}: {message}"))
-        }
+/// The answers to the operations of a transaction that only reads.
+///
+/// # Errors
+/// When it was not answered, or with something else.
+pub(in crate::shop) fn responses(outcome: CallOutcome) -> Result<Vec<TxnAnswer>, ReadError> {
+    match CallError::answer(outcome)? {
+        Answer { body: AnswerBody::Txn { responses, .. }, .. } => Ok(responses),
+        _ => Err(ReadError::Shape),
     }
 }
 
@@ -101,8 +103,8 @@ impl Stock {
     ///
     /// # Errors
     /// When a value is not what the shop keeps under its key.
-    pub fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
-        let [event, by_type, purchases] = answers else { return Err(Unreadable::Shape) };
+    pub fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, ReadError> {
+        let [event, by_type, purchases] = answers else { return Err(ReadError::Shape) };
         let event = found(event)?.first().map(record).transpose()?;
         let purchases = found(purchases)?;
         let user = purchases.first().and_then(|kv| match keys.parse(kv.key.as_bytes()) {
@@ -134,15 +136,15 @@ impl Stock {
 }
 
 /// What a range of a transaction found.
-pub(super) fn found(answer: &TxnAnswer) -> Result<&[KeyValue], Unreadable> {
+pub(super) fn found(answer: &TxnAnswer) -> Result<&[KeyValue], ReadError> {
     match &answer.body {
         TxnAnswerBody::Range(range) => Ok(&range.kvs),
-        TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } | TxnAnswerBody::Txn { .. } => Err(Unreadable::Shape),
+        TxnAnswerBody::Put { .. } | TxnAnswerBody::Delete { .. } | TxnAnswerBody::Txn { .. } => Err(ReadError::Shape),
     }
 }
 
 /// The tickets that a range found, by type.
-pub(super) fn tickets(keys: &Keyspace, kvs: &[KeyValue]) -> Result<Vec<(String, Seen<Ticket>)>, Unreadable> {
+pub(super) fn tickets(keys: &Keyspace, kvs: &[KeyValue]) -> Result<Vec<(String, Seen<Ticket>)>, ReadError> {
     let mut by_type = Vec::new();
     for kv in kvs {
         if let Some(ShopKey::Ticket { kind, .. }) = keys.parse(kv.key.as_bytes()) {
@@ -159,7 +161,7 @@ pub(super) fn raw(kvs: &[KeyValue]) -> Seen<Blob> {
 }
 
 /// A value as a record, with its revision.
-pub(super) fn record<T: serde::de::DeserializeOwned>(kv: &KeyValue) -> Result<Seen<T>, Unreadable> {
-    let value = serde_json::from_slice(kv.value.as_bytes()).map_err(|source| Unreadable::Json { key: kv.key.to_text(), source })?;
+pub(super) fn record<T: serde::de::DeserializeOwned>(kv: &KeyValue) -> Result<Seen<T>, ReadError> {
+    let value = serde_json::from_slice(kv.value.as_bytes()).map_err(|source| ReadError::Json { key: kv.key.to_text(), source })?;
     Ok(Seen { value, mod_revision: kv.mod_revision })
 }

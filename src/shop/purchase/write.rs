@@ -82,9 +82,9 @@ pub(super) fn take(shop: &Shop, prices: &Stock, stock: &mut Stock, order: &Order
         let price = prices.ticket(kind).map(|ticket| ticket.value.price).ok_or_else(|| rejected("no such ticket type"))?;
         paid = paid.saturating_add(price.times(*quantity));
         lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(price) });
-        puts.push((put(shop.keys.ticket(&order.event, kind), json(&ticket.value)?), ticket.mod_revision));
+        puts.push((put(shop.keys.ticket(&order.event, kind), json(&ticket.value)), ticket.mod_revision));
     }
-    puts.push((put(shop.keys.event(&order.event), json(&event.value)?), event.mod_revision));
+    puts.push((put(shop.keys.event(&order.event), json(&event.value)), event.mod_revision));
     let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
     Ok(Taken { puts, lines, paid })
 }
@@ -96,15 +96,15 @@ pub(super) fn take(shop: &Shop, prices: &Stock, stock: &mut Stock, order: &Order
 pub(super) fn enter(shop: &Shop, stock: &mut Stock, order: &Order, lines: Vec<PurchasedTicket>) -> Result<(Put, Revision), OrderOutcome> {
     let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
     let purchases = stock.purchases_of(&order.user);
-    let value =
-        append(purchases.value.as_bytes(), json(&element)?.as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
+    let value = append(purchases.value.as_bytes(), json(&element).as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
     stock.user = Some(order.user.clone());
     stock.purchases.value = value.clone();
     Ok((put(shop.keys.purchase(&order.user, &order.event), value), purchases.mod_revision))
 }
 
-pub(super) fn rejected(reason: &str) -> OrderOutcome {
-    OrderOutcome::Rejected { reason: reason.to_owned() }
+/// The outcome of an order that is refused for a reason other than the stock. Nothing was written.
+pub(in crate::shop) fn rejected(reason: impl ToString) -> OrderOutcome {
+    OrderOutcome::Rejected { reason: reason.to_string() }
 }
 
 impl Write {
@@ -147,9 +147,13 @@ pub(in crate::shop) fn unchanged(key: Blob, revision: Revision) -> Guard {
     Guard { key, range_end: Blob::default(), target: GuardTarget::ModRevision(revision), relation: Relation::Equal }
 }
 
-/// A value of the shop as its JSON.
-pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Blob, OrderOutcome> {
-    serde_json::to_vec(value).map(Blob::from).map_err(|error| OrderOutcome::Rejected { reason: error.to_string() })
+/// A record of the shop, or a message of such fields, as its JSON.
+pub(in crate::shop) fn json<T: serde::Serialize>(record: &T) -> Blob {
+    match serde_json::to_vec(record) {
+        Ok(json) => json.into(),
+        // Fields with names that hold text, whole numbers and exact amounts always have one.
+        Err(error) => unreachable!("a record of the shop has a form in JSON: {error}"),
+    }
 }
 
 /// A JSON array with more elements: `elements` is one, or several with commas between them. What is there stays as it is,

@@ -16,17 +16,14 @@ pub use stock::TicketStock;
 
 use ticketcd_judge::history::Revision;
 
+use crate::etcd::CallError;
+
 /// A query was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// etcd gave no answer, or an error.
-    #[error("{code}: {message}")]
-    NotAnswered {
-        /// Name of the gRPC code.
-        code: String,
-        /// What the error says.
-        message: String,
-    },
+    /// The request was refused, or not answered.
+    #[error(transparent)]
+    NotAnswered(#[from] CallError),
     /// What it was reading at was compacted away meanwhile, and again at every new beginning.
     #[error(
         "revision {revision} was compacted away before everything was read, {times} times in a row; \

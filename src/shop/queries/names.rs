@@ -2,13 +2,12 @@
 
 use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::annotation::Purpose;
-use ticketcd_judge::history::call::CallOutcome;
-use ticketcd_judge::history::request::{Answer, AnswerBody, KeyValue, Range, Request};
+use ticketcd_judge::history::request::{AnswerBody, KeyValue, Range, Request};
 use ticketcd_judge::model::Keyspace;
 use ticketcd_judge::model::keys::prefix_end;
 
 use super::QueryError;
-use crate::etcd::RecordingClient;
+use crate::etcd::{CallError, RecordingClient};
 use crate::settings::nearest;
 
 /// Names that are looked at for each beginning: what is not among them is not offered.
@@ -105,9 +104,8 @@ async fn beginning_with(caller: &mut RecordingClient, prefix: Blob, limit: i64) 
 }
 
 async fn ask(caller: &mut RecordingClient, range: Range) -> Result<Vec<KeyValue>, QueryError> {
-    match caller.call(Purpose::Search, &[], Request::Range(range)).await {
-        CallOutcome::Ok(Answer { body: AnswerBody::Range(found), .. }) => Ok(found.kvs),
-        CallOutcome::Ok(_) => Err(QueryError::Shape),
-        CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => Err(QueryError::NotAnswered { code, message }),
+    match CallError::answer(caller.call(Purpose::Search, &[], Request::Range(range)).await)?.body {
+        AnswerBody::Range(found) => Ok(found.kvs),
+        _ => Err(QueryError::Shape),
     }
 }

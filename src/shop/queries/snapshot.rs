@@ -12,8 +12,8 @@ use ticketcd_judge::history::{Blob, Revision};
 use ticketcd_judge::model::keys::prefix_end;
 
 use super::QueryError;
-use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
+use crate::etcd::{CallError, RecordingClient};
 
 /// Keys in one answer, at most.
 pub const PAGE_KEYS_MAX: usize = 512;
@@ -145,9 +145,7 @@ impl<'caller> Snapshot<'caller> {
             CallOutcome::Refused { code, message } if errors::cause(&code, &message) == Some(Cause::Compacted) => {
                 Err(QueryError::Compacted { revision: self.revision, times: self.beginnings })
             }
-            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
-                Err(QueryError::NotAnswered { code, message })
-            }
+            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => Err(CallError { code, message }.into()),
         }
     }
 }

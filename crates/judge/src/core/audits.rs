@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ticketcd_history::audit::{AuditFacts, AuditPage, AuditStage};
+use ticketcd_history::audit::{AuditFacts, AuditFailure, AuditPage, AuditStage};
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, MemberIndex, Revision};
@@ -48,7 +48,7 @@ struct Audit {
     last_key: Option<Blob>,
     /// The pages do not follow each other: the audit was begun anew, and what was seen first cannot be told from the rest.
     repeated: bool,
-    outcome: Option<Result<AuditFacts, String>>,
+    outcome: Option<Result<AuditFacts, AuditFailure>>,
 }
 
 impl Audits {
@@ -121,7 +121,7 @@ impl Audits {
             let trouble = match self.audits.get(&(stage, member)).map(|audit| (audit, &audit.outcome)) {
                 None => format!("was not read {}", stage_name(stage)),
                 Some((_, None)) => format!("was not read to the end {}", stage_name(stage)),
-                Some((_, Some(Err(error)))) => format!("could not be read {}: {error}", stage_name(stage)),
+                Some((_, Some(Err(failure)))) => format!("could not be read {}: {failure}", stage_name(stage)),
                 Some((audit, Some(Ok(facts)))) => format!("{} {}", audit.trouble(facts)?, stage_name(stage)),
             };
             Some(format!("Member {} {trouble}.", member.name()))

@@ -1,7 +1,7 @@
 //! What an audit reads from a member of the simulated cluster.
 
 use super::Cluster;
-use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage, AuditStatus};
+use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditFailure, AuditPage, AuditStage, AuditStatus};
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::{MemberIndex, Nanos};
 
@@ -23,7 +23,7 @@ impl Cluster {
     /// The end of the audit of a member; one that is down cannot be audited.
     pub(crate) fn audited(&self, stage: AuditStage, member: MemberIndex, at: Nanos, facts: AuditFacts) -> AuditClosed {
         let is_up = self.members[member.index()].is_up;
-        let outcome = if is_up { Ok(facts) } else { Err("asked 20 times: connection refused".to_owned()) };
+        let outcome = if is_up { Ok(facts) } else { Err(AuditFailure::NotAnswered { detail: "connection refused".to_owned() }) };
         AuditClosed { stage, member, at, outcome }
     }
 }

@@ -8,7 +8,7 @@ use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Tic
 use ticketcd_judge::model::{Cents, Keyspace};
 
 use super::super::state::Seen;
-use super::super::write::{append, inner, json, put, unchanged};
+use super::super::write::{append, inner, json, put, rejected, unchanged};
 use super::known::Known;
 use crate::shop::Order;
 
@@ -121,7 +121,6 @@ struct Draft<'known, 'order> {
 
 impl<'order> Draft<'_, 'order> {
     fn take(&mut self, order: &'order Order) -> Result<Cents, OrderOutcome> {
-        let rejected = |reason: &str| OrderOutcome::Rejected { reason: reason.to_owned() };
         if let Some(fault) = order.fault() {
             return Err(rejected(fault));
         }
@@ -149,7 +148,7 @@ impl<'order> Draft<'_, 'order> {
         let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
         let event_left = event_left.checked_sub(count).ok_or_else(|| rejected("the event's count overflows"))?;
         let id = OrderId { run: self.context.run_tag.clone(), key: order.key }.to_string();
-        let element = json(&Purchase { id: Some(id), date: self.context.date.to_string(), tickets: lines, cancels: None })?;
+        let element = json(&Purchase { id: Some(id), date: self.context.date.to_string(), tickets: lines, cancels: None });
         // Nothing below can fail, so an order is never taken in part.
         for (position, quantity) in taken {
             if let Some(left) = self.left.get_mut(position) {
@@ -199,9 +198,6 @@ impl<'order> Draft<'_, 'order> {
 
 impl Batch<'_> {
     fn write<T: serde::Serialize>(&mut self, key: Blob, value: &T, revision: Revision) {
-        // Records of the shop always have a JSON form: their keys are text and their numbers are whole.
-        if let Ok(value) = json(value) {
-            self.puts.push((put(key, value), revision));
-        }
+        self.puts.push((put(key, json(value)), revision));
     }
 }

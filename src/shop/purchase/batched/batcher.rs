@@ -10,11 +10,12 @@ use ticketcd_judge::model::Cents;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::PurchaseResult;
-use super::super::state::Unreadable;
+use super::super::state::{ReadError, responses};
+use super::super::write::rejected;
 use super::batch::{Batch, BatchContext, fitting, users_of};
 use super::known::{Known, reads};
-use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
+use crate::etcd::{CallError, RecordingClient};
 use crate::shop::Order;
 
 /// A queued order, and the channel on which its buyer waits for the result.
@@ -130,8 +131,8 @@ impl Batcher {
                     freshness.fresh = freshness.latest;
                     Attempt::Again(jobs)
                 }
-                Err(NotRead { cause: Some(Cause::TooLarge), .. }) if jobs.len() > 1 => Attempt::Split(jobs),
-                Err(NotRead { reason, .. }) => refuse_all(jobs, &OrderOutcome::Rejected { reason }),
+                Err(ReadError::NotAnswered(error)) if error.cause() == Some(Cause::TooLarge) && jobs.len() > 1 => Attempt::Split(jobs),
+                Err(error) => refuse_all(jobs, &rejected(error)),
             };
         };
         // The batch borrows the orders; the jobs are answered afterwards.
@@ -189,14 +190,14 @@ impl Batcher {
             }
             CallOutcome::Refused { code, message } => {
                 self.caller.rotate();
-                refuse_all(jobs, &OrderOutcome::Rejected { reason: format!("{code}: {message}") })
+                refuse_all(jobs, &rejected(CallError { code, message }))
             }
         }
     }
 
     /// Reads the event, its tickets and the purchases of the orders' users, as they are now or in the caller's read mode: one
     /// round trip.
-    async fn fetch(&mut self, jobs: &[Job], latest: bool) -> Result<(), NotRead> {
+    async fn fetch(&mut self, jobs: &[Job], latest: bool) -> Result<(), ReadError> {
         let users = users_of(jobs.iter().map(|job| &job.order));
         let success = reads(&self.context.keys, &self.context.event, &users);
         let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
@@ -204,35 +205,16 @@ impl Batcher {
             true => self.caller.call(Purpose::Purchase, &[], request).await,
             false => self.caller.read(Purpose::Purchase, request).await,
         };
-        match outcome {
-            CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => {
-                // For users that are not in this batch the cached purchases stay.
-                let mut known = self.known.take().unwrap_or_default();
-                known.learn(&self.context.keys, &users, &responses).map_err(NotRead::from)?;
-                (self.known, self.outdated) = (Some(known), false);
-                Ok(())
-            }
-            CallOutcome::Ok(_) => Err(Unreadable::Shape.into()),
-            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
+        let responses = responses(outcome).inspect_err(|error| {
+            if matches!(error, ReadError::NotAnswered(_)) {
                 self.caller.rotate();
-                let cause = errors::cause(&code, &message);
-                Err(NotRead { cause, reason: format!("the stock could not be read: {code}: {message}") })
             }
-        }
-    }
-}
-
-/// Why the stock could not be read.
-struct NotRead {
-    /// Its cause, where it is known.
-    cause: Option<Cause>,
-    /// For the record of the orders.
-    reason: String,
-}
-
-impl From<Unreadable> for NotRead {
-    fn from(error: Unreadable) -> Self {
-        Self { cause: None, reason: error.to_string() }
+        })?;
+        // For users that are not in this batch the cached purchases stay.
+        let mut known = self.known.take().unwrap_or_default();
+        known.learn(&self.context.keys, &users, &responses)?;
+        (self.known, self.outdated) = (Some(known), false);
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use ticketcd_judge::model::Keyspace;
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{EventRecord, Ticket};
 
-use super::super::state::{Seen, Unreadable, found, raw, record, tickets};
+use super::super::state::{ReadError, Seen, found, raw, record, tickets};
 
 /// Users whose purchases are cached. A full cache is cleared, which costs one conflict per user.
 const USERS_MAX: usize = 200_000;
@@ -38,10 +38,10 @@ impl Known {
     ///
     /// # Errors
     /// When a value is not what the shop keeps under its key.
-    pub(super) fn learn(&mut self, keys: &Keyspace, users: &[&str], answers: &[TxnAnswer]) -> Result<(), Unreadable> {
-        let [event, by_type, arrays @ ..] = answers else { return Err(Unreadable::Shape) };
+    pub(super) fn learn(&mut self, keys: &Keyspace, users: &[&str], answers: &[TxnAnswer]) -> Result<(), ReadError> {
+        let [event, by_type, arrays @ ..] = answers else { return Err(ReadError::Shape) };
         if arrays.len() != users.len() {
-            return Err(Unreadable::Shape);
+            return Err(ReadError::Shape);
         }
         self.event = found(event)?.first().map(record).transpose()?;
         self.tickets = tickets(keys, found(by_type)?)?;

@@ -34,6 +34,7 @@ use tokio::task::JoinSet;
 use self::batch::BatchContext;
 use self::batcher::{Batcher, Job};
 use super::PurchaseResult;
+use super::write::rejected;
 use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
@@ -68,8 +69,7 @@ impl Batched {
         let (answer, answered) = oneshot::channel();
         let job = Job { order: order.clone(), answer, attempts: 0 };
         if self.queue(shop, caller, &order.event).send(job).await.is_err() {
-            let reason = "the batcher of the event has ended".to_owned();
-            return PurchaseResult::nothing(OrderOutcome::Rejected { reason }, 0);
+            return PurchaseResult::nothing(rejected("the batcher of the event has ended"), 0);
         }
         // A batcher that ends without an answer has panicked; `close` propagates that. It may have sent the order.
         answered.await.unwrap_or_else(|_| PurchaseResult::nothing(OrderOutcome::Unknown, 1))

@@ -1,7 +1,7 @@
 //! What scripts write to standard error, in one file of the run directory.
 //!
-//! Bounded: a script that never stops complaining must not fill the disk. It is read all the same, for a script whose standard
-//! error nobody reads stands still.
+//! Bounded: a script that never stops writing must not fill the disk. Its standard error is read all the same, for a script
+//! blocks when the pipe is full.
 
 use std::fs::File;
 use std::io::Write;
@@ -11,7 +11,9 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
-/// Bytes that are kept of all processes together.
+use super::script_error::ScriptError;
+
+/// Bytes that are kept, of all processes together.
 const BYTES_MAX: usize = 1 << 20;
 /// Bytes of a line that are written at once; a longer one goes in pieces.
 const PIECE_BYTES_MAX: u64 = 8 << 10;
@@ -27,28 +29,28 @@ pub(super) struct ScriptLog {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// None before it is made, and after it is full or cannot be written.
+    /// None before it is created, and after it is full or cannot be written.
     file: Option<File>,
     bytes: usize,
 }
 
 impl ScriptLog {
-    /// The log at a path. Nothing is made yet.
+    /// The log at a path. The file is not created yet.
     pub(super) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), kept: Mutex::default(), processes: AtomicU32::new(0) }
     }
 
-    /// What its file is called.
+    /// The name of its file.
     pub(super) fn name(&self) -> String {
         self.path.file_name().unwrap_or(self.path.as_os_str()).display().to_string()
     }
 
-    /// Makes the file.
+    /// Creates the file.
     ///
     /// # Errors
-    /// Why it cannot be made, in words.
-    pub(super) fn open(&self) -> Result<(), String> {
-        let file = File::create(&self.path).map_err(|error| format!("{}: {error}", self.path.display()))?;
+    /// When it cannot be created.
+    pub(super) fn open(&self) -> Result<(), ScriptError> {
+        let file = File::create(&self.path).map_err(|source| ScriptError::Log { path: self.path.clone(), source })?;
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).file = Some(file);
         Ok(())
     }
@@ -74,9 +76,9 @@ impl ScriptLog {
         }
         let is_full = *bytes + text.len() > BYTES_MAX;
         if is_full {
-            text = format!("Here the log ends: of all that is written to standard error {BYTES_MAX} bytes are kept.\n").into_bytes();
+            text = format!("The log ends here: the first {BYTES_MAX} bytes of standard error are kept.\n").into_bytes();
         }
-        // A log that cannot be written is no reason to end a sale.
+        // A log that cannot be written does not end the load.
         let written = file.write_all(&text);
         *bytes += text.len();
         if is_full || written.is_err() {
@@ -102,6 +104,6 @@ mod tests {
         let much = vec![b'x'; 3 * BYTES_MAX];
         log.keep(&much[..]).await;
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.len() < BYTES_MAX + 200 && text.ends_with("bytes are kept.\n"), "{}", text.len());
+        assert!(text.len() < BYTES_MAX + 200 && text.ends_with("of standard error are kept.\n"), "{}", text.len());
     }
 }

@@ -17,6 +17,7 @@ mod log;
 mod program;
 mod protocol;
 mod script;
+mod script_error;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,9 +35,11 @@ use tokio::time::Instant;
 
 use self::log::ScriptLog;
 use self::program::Program;
-use self::protocol::{EXPECTED, OrderLine, Reply, Said};
+use self::protocol::{OrderLine, Reply, ScriptMessage};
 use self::script::Script;
+pub use self::script_error::ScriptError;
 use super::PurchaseResult;
+use super::write::rejected;
 use crate::etcd::RecordingClient;
 use crate::shop::{Order, Shop};
 
@@ -57,7 +60,7 @@ pub struct Command {
 #[derive(Debug)]
 struct Pool {
     idle: Mutex<Vec<Script>>,
-    places: Semaphore,
+    permits: Semaphore,
     warnings: AtomicU32,
 }
 
@@ -74,8 +77,8 @@ struct Sent {
 impl Command {
     /// A strategy without processes: each is started when it is needed.
     pub fn new(command: &[String], timeout: Duration, buyers: u32) -> Self {
-        let places = Semaphore::new(buyers.clamp(1, PROCESSES_MAX) as usize);
-        let pool = Pool { idle: Mutex::default(), places, warnings: AtomicU32::new(0) };
+        let permits = Semaphore::new(buyers.clamp(1, PROCESSES_MAX) as usize);
+        let pool = Pool { idle: Mutex::default(), permits, warnings: AtomicU32::new(0) };
         Self { program: Program::new(command), timeout, pool: Arc::new(pool) }
     }
 
@@ -87,8 +90,8 @@ impl Command {
     /// Starts the first process, so that a script that cannot start fails before the load.
     ///
     /// # Errors
-    /// Why it cannot, in words.
-    pub(in crate::shop) fn prepare(&self) -> Result<(), String> {
+    /// When it cannot be started.
+    pub(in crate::shop) fn prepare(&self) -> Result<(), ScriptError> {
         self.program.open_log()?;
         let script = Script::start(&self.program)?;
         self.idle().push(script);
@@ -102,28 +105,29 @@ impl Command {
 
     pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> PurchaseResult {
         // The semaphore is never closed.
-        let _place = self.pool.places.acquire().await;
+        let _permit = self.pool.permits.acquire().await;
         let deadline = Instant::now() + self.timeout;
         let idle = self.idle().pop();
         let mut sent = Sent::default();
-        let said = match idle.map_or_else(|| Script::start(&self.program), Ok) {
+        let reported = match idle.map_or_else(|| Script::start(&self.program), Ok) {
             Ok(mut script) => {
-                let said = converse(&mut script, shop, caller, order, deadline, &mut sent).await;
-                // A script that failed is stopped, and another one takes the next order.
-                if said.is_ok() {
+                let reported = serve(&mut script, shop, caller, order, deadline, &mut sent).await;
+                // A script that failed is stopped, and another process serves the next order.
+                if reported.is_ok() {
                     self.idle().push(script);
                 }
-                said
+                reported
             }
-            Err(reason) => Err(reason),
+            Err(error) => Err(error),
         };
-        let said = said.map_err(|reason| self.program.with_log(reason));
-        if let Err(reason) = &said
-            && self.pool.warnings.fetch_add(1, Ordering::Relaxed) < WARNINGS_MAX
-        {
-            tracing::warn!("order {}: {reason}", shop.order_id(order.key));
-        }
-        sent.result(said)
+        let reported = reported.unwrap_or_else(|error| {
+            let reason = self.program.describe(&error);
+            if self.pool.warnings.fetch_add(1, Ordering::Relaxed) < WARNINGS_MAX {
+                tracing::warn!("order {}: {reason}", shop.order_id(order.key));
+            }
+            Reported::Failed { reason }
+        });
+        sent.result(reported)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Script>> {
@@ -131,21 +135,34 @@ impl Command {
     }
 }
 
+/// What a script reports about an order.
+enum Reported {
+    /// It was sold.
+    Sold,
+    /// It was not.
+    NotSold(OrderOutcome),
+    /// The script failed before it reported anything.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
 /// Runs the requests of the script until it reports the outcome of the order.
-async fn converse(
+async fn serve(
     script: &mut Script,
     shop: &Shop,
     caller: &mut RecordingClient,
     order: &Order,
     deadline: Instant,
     sent: &mut Sent,
-) -> Result<Option<OrderOutcome>, String> {
-    script.tell(&OrderLine::new(shop, order), deadline).await?;
+) -> Result<Reported, ScriptError> {
+    script.send(&OrderLine::new(shop, order), deadline).await?;
     loop {
-        let outcome = match script.hear(deadline).await? {
-            Said::Range(wanted) => caller.read(Purpose::Purchase, wanted.into_request()).await,
-            Said::Txn(wish) => {
-                let txn = wish.into_txn()?;
+        let outcome = match script.receive(deadline).await? {
+            ScriptMessage::Range(range) => caller.read(Purpose::Purchase, range.into_request()).await,
+            ScriptMessage::Txn(txn) => {
+                let txn = txn.into_txn();
                 let request = Request::Txn(txn.clone());
                 if request.may_write() {
                     sent.attempts += 1;
@@ -156,15 +173,12 @@ async fn converse(
                     caller.read(Purpose::Purchase, request).await
                 }
             }
-            Said::Sold(true) => return Ok(None),
-            Said::SoldOut(true) => return Ok(Some(OrderOutcome::SoldOut)),
-            Said::Rejected(reason) => return Ok(Some(OrderOutcome::Rejected { reason })),
-            Said::Conflict(true) => return Ok(Some(OrderOutcome::Conflict)),
-            Said::Sold(false) | Said::SoldOut(false) | Said::Conflict(false) => {
-                return Err(format!("the script answered with `false`; expected {EXPECTED}"));
-            }
+            ScriptMessage::Sold(_) => return Ok(Reported::Sold),
+            ScriptMessage::SoldOut(_) => return Ok(Reported::NotSold(OrderOutcome::SoldOut)),
+            ScriptMessage::Rejected(reason) => return Ok(Reported::NotSold(OrderOutcome::Rejected { reason })),
+            ScriptMessage::Conflict(_) => return Ok(Reported::NotSold(OrderOutcome::Conflict)),
         };
-        script.tell(&Reply::new(&outcome), deadline).await?;
+        script.send(&Reply::new(&outcome), deadline).await?;
     }
 }
 
@@ -182,17 +196,14 @@ impl Sent {
         }
     }
 
-    /// The result of the order. `said` is what the script reports, none for "sold".
-    fn result(self, said: Result<Option<OrderOutcome>, String>) -> PurchaseResult {
-        let (outcome, paid) = match (said, self.written) {
-            (Ok(None) | Err(_), Some((revision, paid))) => (OrderOutcome::Sold { revision }, paid),
+    /// The result of the order: what was written decides, and then what the script reports.
+    fn result(self, reported: Reported) -> PurchaseResult {
+        let (outcome, paid) = match (reported, self.written) {
+            (Reported::Sold | Reported::Failed { .. }, Some((revision, paid))) => (OrderOutcome::Sold { revision }, paid),
             (_, None) if self.unanswered => (OrderOutcome::Unknown, Cents(0)),
-            (Ok(None), None) => {
-                let reason = "the script reports a sale, but none of its transactions wrote the order's id".to_owned();
-                (OrderOutcome::Rejected { reason }, Cents(0))
-            }
-            (Ok(Some(outcome)), _) => (outcome, Cents(0)),
-            (Err(reason), None) => (OrderOutcome::Rejected { reason }, Cents(0)),
+            (Reported::Sold, None) => (rejected("the script reports a sale, but none of its transactions wrote the order's id"), Cents(0)),
+            (Reported::NotSold(outcome), _) => (outcome, Cents(0)),
+            (Reported::Failed { reason }, None) => (OrderOutcome::Rejected { reason }, Cents(0)),
         };
         PurchaseResult { outcome, paid, attempts: self.attempts }
     }

@@ -1,25 +1,28 @@
 //! What a script is started from: its command, its supervisor, and where its standard error goes.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
+use nix::errno::Errno;
 use tokio::process::Command;
 
 use super::log::ScriptLog;
+use super::script_error::ScriptError;
 
 /// A script's command and its surroundings. Cloning shares the log.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     command: Arc<[String]>,
-    /// What it is within, in a run.
+    /// Its surroundings in a run; none outside of one.
     run: Option<Run>,
 }
 
 #[derive(Clone, Debug)]
 struct Run {
-    /// This program, which holds the script so that it does not outlive us.
+    /// This program, which supervises the script so that it does not outlive us.
     supervisor: Arc<Path>,
     log: Arc<ScriptLog>,
 }
@@ -48,32 +51,37 @@ impl Program {
         self.run.as_ref().map(|run| &run.log)
     }
 
-    /// Makes the log.
+    /// Creates the log.
     ///
     /// # Errors
-    /// Why it cannot be written, in words.
-    pub(super) fn open_log(&self) -> Result<(), String> {
+    /// When it cannot be created.
+    pub(super) fn open_log(&self) -> Result<(), ScriptError> {
         self.log().map_or(Ok(()), |log| log.open())
     }
 
-    /// What went wrong, and where to read more of it.
-    pub(super) fn with_log(&self, reason: String) -> String {
+    /// An error, and where more about it can be read.
+    pub(super) fn describe(&self, error: &ScriptError) -> String {
         match self.log() {
-            Some(log) => format!("{reason}; what it wrote to standard error is in {} of the run directory", log.name()),
-            None => reason,
+            Some(log) => format!("{error}; the standard error of the script is in {} of the run directory", log.name()),
+            None => error.to_string(),
         }
+    }
+
+    /// The error of a script that could not be started.
+    pub(super) fn not_started(&self, source: io::Error) -> ScriptError {
+        ScriptError::NotStarted { script: self.name(), source }
     }
 
     /// What to start, in a process group of its own.
     ///
     /// # Errors
-    /// When there is no such program, in words. The supervisor could report it only when the script is needed.
-    pub(super) fn to_start(&self) -> Result<Command, String> {
-        let (program, arguments) = self.command.split_first().ok_or("load.strategy.command.run names no program")?;
+    /// When there is no such program. The supervisor could report it only when the script is needed.
+    pub(super) fn to_start(&self) -> Result<Command, ScriptError> {
+        let (program, arguments) = self.command.split_first().ok_or(ScriptError::NoProgram)?;
         let mut command = match &self.run {
             Some(run) => {
                 find(program, std::env::var_os("PATH").as_deref().map(std::env::split_paths).into_iter().flatten())
-                    .map_err(|reason| format!("the script `{}` cannot be started: {reason}", self.name()))?;
+                    .map_err(|code| self.not_started(code.into()))?;
                 let mut command = Command::new(&*run.supervisor);
                 command.args(["supervisor", "--pass-on", "--", program]).args(arguments).stderr(Stdio::piped());
                 command
@@ -90,16 +98,16 @@ impl Program {
 }
 
 /// Finds a program as an execution does: a path as it is, a name in the directories of `path`.
-fn find(program: &str, path: impl Iterator<Item = PathBuf>) -> Result<(), &'static str> {
+fn find(program: &str, path: impl Iterator<Item = PathBuf>) -> Result<(), Errno> {
     let candidates: Vec<PathBuf> =
         if program.contains('/') { vec![PathBuf::from(program)] } else { path.map(|directory| directory.join(program)).collect() };
     let files = || candidates.iter().filter_map(|candidate| candidate.metadata().ok()).filter(std::fs::Metadata::is_file);
     if files().any(|file| file.permissions().mode() & 0o111 != 0) {
         Ok(())
     } else if files().next().is_some() {
-        Err("Permission denied: it is no executable file")
+        Err(Errno::EACCES)
     } else {
-        Err("No such file or directory")
+        Err(Errno::ENOENT)
     }
 }
 
@@ -117,9 +125,9 @@ mod tests {
         let found = |program: &str| find(program, ["/nowhere".into(), directory.path().to_owned()].into_iter());
         assert_eq!(found("run"), Ok(()));
         assert_eq!(found(&path("run").display().to_string()), Ok(()));
-        assert!(found("data").unwrap_err().contains("Permission denied"));
+        assert_eq!(found("data"), Err(Errno::EACCES));
         for missing in ["nothing", "./run", "/no/such/program"] {
-            assert!(found(missing).unwrap_err().contains("No such file"), "{missing}");
+            assert_eq!(found(missing), Err(Errno::ENOENT), "{missing}");
         }
     }
 }

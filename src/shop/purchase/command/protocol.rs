@@ -1,4 +1,4 @@
-//! What is said between the harness and a script, one JSON object in a line: see `docs/command.md`.
+//! The messages between the harness and a script, one JSON object in a line: see `docs/command.md`.
 
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::Blob;
@@ -11,31 +11,49 @@ use ticketcd_judge::model::keys::prefix_end;
 
 use crate::shop::{Order, Shop};
 
-/// What a script may say.
+/// A message of a script.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum Said {
-    /// Read this.
-    Range(Wanted),
-    /// Try this.
-    Txn(Wish),
-    /// The order is carried out.
-    Sold(bool),
-    /// There are too few left.
-    SoldOut(bool),
-    /// It cannot be carried out, for this reason.
+pub(super) enum ScriptMessage {
+    /// Read these keys.
+    Range(RangeMessage),
+    /// Try this transaction.
+    Txn(TxnMessage),
+    /// The order is sold.
+    Sold(True),
+    /// There are too few tickets left.
+    SoldOut(True),
+    /// The order cannot be carried out, for this reason.
     Rejected(String),
-    /// Given up after conflicts.
-    Conflict(bool),
+    /// The order is given up after conflicts.
+    Conflict(True),
 }
 
-/// What a line of a script should have been.
+/// The value `true`, which is all that some messages carry.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "bool")]
+pub(super) struct True;
+
+/// A script sent `false` where only `true` has a meaning.
+#[derive(Debug, thiserror::Error)]
+#[error("the value must be true")]
+pub(super) struct NotTrue;
+
+impl TryFrom<bool> for True {
+    type Error = NotTrue;
+
+    fn try_from(value: bool) -> Result<Self, NotTrue> {
+        if value { Ok(Self) } else { Err(NotTrue) }
+    }
+}
+
+/// The messages of a script, for the error about a line that is none of them.
 pub(super) const EXPECTED: &str =
     r#"one of {"range": …}, {"txn": …}, {"sold": true}, {"sold_out": true}, {"rejected": "why"}, {"conflict": true}"#;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct RangeMessage {
     key: String,
     #[serde(default)]
     prefix: bool,
@@ -43,19 +61,19 @@ pub(super) struct Wanted {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wish {
+pub(super) struct TxnMessage {
     #[serde(default)]
-    guards: Vec<Condition>,
+    guards: Vec<GuardMessage>,
     #[serde(default)]
-    success: Vec<Step>,
+    success: Vec<OperationMessage>,
     #[serde(default)]
-    failure: Vec<Step>,
+    failure: Vec<OperationMessage>,
 }
 
-/// A condition: the key's last write was this one, or its value is this.
+/// A guard as it is written: the key's last write was at this revision, or its value is this.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Condition {
+struct GuardFields {
     key: String,
     #[serde(default)]
     mod_revision: Option<i64>,
@@ -64,16 +82,27 @@ struct Condition {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(try_from = "GuardFields")]
+struct GuardMessage(Guard);
+
+/// A guard compares exactly one of the two.
+#[derive(Debug, thiserror::Error)]
+#[error("the guard of {key} needs either mod_revision or value")]
+struct AmbiguousGuard {
+    key: String,
+}
+
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Step {
-    Range(Wanted),
-    Put(Written),
-    Delete(Wanted),
+enum OperationMessage {
+    Range(RangeMessage),
+    Put(PutMessage),
+    Delete(RangeMessage),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct PutMessage {
     key: String,
     value: String,
 }
@@ -81,11 +110,11 @@ struct Written {
 /// The order, as a line for the script.
 #[derive(Serialize)]
 pub(super) struct OrderLine<'order> {
-    order: Task<'order>,
+    order: OrderFields<'order>,
 }
 
 #[derive(Serialize)]
-struct Task<'order> {
+struct OrderFields<'order> {
     id: String,
     user: &'order str,
     event: &'order str,
@@ -104,7 +133,7 @@ impl<'order> OrderLine<'order> {
     pub(super) fn new(shop: &'order Shop, order: &'order Order) -> Self {
         let items = order.items.iter().map(|(kind, quantity)| Item { r#type: kind, quantity: *quantity }).collect();
         let id = shop.order_id(order.key);
-        Self { order: Task { id, user: &order.user, event: &order.event, date: &shop.date, items, prefix: shop.keys.prefix() } }
+        Self { order: OrderFields { id, user: &order.user, event: &order.event, date: &shop.date, items, prefix: shop.keys.prefix() } }
     }
 }
 
@@ -135,7 +164,7 @@ struct Found {
     mod_revision: i64,
 }
 
-impl Wanted {
+impl RangeMessage {
     pub(super) fn into_request(self) -> Request {
         Request::Range(self.into_range())
     }
@@ -149,33 +178,33 @@ impl Wanted {
     }
 }
 
-impl Wish {
-    /// # Errors
-    /// What is wrong with a guard.
-    pub(super) fn into_txn(self) -> Result<Txn, String> {
-        let guards = self.guards.into_iter().map(Condition::into_guard).collect::<Result<_, _>>()?;
-        let steps = |steps: Vec<Step>| steps.into_iter().map(Step::into_operation).collect();
-        Ok(Txn { guards, success: steps(self.success), failure: steps(self.failure) })
+impl TxnMessage {
+    pub(super) fn into_txn(self) -> Txn {
+        let operations = |messages: Vec<OperationMessage>| messages.into_iter().map(OperationMessage::into_operation).collect();
+        let guards = self.guards.into_iter().map(|GuardMessage(guard)| guard).collect();
+        Txn { guards, success: operations(self.success), failure: operations(self.failure) }
     }
 }
 
-impl Condition {
-    fn into_guard(self) -> Result<Guard, String> {
-        let target = match (self.mod_revision, self.value) {
+impl TryFrom<GuardFields> for GuardMessage {
+    type Error = AmbiguousGuard;
+
+    fn try_from(GuardFields { key, mod_revision, value }: GuardFields) -> Result<Self, AmbiguousGuard> {
+        let target = match (mod_revision, value) {
             (Some(revision), None) => GuardTarget::ModRevision(revision),
             (None, Some(value)) => GuardTarget::Value(value.into()),
-            _ => return Err(format!("the guard of {} needs either mod_revision or value", self.key)),
+            _ => return Err(AmbiguousGuard { key }),
         };
-        Ok(Guard { key: self.key.into(), range_end: Blob::default(), target, relation: Relation::Equal })
+        Ok(Self(Guard { key: key.into(), range_end: Blob::default(), target, relation: Relation::Equal }))
     }
 }
 
-impl Step {
+impl OperationMessage {
     fn into_operation(self) -> TxnOp {
         match self {
-            Self::Range(wanted) => TxnOp::Range(wanted.into_range()),
-            Self::Put(written) => TxnOp::Put(Put { key: written.key.into(), value: written.value.into(), ..Put::default() }),
-            Self::Delete(wanted) => TxnOp::Delete(Delete { range_end: wanted.end(), key: wanted.key.into(), ..Delete::default() }),
+            Self::Range(range) => TxnOp::Range(range.into_range()),
+            Self::Put(put) => TxnOp::Put(Put { key: put.key.into(), value: put.value.into(), ..Put::default() }),
+            Self::Delete(range) => TxnOp::Delete(Delete { range_end: range.end(), key: range.key.into(), ..Delete::default() }),
         }
     }
 }

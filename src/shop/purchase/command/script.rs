@@ -1,5 +1,6 @@
-//! A script of the user: a process that reads and writes lines.
+//! A process of the user's script, which reads and writes lines.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,11 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::Instant;
 
 use super::program::Program;
-use super::protocol::{EXPECTED, Said};
+use super::protocol::ScriptMessage;
+use super::script_error::ScriptError;
+use crate::shop::purchase::write::json;
 
-/// The longest line a script may say, bytes: etcd itself takes no larger request.
+/// The longest line that a script may write, bytes: etcd itself accepts no larger request.
 const LINE_BYTES_MAX: u64 = 4 << 20;
 /// Letters of a line that an error shows.
 const SHOWN_LETTERS: usize = 200;
@@ -35,58 +38,62 @@ impl Script {
     /// Starts it.
     ///
     /// # Errors
-    /// Why it cannot be started, in words.
-    pub(super) fn start(program: &Program) -> Result<Self, String> {
-        let name = program.name();
-        let mut child = program.to_start()?.spawn().map_err(|error| format!("the script `{name}` cannot be started: {error}"))?;
+    /// When it cannot be started.
+    pub(super) fn start(program: &Program) -> Result<Self, ScriptError> {
+        let mut child = program.to_start()?.spawn().map_err(|source| program.not_started(source))?;
         let pipes = child.stdin.take().zip(child.stdout.take());
-        let (input, output) = pipes.ok_or_else(|| format!("the script `{name}` has no pipes"))?;
+        let (input, output) = pipes.ok_or_else(|| program.not_started(io::ErrorKind::BrokenPipe.into()))?;
         if let (Some(log), Some(errors)) = (program.log(), child.stderr.take()) {
             let log = Arc::clone(log);
-            // It ends with the last process that holds the pipe's other end.
+            // It ends with the last process that holds the other end of the pipe.
             tokio::spawn(async move { log.keep(errors).await });
         }
-        Ok(Self { name, is_supervised: program.is_supervised(), child, input, output: BufReader::new(output) })
+        Ok(Self { name: program.name(), is_supervised: program.is_supervised(), child, input, output: BufReader::new(output) })
     }
 
-    /// Tells it something.
-    pub(super) async fn tell<T: Serialize>(&mut self, what: &T, deadline: Instant) -> Result<(), String> {
-        let mut line = serde_json::to_vec(what).map_err(|error| error.to_string())?;
+    /// Sends a line to the script.
+    ///
+    /// # Errors
+    /// When the script has ended, or does not read the line before the deadline.
+    pub(super) async fn send<T: Serialize>(&mut self, message: &T, deadline: Instant) -> Result<(), ScriptError> {
+        let mut line = json(message).as_bytes().to_vec();
         line.push(b'\n');
-        let told = async {
+        let written = async {
             self.input.write_all(&line).await?;
             self.input.flush().await
         };
-        match tokio::time::timeout_at(deadline, told).await {
+        match tokio::time::timeout_at(deadline, written).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.ended(&error.to_string()).await),
-            Err(_) => Err(format!("the script `{}` does not read what it is told", self.name)),
+            Ok(Err(error)) => Err(self.ended(error).await),
+            Err(_) => Err(ScriptError::Timeout { script: self.name.clone() }),
         }
     }
 
-    /// Reads the script's next line.
-    pub(super) async fn hear(&mut self, deadline: Instant) -> Result<Said, String> {
+    /// Receives the next line of the script.
+    ///
+    /// # Errors
+    /// When the script has ended, does not write a line before the deadline, or writes one that is not part of the protocol.
+    pub(super) async fn receive(&mut self, deadline: Instant) -> Result<ScriptMessage, ScriptError> {
         let mut line = Vec::new();
         let mut limited = (&mut self.output).take(LINE_BYTES_MAX);
         match tokio::time::timeout_at(deadline, limited.read_until(b'\n', &mut line)).await {
-            Ok(Ok(0)) => Err(self.ended("it closed its standard output").await),
-            Ok(Ok(_)) if !line.ends_with(b"\n") => Err(self.ended("its last line has no end").await),
-            Ok(Ok(_)) => serde_json::from_slice(&line).map_err(|error| {
-                let shown: String = String::from_utf8_lossy(&line).trim_end().chars().take(SHOWN_LETTERS).collect();
-                format!("the script `{}` said {shown:?} ({error}); expected {EXPECTED}", self.name)
+            Ok(Ok(0)) => Err(self.ended(io::Error::other("it closed its standard output")).await),
+            Ok(Ok(_)) if !line.ends_with(b"\n") => Err(self.ended(io::Error::other("its last line is not terminated")).await),
+            Ok(Ok(_)) => serde_json::from_slice(&line).map_err(|source| {
+                let line = String::from_utf8_lossy(&line).trim_end().chars().take(SHOWN_LETTERS).collect();
+                ScriptError::Line { script: self.name.clone(), line, source }
             }),
-            Ok(Err(error)) => Err(self.ended(&error.to_string()).await),
-            Err(_) => Err(format!(
-                "the script `{}` did not finish the order within load.strategy.command.timeout; expected {EXPECTED}",
-                self.name
-            )),
+            Ok(Err(error)) => Err(self.ended(error).await),
+            Err(_) => Err(ScriptError::Timeout { script: self.name.clone() }),
         }
     }
 
-    async fn ended(&mut self, how: &str) -> String {
+    /// The error of a script whose pipe is closed or broken.
+    async fn ended(&mut self, source: io::Error) -> ScriptError {
+        let script = self.name.clone();
         match tokio::time::timeout(EXIT_WAIT, self.child.wait()).await {
-            Ok(Ok(status)) => format!("the script `{}` ended ({status}) in the middle of an order", self.name),
-            _ => format!("the script `{}` does not go on: {how}", self.name),
+            Ok(Ok(status)) => ScriptError::Ended { script, status },
+            _ => ScriptError::Disconnected { script, source },
         }
     }
 }

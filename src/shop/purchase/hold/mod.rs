@@ -36,6 +36,7 @@ use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
 
+pub use self::release::ReleaseError;
 use self::release::{Expiry, release};
 use self::reservation::{Reservation, ReservationState};
 use super::retry_policy::RetryPolicy;
@@ -43,7 +44,7 @@ use super::session::Lease;
 use super::state::{Stock, fetch, fetch_latest};
 use super::write::rejected;
 use super::{PurchaseResult, StockCache};
-use crate::etcd::RecordingClient;
+use crate::etcd::{CallError, RecordingClient};
 use crate::settings::strategy::HoldSettings;
 use crate::shop::{Order, Shop};
 
@@ -114,9 +115,9 @@ impl Hold {
             Intention::Cancel => {
                 let Reserved { reservation, lease } = reserved;
                 // Returned now or once the lease has expired: the outcome for this buyer is the same.
-                let gave_back = release(shop, caller, &order.event, vec![reservation.noted(shop, order)], Expiry::NotNeeded).await;
-                if let Err(reason) = gave_back {
-                    tracing::debug!("a reservation was left to expire: {reason}");
+                let released = release(shop, caller, &order.event, vec![reservation.noted(shop, order)], Expiry::NotNeeded).await;
+                if let Err(error) = released {
+                    tracing::debug!("a reservation was left to expire: {error}");
                 }
                 lease.revoke(caller).await;
                 PurchaseResult::nothing(rejected("reserved, and cancelled by the buyer"), attempts)
@@ -162,7 +163,7 @@ impl Hold {
                 };
                 match read {
                     Ok(read) => (stock, fresh) = (Some(read), latest),
-                    Err(reason) => break OrderOutcome::Rejected { reason },
+                    Err(error) => break rejected(error),
                 }
                 continue;
             };
@@ -191,7 +192,7 @@ impl Hold {
                         self.granted_max.fetch_max(granted.ttl.as_secs(), Ordering::Relaxed);
                         *lease.insert(granted)
                     }
-                    Err(reason) => break OrderOutcome::Rejected { reason },
+                    Err(error) => break rejected(error),
                 },
             };
             *attempts += 1;
@@ -204,13 +205,13 @@ impl Hold {
                 CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses }, .. }) => {
                     match Stock::parse(&shop.keys, &responses) {
                         Ok(read) => (stock, fresh) = (Some(read), true),
-                        Err(error) => break OrderOutcome::Rejected { reason: error.to_string() },
+                        Err(error) => break rejected(error),
                     }
                 }
                 // Not bought: only a confirmation buys. Revoking the lease would rule it out, but the lease is left to expire by
                 // itself, because that is what this strategy must survive.
                 CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Err(rejected("it is unknown whether the tickets are reserved")),
-                CallOutcome::Refused { code, message } => break OrderOutcome::Rejected { reason: format!("{code}: {message}") },
+                CallOutcome::Refused { code, message } => break rejected(CallError { code, message }),
             }
         };
         if let Some(lease) = lease {
@@ -253,12 +254,12 @@ impl Hold {
                         Ok(ReservationState::Expired) => {
                             return PurchaseResult::nothing(rejected("the reservation had expired when it was paid"), attempts);
                         }
-                        Err(error) => return PurchaseResult::nothing(OrderOutcome::Rejected { reason: error.to_string() }, attempts),
+                        Err(error) => return PurchaseResult::nothing(rejected(error), attempts),
                     }
                 }
                 CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return PurchaseResult::nothing(OrderOutcome::Unknown, attempts),
                 CallOutcome::Refused { code, message } => {
-                    return PurchaseResult::nothing(OrderOutcome::Rejected { reason: format!("{code}: {message}") }, attempts);
+                    return PurchaseResult::nothing(rejected(CallError { code, message }), attempts);
                 }
             }
         }

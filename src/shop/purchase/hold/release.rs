@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use ticketcd_judge::history::annotation::Purpose;
-use ticketcd_judge::history::call::CallOutcome;
-use ticketcd_judge::history::request::{
-    Answer, AnswerBody, Delete, Guard, GuardTarget, KeyValue, Range, Relation, Request, Txn, TxnAnswer, TxnOp,
-};
+use ticketcd_judge::history::request::{AnswerBody, Delete, Guard, GuardTarget, KeyValue, Range, Relation, Request, Txn, TxnAnswer, TxnOp};
 use ticketcd_judge::history::{Blob, Revision};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::HoldRecord;
@@ -16,10 +13,10 @@ use ticketcd_judge::model::{Keyspace, ShopKey};
 use tokio_util::sync::CancellationToken;
 
 use super::Hold;
-use crate::etcd::RecordingClient;
+use crate::etcd::{CallError, RecordingClient};
 use crate::shop::Shop;
-use crate::shop::purchase::state::{Seen, Stock, Unreadable, found, record, tickets};
-use crate::shop::purchase::write::{put, unchanged};
+use crate::shop::purchase::state::{ReadError, Seen, Stock, found, record, responses, tickets};
+use crate::shop::purchase::write::{json, put, unchanged};
 
 /// Interval of the expiry sweeper.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
@@ -56,12 +53,32 @@ pub(in crate::shop::purchase) enum Expiry {
     Needed,
 }
 
+/// Why reserved tickets could not be returned to the stock. They stay reserved.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The reservations or the stock could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The release was refused, or not answered. It may have been applied: a retry reads again.
+    #[error("the reserved tickets could not be returned: {0}")]
+    NotReleased(#[from] CallError),
+    /// There is no stock to return the tickets to.
+    #[error("{0} does not exist, so the tickets reserved of it cannot be returned")]
+    NoStock(String),
+    /// The stock would be larger than can be counted.
+    #[error("the count of {0} overflows")]
+    Overflow(String),
+    /// Leases have not expired yet.
+    #[error("{0} reservations have not expired")]
+    NotExpired(usize),
+}
+
 impl Hold {
     /// The expiry sweeper: returns the tickets of expired reservations until `over`.
     pub(in crate::shop) async fn sweep_expired(&self, shop: &Shop, mut caller: RecordingClient, over: CancellationToken) {
         while tokio::time::timeout(SWEEP_EVERY, over.cancelled()).await.is_err() {
-            if let Err(reason) = sweep(shop, &mut caller).await {
-                tracing::debug!("not every expired reservation could be released: {reason}");
+            if let Err(error) = sweep(shop, &mut caller).await {
+                tracing::debug!("not every expired reservation could be released: {error}");
                 caller.rotate();
             }
         }
@@ -69,19 +86,22 @@ impl Hold {
     }
 
     /// Returns all reserved tickets after the last buyer has ended, as soon as their leases have expired.
-    pub(in crate::shop) async fn restore(&self, shop: &Shop, caller: &mut RecordingClient) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// The last error, once every lease must have expired.
+    pub(in crate::shop) async fn restore(&self, shop: &Shop, caller: &mut RecordingClient) -> Result<(), ReleaseError> {
         let deadline = Instant::now() + self.longest_lease() + EXPIRY_DELAY_MAX;
         loop {
-            let reason = match sweep(shop, caller).await {
+            let error = match sweep(shop, caller).await {
                 Ok(0) => return Ok(()),
-                Ok(left) => format!("{left} reservations are still there"),
-                Err(reason) => {
+                Ok(left) => ReleaseError::NotExpired(left),
+                Err(error) => {
                     caller.rotate();
-                    reason
+                    error
                 }
             };
             if Instant::now() > deadline {
-                return Err(reason);
+                return Err(error);
             }
             tokio::time::sleep(RESTORE_EVERY).await;
         }
@@ -91,8 +111,8 @@ impl Hold {
 /// Releases every expired reservation. Returns how many reservations are left.
 ///
 /// # Errors
-/// What failed, in words.
-async fn sweep(shop: &Shop, caller: &mut RecordingClient) -> Result<usize, String> {
+/// The first that occurs.
+async fn sweep(shop: &Shop, caller: &mut RecordingClient) -> Result<usize, ReleaseError> {
     let prefix = shop.keys.holds_of(None);
     let end = prefix_end(prefix.as_bytes());
     let mut left = 0;
@@ -100,8 +120,8 @@ async fn sweep(shop: &Shop, caller: &mut RecordingClient) -> Result<usize, Strin
     loop {
         let range = Range { key: from, range_end: end.clone(), limit: PAGE, ..Range::default() };
         let page = read(caller, vec![range]).await?;
-        let [page] = &page[..] else { return Err(Unreadable::Shape.to_string()) };
-        let kvs = found(page).map_err(|error| error.to_string())?;
+        let [page] = &page[..] else { return Err(ReadError::Shape.into()) };
+        let kvs = found(page)?;
         let Some(last) = kvs.last() else { return Ok(left) };
         from = behind(&last.key);
         for (event, noted) in by_event(&shop.keys, kvs)? {
@@ -113,11 +133,11 @@ async fn sweep(shop: &Shop, caller: &mut RecordingClient) -> Result<usize, Strin
 }
 
 /// Reservations by their event.
-fn by_event(keys: &Keyspace, kvs: &[KeyValue]) -> Result<BTreeMap<String, Vec<Noted>>, String> {
+fn by_event(keys: &Keyspace, kvs: &[KeyValue]) -> Result<BTreeMap<String, Vec<Noted>>, ReadError> {
     let mut by_event: BTreeMap<String, Vec<Noted>> = BTreeMap::new();
     for kv in kvs {
         if let Some(ShopKey::Hold { event, order }) = keys.parse(kv.key.as_bytes()) {
-            let Seen { value, mod_revision } = record::<HoldRecord>(kv).map_err(|error| error.to_string())?;
+            let Seen { value, mod_revision } = record::<HoldRecord>(kv)?;
             let noted = Noted { order: order.to_owned(), record: value, revision: mod_revision };
             by_event.entry(event.to_owned()).or_default().push(noted);
         }
@@ -136,18 +156,18 @@ fn behind(key: &Blob) -> Blob {
 /// Returns how many are still there.
 ///
 /// # Errors
-/// What failed, in words. An unanswered release may have been applied: a retry reads again.
+/// When the stock could not be read or written.
 pub(in crate::shop::purchase) async fn release(
     shop: &Shop,
     caller: &mut RecordingClient,
     event: &str,
     noted: Vec<Noted>,
     expiry: Expiry,
-) -> Result<usize, String> {
+) -> Result<usize, ReleaseError> {
     let mut responses = read(caller, ranges(&shop.keys, event, &noted)).await?;
     let mut left = noted.len();
     for _ in 0..ATTEMPTS_MAX {
-        let seen = Standings::parse(&shop.keys, &responses).map_err(|error| error.to_string())?;
+        let seen = Standings::parse(&shop.keys, &responses)?;
         let (due, waiting) = seen.sorted(&noted, expiry);
         left = due.len() + waiting;
         if due.is_empty() {
@@ -155,11 +175,10 @@ pub(in crate::shop::purchase) async fn release(
         }
         let failure = ranges(&shop.keys, event, &noted).into_iter().map(TxnOp::Range).collect();
         let txn = Txn { failure, ..transaction(&shop.keys, event, &due, &seen.stock, expiry)? };
-        match caller.call(Purpose::Release, &[], Request::Txn(txn)).await {
-            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: true, .. }, .. }) => return Ok(waiting),
-            CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, responses: fresh }, .. }) => responses = fresh,
-            CallOutcome::Ok(_) => return Err(Unreadable::Shape.to_string()),
-            CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => return Err(format!("{code}: {message}")),
+        match CallError::answer(caller.call(Purpose::Release, &[], Request::Txn(txn)).await)?.body {
+            AnswerBody::Txn { succeeded: true, .. } => return Ok(waiting),
+            AnswerBody::Txn { succeeded: false, responses: fresh } => responses = fresh,
+            _ => return Err(ReadError::Shape.into()),
         }
     }
     Ok(left)
@@ -187,8 +206,8 @@ fn ranges(keys: &Keyspace, event: &str, noted: &[Noted]) -> Vec<Range> {
 }
 
 impl Standings {
-    fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, Unreadable> {
-        let [event, of_event, standings @ ..] = answers else { return Err(Unreadable::Shape) };
+    fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, ReadError> {
+        let [event, of_event, standings @ ..] = answers else { return Err(ReadError::Shape) };
         let stock = Stock {
             event: found(event)?.first().map(record).transpose()?,
             tickets: tickets(keys, found(of_event)?)?,
@@ -197,7 +216,7 @@ impl Standings {
         };
         let standing = |pair: &[TxnAnswer]| match pair {
             [record, alive] => Ok((found(record)?.first().map_or(0, |kv| kv.mod_revision), !found(alive)?.is_empty())),
-            _ => Err(Unreadable::Shape),
+            _ => Err(ReadError::Shape),
         };
         Ok(Self { stock, standings: standings.chunks(2).map(standing).collect::<Result<_, _>>()? })
     }
@@ -222,10 +241,10 @@ impl Standings {
 /// Deletes the records and puts what they hold back into the stock.
 ///
 /// # Errors
-/// When there is no stock to put it back into, in words.
-pub(super) fn transaction(keys: &Keyspace, event: &str, due: &[&Noted], stock: &Stock, expiry: Expiry) -> Result<Txn, String> {
+/// When there is no stock to put it back into, or too much.
+pub(super) fn transaction(keys: &Keyspace, event: &str, due: &[&Noted], stock: &Stock, expiry: Expiry) -> Result<Txn, ReleaseError> {
     let mut after = stock.clone();
-    let counter = after.event.as_mut().ok_or("there is no such event")?;
+    let counter = after.event.as_mut().ok_or_else(|| ReleaseError::NoStock(keys.event(event).to_text()))?;
     let mut guards = Vec::with_capacity(2 * due.len() + after.tickets.len() + 1);
     let mut success = Vec::with_capacity(2 * due.len() + after.tickets.len() + 1);
     let delete = |key: &Blob| TxnOp::Delete(Delete { key: key.clone(), range_end: Blob::default(), ..Delete::default() });
@@ -239,21 +258,21 @@ pub(super) fn transaction(keys: &Keyspace, event: &str, due: &[&Noted], stock: &
         }
         for line in &one.record.tickets {
             let ticket = after.tickets.iter_mut().find(|(kind, _)| *kind == line.kind).map(|(_, ticket)| &mut ticket.value);
-            let ticket = ticket.ok_or_else(|| format!("there are no {} tickets", line.kind))?;
-            let sum = |count: i64| count.checked_add(line.quantity).ok_or("a count overflows");
+            let key = || keys.ticket(event, &line.kind).to_text();
+            let ticket = ticket.ok_or_else(|| ReleaseError::NoStock(key()))?;
+            let sum = |count: i64| count.checked_add(line.quantity).ok_or_else(|| ReleaseError::Overflow(key()));
             ticket.current_quantity = sum(ticket.current_quantity)?;
             counter.value.current_quantity = sum(counter.value.current_quantity)?;
         }
     }
-    let text = |value: Result<Vec<u8>, serde_json::Error>| value.map(Blob::from).map_err(|error| error.to_string());
     for ((kind, ticket), (_, before)) in after.tickets.iter().zip(&stock.tickets) {
         if ticket != before {
             guards.push(unchanged(keys.ticket(event, kind), ticket.mod_revision));
-            success.push(TxnOp::Put(put(keys.ticket(event, kind), text(serde_json::to_vec(&ticket.value))?)));
+            success.push(TxnOp::Put(put(keys.ticket(event, kind), json(&ticket.value))));
         }
     }
     guards.push(unchanged(keys.event(event), counter.mod_revision));
-    success.push(TxnOp::Put(put(keys.event(event), text(serde_json::to_vec(&counter.value))?)));
+    success.push(TxnOp::Put(put(keys.event(event), json(&counter.value))));
     Ok(Txn { guards, success, failure: Vec::new() })
 }
 
@@ -263,12 +282,8 @@ fn gone(key: Blob) -> Guard {
 }
 
 /// Reads some ranges at one revision.
-async fn read(caller: &mut RecordingClient, ranges: Vec<Range>) -> Result<Vec<TxnAnswer>, String> {
+async fn read(caller: &mut RecordingClient, ranges: Vec<Range>) -> Result<Vec<TxnAnswer>, ReadError> {
     let success = ranges.into_iter().map(TxnOp::Range).collect();
     let request = Request::Txn(Txn { guards: Vec::new(), success, failure: Vec::new() });
-    match caller.call(Purpose::Release, &[], request).await {
-        CallOutcome::Ok(Answer { body: AnswerBody::Txn { responses, .. }, .. }) => Ok(responses),
-        CallOutcome::Ok(_) => Err(Unreadable::Shape.to_string()),
-        CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => Err(format!("{code}: {message}")),
-    }
+    responses(caller.call(Purpose::Release, &[], request).await)
 }

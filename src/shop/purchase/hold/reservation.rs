@@ -7,7 +7,7 @@ use ticketcd_judge::model::Cents;
 use ticketcd_judge::model::records::HoldRecord;
 
 use super::release::Noted;
-use crate::shop::purchase::state::{Stock, Unreadable, found, raw, reads};
+use crate::shop::purchase::state::{ReadError, Stock, found, raw, reads};
 use crate::shop::purchase::write::{enter, json, put, take, taken_at, unchanged};
 use crate::shop::{Order, Shop};
 
@@ -53,8 +53,7 @@ impl Reservation {
         let mut guards: Vec<_> = self.puts.iter().map(|(put, revision)| unchanged(put.key.clone(), *revision)).collect();
         guards.push(unchanged(record.clone(), 0));
         let mut success: Vec<_> = self.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect();
-        // A record is made of names and numbers: JSON can hold all of it.
-        success.push(TxnOp::Put(put(record, json(&self.record).unwrap_or_default())));
+        success.push(TxnOp::Put(put(record, json(&self.record))));
         success.push(TxnOp::Put(Put { key: alive, value: Blob::default(), lease, ..Put::default() }));
         Txn { guards, success, failure: reads(&shop.keys, &order.event, &order.user) }
     }
@@ -86,9 +85,9 @@ impl Reservation {
     ///
     /// # Errors
     /// When the answers do not fit the request.
-    pub(in crate::shop::purchase) fn state(&mut self, answers: &[TxnAnswer]) -> Result<ReservationState, Unreadable> {
-        let [record, alive, purchases] = answers else { return Err(Unreadable::Shape) };
-        let stands = |answer| Ok::<_, Unreadable>(found(answer)?.first().is_some_and(|kv| kv.mod_revision == self.revision));
+    pub(in crate::shop::purchase) fn state(&mut self, answers: &[TxnAnswer]) -> Result<ReservationState, ReadError> {
+        let [record, alive, purchases] = answers else { return Err(ReadError::Shape) };
+        let stands = |answer| Ok::<_, ReadError>(found(answer)?.first().is_some_and(|kv| kv.mod_revision == self.revision));
         let standing = if stands(record)? && stands(alive)? { ReservationState::Alive } else { ReservationState::Expired };
         self.after.purchases = raw(found(purchases)?);
         self.after.user = Some(self.record.user.clone());

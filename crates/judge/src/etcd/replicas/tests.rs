@@ -3,7 +3,7 @@ use crate::core::engine::Judge;
 use crate::core::verdict::{AnomalyGroup, Finding, Verdict};
 use crate::testing::{Fate, Record, Shape, Simulation};
 use ticketcd_history::MemberIndex;
-use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditPage, AuditStage};
+use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditFailure, AuditPage, AuditStage};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::KeyValue;
 
@@ -187,7 +187,7 @@ fn members_that_were_not_read_at_rest_or_at_all_leave_it_unknown() {
         if let Event::AuditClosed(closed) = event
             && closed.member == MemberIndex(1)
         {
-            closed.outcome = Err("connection refused".to_owned());
+            closed.outcome = Err(AuditFailure::NotAnswered { detail: "connection refused".to_owned() });
         }
     }
     let finding = judge(&unreachable);

@@ -2,7 +2,7 @@ use super::Ledger;
 use crate::core::engine::Judge;
 use crate::core::verdict::{AnomalyGroup, Finding, Verdict};
 use crate::testing::{Fate, Record, Shape, Simulation};
-use ticketcd_history::audit::AuditStage;
+use ticketcd_history::audit::{AuditFailure, AuditStage};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::{Blob, MemberIndex};
@@ -227,7 +227,7 @@ fn a_member_that_was_not_read_and_a_hole_in_the_log_leave_it_unknown() {
         if let Event::AuditClosed(closed) = event
             && closed.member == MemberIndex(2)
         {
-            closed.outcome = Err("it does not answer".to_owned());
+            closed.outcome = Err(AuditFailure::NotAnswered { detail: "it does not answer".to_owned() });
         }
     }
     let finding = judge(&record);
@@ -248,7 +248,9 @@ fn a_member_that_is_behind_and_the_only_one_read_proves_no_loss() {
     let mut record = shop.finish();
     // Only m3 answers, cut off from the others, without the last purchase.
     record.events.iter_mut().for_each(|event| match event {
-        Event::AuditClosed(closed) if closed.member != MemberIndex(2) => closed.outcome = Err("it does not answer".to_owned()),
+        Event::AuditClosed(closed) if closed.member != MemberIndex(2) => {
+            closed.outcome = Err(AuditFailure::NotAnswered { detail: "it does not answer".to_owned() })
+        }
         Event::AuditClosed(closed) => {
             if let Ok(facts) = &mut closed.outcome {
                 (facts.before.revision, facts.after.revision) = (behind, behind);
