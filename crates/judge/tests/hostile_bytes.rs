@@ -13,8 +13,8 @@ use ticketcd_history::reader::HistoryReader;
 use ticketcd_history::run_dir::RunDir;
 use ticketcd_judge::checks::check_run;
 use ticketcd_judge::core::verdict::Verdict;
-use ticketcd_judge::linearizable::explain::judge;
-use ticketcd_judge::linearizable::{jepsen, jsonl};
+use ticketcd_judge::linearizability::explain::judge;
+use ticketcd_judge::linearizability::{jepsen, jsonl};
 use ticketcd_synth::{Size, run_info, write_run};
 
 /// Bytes before the first frame, and before the compressed bytes of a frame.

@@ -21,10 +21,9 @@ use ticketcd_judge::etcd::authorship::Authorship;
 use ticketcd_judge::etcd::branch::Branch;
 use ticketcd_judge::etcd::reads::Reads;
 use ticketcd_judge::etcd::real_time::RealTime;
-use ticketcd_judge::linearizable::explain::{Parsed, judge};
-use ticketcd_judge::linearizable::register::{Action, NOTHING, Value};
-use ticketcd_judge::linearizable::search::Answer;
-use ticketcd_judge::linearizable::{History, Operation, jepsen, jsonl};
+use ticketcd_judge::linearizability::explain::judge;
+use ticketcd_judge::linearizability::register::{Action, NOTHING, Value};
+use ticketcd_judge::linearizability::{Answer, History, Operation, Parsed, jepsen, jsonl};
 use ticketcd_synth::testing::{Etcd, Record};
 
 /// No search of these histories takes anywhere near as long.

@@ -5,9 +5,8 @@ use std::io::BufReader;
 use std::time::Instant;
 
 use serde_json::json;
-use ticketcd_judge::linearizable::explain::{Judgement, judge};
-use ticketcd_judge::linearizable::search::{Answer, Bound};
-use ticketcd_judge::linearizable::{jepsen, jsonl};
+use ticketcd_judge::linearizability::explain::{Judgement, judge};
+use ticketcd_judge::linearizability::{Answer, Bound, jepsen, jsonl};
 
 use super::super::output::print;
 use super::super::{Exit, Failure};

@@ -5,17 +5,11 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashSet;
 
 use super::register::{Action, Register, Value, Values};
-use super::search::{Answer, Bound, Bounds, MEMO_BYTES_MAX, search};
 use super::unique_values::{self, Conflict};
-use super::{History, Model, Operation};
-
-pub use super::builder::Parsed;
+use super::{Answer, Bound, Checked, Contradiction, History, MEMO_BYTES_MAX, Operation, Parsed, check_with_evidence, check_within};
 
 /// Operations that are named as overlapping, at most.
 const OVERLAPPING_MAX: usize = 8;
-
-/// Steps of the search for the values that a register may have held when it was read: it is a detail, and not worth minutes.
-const DETAIL_STEPS_MAX: u64 = 1_000_000;
 
 /// What was found about a history.
 #[derive(Clone, Debug)]
@@ -37,11 +31,10 @@ pub struct Judgement {
     pub story: Vec<String>,
 }
 
-/// Judges a history within a time. One in which nothing was answered is linearizable, and shows nothing.
+/// Judges a history within a time for each of its keys. One in which nothing was answered is linearizable, and shows nothing.
 pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
     let register = Register { initial: parsed.initial };
-    let bounds = || Bounds::until(Instant::now().checked_add(timeout));
-    let common = bounds();
+    let deadline = Instant::now().checked_add(timeout);
     let all = || parsed.histories.iter().flat_map(|history| &history.operations);
     let mut judgement = Judgement {
         answer: Answer::Linearizable,
@@ -53,16 +46,16 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
         story: Vec::new(),
     };
     for history in &parsed.histories {
-        let (answer, steps) = decide(register, &history.operations, &common);
+        let left = deadline.map_or(timeout, |deadline| deadline.saturating_duration_since(Instant::now()));
+        let Checked { answer, steps, contradiction } = check_with_evidence(&register, &history.operations, left);
         judgement.steps += steps;
         match answer {
             Answer::Linearizable => {}
             Answer::NotLinearizable => {
                 judgement.answer = Answer::NotLinearizable;
-                let initial = other_initial(register, &history.operations, &bounds());
+                let initial = other_initial(register, &history.operations, timeout);
                 judgement.linearizable_from = initial.map(|initial| parsed.values.name(initial).to_owned());
-                // Finding it took less than the timeout, and each step of narrowing it down takes no more.
-                judgement.story = explain(register, history, &parsed.values, &bounds());
+                judgement.story = explain(register, history, contradiction, &parsed.values);
                 return judgement;
             }
             Answer::Undecided(bound) => {
@@ -79,21 +72,9 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
     judgement
 }
 
-/// Decides a history, without a search where that can be; with the steps it took.
-fn decide(register: Register, operations: &[Operation<Action>], bounds: &Bounds) -> (Answer, u64) {
-    match unique_values::decide(operations, register.initial) {
-        Some(Ok(())) => (Answer::Linearizable, operations.len() as u64),
-        Some(Err(_)) => (Answer::NotLinearizable, operations.len() as u64),
-        None => {
-            let found = search(&register, operations, bounds, None);
-            (found.answer, found.steps)
-        }
-    }
-}
-
 /// The initial value from which a history would be linearizable, though it is not from the one assumed. It can only be the one value
 /// that the register had at some time and that no operation writes.
-fn other_initial(register: Register, operations: &[Operation<Action>], bounds: &Bounds) -> Option<Value> {
+fn other_initial(register: Register, operations: &[Operation<Action>], timeout: Duration) -> Option<Value> {
     let mut written = FxHashSet::from_iter([register.initial]);
     written.extend(operations.iter().filter_map(|operation| match operation.action {
         Action::Write(value) | Action::CompareAndSet { to: value, .. } => Some(value),
@@ -106,8 +87,7 @@ fn other_initial(register: Register, operations: &[Operation<Action>], bounds: &
     let unwritten: FxHashSet<Value> = found.filter(|value| !written.contains(value)).collect();
     let mut unwritten = unwritten.into_iter();
     let (Some(initial), None) = (unwritten.next(), unwritten.next()) else { return None };
-    let (answer, _) = decide(Register { initial }, operations, bounds);
-    (answer == Answer::Linearizable).then_some(initial)
+    (check_within(&Register { initial }, operations, timeout) == Answer::Linearizable).then_some(initial)
 }
 
 /// Which bound ended a search, as a clause.
@@ -123,32 +103,12 @@ fn of_key(history: &History<Action>) -> String {
     if history.key.is_empty() { String::new() } else { format!(" of key {:?}", history.key) }
 }
 
-/// Describes the smallest beginning of a history that has no order, and which operation makes it so.
-fn explain(register: Register, history: &History<Action>, values: &Values, bounds: &Bounds) -> Vec<String> {
-    let mut returns: Vec<u64> = history.operations.iter().filter_map(|operation| operation.done).collect();
-    returns.sort_unstable();
-    // Beginnings of a linearizable history are linearizable, so the shortest that is not can be found by halving.
-    let (mut fine, mut broken) = (0, returns.len());
-    let mut ended_by = None;
-    while broken - fine > 1 {
-        let middle = fine + (broken - fine) / 2;
-        match decide(register, &beginning(&register, &history.operations, returns[middle - 1]), bounds).0 {
-            Answer::Linearizable => fine = middle,
-            Answer::NotLinearizable => broken = middle,
-            Answer::Undecided(bound) => {
-                ended_by = Some(bound);
-                break;
-            }
-        }
-    }
-    let Some(until) = broken.checked_sub(1).and_then(|last| returns.get(last)) else { return Vec::new() };
-    let operations = beginning(&register, &history.operations, *until);
-    let Some(culprit) = operations.iter().position(|operation| operation.done == Some(*until)) else { return Vec::new() };
+/// Describes the shortest beginning of a history that has no order, and which operation makes it so.
+fn explain(register: Register, history: &History<Action>, contradiction: Option<Contradiction<Register>>, values: &Values) -> Vec<String> {
     let of = of_key(history);
-    if let Some(bound) = ended_by {
-        return vec![format!("The history{of} has no order; which operation shows it was not found: {}.", reached(bound))];
-    }
-    let found = search(&register, &operations, &Bounds { steps_max: DETAIL_STEPS_MAX, ..*bounds }, Some(culprit));
+    let Some(Contradiction { operations, culprit, refused_in }) = contradiction else {
+        return vec![format!("The history{of} has no order; which operation shows it was not found within the time limit.")];
+    };
     let operation = &operations[culprit];
     let mut story = vec![
         format!(
@@ -157,14 +117,13 @@ fn explain(register: Register, history: &History<Action>, values: &Values, bound
         ),
         format!("It is {}.", describe(operation, values)),
     ];
-    let mut held: Vec<&str> = found.refused_in.iter().map(|state| values.name(*state)).collect();
+    let mut held: Vec<&str> = refused_in.iter().map(|state| values.name(*state)).collect();
     held.sort_unstable();
-    // A search that was ended has not seen all of them.
-    if !held.is_empty() && found.answer == Answer::NotLinearizable {
+    if !held.is_empty() {
         story.push(format!("Wherever it is put, the register then holds {}.", held.join(" or ")));
     }
     if let Some(Err(conflict)) = unique_values::decide(&operations, register.initial) {
-        story.extend(contradiction(conflict, &operations, register, values));
+        story.extend(why_unordered(conflict, &operations, register, values));
     }
     let overlapping = |other: &&Operation<Action>| other.line != operation.line && other.done.is_none_or(|done| done > operation.call);
     let (unknown, known): (Vec<_>, Vec<_>) = operations.iter().filter(overlapping).partition(|other| other.done.is_none());
@@ -182,23 +141,8 @@ fn explain(register: Register, history: &History<Action>, values: &Values, bound
     story
 }
 
-/// The history as it was known right after a return: what returned later is of unknown end.
-fn beginning<M: Model>(model: &M, operations: &[Operation<M::Action>], until: u64) -> Vec<Operation<M::Action>>
-where
-    M::Action: Clone,
-{
-    let known = |operation: &Operation<M::Action>| {
-        if operation.done.is_some_and(|done| done <= until) {
-            return Some(operation.clone());
-        }
-        let action = model.unanswered(&operation.action)?;
-        Some(Operation { action, done: None, done_line: 0, ..operation.clone() })
-    };
-    operations.iter().filter(|operation| operation.call <= until).filter_map(known).collect()
-}
-
 /// Why unique values have no order.
-fn contradiction(conflict: Conflict, operations: &[Operation<Action>], register: Register, values: &Values) -> Vec<String> {
+fn why_unordered(conflict: Conflict, operations: &[Operation<Action>], register: Register, values: &Values) -> Vec<String> {
     let name = |index: usize| match operations[index].action {
         Action::Read(value) | Action::Write(value) | Action::CompareAndSet { to: value, .. } => values.name(value),
     };

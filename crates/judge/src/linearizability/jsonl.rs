@@ -5,8 +5,8 @@ use std::io::BufRead;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
-use super::LineError;
 use super::builder::{Builder, End, Function, Parsed};
+use super::line_error::{LineError, LineProblem};
 use super::register::{NOTHING, Value};
 
 /// A line.
@@ -50,50 +50,45 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
     let (mut number, mut now, mut place) = (0, 0, 0);
     for line in input.split(b'\n') {
         number += 1;
-        let wrong = |what: String| LineError { line: number, what };
-        let line = line.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let wrong = |problem: LineProblem| problem.at(number);
+        let line = line.map_err(|error| wrong(LineProblem::Unreadable(error.kind())))?;
         if line.trim_ascii().is_empty() {
             continue;
         }
         // A list could be read as the fields in their order.
         if is_array(&line) {
-            return Err(wrong("this is one JSON array; write one object a line, e.g. with jq -c '.[]'".to_owned()));
+            return Err(wrong(LineProblem::WholeJson));
         }
         if line.trim_ascii_start().first() != Some(&b'{') {
-            return Err(wrong(r#"a line is an object: {"process":0,"type":"invoke","f":"write","value":3}"#.to_owned()));
+            return Err(wrong(LineProblem::NoObject));
         }
-        let line: Line = serde_json::from_slice(&line).map_err(|error| wrong(reason(&error)))?;
+        let line: Line = serde_json::from_slice(&line).map_err(|error| wrong(problem(&error)))?;
         let time = line.time.unwrap_or(now);
         if time < now {
-            return Err(wrong(format!("time {time} is before {now}, the time of an earlier line: lines are in the order of time")));
+            return Err(wrong(LineProblem::TimeWentBack { time, now }));
         }
         now = time;
         let index = line.index.unwrap_or(place);
         if index < place {
-            return Err(wrong(format!(
-                "index {index} is before {place}, the index of an earlier line: lines are in the order of their index"
-            )));
+            return Err(wrong(LineProblem::IndexWentBack { index, last: place }));
         }
         place = index;
         take(&mut builder, number, &line)?;
     }
     if builder.calls() == 0 {
-        let what = r#"no operation was found; one looks like {"process":0,"type":"invoke","f":"write","value":3}"#.to_owned();
-        return Err(LineError { line: number.max(1), what });
+        return Err(LineProblem::NoJsonOperation.at(number.max(1)));
     }
     Ok(builder.finish())
 }
 
 fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError> {
-    let wrong = |what: String| LineError { line: number, what };
-    let function = Function::of(&line.f).ok_or_else(|| wrong(format!("f is {:?}; it must be read, write or cas", line.f)))?;
-    let process =
-        name(&line.process).filter(|_| !line.process.is_null()).ok_or_else(|| wrong("process must be a number or a string".to_owned()))?;
+    let wrong = |problem: LineProblem| problem.at(number);
+    let function = Function::of(&line.f).ok_or_else(|| wrong(LineProblem::UnknownF(line.f.clone())))?;
+    let process = name(&line.process).filter(|_| !line.process.is_null()).ok_or_else(|| wrong(LineProblem::NoName("process")))?;
     let key = match &line.key {
         None => None,
-        Some(key) => Some(name(key).ok_or_else(|| wrong("key must be a number or a string".to_owned()))?),
+        Some(key) => Some(name(key).ok_or_else(|| wrong(LineProblem::NoName("key")))?),
     };
-    let missing = |what: &str| wrong(format!("value is missing: {what}"));
     let mut value = |json: &Json| {
         let name = if json.is_null() { Some("nil".to_owned()) } else { name(json) };
         name.map(|name| builder.values.number(&name))
@@ -102,7 +97,7 @@ fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError
         Stage::Invoke => {
             let values: Option<[Value; 2]> = match (function, &line.value) {
                 (Function::Read, _) => Some([NOTHING; 2]),
-                (Function::Write, None) => return Err(missing("what is written, which may be null")),
+                (Function::Write, None) => return Err(wrong(LineProblem::WrittenValueMissing)),
                 (Function::Write, Some(written)) => value(written).map(|written| [written, NOTHING]),
                 (Function::CompareAndSet, Some(Json::Array(pair))) => match pair.as_slice() {
                     [from, to] => value(from).zip(value(to)).map(|(from, to)| [from, to]),
@@ -112,16 +107,16 @@ fn take(builder: &mut Builder, number: u64, line: &Line) -> Result<(), LineError
             };
             let values = values.ok_or_else(|| {
                 wrong(match function {
-                    Function::CompareAndSet => "the value of a cas must be [from, to]".to_owned(),
-                    _ => "value must be a number, a string, true, false or null".to_owned(),
+                    Function::CompareAndSet => LineProblem::CasValueWrong,
+                    Function::Read | Function::Write => LineProblem::WrittenValueWrong,
                 })
             })?;
             builder.call(number, &process, key.as_deref().unwrap_or_default(), function, values)
         }
         Stage::Ok => {
             let read = match function {
-                Function::Read => value(line.value.as_ref().ok_or_else(|| missing("what was read, null where there was nothing"))?)
-                    .ok_or_else(|| wrong("the value that was read must be a number, a string, true, false or null".to_owned()))?,
+                Function::Read => value(line.value.as_ref().ok_or_else(|| wrong(LineProblem::ReadValueMissing))?)
+                    .ok_or_else(|| wrong(LineProblem::ReadValueWrong))?,
                 Function::Write | Function::CompareAndSet => NOTHING,
             };
             builder.end(number, &process, function, key.as_deref(), End::Ok(read))
@@ -153,12 +148,12 @@ fn is_array(line: &[u8]) -> bool {
     inside.is_some_and(|inside| inside.first().is_none_or(|first| *first == b'{'))
 }
 
-/// What is wrong with a line, in words. The reader of JSON sees one line only, so its line number would mislead.
-fn reason(error: &serde_json::Error) -> String {
+/// What is wrong with a line. The reader of JSON sees one line only, so its line number would mislead.
+fn problem(error: &serde_json::Error) -> LineProblem {
     if error.is_eof() {
-        return "the line ends within the object: write each object on one line, e.g. with jq -c .".to_owned();
+        return LineProblem::CutOff;
     }
     let text = error.to_string();
-    let what = text.split(" at line ").next().unwrap_or(&text);
-    format!("{what} (column {})", error.column())
+    let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
+    LineProblem::Json { message, column: error.column() }
 }

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use super::explain::{Judgement, Parsed, judge};
+use super::explain::{Judgement, judge};
 use super::register::Register;
 use super::search::{Answer, Bound, Bounds, search};
-use super::{jepsen, jsonl};
+use super::{Parsed, jepsen, jsonl};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -251,7 +251,7 @@ fn what_is_wrong_with_a_log_names_the_line() {
         ("0 :invoke :append 1", "line 1: :append is no function"),
         ("0 :invoke :write 1\n0 :ok :read 1", "line 2: process 0 called write, and here ends read"),
         ("0 :maybe :write 1", "line 1: :maybe is no stage"),
-        ("0 :invoke :write 1\n0 :ok :write 2", "line 2: process 0 called write with another value in line 1"),
+        ("0 :invoke :write 1\n0 :ok :write 2", "line 2: process 0 called write with other values in line 1"),
         ("0 :invoke :cas [1 2]\n0 :ok :cas [1 3]", "line 2: process 0 called cas with other values in line 1"),
         ("0 :invoke :cas [1 2]\n0 :fail :cas [1 3]", "line 2: process 0 called cas with other values in line 1"),
     ];

@@ -2,8 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use super::line_error::{LineError, LineProblem};
 use super::register::{Action, NOTHING, Register, Value, Values};
-use super::{History, LineError, Model, Operation};
+use super::{History, Model, Operation};
 
 /// A history that was read.
 #[derive(Clone, Debug, Default)]
@@ -67,10 +68,7 @@ impl Builder {
     pub(super) fn call(&mut self, line: u64, process: &str, key: &str, function: Function, values: [Value; 2]) -> Result<(), LineError> {
         if let Some((_, history, place)) = self.open.get(process) {
             let since = self.histories[*history].1[*place].as_ref().map_or(0, |operation| operation.line);
-            let what = format!(
-                "process {process} calls again, although its call of line {since} has not ended: a process does one thing at a time"
-            );
-            return Err(LineError { line, what });
+            return Err(LineProblem::StillOpen { process: process.to_owned(), since }.at(line));
         }
         let history = match self.keys.get(key) {
             Some(history) => *history,
@@ -96,25 +94,24 @@ impl Builder {
     /// The call of a process ends.
     pub(super) fn end(&mut self, line: u64, process: &str, function: Function, key: Option<&str>, end: End) -> Result<(), LineError> {
         let Some((called, history, place)) = self.open.remove(process) else {
-            return Err(LineError { line, what: format!("process {process} has not called anything that could end here") });
+            return Err(LineProblem::NothingOpen { process: process.to_owned() }.at(line));
         };
-        let wrong = |what: String| Err(LineError { line, what });
+        let process = || process.to_owned();
         if called != function {
-            return wrong(format!("process {process} called {}, and here ends {}", called.name(), function.name()));
+            return Err(LineProblem::OtherFunction { process: process(), called: called.name(), ended: function.name() }.at(line));
         }
         let (own_key, operations) = &mut self.histories[history];
         if let Some(key) = key.filter(|key| key != own_key) {
-            return wrong(format!("process {process} called key {own_key:?}, and here ends key {key:?}"));
+            return Err(LineProblem::OtherKey { process: process(), called: own_key.clone(), ended: key.to_owned() }.at(line));
         }
         self.clock += 1;
         let slot = &mut operations[place];
         let Some(operation) = slot else { return Ok(()) };
+        let other_values = |called: u64| LineProblem::OtherValues { process: process(), function: function.name(), line: called }.at(line);
         let end = match (operation.action, end) {
-            (Action::Write(value), End::OkOf([said, _])) if said != value => {
-                return wrong(format!("process {process} called write with another value in line {}", operation.line));
-            }
-            (Action::CompareAndSet { from, to, .. }, End::OkOf(said) | End::DifferentOf(said)) if said != [from, to] => {
-                return wrong(format!("process {process} called cas with other values in line {}", operation.line));
+            (Action::Write(value), End::OkOf([repeated, _])) if repeated != value => return Err(other_values(operation.line)),
+            (Action::CompareAndSet { from, to, .. }, End::OkOf(repeated) | End::DifferentOf(repeated)) if repeated != [from, to] => {
+                return Err(other_values(operation.line));
             }
             (_, End::OkOf(_)) => End::Ok(NOTHING),
             (_, End::DifferentOf(_)) => End::Different,

@@ -12,22 +12,36 @@
 //! Operations whose outcome is unknown may have happened at any time after their call, or never. The search is bounded in time
 //! and memory: without an answer within these bounds the history is undecided, which is no verdict.
 
+//!
+//! [`check`](check()), [`check_within`] and [`check_with_evidence`] are the whole interface; a [`Model`] says what an object may do,
+//! and [`jepsen`] and [`jsonl`] read histories of registers.
+
 #[cfg(test)]
 mod agreement;
 mod builder;
+mod check;
+mod contradiction;
 mod edn;
 pub mod explain;
 pub mod jepsen;
 pub mod jsonl;
+mod line_error;
 mod linked;
 mod memo;
 pub mod register;
-pub mod search;
+mod search;
 #[cfg(test)]
 mod tests;
 mod unique_values;
 
 use std::fmt;
+
+pub use self::builder::Parsed;
+pub use self::check::{Checked, check, check_with_evidence, check_within};
+pub use self::contradiction::Contradiction;
+pub use self::edn::EdnError;
+pub use self::line_error::{LineError, LineProblem};
+pub use self::search::{Answer, Bound, MEMO_BYTES_MAX};
 
 /// An operation with its two ends, counted on one clock; nothing else happens at the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,13 +65,18 @@ pub trait Model {
     /// A state of the object: compact, because many are remembered.
     type State: Clone + Eq + std::hash::Hash + fmt::Debug;
     /// What is done to it, with what was answered.
-    type Action;
+    type Action: Clone + fmt::Debug;
 
     /// The state before the first operation.
     fn initial(&self) -> Self::State;
 
     /// The state after an action; `None` when it cannot have been answered like that in this state.
     fn step(&self, state: &Self::State, action: &Self::Action) -> Option<Self::State>;
+
+    /// Whether the operations are linearizable, when that can be told without a search.
+    fn decide(&self, _operations: &[Operation<Self::Action>]) -> Option<bool> {
+        None
+    }
 
     /// The action when its answer is not known; `None` when it then says nothing.
     fn unanswered(&self, action: &Self::Action) -> Option<Self::Action>;
@@ -70,14 +89,4 @@ pub struct History<Action> {
     pub key: String,
     /// The operations.
     pub operations: Vec<Operation<Action>>,
-}
-
-/// A line of a file that cannot be read as a part of a history.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}")]
-pub struct LineError {
-    /// The line, from 1.
-    pub line: u64,
-    /// What is wrong with it, and what would be right.
-    pub what: String,
 }

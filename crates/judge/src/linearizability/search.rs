@@ -19,18 +19,18 @@ const WORD_BYTES: usize = 8;
 
 /// How far a search may go.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(super) struct Bounds {
     /// When it must end; `None` for never.
-    pub deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     /// Bytes its memo may take.
-    pub memo_bytes_max: usize,
+    pub(super) memo_bytes_max: usize,
     /// Steps it may take.
-    pub steps_max: u64,
+    pub(super) steps_max: u64,
 }
 
 impl Bounds {
     /// Only the usual bound on memory, and a deadline.
-    pub fn until(deadline: Option<Instant>) -> Self {
+    pub(super) fn until(deadline: Option<Instant>) -> Self {
         Self { deadline, memo_bytes_max: MEMO_BYTES_MAX, steps_max: u64::MAX }
     }
 }
@@ -59,17 +59,29 @@ pub enum Answer {
 
 /// A search, with what it learnt about the operation that nothing can be placed beyond.
 #[derive(Debug)]
-pub struct Found<State> {
+pub(super) struct Found<State> {
     /// How it ended.
-    pub answer: Answer,
+    pub(super) answer: Answer,
     /// Operations tried, each as often as it was.
-    pub steps: u64,
+    pub(super) steps: u64,
     /// The states that an operation, named beforehand, was tried in and could not be answered in.
-    pub refused_in: FxHashSet<State>,
+    pub(super) refused_in: FxHashSet<State>,
+}
+
+/// Decides a history, without a search where that can be; with the steps it took.
+pub(super) fn decide<M: Model>(model: &M, operations: &[Operation<M::Action>], bounds: &Bounds) -> (Answer, u64) {
+    match model.decide(operations) {
+        Some(true) => (Answer::Linearizable, operations.len() as u64),
+        Some(false) => (Answer::NotLinearizable, operations.len() as u64),
+        None => {
+            let found = search(model, operations, bounds, None);
+            (found.answer, found.steps)
+        }
+    }
 }
 
 /// Searches for an order of operations within bounds. `watched` is the index of an operation to tell about.
-pub fn search<M: Model>(model: &M, operations: &[Operation<M::Action>], bounds: &Bounds, watched: Option<usize>) -> Found<M::State> {
+pub(super) fn search<M: Model>(model: &M, operations: &[Operation<M::Action>], bounds: &Bounds, watched: Option<usize>) -> Found<M::State> {
     let numbers = numbers(operations);
     let known = operations.iter().filter(|operation| operation.done.is_some()).count();
     let mut list = Linked::new(operations);

@@ -12,14 +12,10 @@
 
 use std::io::BufRead;
 
-use super::LineError;
 use super::builder::{Builder, End, Function, Parsed};
 use super::edn::{Edn, first_form};
+use super::line_error::{LineError, LineProblem};
 use super::register::{NOTHING, Value};
-
-/// What an operation looks like, for somebody whose file has none.
-const EXAMPLES: &str = "no operation was found; one looks like `INFO  jepsen.util - 4 :invoke :write 3` in a log, like `4 :invoke :write 3` in \
-                        history.txt and like `{:process 4, :type :invoke, :f :write, :value 3}` in history.edn";
 
 /// Keys of a map that are no reason for a failure.
 const PLAIN_KEYS: [&str; 7] = ["process", "type", "f", "value", "time", "index", "link"];
@@ -52,8 +48,8 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
     let mut number = 0;
     for line in input.split(b'\n') {
         number += 1;
-        let wrong = |what: String| LineError { line: number, what };
-        let line = line.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let wrong = |problem: LineProblem| problem.at(number);
+        let line = line.map_err(|error| wrong(LineProblem::Unreadable(error.kind())))?;
         let line = String::from_utf8_lossy(&line);
         let line = line.trim();
         if line.is_empty() {
@@ -65,7 +61,7 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
         };
         match form {
             Form::Maps => {
-                let (map, _) = first_form(line).map_err(|what| wrong(format!("{what}; every line must be one whole map")))?;
+                let (map, _) = first_form(line).map_err(|error| wrong(error.into()))?;
                 if let Some(entry) = entry_of_map(&map).map_err(wrong)? {
                     take(&mut builder, number, &entry)?;
                 }
@@ -78,15 +74,15 @@ pub fn read(input: impl BufRead) -> Result<Parsed, LineError> {
         }
     }
     if builder.calls() == 0 {
-        return Err(LineError { line: number.max(1), what: EXAMPLES.to_owned() });
+        return Err(LineProblem::NoJepsenOperation.at(number.max(1)));
     }
     Ok(builder.finish())
 }
 
 /// The form of a file, by its first line.
-fn form_of(line: &str) -> Result<Form, String> {
+fn form_of(line: &str) -> Result<Form, LineProblem> {
     if line.starts_with(['[', '(']) {
-        return Err("this is one EDN sequence; write one map a line, as Jepsen's history.edn has it".to_owned());
+        return Err(LineProblem::WholeEdn);
     }
     Ok(if line.starts_with('{') || line.starts_with("#jepsen") { Form::Maps } else { Form::Log })
 }
@@ -126,16 +122,16 @@ fn word(text: &str) -> Option<(&str, &str)> {
 }
 
 /// An operation as a map; `None` for one of the nemesis.
-fn entry_of_map(map: &Edn) -> Result<Option<Entry<'_>>, String> {
-    let Edn::Map(entries) = map else { return Err("this is no map; every line must be one".to_owned()) };
+fn entry_of_map(map: &Edn) -> Result<Option<Entry<'_>>, LineProblem> {
+    let Edn::Map(entries) = map else { return Err(LineProblem::NoMap) };
     let process = match map.get("process") {
         Some(Edn::Atom(process) | Edn::Text(process)) => process.clone(),
         Some(Edn::Keyword(_)) => return Ok(None),
-        _ => return Err("the map has no :process that is a number; lines of JSON are read by --format jsonl".to_owned()),
+        _ => return Err(LineProblem::NoProcess),
     };
-    let keyword = |key: &str| match map.get(key) {
+    let keyword = |key: &'static str| match map.get(key) {
         Some(Edn::Keyword(name)) => Ok(name.as_str()),
-        _ => Err(format!("the map has no :{key} that is a keyword")),
+        _ => Err(LineProblem::NoKeyword(key)),
     };
     // Whatever else a failed operation carries is taken for its reason: too few constraints are no false alarm.
     let is_reason = |(key, value): &(Edn, Edn)| {
@@ -147,30 +143,25 @@ fn entry_of_map(map: &Edn) -> Result<Option<Entry<'_>>, String> {
 }
 
 fn take(builder: &mut Builder, line: u64, entry: &Entry<'_>) -> Result<(), LineError> {
-    let wrong = |what: String| LineError { line, what };
+    let wrong = |problem: LineProblem| problem.at(line);
     let Entry { process, stage, function, value, has_reason } = entry;
-    let function =
-        Function::of(function).ok_or_else(|| wrong(format!(":{function} is no function of a register: :read, :write or :cas")))?;
+    let function = Function::of(function).ok_or_else(|| wrong(LineProblem::UnknownFunction((*function).to_owned())))?;
     let (key, value) = apart(function, value.as_ref());
     match *stage {
         "invoke" => {
             let values = match function {
                 Function::Read => [NOTHING; 2],
                 Function::Write => {
-                    let written = scalar(builder, value).ok_or_else(|| wrong(format!("{} is no value to write", shown(value))))?;
+                    let written = scalar(builder, value).ok_or_else(|| wrong(LineProblem::NoValueToWrite(shown(value))))?;
                     [written, NOTHING]
                 }
-                Function::CompareAndSet => {
-                    pair(builder, value).ok_or_else(|| wrong(format!("{} is no pair of values `[from to]`", shown(value))))?
-                }
+                Function::CompareAndSet => pair(builder, value).ok_or_else(|| wrong(LineProblem::NoPair(shown(value))))?,
             };
             builder.call(line, process, key.as_deref().unwrap_or_default(), function, values)
         }
         "ok" => {
             let end = match function {
-                Function::Read => {
-                    End::Ok(scalar(builder, value).ok_or_else(|| wrong(format!("{} is no value that was read", shown(value))))?)
-                }
+                Function::Read => End::Ok(scalar(builder, value).ok_or_else(|| wrong(LineProblem::NoValueRead(shown(value))))?),
                 Function::Write => scalar(builder, value).map_or(End::Ok(NOTHING), |value| End::OkOf([value, NOTHING])),
                 Function::CompareAndSet => pair(builder, value).map_or(End::Ok(NOTHING), End::OkOf),
             };
@@ -181,7 +172,7 @@ fn take(builder: &mut Builder, line: u64, entry: &Entry<'_>) -> Result<(), LineE
             builder.end(line, process, function, None, values.map_or(End::NotDone, End::DifferentOf))
         }
         "info" => builder.end(line, process, function, None, End::Unknown),
-        other => Err(wrong(format!(":{other} is no stage of an operation: :invoke, :ok, :fail or :info"))),
+        other => Err(wrong(LineProblem::UnknownStage(other.to_owned()))),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use super::Model;
+use super::{Model, Operation, unique_values};
 
 /// A value by its number in [`Values`]; 0 is nothing, which a register holds before the first write unless said otherwise.
 pub type Value = u32;
@@ -55,6 +55,10 @@ impl Model for Register {
                 _ => None,
             },
         }
+    }
+
+    fn decide(&self, operations: &[Operation<Action>]) -> Option<bool> {
+        unique_values::decide(operations, self.initial).map(|decided| decided.is_ok())
     }
 
     fn unanswered(&self, action: &Action) -> Option<Action> {

@@ -6,6 +6,32 @@
 /// Forms within forms, at most: what is nested deeper is no operation.
 const DEPTH_MAX: u32 = 64;
 
+/// A text is no form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EdnError {
+    /// Forms within forms, too deep.
+    #[error("forms are nested more than {DEPTH_MAX} deep")]
+    TooDeep,
+    /// The text ends before the form does.
+    #[error("the line ends within a form")]
+    EndsWithinForm,
+    /// The text ends before the string does.
+    #[error("the line ends within a string")]
+    EndsWithinString,
+    /// A map has an odd number of forms.
+    #[error("a map has a key without a value")]
+    KeyWithoutValue,
+    /// A bracket closes what is not open.
+    #[error("there is a {0} too many")]
+    Unopened(char),
+    /// A keyword is empty.
+    #[error("there is a colon without a name")]
+    NamelessKeyword,
+    /// A character that no form begins with.
+    #[error("{0} begins no form")]
+    NoForm(char),
+}
+
 /// A form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Edn {
@@ -32,17 +58,17 @@ impl Edn {
 /// Reads the first form of a text, and returns what is behind it.
 ///
 /// # Errors
-/// What is wrong with the text, in words.
-pub(super) fn first_form(text: &str) -> Result<(Edn, &str), String> {
+/// When the text begins with no whole form.
+pub(super) fn first_form(text: &str) -> Result<(Edn, &str), EdnError> {
     form(text, 0)
 }
 
-fn form(text: &str, depth: u32) -> Result<(Edn, &str), String> {
+fn form(text: &str, depth: u32) -> Result<(Edn, &str), EdnError> {
     let text = skip_space(text);
     if depth > DEPTH_MAX {
-        return Err(format!("forms are nested more than {DEPTH_MAX} deep"));
+        return Err(EdnError::TooDeep);
     }
-    let Some(first) = text.chars().next() else { return Err("the line ends within a form".to_owned()) };
+    let Some(first) = text.chars().next() else { return Err(EdnError::EndsWithinForm) };
     match first {
         '[' | '(' => {
             let (forms, rest) = forms_until(&text[1..], if first == '[' { ']' } else { ')' }, depth)?;
@@ -53,7 +79,7 @@ fn form(text: &str, depth: u32) -> Result<(Edn, &str), String> {
             let mut entries = Vec::with_capacity(forms.len() / 2);
             let mut forms = forms.into_iter();
             while let Some(key) = forms.next() {
-                let value = forms.next().ok_or_else(|| "a map has a key without a value".to_owned())?;
+                let value = forms.next().ok_or(EdnError::KeyWithoutValue)?;
                 entries.push((key, value));
             }
             Ok((Edn::Map(entries), rest))
@@ -67,15 +93,15 @@ fn form(text: &str, depth: u32) -> Result<(Edn, &str), String> {
             form(rest, depth + 1)
         }
         '"' => string(&text[1..]),
-        ']' | ')' | '}' => Err(format!("there is a {first} too many")),
+        ']' | ')' | '}' => Err(EdnError::Unopened(first)),
         ':' => {
             let (name, rest) = token(&text[1..]);
-            if name.is_empty() { Err("there is a colon without a name".to_owned()) } else { Ok((Edn::Keyword(name.to_owned()), rest)) }
+            if name.is_empty() { Err(EdnError::NamelessKeyword) } else { Ok((Edn::Keyword(name.to_owned()), rest)) }
         }
         _ => {
             let (word, rest) = token(text);
             if word.is_empty() {
-                return Err(format!("{first} begins no form"));
+                return Err(EdnError::NoForm(first));
             }
             Ok((atom(word), rest))
         }
@@ -96,7 +122,7 @@ fn atom(word: &str) -> Edn {
     }
 }
 
-fn forms_until(mut text: &str, end: char, depth: u32) -> Result<(Vec<Edn>, &str), String> {
+fn forms_until(mut text: &str, end: char, depth: u32) -> Result<(Vec<Edn>, &str), EdnError> {
     let mut forms = Vec::new();
     loop {
         text = skip_space(text);
@@ -109,7 +135,7 @@ fn forms_until(mut text: &str, end: char, depth: u32) -> Result<(Vec<Edn>, &str)
     }
 }
 
-fn string(text: &str) -> Result<(Edn, &str), String> {
+fn string(text: &str) -> Result<(Edn, &str), EdnError> {
     let mut value = String::new();
     let mut chars = text.char_indices();
     while let Some((at, next)) = chars.next() {
@@ -125,7 +151,7 @@ fn string(text: &str) -> Result<(Edn, &str), String> {
             other => value.push(other),
         }
     }
-    Err("the line ends within a string".to_owned())
+    Err(EdnError::EndsWithinString)
 }
 
 /// A word, up to white space or a bracket.
