@@ -21,6 +21,7 @@ use super::objectives;
 use super::provenance::Provenance;
 use super::resources::ResourcesResult;
 use super::result::{FaultResult, MemberResult, RunResult, SCHEMA_VERSION};
+use super::series;
 use super::statistics::Statistics;
 use super::waivers::{WaiverResult, WaiverState};
 use super::windows::FaultStory;
@@ -114,6 +115,8 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
     notes.splice(0..0, record_lacks.filter(|lack| decision.reasons.first() != Some(lack)));
     let resources = statistics.timeline.load().map(|load| statistics.resources.during(&load)).unwrap_or_default();
     let pressure = pressure(&statistics, scenario.as_ref().ok(), &latency, info.testbed.members_on_this_host);
+    let described = describe(info);
+    let series = series::seconds(&statistics, &described.members);
     let result = RunResult {
         schema_version: SCHEMA_VERSION,
         verdict: decision.verdict,
@@ -124,13 +127,14 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         limited_by: bottleneck::decide(&resources, &pressure),
         resources,
         latency,
+        series,
         faults: faults(&statistics),
         objectives,
         known,
         checks: judgement.findings,
         revenue,
         notes,
-        ..describe(info)
+        ..described
     };
     Ok(Report { result, statistics })
 }
@@ -169,6 +173,7 @@ pub fn describe(info: RunInfo) -> RunResult {
         limited_by: LimitResult::default(),
         resources: ResourcesResult::default(),
         latency: Vec::new(),
+        series: Vec::new(),
         faults: Vec::new(),
         objectives: Vec::new(),
         known: Vec::new(),

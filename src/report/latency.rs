@@ -35,6 +35,11 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// When it ended.
+    pub fn done(&self) -> Nanos {
+        self.due.saturating_add(u64::from(self.response_us) * 1000)
+    }
+
     /// A sample from an operation's three moments.
     pub fn new(purpose: Purpose, due: Nanos, sent: Nanos, done: Nanos, sold: bool) -> Self {
         let microseconds = |from: Nanos| u32::try_from(done.saturating_sub(from) / 1000).unwrap_or(u32::MAX);
@@ -119,6 +124,11 @@ pub fn write_log(mut output: impl Write, samples: &[Sample], windows: &[Window])
     Ok(())
 }
 
+/// A percentile of a histogram of microseconds, in milliseconds.
+pub(super) fn percentile_ms(histogram: &Histogram<u64>, share: f64) -> f64 {
+    histogram.value_at_quantile(share) as f64 / 1e3
+}
+
 fn operations(samples: &[Sample]) -> Vec<Purpose> {
     Metric::OPERATIONS.into_iter().filter(|operation| samples.iter().any(|sample| sample.purpose == *operation)).collect()
 }
@@ -127,7 +137,7 @@ fn select<'a>(samples: &'a [Sample], window: &'a Window, operation: Purpose) -> 
     samples.iter().filter(move |sample| sample.purpose == operation && (window.from..window.until).contains(&sample.due))
 }
 
-fn histogram<'a>(samples: impl Iterator<Item = &'a Sample>, clock: Clock) -> Histogram<u64> {
+pub(super) fn histogram<'a>(samples: impl Iterator<Item = &'a Sample>, clock: Clock) -> Histogram<u64> {
     let mut histogram = Histogram::new_with_bounds(1, MICROSECONDS_MAX, 3).unwrap_or_else(|_| unreachable!("constant bounds are valid"));
     for sample in samples {
         histogram.saturating_record(u64::from(match clock {

@@ -15,6 +15,7 @@ mod provenance;
 mod reporters;
 pub mod resources;
 pub mod result;
+pub mod series;
 pub mod statistics;
 pub mod summary;
 pub mod synthetic;

@@ -9,6 +9,7 @@ use super::bottleneck::LimitResult;
 use super::latency::LatencyLine;
 use super::objectives::ObjectiveResult;
 use super::resources::ResourcesResult;
+use super::series::SecondResult;
 use super::statistics::LoadResult;
 use super::waivers::WaiverResult;
 
@@ -62,6 +63,9 @@ pub struct RunResult {
     pub resources: ResourcesResult,
     /// How long operations took.
     pub latency: Vec<LatencyLine>,
+    /// The counted load, second by second.
+    #[serde(default)]
+    pub series: Vec<SecondResult>,
     /// What broke.
     pub faults: Vec<FaultResult>,
     /// What the scenario says it must reach, and what it did.

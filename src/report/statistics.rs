@@ -50,6 +50,17 @@ pub struct LoadResult {
     pub fairness: FairnessResult,
 }
 
+/// A leader that a member named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// When it was first named.
+    pub at: Nanos,
+    /// Its raft term.
+    pub term: u64,
+    /// Its id.
+    pub member_id: u64,
+}
+
 /// Gathers counts from the event stream.
 #[derive(Default)]
 pub struct Statistics {
@@ -66,6 +77,8 @@ pub struct Statistics {
     /// Transactions sent for orders, and of these, those that were lost to other buyers.
     attempts: (u64, u64),
     load: Vec<LoadSample>,
+    /// The leaders that members named, in the order of their terms.
+    pub leaders: Vec<Leader>,
     /// What members and machine were busy with.
     pub resources: Samples,
     /// Reasons why the run is invalid, as the run itself gave them.
@@ -123,6 +136,13 @@ impl Statistics {
                 self.samples.push(Sample::new(query.purpose, query.due, query.sent, query.done, false));
             }
             Event::Load(sample) if self.timeline.began(Phase::Steady).is_some() => self.load.push(sample.clone()),
+            Event::Sample(sample) => {
+                if let Some(status) = sample.status.as_ref().filter(|status| status.leader_id != 0)
+                    && self.leaders.last().is_none_or(|last| status.raft_term > last.term)
+                {
+                    self.leaders.push(Leader { at: sample.at, term: status.raft_term, member_id: status.leader_id });
+                }
+            }
             Event::Calibrated(calibrated) => self.outcomes.calibrated_per_second = Some(calibrated.millihertz as f64 / 1000.0),
             Event::Invalid(invalid) => self.invalid.push(invalid.reason.in_words().to_string()),
             Event::Ended(ended) => {
@@ -166,6 +186,16 @@ impl Statistics {
             unknown: self.outcomes.unknown + self.open.values().filter(|(due, _)| self.counts(*due)).count() as u64,
             ..self.outcomes.clone()
         }
+    }
+
+    /// How the load went, as it was recorded about once a second.
+    pub fn load_samples(&self) -> &[LoadSample] {
+        &self.load
+    }
+
+    #[cfg(test)]
+    pub(super) fn push_load(&mut self, sample: LoadSample) {
+        self.load.push(sample);
     }
 
     /// Share of all transactions sent for orders that were lost to other buyers.

@@ -2,6 +2,7 @@
 
 mod junit;
 mod latency_log;
+mod report_html;
 mod result_json;
 
 use std::fs::File;
@@ -19,7 +20,7 @@ pub struct Reporter {
 }
 
 /// Every reporter, in the order in which the files are written: the verdict first.
-const REPORTERS: [Reporter; 3] = [result_json::REPORTER, latency_log::REPORTER, junit::REPORTER];
+const REPORTERS: [Reporter; 4] = [result_json::REPORTER, latency_log::REPORTER, junit::REPORTER, report_html::REPORTER];
 
 /// Writes the files of all reporters into the run directory.
 ///
