@@ -47,11 +47,11 @@ pub(super) fn group_title(group: &AnomalyGroup) -> String {
 
 /// Explains one anomaly.
 pub(super) fn write_explanation(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
-    for sentence in anomaly.story.iter().take(EXPLANATION_LINES_MAX) {
+    for sentence in anomaly.explanation.iter().take(EXPLANATION_LINES_MAX) {
         writeln!(text, "    {sentence}")?;
     }
-    if anomaly.story.len() > EXPLANATION_LINES_MAX {
-        writeln!(text, "    … {} more sentences in result.json", anomaly.story.len() - EXPLANATION_LINES_MAX)?;
+    if anomaly.explanation.len() > EXPLANATION_LINES_MAX {
+        writeln!(text, "    … {} more sentences in result.json", anomaly.explanation.len() - EXPLANATION_LINES_MAX)?;
     }
     if !anomaly.faults.is_empty() {
         writeln!(text, "    Active faults: {}.", anomaly.faults.join("; "))?;

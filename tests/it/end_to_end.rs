@@ -148,7 +148,7 @@ fn naive_buyers_oversell_and_the_report_says_how() {
     assert_eq!(oversell["verdict"], "violation");
     let first = &oversell["anomalies"][0]["first"];
     assert!(!first["orders"].as_array().unwrap().is_empty() && first["revision"].as_i64().is_some(), "{first:#}");
-    assert!(!first["keys"].as_array().unwrap().is_empty() && !first["story"].as_array().unwrap().is_empty(), "{first:#}");
+    assert!(!first["keys"].as_array().unwrap().is_empty() && !first["explanation"].as_array().unwrap().is_empty(), "{first:#}");
 
     let expected = runs.ticketcd(&["check", "naive", "--expect", "violation:oversell"]);
     assert_eq!(expected.status.code(), Some(0));

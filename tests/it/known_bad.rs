@@ -35,7 +35,7 @@ fn convicted_of_divergence(result: &Value) {
         .iter()
         .filter(|check| check["verdict"] == "violation" && ["divergence", "replicas"].contains(&check["name"].as_str().unwrap()));
     let stories: Vec<&Value> =
-        guilty.flat_map(|check| check["anomalies"].as_array().unwrap()).map(|group| &group["first"]["story"]).collect();
-    let names_members = |story: &&Value| story.to_string().contains("m1") && story.to_string().contains("m2");
+        guilty.flat_map(|check| check["anomalies"].as_array().unwrap()).map(|group| &group["first"]["explanation"]).collect();
+    let names_members = |explanation: &&Value| explanation.to_string().contains("m1") && explanation.to_string().contains("m2");
     assert!(stories.iter().any(names_members), "it says what differs between which members: {stories:#?}");
 }

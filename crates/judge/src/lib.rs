@@ -25,5 +25,5 @@ pub use ticketcd_history as history;
 
 #[cfg(test)]
 pub(crate) mod testing {
-    pub use ticketcd_synth::testing::{Etcd, HeldOrder, Record, RequestOutcome as Fate, Shape, Simulation, run_info};
+    pub use ticketcd_synth::testing::{Etcd, HeldOrder, Record, RequestOutcome, Shape, Simulation, run_info};
 }

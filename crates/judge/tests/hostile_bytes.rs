@@ -120,7 +120,7 @@ fn a_damaged_description_of_a_run_is_an_error() {
 
 /// Damage is no violation: a valid run whose file was damaged is judged as far as it goes, or refused.
 #[test]
-fn a_valid_run_with_a_damaged_record_is_never_convicted() {
+fn a_valid_run_with_a_damaged_record_is_never_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let size = Size { operations: 6_000, tickets: 3, buyers: 20, seed: 9 };
     write_run(directory.path(), &run_info(&size, None), &size, None).unwrap();

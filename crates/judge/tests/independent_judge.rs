@@ -571,8 +571,8 @@ fn searched(operations: &[Timed]) -> bool {
     expected
 }
 
-/// The checks that trust revisions and convict a record.
-fn convicting(record: &Record) -> BTreeSet<String> {
+/// The checks that trust revisions and reject a record.
+fn rejecting(record: &Record) -> BTreeSet<String> {
     let info = &record.info;
     let checks: Vec<Box<dyn Check>> =
         vec![Box::new(RealTime::new(info)), Box::new(Reads::new(info)), Box::new(Branch::new(info)), Box::new(Authorship::new(info))];
@@ -591,7 +591,7 @@ fn what_the_checks_of_revisions_acquit_is_linearizable() {
         let calls = 6 + draw.below(50);
         let (mut record, _) = recorded(&mut draw, calls, planted, false);
         stretched(&mut draw, &mut record);
-        let convicting = convicting(&record);
+        let convicting = rejecting(&record);
         let is_linearizable = searched(&operations(&record));
         assert!(!convicting.is_empty() || is_linearizable, "history {number}, {planted:?}: {:?}", operations(&record));
         if planted == Planted::Nothing {
@@ -599,13 +599,13 @@ fn what_the_checks_of_revisions_acquit_is_linearizable() {
         }
         *counts.entry((convicting.is_empty(), is_linearizable)).or_default() += 1;
     }
-    println!("(acquitted by the checks, linearizable): {counts:?}");
-    let count = |acquitted, linearizable| counts.get(&(acquitted, linearizable)).copied().unwrap_or(0);
+    println!("(accepted by the checks, linearizable): {counts:?}");
+    let count = |accepted, linearizable| counts.get(&(accepted, linearizable)).copied().unwrap_or(0);
     assert!(count(true, true) > 750 && count(false, false) > 500, "{counts:?}");
 }
 
 #[test]
-fn a_stale_read_that_shows_is_convicted_by_all() {
+fn a_stale_read_that_shows_is_rejected_by_all() {
     let mut draw = Draw::new(4);
     let (mut showing, mut hidden) = (0, 0);
     for number in 0..2_000 {
@@ -617,7 +617,7 @@ fn a_stale_read_that_shows_is_convicted_by_all() {
         let is_linearizable = searched(&operations(&record));
         assert_eq!(is_linearizable, !shows, "history {number}, {planted:?}: {:?}", operations(&record));
         if shows {
-            assert!(convicting(&record).contains(expected), "history {number}, {planted:?}: {:?}", operations(&record));
+            assert!(rejecting(&record).contains(expected), "history {number}, {planted:?}: {:?}", operations(&record));
         }
         if shows { showing += 1 } else { hidden += 1 }
     }

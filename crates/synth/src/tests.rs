@@ -59,7 +59,7 @@ fn runs_of_every_strategy_have_what_its_checks_look_at() {
             Strategy::Lock => &[("locks", "unfenced_writes", 200)],
             Strategy::FencedLock => &[("locks", "fenced_writes", 200), ("leases", "expiries_judged", 20)],
         };
-        for (check, name, least) in least.iter().chain(&[("watch", "boards", 3), ("watch", "events", 40), ("watch", "bookmarks", 3)]) {
+        for (check, name, least) in least.iter().chain(&[("watch", "watches", 3), ("watch", "events", 40), ("watch", "bookmarks", 3)]) {
             let count = evidence.get(*check).and_then(|evidence| evidence.get(*name)).copied().unwrap_or(0);
             assert!(count >= *least, "{strategy}: {check} looked at {count} {name}: {:#?}", evidence.get(*check));
         }

@@ -126,7 +126,7 @@ fn outcome(number: u32) -> RequestOutcome {
 }
 
 /// Judges a record with all checks, which pass. Returns their evidence.
-fn acquitted(mut record: Record) -> BTreeMap<String, BTreeMap<String, u64>> {
+fn accepted(mut record: Record) -> BTreeMap<String, BTreeMap<String, u64>> {
     let directory = tempfile::tempdir().unwrap();
     for member in &mut record.info.members {
         let name = format!("{}.log", member.name);
@@ -154,7 +154,7 @@ fn looked_at(evidence: &BTreeMap<String, BTreeMap<String, u64>>, least: &[(&str,
 
 #[test]
 fn a_valid_sale_passes_every_check() {
-    let evidence = acquitted(sale(10_000));
+    let evidence = accepted(sale(10_000));
     for name in [
         "oversell",
         "conservation",
@@ -179,20 +179,20 @@ fn a_valid_sale_passes_every_check() {
 
 #[test]
 fn a_valid_sale_out_of_shards_passes_every_check() {
-    let evidence = acquitted(sharded_sale(5_000));
+    let evidence = accepted(sharded_sale(5_000));
     looked_at(&evidence, &[("oversell", "shards", 320), ("refusal", "judged", 100), ("conservation", "cancellations", 50)]);
 }
 
 #[test]
 fn a_valid_sale_with_reservations_passes_every_check() {
-    let evidence = acquitted(held_sale(5_000));
+    let evidence = accepted(held_sale(5_000));
     looked_at(&evidence, &[("holds", "confirmed", 1_000), ("holds", "given_up", 100), ("holds", "released", 100)]);
     looked_at(&evidence, &[("leases", "expiries_judged", 100), ("refusal", "judged", 50)]);
 }
 
 #[test]
 fn a_valid_sale_under_locks_passes_every_check() {
-    let evidence = acquitted(locked_sale(3_000, true));
+    let evidence = accepted(locked_sale(3_000, true));
     looked_at(&evidence, &[("locks", "fenced_writes", 1_000), ("leases", "expiries_judged", 100), ("refusal", "judged", 50)]);
-    looked_at(&acquitted(locked_sale(3_000, false)), &[("locks", "unfenced_writes", 1_000)]);
+    looked_at(&accepted(locked_sale(3_000, false)), &[("locks", "unfenced_writes", 1_000)]);
 }

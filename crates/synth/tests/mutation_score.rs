@@ -28,17 +28,17 @@ fn main() -> ExitCode {
     let (mut runs, mut caught) = (0, 0);
     for mutation in Mutation::all() {
         let run = |seed: &u64| judged(&run_info(&size(*seed), Some(mutation)), &size(*seed), Some(mutation));
-        let convicted = (1..=RUNS_PER_KIND).filter(|seed| run(seed).is_ok_and(|judgement| convicts(&judgement, mutation))).count() as u64;
+        let rejected = (1..=RUNS_PER_KIND).filter(|seed| run(seed).is_ok_and(|judgement| rejects(&judgement, mutation))).count() as u64;
         println!(
             "{:<24} {:<13} {:<14} {:>5} {:>7} {:>5}%",
             mutation.to_string(),
             mutation.check(),
             mutation.strategy().to_string(),
             RUNS_PER_KIND,
-            convicted,
-            convicted * 100 / RUNS_PER_KIND
+            rejected,
+            rejected * 100 / RUNS_PER_KIND
         );
-        (runs, caught) = (runs + RUNS_PER_KIND, caught + convicted);
+        (runs, caught) = (runs + RUNS_PER_KIND, caught + rejected);
     }
     let mut alarms: Vec<String> = Vec::new();
     for (seed, strategy) in (1..=VALID_RUNS).zip(Strategy::ALL.into_iter().cycle()) {
@@ -63,7 +63,7 @@ fn judged(info: &RunInfo, size: &Size, mutation: Option<Mutation>) -> Result<Jud
     Ok(check_run(directory.path()).expect("a run that can be judged"))
 }
 
-fn convicts(judgement: &Judgement, mutation: Mutation) -> bool {
+fn rejects(judgement: &Judgement, mutation: Mutation) -> bool {
     judgement.findings.iter().any(|finding| {
         let found = finding.anomalies.iter().any(|group| group.kind == mutation.anomaly());
         finding.name == mutation.check() && finding.verdict == Verdict::Violation && found

@@ -32,7 +32,7 @@ fn findings(size: &Size, mutation: Option<Mutation>, events: impl Iterator<Item 
         // The orders of a call are annotations, and so are the sentences that name them.
         for anomaly in [&mut anomaly.first, &mut anomaly.worst, &mut anomaly.last] {
             anomaly.orders.clear();
-            anomaly.story.iter_mut().for_each(String::clear);
+            anomaly.explanation.iter_mut().for_each(String::clear);
         }
     }
     findings

@@ -127,6 +127,6 @@ fn as_json(judgement: &Judgement, verdict: RunVerdict, undecided_by: Option<&str
         "keys": judgement.keys,
         "steps": judgement.steps,
         "seconds": seconds,
-        "story": judgement.story,
+        "explanation": judgement.story,
     })
 }

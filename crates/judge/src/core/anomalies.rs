@@ -70,9 +70,9 @@ impl Anomalies {
             .flat_map(|(kind, Group { first, worst, last, .. })| [first, worst, last].map(|(_, anomaly)| (*kind, anomaly)))
     }
 
-    /// What is wrong so far, in a sentence or a few: the story of the first anomaly.
+    /// What is wrong so far, in a sentence or a few: the explanation of the first anomaly.
     pub fn alarm(&self) -> Option<String> {
-        self.first().map(|anomaly| anomaly.story.join(" "))
+        self.first().map(|anomaly| anomaly.explanation.join(" "))
     }
 
     /// The groups, each counting in its own right: the kind that showed first comes first.

@@ -68,7 +68,7 @@ pub trait Check: Send {
     /// Whether it wants to be shown this kind of observation. It may be shown it all the same.
     ///
     /// There are three observations for every operation, and most checks have no use for two of them.
-    fn wants(&self, _kind: ObservationKind) -> bool {
+    fn observes(&self, _kind: ObservationKind) -> bool {
         true
     }
 

@@ -53,9 +53,9 @@ impl PanicGuard {
     }
 
     /// Whether it wants to be shown this kind of observation.
-    pub(crate) fn wants(&self, kind: ObservationKind) -> bool {
+    pub(crate) fn observes(&self, kind: ObservationKind) -> bool {
         match &self.state {
-            State::Working(check) => check.wants(kind),
+            State::Working(check) => check.observes(kind),
             State::Panicked(_) => false,
         }
     }

@@ -123,7 +123,7 @@ impl Recent {
 #[derive(Debug)]
 pub struct Offer {
     /// Where it belongs.
-    pub place: Place,
+    pub placement: Placement,
     /// What is wrong with its place in the collector's own stream.
     pub irregularity: Option<Irregularity>,
     /// What others had delivered instead of the revision that came before this one on the same watch.
@@ -132,7 +132,7 @@ pub struct Offer {
 
 /// Where a delivery belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Placement {
     /// It is the next revision of the log.
     Next,
     /// It waits for the ones before it: ask [`RevisionLog::next_held`].
@@ -276,19 +276,19 @@ impl RevisionLog {
 
         if revision <= compacted {
             // Not the whole revision: no evidence of what it did.
-            return Some(Offer { place: Place::Known, irregularity, disagreement: None });
+            return Some(Offer { placement: Placement::Known, irregularity, disagreement: None });
         }
         let position = *self.position.get_or_insert(revision.saturating_sub(1));
         let slot = self.slot(revision);
         let known = slot.filter(|slot| self.delivered_by.get(*slot).is_some_and(|members| *members != 0));
-        let (place, disagreement) = match (known, slot) {
+        let (placement, disagreement) = match (known, slot) {
             (Some(slot), _) if irregularity.as_ref().is_some_and(|irregularity| irregularity.kind == IrregularityKind::Split) => {
                 if self.delivered_by.get(slot) == Some(&bit(member)) {
                     self.complete(slot, revision, events);
                 } else {
                     self.reconcile(subscription, slot, events);
                 }
-                return Some(Offer { place: Place::Known, irregularity, disagreement: None });
+                return Some(Offer { placement: Placement::Known, irregularity, disagreement: None });
             }
             (Some(slot), _) => {
                 let agrees = self.hashes.get(slot) == Some(&hash);
@@ -297,10 +297,10 @@ impl RevisionLog {
                     self.compared += 1;
                     self.mark(slot, hash, member);
                 }
-                (Place::Known, disagreement)
+                (Placement::Known, disagreement)
             }
             // Before the log's beginning, or a revision far beyond anything that can be counted.
-            (None, None) => (Place::Known, None),
+            (None, None) => (Placement::Known, None),
             (None, Some(slot)) => {
                 let is_next = if whole_key_space {
                     revision == position.saturating_add(1)
@@ -309,16 +309,16 @@ impl RevisionLog {
                 };
                 if revision <= position {
                     // It was given up as missing.
-                    (Place::Known, None)
+                    (Placement::Known, None)
                 } else {
                     self.mark(slot, hash, member);
                     self.recent.remember(revision, events);
                     if is_next && self.held.is_empty() {
                         self.pass_on(revision);
-                        (Place::Next, None)
+                        (Placement::Next, None)
                     } else {
                         self.held.insert(revision, Held { at, events: events.to_vec() });
-                        (Place::Held, None)
+                        (Placement::Held, None)
                     }
                 }
             }
@@ -327,7 +327,7 @@ impl RevisionLog {
         let collector = self.collectors.get_mut(&subscription)?;
         let whole = std::mem::replace(&mut collector.disagreement, disagreement);
         self.note_divergence(whole.as_slice());
-        Some(Offer { place, irregularity, disagreement: whole })
+        Some(Offer { placement, irregularity, disagreement: whole })
     }
 
     /// The record ends: what disagrees in the revisions that were delivered last.

@@ -78,7 +78,7 @@ pub struct AnomalyGroup {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Anomaly {
     /// Sentences that tell it, in order, with tickets, orders, buyers, revisions, members and seconds.
-    pub story: Vec<String>,
+    pub explanation: Vec<String>,
     /// How bad, by the measure of its kind (tickets too many, revisions behind, …).
     pub severity: u64,
     /// The revision at which it shows.

@@ -52,7 +52,7 @@ impl Collectors {
             kind,
             *at,
             Anomaly {
-                story: vec![format!("{who}, {what}.")],
+                explanation: vec![format!("{who}, {what}.")],
                 severity: u64::try_from(severity).unwrap_or(0),
                 revision: Some(*revision),
                 members: vec![member.name()],
@@ -67,7 +67,7 @@ impl Check for Collectors {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Delivery)
     }
 

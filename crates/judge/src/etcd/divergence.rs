@@ -57,7 +57,7 @@ impl Divergence {
     fn add(&mut self, disagreement: &Disagreement) {
         let Disagreement { revision, member, .. } = *disagreement;
         if disagreement.others == [member] {
-            self.anomalies.add(&REVISION_REWRITTEN, disagreement.at, tell(&Pending::new(disagreement), true));
+            self.anomalies.add(&REVISION_REWRITTEN, disagreement.at, describe(&Pending::new(disagreement), true));
             return;
         }
         let pending = self.pending.entry(revision).or_default();
@@ -80,7 +80,7 @@ impl Divergence {
         self.pending_count -= decided.len();
         for mut pending in decided {
             pending.members.sort_unstable();
-            self.anomalies.add(&MEMBERS_DISAGREE, pending.disagreement.at, tell(&pending, false));
+            self.anomalies.add(&MEMBERS_DISAGREE, pending.disagreement.at, describe(&pending, false));
         }
         true
     }
@@ -91,7 +91,7 @@ impl Check for Divergence {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         kind == ObservationKind::Delivery
     }
 
@@ -102,7 +102,7 @@ impl Check for Divergence {
     }
 
     fn alarm(&self) -> Option<String> {
-        let pending = || self.pending.values().flatten().next().map(|pending| tell(pending, false).story.join(" "));
+        let pending = || self.pending.values().flatten().next().map(|pending| describe(pending, false).explanation.join(" "));
         self.anomalies.alarm().or_else(pending)
     }
 
@@ -122,14 +122,15 @@ impl Check for Divergence {
 }
 
 /// Tells who delivered what, and what differs.
-fn tell(pending: &Pending, same_member: bool) -> Anomaly {
+fn describe(pending: &Pending, same_member: bool) -> Anomaly {
     let Disagreement { revision, at, events, others, other_events, .. } = &pending.disagreement;
     let (moment, who) = (seconds(*at), names(&pending.members));
-    let mut story = Vec::new();
+    let mut explanation = Vec::new();
     if same_member {
-        story.push(format!("{who} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",));
+        explanation
+            .push(format!("{who} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",));
     } else {
-        story.push(format!(
+        explanation.push(format!(
             "Members disagree about revision {revision}: {} delivered one content, {who} another ({moment:.3} s).",
             names(others),
         ));
@@ -137,15 +138,15 @@ fn tell(pending: &Pending, same_member: bool) -> Anomaly {
     let mut keys: Vec<String> = events.iter().map(|event| event.kv.key.to_text()).collect();
     match other_events {
         Some(other_events) => {
-            let only_here = told(events, other_events);
-            let only_there = told(other_events, events);
+            let only_here = changes_in_words(events, other_events);
+            let only_there = changes_in_words(other_events, events);
             let there = if same_member { "The first time".to_owned() } else { format!("On {}", names(others)) };
             let here = if same_member { "The second time".to_owned() } else { format!("On {who}") };
-            story.push(format!("{there} it {only_there}."));
-            story.push(format!("{here} it {only_here}."));
+            explanation.push(format!("{there} it {only_there}."));
+            explanation.push(format!("{here} it {only_here}."));
             keys.extend(other_events.iter().map(|event| event.kv.key.to_text()));
         }
-        None => story.push(format!("On {who} it {}.", told(events, &[]))),
+        None => explanation.push(format!("On {who} it {}.", changes_in_words(events, &[]))),
     }
     keys.sort_unstable();
     keys.dedup();
@@ -153,7 +154,7 @@ fn tell(pending: &Pending, same_member: bool) -> Anomaly {
     members.sort_unstable();
     members.dedup();
     Anomaly {
-        story,
+        explanation,
         severity: keys.len() as u64,
         revision: Some(*revision),
         keys,
@@ -168,15 +169,15 @@ fn names(members: &[MemberIndex]) -> String {
 }
 
 /// The events that the other side does not have, in words.
-fn told(events: &[WatchEvent], other: &[WatchEvent]) -> String {
-    const TOLD: usize = 3;
+fn changes_in_words(events: &[WatchEvent], other: &[WatchEvent]) -> String {
+    const SHOWN_MAX: usize = 3;
     let different: Vec<&WatchEvent> = events.iter().filter(|event| !other.contains(event)).collect();
     if different.is_empty() {
         return "has nothing that the other has not".to_owned();
     }
-    let mut words: Vec<String> = different.iter().take(TOLD).map(|event| in_words(event, other)).collect();
-    if different.len() > TOLD {
-        words.push(format!("{} more", different.len() - TOLD));
+    let mut words: Vec<String> = different.iter().take(SHOWN_MAX).map(|event| in_words(event, other)).collect();
+    if different.len() > SHOWN_MAX {
+        words.push(format!("{} more", different.len() - SHOWN_MAX));
     }
     words.join(", ")
 }

@@ -70,7 +70,7 @@ impl Check for Conservation {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Revision)
     }
 
@@ -133,12 +133,12 @@ fn judge_ticket(
     anomaly.severity = now.abs_diff(before);
     anomaly.orders = ticket.sales_of(revision.revision).map(|sale| sale.order.clone()).collect();
     let was = if before == 0 { String::new() } else { format!("; before it that made {}", total.saturating_add(before)) };
-    anomaly.story.push(format!(
+    anomaly.explanation.push(format!(
         "At revision {} ({:.3} s) the {} ticket of {} has {} and {} sold, which makes {accounted}, of {total}{was}.",
         revision.revision,
         seconds(revision.at),
         ticket.kind.to_text(),
-        event.told(),
+        event.name_in_words(),
         unsold(ticket, available),
         ticket.sold(),
     ));
@@ -149,19 +149,19 @@ fn judge_ticket(
         false => &VANISHED_TICKETS,
     };
     if ticket.conflicts_in(revision.revision) {
-        ticket.explain(&mut anomaly.story, &mut anomaly.orders);
+        ticket.explain(&mut anomaly.explanation, &mut anomaly.orders);
     } else {
-        anomaly.story.extend(stock::deeds(ticket, revision.revision));
+        anomaly.explanation.extend(stock::sales_in_words(ticket, revision.revision));
     }
     let changed = match anomaly.severity {
         1 => "1 ticket is".to_owned(),
         some => format!("{some} tickets are"),
     };
     if *kind == VANISHED_TICKETS {
-        anomaly.story.push(format!("{changed} neither left nor held nor sold{}.", if before > 0 { " any more" } else { "" }));
+        anomaly.explanation.push(format!("{changed} neither left nor held nor sold{}.", if before > 0 { " any more" } else { "" }));
     } else if *kind == SURPLUS_TICKETS {
         let were = if anomaly.severity == 1 { "was" } else { "were" };
-        anomaly.story.push(format!("{changed} accounted for that {were} not there before."));
+        anomaly.explanation.push(format!("{changed} accounted for that {were} not there before."));
     }
     anomaly.orders.sort_unstable();
     anomaly.orders.dedup();
@@ -187,13 +187,13 @@ fn judge_event(keys: &Keyspace, event: &EventStock, revision: &SequencedRevision
     let sales = event.tickets.iter().flat_map(|ticket| ticket.sales_of(revision.revision));
     anomaly.orders = sales.map(|sale| sale.order.clone()).collect();
     anomaly.orders.dedup();
-    anomaly.story.push(format!(
+    anomaly.explanation.push(format!(
         "At revision {} ({:.3} s) {} says that {current} are left, its tickets say {left}.",
         revision.revision,
         seconds(revision.at),
-        event.told(),
+        event.name_in_words(),
     ));
-    let deeds = event.tickets.iter().flat_map(|ticket| stock::deeds(ticket, revision.revision));
-    anomaly.story.extend(deeds.collect::<Vec<_>>());
+    let sales = event.tickets.iter().flat_map(|ticket| stock::sales_in_words(ticket, revision.revision));
+    anomaly.explanation.extend(sales.collect::<Vec<_>>());
     Some(anomaly)
 }

@@ -4,7 +4,7 @@
 //! Source: the rule of the original TickETCD, that a ticket is sold once; the places are those of the run's strategy (the
 //! ticket's own record, its shards, holds).
 
-use super::stock::{self, EventStock, Place, StockBook, TicketStock};
+use super::stock::{self, EventStock, StockBook, StockKey, TicketStock};
 use crate::core::anomalies::{Anomalies, evidence};
 use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
@@ -61,7 +61,7 @@ impl Check for Oversell {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Revision)
     }
 
@@ -125,49 +125,49 @@ impl Case<'_> {
         let (sold, held) = (ticket.sold(), ticket.held());
         let reserved = sold.saturating_add(held);
         if sold > total && ticket.sold_in_revision > 0 && !after_hole {
-            found.push((&OVERSOLD, self.tell(sold.saturating_sub(total), &format!("with that {sold} of {total} are sold"), true)));
+            found.push((&OVERSOLD, self.describe(sold.saturating_sub(total), &format!("with that {sold} of {total} are sold"), true)));
         } else if reserved > total && ticket.held_in_revision > 0 && !after_hole {
             let what = format!("with that {sold} are sold and {held} reserved, of {total}");
-            found.push((&OVER_RESERVED, self.tell(reserved.saturating_sub(total), &what, true)));
+            found.push((&OVER_RESERVED, self.describe(reserved.saturating_sub(total), &what, true)));
         }
-        for place in ticket.changed_places() {
-            let before = place.before.unwrap_or(0).min(0);
-            if let Some(current) = place.current.filter(|current| *current < before) {
-                found.push((&NEGATIVE_STOCK, self.tell_place(place, current)));
+        for stock_key in ticket.changed_keys() {
+            let before = stock_key.before.unwrap_or(0).min(0);
+            if let Some(current) = stock_key.current.filter(|current| *current < before) {
+                found.push((&NEGATIVE_STOCK, self.describe_key(stock_key, current)));
             }
         }
         if let Some(available) = ticket.available().filter(|available| *available > total.max(ticket.available_before())) {
             let what = format!("with that {available} are left, although there were only {total}");
-            found.push((&STOCK_ABOVE_TOTAL, self.tell(available.saturating_sub(total), &what, false)));
+            found.push((&STOCK_ABOVE_TOTAL, self.describe(available.saturating_sub(total), &what, false)));
         }
         if let Some((from, to)) = ticket.changed_total() {
             let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
-            found.push((&TOTAL_CHANGED, self.tell(to.saturating_sub(from).saturating_abs(), &what, false)));
+            found.push((&TOTAL_CHANGED, self.describe(to.saturating_sub(from).saturating_abs(), &what, false)));
         }
         found
     }
 
-    fn tell_place(&self, place: &Place, current: i64) -> Anomaly {
-        let Some(number) = place.number else {
-            return self.tell(current.saturating_neg(), &format!("with that {current} are left"), true);
+    fn describe_key(&self, stock_key: &StockKey, current: i64) -> Anomaly {
+        let Some(number) = stock_key.number else {
+            return self.describe(current.saturating_neg(), &format!("with that {current} are left"), true);
         };
-        let mut anomaly = self.tell(current.saturating_neg(), &format!("with that {current} are left in shard {number}"), true);
+        let mut anomaly = self.describe(current.saturating_neg(), &format!("with that {current} are left in shard {number}"), true);
         let key = self.keys.shard(self.event.id.to_text(), self.ticket.kind.to_text(), number);
         anomaly.keys.push(key.to_text());
         anomaly
     }
 
-    fn tell(&self, severity: i64, what: &str, explain: bool) -> Anomaly {
+    fn describe(&self, severity: i64, what: &str, explain: bool) -> Anomaly {
         let (ticket, revision) = (self.ticket, self.revision);
         let kind = ticket.kind.to_text();
-        let event = self.event.told();
+        let event = self.event.name_in_words();
         let mut anomaly = stock::anomaly(self.keys, self.event, Some(&ticket.kind), revision);
         let moment = format!("At revision {revision} ({:.3} s)", seconds(self.at));
         let sales: Vec<String> = ticket
             .sales_of(revision)
             .map(|sale| {
                 anomaly.orders.push(sale.order.clone());
-                let (verb, quantity) = sale.deed();
+                let (verb, quantity) = sale.effect();
                 let noun = if quantity == 1 { "ticket" } else { "tickets" };
                 format!("order {} of user {} {verb} {quantity} {kind} {noun} of {event}", sale.order, sale.user.to_text())
             })
@@ -176,9 +176,9 @@ impl Case<'_> {
             true => format!("{moment} the {kind} ticket of {event} was changed without a sale; {what}."),
             false => format!("{moment} {}; {what}.", sales.join(", ")),
         };
-        anomaly.story.push(first);
+        anomaly.explanation.push(first);
         if explain {
-            ticket.explain(&mut anomaly.story, &mut anomaly.orders);
+            ticket.explain(&mut anomaly.explanation, &mut anomaly.orders);
         }
         anomaly.orders.sort_unstable();
         anomaly.orders.dedup();

@@ -128,7 +128,7 @@ fn heading(page: &mut String, AnomalyKind { name, meaning, .. }: &AnomalyKind) {
 
 fn example(page: &mut String, origin: &str, what: &str, anomaly: &Anomaly, meaning: &str) {
     let _ = writeln!(page, "\n*Example* ({origin}). {what}\n\n*How it looks.*\n");
-    for sentence in &anomaly.story {
+    for sentence in &anomaly.explanation {
         let _ = writeln!(page, "> {}", sentence.replace('\n', " "));
     }
     let lists = [("orders", &anomaly.orders), ("keys", &anomaly.keys), ("members", &anomaly.members)];

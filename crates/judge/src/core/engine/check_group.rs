@@ -23,7 +23,7 @@ pub(super) struct CheckGroup {
 struct Members {
     checks: Vec<PanicGuard>,
     /// The positions of the checks that want a kind of observation, by kind.
-    wanted_by: [Vec<usize>; 6],
+    observed_by: [Vec<usize>; 6],
 }
 
 impl CheckGroup {
@@ -37,8 +37,8 @@ impl CheckGroup {
             ObservationKind::Replayed,
             ObservationKind::Delivery,
         ];
-        let wanted_by = kinds.map(|kind| (0..).zip(&checks).filter(|(_, check)| check.wants(kind)).map(|(place, _)| place).collect());
-        Self { members: Members { checks, wanted_by }, replayed: Replayed::default(), replays }
+        let observed_by = kinds.map(|kind| (0..).zip(&checks).filter(|(_, check)| check.observes(kind)).map(|(place, _)| place).collect());
+        Self { members: Members { checks, observed_by }, replayed: Replayed::default(), replays }
     }
 
     /// Shows an event.
@@ -107,7 +107,7 @@ impl CheckGroup {
 
 impl Members {
     fn show(&mut self, observation: &Observation<'_>) {
-        for &place in &self.wanted_by[observation.kind() as usize] {
+        for &place in &self.observed_by[observation.kind() as usize] {
             if let Some(check) = self.checks.get_mut(place) {
                 check.observe(observation);
             }

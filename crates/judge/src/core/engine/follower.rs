@@ -3,7 +3,7 @@
 use super::derived::{Derived, EntryEvents, LogEntry};
 use crate::core::check::View;
 use crate::core::faults::FaultTimeline;
-use crate::core::revision_log::{Offer, Place, RevisionLog};
+use crate::core::revision_log::{Offer, Placement, RevisionLog};
 use ticketcd_history::Revision;
 use ticketcd_history::audit::AuditClosed;
 use ticketcd_history::call::{CallOutcome, Return};
@@ -74,10 +74,10 @@ impl Follower {
             end += events.len();
             let Some(revision) = events.first().map(|event| event.kv.mod_revision) else { continue };
             let Some(offer) = self.log.offer(batch.subscription, batch.at, revision, events) else { continue };
-            let Offer { place, irregularity, disagreement } = offer;
+            let Offer { placement, irregularity, disagreement } = offer;
             derived.extend(irregularity.map(Derived::Irregularity));
             derived.extend(disagreement.map(Box::new).map(Derived::Disagreement));
-            if place == Place::Next {
+            if placement == Placement::Next {
                 let view = self.view.as_mut().map(|view| view.read(events));
                 let (events, after_hole) = (EntryEvents::Within(begin..end), self.log.has_hole());
                 derived.push(Derived::Revision(Box::new(LogEntry { revision, at: batch.at, events, view, missing_before: 0, after_hole })));

@@ -2,7 +2,7 @@ use super::*;
 use crate::checks::{check_run, online_checks, standard_checks};
 use crate::core::check::{Basis, Observation, View};
 use crate::etcd::divergence::Divergence;
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::MemberIndex;
 use ticketcd_history::event::{FaultEvent, FaultStage};
 use ticketcd_history::integrity::RecordFlaw;
@@ -13,19 +13,19 @@ use ticketcd_synth::{self as synth, Mutation, Size};
 /// A record with every legal oddity, and sales on every event.
 fn valid() -> Record {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(0, "ann", "e1", &[("pink", 2), ("yellow", 1)], Fate::Answered);
-    shop.buy(1, "bob", "e1", &[("pink", 1)], Fate::UnknownApplied);
-    shop.buy(1, "bob", "e1", &[("pink", 1)], Fate::UnknownNotApplied);
-    shop.buy(2, "cy", "e2", &[("yellow", 3)], Fate::Refused);
+    shop.buy(0, "ann", "e1", &[("pink", 2), ("yellow", 1)], RequestOutcome::Answered);
+    shop.buy(1, "bob", "e1", &[("pink", 1)], RequestOutcome::UnknownApplied);
+    shop.buy(1, "bob", "e1", &[("pink", 1)], RequestOutcome::UnknownNotApplied);
+    shop.buy(2, "cy", "e2", &[("yellow", 3)], RequestOutcome::Refused);
     let fault = shop.inject("kill", MemberIndex(0));
     let late = shop.read(3, "dan", "e1", &[("pink", 1)]).unwrap();
-    shop.buy(0, "ann", "e1", &[("pink", 3)], Fate::Answered);
-    shop.commit(late, true, Fate::Answered);
-    shop.buy(7, "hal", "e2", &[("yellow", 1)], Fate::Answered);
+    shop.buy(0, "ann", "e1", &[("pink", 3)], RequestOutcome::Answered);
+    shop.commit(late, true, RequestOutcome::Answered);
+    shop.buy(7, "hal", "e2", &[("yellow", 1)], RequestOutcome::Answered);
     shop.heal(fault, MemberIndex(0));
-    shop.buy(4, "eve", "e1", &[("pink", 9)], Fate::Answered);
-    shop.buy(5, "fay", "e1", &[("pink", 4)], Fate::Answered);
-    shop.buy(6, "gus", "e2", &[("pink", 1)], Fate::NeverEnded);
+    shop.buy(4, "eve", "e1", &[("pink", 9)], RequestOutcome::Answered);
+    shop.buy(5, "fay", "e1", &[("pink", 4)], RequestOutcome::Answered);
+    shop.buy(6, "gus", "e2", &[("pink", 1)], RequestOutcome::NeverEnded);
     shop.finish()
 }
 
@@ -70,8 +70,8 @@ fn a_member_that_delivers_another_content_is_named() {
     let anomaly = &divergence.anomalies[0].first;
     assert_eq!(anomaly.revision, Some(revision));
     assert!(anomaly.members.contains(&"m3".to_owned()) && anomaly.members.contains(&"m1".to_owned()), "{anomaly:?}");
-    assert!(anomaly.story[0].contains(&format!("revision {revision}")), "{anomaly:?}");
-    assert!(anomaly.story[2].contains("version"), "{anomaly:?}");
+    assert!(anomaly.explanation[0].contains(&format!("revision {revision}")), "{anomaly:?}");
+    assert!(anomaly.explanation[2].contains("version"), "{anomaly:?}");
     assert_eq!(finding(&judgement, "oversell").verdict, Verdict::Unknown);
 }
 
@@ -94,8 +94,11 @@ fn members_that_say_the_same_against_the_first_are_one_disagreement() {
         assert_eq!((group.kind.as_str(), group.count, divergence.anomalies.len()), ("members_disagree", 1, 1));
         if wrong == MemberIndex(0) {
             assert_eq!(group.first.members, ["m1", "m2", "m3"]);
-            let story = group.first.story.join(" ");
-            assert!(story.contains("m1 delivered one content, m2 and m3 another") && story.contains("On m2 and m3 it"), "{story}");
+            let explanation = group.first.explanation.join(" ");
+            assert!(
+                explanation.contains("m1 delivered one content, m2 and m3 another") && explanation.contains("On m2 and m3 it"),
+                "{explanation}"
+            );
         }
     }
 }
@@ -149,8 +152,8 @@ fn a_revision_that_nobody_delivered_makes_the_replay_unknown() {
     // That the collectors passed over it is a broken promise of etcd all the same.
     let collectors = finding(&judgement, "collectors");
     assert_eq!(kinds(collectors), ["gap"]);
-    let story = &collectors.anomalies[0].first.story[0];
-    assert!(story.ends_with(&format!("right after revision {}: what lies between had not come.", revision - 1)), "{story}");
+    let explanation = &collectors.anomalies[0].first.explanation[0];
+    assert!(explanation.ends_with(&format!("right after revision {}: what lies between had not come.", revision - 1)), "{explanation}");
     let reason = format!("The record holds no delivery of 1 revision, the first of them {revision}.");
     assert_eq!(collectors.reason, Some(reason));
 }
@@ -270,7 +273,7 @@ fn a_directory_that_is_none_is_refused() {
 fn what_comes_after_a_fault_beyond_the_promise_is_its_consequence() {
     for (fault_first, verdict) in [(true, Verdict::Unknown), (false, Verdict::Violation)] {
         let mut shop = Simulation::new(&Shape::default());
-        shop.buy(0, "ann", "e1", &[("pink", 2)], Fate::Answered);
+        shop.buy(0, "ann", "e1", &[("pink", 2)], RequestOutcome::Answered);
         if !fault_first {
             shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -1);
         }
@@ -367,9 +370,9 @@ fn what_was_found_before_a_divergence_is_not_its_consequence() {
     let mut shop = Simulation::new(&Shape { stock: 3, ..Shape::default() });
     let first = shop.read(1, "ann", "e1", &[("pink", 2)]).unwrap();
     let second = shop.read(2, "bob", "e1", &[("pink", 2)]).unwrap();
-    shop.commit(first, false, Fate::Answered);
-    shop.commit(second, false, Fate::Answered);
-    shop.buy(3, "cid", "e2", &[("pink", 1)], Fate::Answered);
+    shop.commit(first, false, RequestOutcome::Answered);
+    shop.commit(second, false, RequestOutcome::Answered);
+    shop.buy(3, "cid", "e2", &[("pink", 1)], RequestOutcome::Answered);
     let mut record = shop.finish();
     let revision = judge(&record).last_revision;
     record.edit_delivery(MemberIndex(1), revision, |event| event.kv.version += 1);
@@ -383,14 +386,14 @@ fn what_was_found_before_a_divergence_is_not_its_consequence() {
 fn a_collector_that_resumes_at_a_compaction_sees_what_is_left() {
     let seen = |whole_revision: bool| {
         let mut shop = Simulation::new(&Shape::default());
-        shop.buy(0, "ann", "e1", &[("pink", 1)], Fate::Answered);
+        shop.buy(0, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
         let fault = shop.inject("kill", MemberIndex(1));
         let resumed = shop.revision() + 1;
         shop.write(vec![("shop/hold:1".into(), Some("{}".into()))]);
         let gone = vec![("shop/hold:1".into(), None)];
         let kept = vec![("shop/hold:1".into(), None), ("shop/hold:2".into(), Some("{}".into()))];
         let compacted = shop.write(if whole_revision { gone } else { kept });
-        shop.buy(0, "ann", "e1", &[("pink", 1)], Fate::Answered);
+        shop.buy(0, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
         shop.heal(fault, MemberIndex(1));
         let mut record = shop.finish();
         record.compact(MemberIndex(1), resumed, compacted);

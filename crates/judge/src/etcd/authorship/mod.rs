@@ -71,7 +71,7 @@ pub struct Authorship {
     /// Revisions that no acknowledged write has claimed yet.
     unclaimed: BTreeMap<Revision, Delivered>,
     /// Who was told to have written a revision.
-    told: FxHashMap<Revision, Told>,
+    answered: FxHashMap<Revision, Answered>,
     /// Acknowledged writes whose revision the log has not reached.
     awaited: BTreeMap<Revision, Awaited>,
     attempts: Attempts,
@@ -83,7 +83,7 @@ pub struct Authorship {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct Answered {
     call: CallId,
     content: u64,
 }
@@ -103,7 +103,7 @@ impl Authorship {
             records_every_write: info.testbed.records_every_write(),
             run_tag: info.run_tag.clone(),
             unclaimed: BTreeMap::new(),
-            told: FxHashMap::default(),
+            answered: FxHashMap::default(),
             awaited: BTreeMap::new(),
             attempts: Attempts::default(),
             audited: Vec::new(),
@@ -119,7 +119,7 @@ impl Check for Authorship {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         kind != ObservationKind::Traffic
     }
 
@@ -164,12 +164,12 @@ impl Check for Authorship {
                 }
                 Claim::Refused(attempt) => (&REFUSED_BUT_WRITTEN, self.refused(revision, delivered, attempt)),
                 Claim::Again(attempt, earlier) => {
-                    let story = format!("{}, which nobody knows the end of, had written revision {earlier}.", self.attempt(attempt));
-                    (&TWICE_APPLIED, self.anomaly(revision, delivered, attempt.order, story))
+                    let explanation = format!("{}, which nobody knows the end of, had written revision {earlier}.", self.attempt(attempt));
+                    (&TWICE_APPLIED, self.anomaly(revision, delivered, attempt.order, explanation))
                 }
                 Claim::Altered(attempt, difference) => {
-                    let story = format!("It is {}'s, which nobody knows the end of; but {difference}.", self.attempt(attempt));
-                    (&ALTERED, self.anomaly(revision, delivered, attempt.order, story))
+                    let explanation = format!("It is {}'s, which nobody knows the end of; but {difference}.", self.attempt(attempt));
+                    (&ALTERED, self.anomaly(revision, delivered, attempt.order, explanation))
                 }
                 // The record was cut off: what its last requests were is not known.
                 Claim::Nobody(_) if !end.complete => {
@@ -238,24 +238,25 @@ impl Authorship {
         let order = invoke.orders.first().copied();
         if revision < FIRST_REVISION {
             let who = self.call(invoke.id, invoke.member, order);
-            let story = vec![
+            let explanation = vec![
                 format!("At {:.3} s {who} was told that it wrote revision {revision}.", seconds(done)),
                 "That is the revision of a key space that nobody has written to: the write is lost.".to_owned(),
             ];
-            let anomaly = self.described(revision, story, order, vec![invoke.member.name()], Vec::new());
+            let anomaly = self.described(revision, explanation, order, vec![invoke.member.name()], Vec::new());
             self.anomalies.add(&ACKNOWLEDGED_BUT_ABSENT, done, anomaly);
             return;
         }
-        if let Some(told) = self.told.get(&revision) {
-            let first = call_name(told.call);
+        if let Some(answered) = self.answered.get(&revision) {
+            let first = call_name(answered.call);
             let second = self.call(invoke.id, invoke.member, order);
-            let story = format!("At {:.3} s {second} was told that it wrote revision {revision}; so had been call {first}.", seconds(done));
+            let explanation =
+                format!("At {:.3} s {second} was told that it wrote revision {revision}; so had been call {first}.", seconds(done));
             let further = "Each write has a revision of its own: one of the two is lost.".to_owned();
-            let anomaly = self.described(revision, vec![story, further], order, vec![invoke.member.name()], Vec::new());
+            let anomaly = self.described(revision, vec![explanation, further], order, vec![invoke.member.name()], Vec::new());
             self.anomalies.add(&TWO_AUTHORS, done, anomaly);
             return;
         }
-        self.told.insert(revision, Told { call: invoke.id, content: 0 });
+        self.answered.insert(revision, Answered { call: invoke.id, content: 0 });
         self.awaited.insert(revision, Awaited { call: invoke.id, member: invoke.member, order, done });
     }
 
@@ -269,15 +270,15 @@ impl Authorship {
         self.awaited.remove(&revision);
         let Some(delivered) = self.unclaimed.remove(&revision) else { return };
         self.acknowledged += 1;
-        if let Some(told) = self.told.get_mut(&revision) {
-            told.content = content_hash(&delivered.events);
+        if let Some(answered) = self.answered.get_mut(&revision) {
+            answered.content = content_hash(&delivered.events);
         }
         let before = versions.covers(revision - 1).then_some((versions, revision - 1));
         if let Some(difference) = difference(&written(&invoke.request, answer), &delivered.events, before) {
             let order = invoke.orders.first().copied();
             let who = self.call(invoke.id, invoke.member, order);
-            let story = format!("At {:.3} s {who} was told that it wrote it; but {difference}.", seconds(returned.done));
-            let anomaly = self.anomaly(revision, &delivered, order, story);
+            let explanation = format!("At {:.3} s {who} was told that it wrote it; but {difference}.", seconds(returned.done));
+            let anomaly = self.anomaly(revision, &delivered, order, explanation);
             self.anomalies.add(&ALTERED, delivered.at, anomaly);
         }
     }
@@ -289,69 +290,70 @@ impl Authorship {
             let later = || self.audited.iter().filter(|(at, _)| *at > awaited.done).map(|(_, reached)| *reached);
             let Some(reached) = later().max().filter(|reached| *reached < revision) else { continue };
             let who = self.call(awaited.call, awaited.member, awaited.order);
-            let story = vec![
+            let explanation = vec![
                 format!("At {:.3} s {who} was told that it wrote revision {revision}.", seconds(awaited.done)),
                 format!("When the members were audited, the highest revision of any was {reached}: the write is lost."),
             ];
-            absent.push((awaited.done, self.described(revision, story, awaited.order, vec![awaited.member.name()], Vec::new())));
+            absent.push((awaited.done, self.described(revision, explanation, awaited.order, vec![awaited.member.name()], Vec::new())));
         }
         absent
     }
 
     fn refused(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt) -> Anomaly {
-        let story = format!("It is {}'s, which was told by an error that nothing was written.", self.attempt(attempt));
-        self.anomaly(revision, delivered, attempt.order, story)
+        let explanation = format!("It is {}'s, which was told by an error that nothing was written.", self.attempt(attempt));
+        self.anomaly(revision, delivered, attempt.order, explanation)
     }
 
     /// A revision that only attempts account for whose guards say otherwise.
     fn forbidden(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt, reason: &str) -> Anomaly {
         let end = if attempt.refused { "was told by an error that nothing was written" } else { "nobody knows the end of" };
-        let story = format!("No request of the run can have written that: {}, which {end}, {reason}.", self.attempt(attempt));
-        self.anomaly(revision, delivered, attempt.order, story)
+        let explanation = format!("No request of the run can have written that: {}, which {end}, {reason}.", self.attempt(attempt));
+        self.anomaly(revision, delivered, attempt.order, explanation)
     }
 
     /// A revision that neither an acknowledged write nor an attempt accounts for.
     fn nobody(&self, revision: Revision, delivered: &Delivered) -> (&'static AnomalyKind, Anomaly) {
         let content = content_hash(&delivered.events);
         let twin = self
-            .told
+            .answered
             .iter()
-            .filter(|(_, told)| told.content == content)
-            .map(|(revision, told)| (*revision, *told))
+            .filter(|(_, answered)| answered.content == content)
+            .map(|(revision, answered)| (*revision, *answered))
             .min_by_key(|(revision, _)| *revision);
         match twin {
-            Some((first, told)) => {
-                let call = call_name(told.call);
-                let story = format!(
+            Some((first, answered)) => {
+                let call = call_name(answered.call);
+                let explanation = format!(
                     "It holds the same as revision {first}, which call {call} was told that it wrote; nobody sent that a second time."
                 );
-                (&TWICE_APPLIED, self.anomaly(revision, delivered, None, story))
+                (&TWICE_APPLIED, self.anomaly(revision, delivered, None, explanation))
             }
             None => {
-                let story = "Nobody was told of having written it, no request of unknown end sent that, and it ends no lease.".to_owned();
-                (&UNAUTHORED, self.anomaly(revision, delivered, None, story))
+                let explanation =
+                    "Nobody was told of having written it, no request of unknown end sent that, and it ends no lease.".to_owned();
+                (&UNAUTHORED, self.anomaly(revision, delivered, None, explanation))
             }
         }
     }
 
-    fn anomaly(&self, revision: Revision, delivered: &Delivered, order: Option<OrderKey>, story: String) -> Anomaly {
+    fn anomaly(&self, revision: Revision, delivered: &Delivered, order: Option<OrderKey>, explanation: String) -> Anomaly {
         let keys: Vec<String> = delivered.events.iter().map(|event| event.kv.key.to_text()).collect();
         let some = keys.iter().take(4).map(String::as_str).collect::<Vec<_>>().join(", ");
         let more = if keys.len() > 4 { format!(" and {} more", keys.len() - 4) } else { String::new() };
         let seen = format!("At {:.3} s revision {revision} was delivered: it changes {some}{more}.", seconds(delivered.at));
-        self.described(revision, vec![seen, story], order, Vec::new(), keys)
+        self.described(revision, vec![seen, explanation], order, Vec::new(), keys)
     }
 
     fn described(
         &self,
         revision: Revision,
-        story: Vec<String>,
+        explanation: Vec<String>,
         order: Option<OrderKey>,
         members: Vec<String>,
         keys: Vec<String>,
     ) -> Anomaly {
         let orders = order.map(|key| OrderId { run: self.run_tag.as_str().into(), key }.to_string()).into_iter().collect();
-        Anomaly { story, severity: 1, revision: Some(revision), keys, orders, members, ..Anomaly::default() }
+        Anomaly { explanation, severity: 1, revision: Some(revision), keys, orders, members, ..Anomaly::default() }
     }
 
     fn attempt(&self, attempt: &Attempt) -> String {

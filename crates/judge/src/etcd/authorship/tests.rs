@@ -2,7 +2,7 @@ use super::Authorship;
 use crate::core::engine::Judge;
 use crate::core::key_space::WINDOW;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use crate::testing::{Etcd, Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{
     AnswerBody, Delete, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
@@ -24,8 +24,8 @@ fn kinds(finding: &Finding) -> (Verdict, Vec<(&str, u64)>) {
     (finding.verdict, finding.anomalies.iter().map(|group| (group.kind.as_str(), group.count)).collect())
 }
 
-fn told(finding: &Finding) -> String {
-    finding.anomalies[0].first.story.join(" ")
+fn explanation_of(finding: &Finding) -> String {
+    finding.anomalies[0].first.explanation.join(" ")
 }
 
 fn put(key: &str, value: &str) -> Put {
@@ -93,12 +93,18 @@ fn every_kind_of_author_is_found() {
 #[test]
 fn a_valid_sale_has_an_author_for_every_revision() {
     let mut shop = Simulation::new(&Shape::default());
-    let fates = [Fate::Answered, Fate::UnknownApplied, Fate::UnknownNotApplied, Fate::Refused, Fate::NeverEnded];
+    let fates = [
+        RequestOutcome::Answered,
+        RequestOutcome::UnknownApplied,
+        RequestOutcome::UnknownNotApplied,
+        RequestOutcome::Refused,
+        RequestOutcome::NeverEnded,
+    ];
     for (buyer, fate) in (1..).zip(fates) {
         shop.buy(buyer, "ann", "e1", &[("pink", 1)], fate);
     }
     let fault = shop.inject("kill", MemberIndex(1));
-    shop.buy(9, "bob", "e2", &[("yellow", 1)], Fate::Answered);
+    shop.buy(9, "bob", "e2", &[("yellow", 1)], RequestOutcome::Answered);
     shop.heal(fault, MemberIndex(1));
     let finding = judge(&shop.finish());
     assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
@@ -112,7 +118,7 @@ fn a_revision_that_nobody_sent_is_unauthored() {
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("unauthored", 1)]));
     let anomaly = &finding.anomalies[0].first;
     assert_eq!((anomaly.revision, anomaly.keys.as_slice()), (Some(revision), &["ghost".to_owned()][..]));
-    assert!(told(&finding).contains("it changes ghost."), "{}", told(&finding));
+    assert!(explanation_of(&finding).contains("it changes ghost."), "{}", explanation_of(&finding));
     // A deletion of keys of two leases is no lease's end.
     let mut etcd = everybody();
     etcd.call(1, leased("x", 1));
@@ -135,7 +141,7 @@ fn what_was_acknowledged_must_be_what_is_there() {
         edit(last.unwrap());
         let finding = judge(&etcd.finish());
         assert_eq!(kinds(&finding), (Verdict::Violation, vec![("altered", 1)]));
-        told(&finding)
+        explanation_of(&finding)
     };
     let both = || txn(&[("k", "1"), ("l", "1")]);
     assert!(alter(both(), &|events| events[1].kv.value = "9".into()).contains("l was put as `1`, and it has `9`"));
@@ -159,13 +165,13 @@ fn one_attempt_writes_once() {
     etcd.write(vec![("k".into(), Some(put("k", "once")))]);
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]));
-    assert!(told(&finding).contains("had written revision"), "{}", told(&finding));
+    assert!(explanation_of(&finding).contains("had written revision"), "{}", explanation_of(&finding));
     let mut etcd = everybody();
     etcd.call(1, txn(&[("k", "once")]));
     etcd.write(vec![("k".into(), Some(put("k", "once")))]);
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]));
-    assert!(told(&finding).contains("nobody sent that a second time"), "{}", told(&finding));
+    assert!(explanation_of(&finding).contains("nobody sent that a second time"), "{}", explanation_of(&finding));
 }
 
 #[test]
@@ -213,7 +219,7 @@ fn a_write_of_the_revision_before_the_first_is_absent() {
         }
         let finding = judge(&etcd.finish());
         assert_eq!(kinds(&finding), (Verdict::Violation, vec![("acknowledged_but_absent", 1)]));
-        assert!(told(&finding).contains("was told that it wrote revision 1."), "{}", told(&finding));
+        assert!(explanation_of(&finding).contains("was told that it wrote revision 1."), "{}", explanation_of(&finding));
     }
 }
 
@@ -297,9 +303,9 @@ fn guards_that_did_not_hold_rule_an_attempt_out() {
     for (refused, end) in [(false, "nobody knows the end of"), (true, "was told by an error that nothing was written")] {
         let finding = denied(compare_and_set("k", "1", "1"), refused);
         assert_eq!(kinds(&finding), (Verdict::Violation, vec![("unauthored", 1)]));
-        let story = told(&finding);
+        let explanation = explanation_of(&finding);
         for words in ["call 2/3 (worker/call) at m3", end, "demanded the value of k = `1`; at revision", "k was version 1", "held `3`."] {
-            assert!(story.contains(words), "{words}: {story}");
+            assert!(explanation.contains(words), "{words}: {explanation}");
         }
     }
     // This one can have written it: nobody can tell.
@@ -332,7 +338,7 @@ fn a_transaction_writes_the_branch_that_its_guards_say() {
         }
         assert_eq!(kinds(&finding), (Verdict::Violation, vec![("unauthored", 1)]));
         let words = if there == "1" { "all of them held: the value of k = `1`." } else { "demanded the value of k = `1`" };
-        assert!(told(&finding).contains(words), "{}", told(&finding));
+        assert!(explanation_of(&finding).contains(words), "{}", explanation_of(&finding));
     }
 }
 

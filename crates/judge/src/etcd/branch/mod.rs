@@ -73,7 +73,7 @@ impl Check for Branch {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Call | ObservationKind::Replayed)
     }
 
@@ -155,7 +155,7 @@ impl Branch {
             invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();
         let order = orders.first().map(|order| format!(" for order {order}")).unwrap_or_default();
         let branch = if failed.is_some() { "its guards held" } else { "its guards did not hold" };
-        let mut story = vec![format!(
+        let mut explanation = vec![format!(
             "At {:.3} s the transaction {}/{} (worker/call){order} at {} was told, at revision {}, that {branch}.",
             seconds(done),
             invoke.id.worker,
@@ -165,11 +165,11 @@ impl Branch {
         )];
         match failed {
             Some(failed) => {
-                story.push(format!("It demanded {}; at revision {at} {}.", described(failed.guard), state(failed)));
+                explanation.push(format!("It demanded {}; at revision {at} {}.", described(failed.guard), state(failed)));
             }
             None => {
                 let guards: Vec<String> = txn.guards.iter().take(4).map(described).collect();
-                story.push(format!("All of them held at revision {at}: {}.", guards.join("; ")));
+                explanation.push(format!("All of them held at revision {at}: {}.", guards.join("; ")));
             }
         }
         let keys = match failed {
@@ -177,7 +177,8 @@ impl Branch {
             None => txn.guards.iter().map(|guard| guard.key.to_text()).collect(),
         };
         let revision = Some(call.answer.revision);
-        let anomaly = Anomaly { story, severity: 1, revision, keys, orders, members: vec![invoke.member.name()], ..Anomaly::default() };
+        let anomaly =
+            Anomaly { explanation, severity: 1, revision, keys, orders, members: vec![invoke.member.name()], ..Anomaly::default() };
         self.anomalies.add(kind, done, anomaly);
     }
 }

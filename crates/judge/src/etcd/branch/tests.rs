@@ -1,7 +1,7 @@
 use super::Branch;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use crate::testing::{Etcd, Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::Blob;
 use ticketcd_history::request::{AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
 
@@ -70,15 +70,15 @@ fn a_valid_sale_with_lost_races_passes() {
     let mut shop = Simulation::new(&Shape::default());
     let first = shop.read(1, "ann", "e1", &[("pink", 1)]).unwrap();
     let second = shop.read(2, "bob", "e1", &[("pink", 1)]).unwrap();
-    shop.commit(first, true, Fate::Answered);
-    shop.commit(second, true, Fate::Answered);
+    shop.commit(first, true, RequestOutcome::Answered);
+    shop.commit(second, true, RequestOutcome::Answered);
     let finding = judge(&shop.finish());
     assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
     assert_eq!((finding.evidence["succeeded"], finding.evidence["failed"]), (1, 1));
 }
 
 #[test]
-fn a_branch_that_contradicts_its_guards_is_convicted() {
+fn a_branch_that_contradicts_its_guards_is_rejected() {
     let unchanged = |revision| Guard {
         key: "a".into(),
         range_end: Blob::default(),
@@ -103,10 +103,11 @@ fn a_branch_that_contradicts_its_guards_is_convicted() {
     }
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("guard_ignored", 1)]));
-    let story = finding.anomalies[0].first.story.join(" ");
+    let explanation = finding.anomalies[0].first.explanation.join(" ");
     assert!(
-        story.contains(&format!("the mod_revision of a = {old}")) && story.contains(&format!("last written at revision {}", at - 1)),
-        "{story}"
+        explanation.contains(&format!("the mod_revision of a = {old}"))
+            && explanation.contains(&format!("last written at revision {}", at - 1)),
+        "{explanation}"
     );
     // It did not write, though nothing had changed.
     let mut etcd = every_branch();

@@ -290,7 +290,7 @@ impl Deletion {
             self.lease
         );
         Anomaly {
-            story: vec![gone, renewal.describe(self.at)],
+            explanation: vec![gone, renewal.describe(self.at)],
             severity: renewal.severity(self.at),
             revision: Some(revision),
             keys: vec![key],
@@ -310,7 +310,7 @@ impl Denial {
             call.sequence
         );
         Anomaly {
-            story: vec![denied, renewal.describe(*done)],
+            explanation: vec![denied, renewal.describe(*done)],
             severity: renewal.severity(*done),
             members: vec![member.name()],
             ..Anomaly::default()

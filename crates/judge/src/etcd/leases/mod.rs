@@ -56,7 +56,7 @@ impl Check for Leases {
         self.book.observe(observation);
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
     }
 

@@ -2,7 +2,7 @@ use super::CHECK;
 use crate::checks::standard_checks;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::event::Event;
 use ticketcd_history::request::Request;
@@ -58,7 +58,7 @@ fn a_lease_that_expires_early_is_rejected_unless_the_leader_may_have_changed() {
             let anomaly = &finding.anomalies[0].first;
             assert!((1_900..2_000).contains(&anomaly.severity), "{} ms", anomaly.severity);
             assert_eq!(anomaly.keys, ["shop/lock:e1/7001"]);
-            assert!(anomaly.story[1].contains("too early, under one and the same leader"), "{anomaly:?}");
+            assert!(anomaly.explanation[1].contains("too early, under one and the same leader"), "{anomaly:?}");
         }
     }
 }
@@ -108,7 +108,7 @@ fn a_lease_that_is_denied_while_it_is_owed_is_rejected() {
     };
     let finding = denied(4, false, false);
     assert_eq!(kinds(&finding), [("lost_lease", 1)], "{finding:#?}");
-    assert!(finding.anomalies[0].first.story[0].contains("that lease 7001 does not exist"), "{finding:#?}");
+    assert!(finding.anomalies[0].first.explanation[0].contains("that lease 7001 does not exist"), "{finding:#?}");
     assert_eq!(kinds(&denied(11, false, false)), []);
     assert_eq!(kinds(&denied(4, true, false)), []);
     assert_eq!(kinds(&denied(4, false, true)), []);
@@ -138,6 +138,6 @@ fn an_id_that_is_granted_twice_is_not_judged() {
 #[test]
 fn it_applies_to_every_run_that_uses_leases_and_to_no_other() {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     assert_eq!(judge(&shop.finish()), None);
 }

@@ -77,7 +77,7 @@ impl Check for Logs {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         kind == ObservationKind::Event
     }
 
@@ -276,7 +276,7 @@ fn anomaly(kind: &AnomalyKind, member: MemberIndex, line: u64, text: &str) -> An
         _ => "reported corrupt data",
     };
     Anomaly {
-        story: vec![format!("{} {what} (line {line} of its log): {}", member.name(), shown(text))],
+        explanation: vec![format!("{} {what} (line {line} of its log): {}", member.name(), shown(text))],
         severity: 1,
         members: vec![member.name()],
         ..Anomaly::default()

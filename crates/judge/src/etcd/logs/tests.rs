@@ -63,7 +63,7 @@ fn a_panic_is_told_once_with_its_member_and_its_time() {
     assert_eq!(verdict(&finding), (Verdict::Violation, vec![("panic", 1)]));
     let anomaly = &finding.anomalies[0].first;
     assert_eq!((anomaly.members.as_slice(), anomaly.at_seconds), (&["m2".to_owned()][..], Some(5.5)));
-    assert!(anomaly.story[0].contains("line 7") && anomaly.story[0].contains("tocommit(11)"), "{:?}", anomaly.story);
+    assert!(anomaly.explanation[0].contains("line 7") && anomaly.explanation[0].contains("tocommit(11)"), "{:?}", anomaly.explanation);
 }
 
 #[test]

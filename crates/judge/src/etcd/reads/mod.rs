@@ -74,7 +74,7 @@ impl Check for Reads {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         kind == ObservationKind::Replayed
     }
 
@@ -208,7 +208,7 @@ impl Reads {
             invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();
         let order = orders.first().map(|order| format!(" for order {order}")).unwrap_or_default();
         let serializable = if invoke.request.is_linearizable() { "" } else { "serializable or old " };
-        let story = vec![
+        let explanation = vec![
             format!(
                 "At {:.3} s the {serializable}call {}/{} (worker/call){order} was answered by {} with what was there at revision {at}.",
                 seconds(done),
@@ -223,7 +223,7 @@ impl Reads {
         self.anomalies.add(
             mismatch.kind.anomaly(),
             done,
-            Anomaly { story, severity: 1, revision: Some(at), keys, orders, members, ..Anomaly::default() },
+            Anomaly { explanation, severity: 1, revision: Some(at), keys, orders, members, ..Anomaly::default() },
         );
     }
 }

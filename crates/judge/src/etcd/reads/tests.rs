@@ -1,7 +1,7 @@
 use super::Reads;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use crate::testing::{Etcd, Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::request::{
     Answer, AnswerBody, Delete, Put, Range, RangeAnswer, Request, RevisionFilter, Sort, SortOrder, SortTarget, Txn, TxnAnswerBody, TxnOp,
 };
@@ -131,7 +131,7 @@ fn keys_of_the_same_rank_may_come_in_any_order() {
         other => other,
     };
     let beyond = |found: &mut RangeAnswer| found.kvs.push(shelf().key("b", 5).unwrap());
-    assert_eq!(convicted(by_key(asked()), beyond).0, "phantom_key");
+    assert_eq!(rejected(by_key(asked()), beyond).0, "phantom_key");
 }
 
 #[test]
@@ -180,50 +180,50 @@ fn nested_transactions_are_read_in_their_place() {
 fn a_valid_sale_passes() {
     let mut shop = Simulation::new(&Shape::default());
     for buyer in 1..20 {
-        shop.buy(buyer, "ann", "e1", &[("pink", 1)], Fate::Answered);
+        shop.buy(buyer, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     }
     let finding = judge(&shop.finish());
     assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
 }
 
-/// The kind and story of the one anomaly, when the answer to a read is edited.
-fn convicted(request: Request, edit: impl FnOnce(&mut RangeAnswer)) -> (String, String) {
+/// The kind and explanation of the one anomaly, when the answer to a read is edited.
+fn rejected(request: Request, edit: impl FnOnce(&mut RangeAnswer)) -> (String, String) {
     let mut etcd = shelf();
     etcd.call(2, request);
     etcd.edit_answer(|answer| edit(found(answer)));
     let finding = judge(&etcd.finish());
     assert_eq!(finding.verdict, Verdict::Violation, "{finding:#?}");
     assert_eq!((finding.anomalies.len(), finding.anomalies[0].count), (1, 1));
-    (finding.anomalies[0].kind.clone(), finding.anomalies[0].first.story.join(" "))
+    (finding.anomalies[0].kind.clone(), finding.anomalies[0].first.explanation.join(" "))
 }
 
 #[test]
 fn whatever_is_wrong_with_an_answer_is_found() {
     let all = || Request::Range(range("a", "z"));
     let serializable = || Request::Range(Range { serializable: true, ..range("a", "z") });
-    let (kind, story) = convicted(serializable(), |found| found.kvs[0].value = "7".into());
+    let (kind, explanation) = rejected(serializable(), |found| found.kvs[0].value = "7".into());
     assert_eq!(kind, "wrong_value");
-    assert!(story.contains("a is answered as version 2 of revision 3, `7`; it had version 2 of revision 3, `2`"), "{story}");
-    assert_eq!(convicted(all(), |found| found.kvs[1].lease = 7).0, "wrong_value");
-    assert_eq!(convicted(all(), |found| found.kvs[1].version = 7).0, "wrong_value");
-    assert_eq!(convicted(all(), |found| found.kvs[1].create_revision = 7).0, "wrong_value");
-    let (kind, story) = convicted(all(), |found| drop(found.kvs.remove(1)));
+    assert!(explanation.contains("a is answered as version 2 of revision 3, `7`; it had version 2 of revision 3, `2`"), "{explanation}");
+    assert_eq!(rejected(all(), |found| found.kvs[1].lease = 7).0, "wrong_value");
+    assert_eq!(rejected(all(), |found| found.kvs[1].version = 7).0, "wrong_value");
+    assert_eq!(rejected(all(), |found| found.kvs[1].create_revision = 7).0, "wrong_value");
+    let (kind, explanation) = rejected(all(), |found| drop(found.kvs.remove(1)));
     assert_eq!(kind, "missing_key");
-    assert!(story.contains("it lacks b"), "{story}");
-    assert_eq!(convicted(all(), |found| drop(found.kvs.pop())).0, "missing_key");
+    assert!(explanation.contains("it lacks b"), "{explanation}");
+    assert_eq!(rejected(all(), |found| drop(found.kvs.pop())).0, "missing_key");
     let phantom = |found: &mut RangeAnswer| {
         let mut kv = found.kvs[1].clone();
         kv.key = "c".into();
         found.kvs.insert(2, kv);
     };
-    assert_eq!(convicted(all(), phantom).0, "phantom_key");
-    assert_eq!(convicted(Request::Range(range("c", "")), |found| found.kvs.push(shelf().key("c", 3).unwrap())).0, "phantom_key");
-    assert_eq!(convicted(all(), |found| found.count += 1).0, "wrong_count");
-    assert_eq!(convicted(all(), |found| found.more = true).0, "wrong_count");
-    assert_eq!(convicted(Request::Range(Range { limit: 1, ..range("a", "z") }), |found| found.more = false).0, "wrong_count");
-    assert_eq!(convicted(Request::Range(Range { count_only: true, ..range("a", "z") }), |found| found.count = 0).0, "wrong_count");
+    assert_eq!(rejected(all(), phantom).0, "phantom_key");
+    assert_eq!(rejected(Request::Range(range("c", "")), |found| found.kvs.push(shelf().key("c", 3).unwrap())).0, "phantom_key");
+    assert_eq!(rejected(all(), |found| found.count += 1).0, "wrong_count");
+    assert_eq!(rejected(all(), |found| found.more = true).0, "wrong_count");
+    assert_eq!(rejected(Request::Range(Range { limit: 1, ..range("a", "z") }), |found| found.more = false).0, "wrong_count");
+    assert_eq!(rejected(Request::Range(Range { count_only: true, ..range("a", "z") }), |found| found.count = 0).0, "wrong_count");
     assert_eq!(
-        convicted(Request::Range(Range { revision: 2, ..range("a", "z") }), |found| found.kvs[0].value = "2".into()).0,
+        rejected(Request::Range(Range { revision: 2, ..range("a", "z") }), |found| found.kvs[0].value = "2".into()).0,
         "wrong_value"
     );
 }
@@ -231,24 +231,27 @@ fn whatever_is_wrong_with_an_answer_is_found() {
 #[test]
 fn two_states_in_one_answer_are_torn() {
     let old = |key: &str, revision: Revision| shelf().key(key, revision).unwrap();
-    let (kind, story) = convicted(Request::Range(range("a", "z")), |found| found.kvs[0] = old("a", 2));
+    let (kind, explanation) = rejected(Request::Range(range("a", "z")), |found| found.kvs[0] = old("a", 2));
     assert_eq!(kind, "torn_read");
-    assert!(story.contains("a is answered as version 1 of revision 2, `1`; it had version 2 of revision 3, `2`; other keys"), "{story}");
+    assert!(
+        explanation.contains("a is answered as version 1 of revision 2, `1`; it had version 2 of revision 3, `2`; other keys"),
+        "{explanation}"
+    );
     // Also over several reads of one transaction.
     let both = txn(vec![TxnOp::Range(range("a", "")), TxnOp::Range(range("b", ""))]);
-    assert_eq!(convicted(both, |found| found.kvs[0] = old("b", 2)).0, "torn_read");
+    assert_eq!(rejected(both, |found| found.kvs[0] = old("b", 2)).0, "torn_read");
     // A single old value is wrong, and not torn.
-    assert_eq!(convicted(Request::Range(range("a", "")), |found| found.kvs[0] = old("a", 2)).0, "wrong_value");
+    assert_eq!(rejected(Request::Range(range("a", "")), |found| found.kvs[0] = old("a", 2)).0, "wrong_value");
 }
 
 #[test]
 fn a_read_must_see_the_writes_before_it_in_its_own_transaction_and_no_others() {
     let request = || txn(vec![TxnOp::Put(put("a", "9")), TxnOp::Range(range("a", "z")), TxnOp::Put(put("e", "9"))]);
-    assert_eq!(convicted(request(), |found| found.kvs[0] = shelf().key("a", 5).unwrap()).0, "torn_read");
+    assert_eq!(rejected(request(), |found| found.kvs[0] = shelf().key("a", 5).unwrap()).0, "torn_read");
     let mut later = shelf();
     later.call(1, Request::Put(put("e", "9")));
     let early = later.key("e", 6).unwrap();
-    assert_eq!(convicted(request(), |found| found.kvs.push(early)).0, "phantom_key");
+    assert_eq!(rejected(request(), |found| found.kvs.push(early)).0, "phantom_key");
 }
 
 #[test]

@@ -15,11 +15,11 @@
 //! revision is kept, and the latest that was judged at it: 64 bytes a revision. An operation that is wrong for two reasons
 //! counts once.
 
-mod staircase;
+mod frontier;
 #[cfg(test)]
 mod tests;
 
-use staircase::Staircase;
+use frontier::Frontier;
 
 use crate::core::anomalies::{Anomalies, evidence};
 use crate::core::anomaly_kind::AnomalyKind;
@@ -51,9 +51,9 @@ static WRITE_WENT_BACK: AnomalyKind =
 pub struct RealTime {
     run_tag: String,
     /// When a revision was first known to exist, and from whom.
-    known: Staircase,
+    known: Frontier,
     /// When the last operation was sent that is judged by a revision, and what it answered.
-    judged: Staircase,
+    judged: Frontier,
     /// The one that named the highest revision of all.
     highest: Option<Mark>,
     operations: u64,
@@ -66,8 +66,8 @@ impl RealTime {
     pub fn new(info: &RunInfo) -> Self {
         Self {
             run_tag: info.run_tag.clone(),
-            known: Staircase::default(),
-            judged: Staircase::default(),
+            known: Frontier::default(),
+            judged: Frontier::default(),
             highest: None,
             operations: 0,
             compared: 0,
@@ -153,7 +153,7 @@ impl Check for RealTime {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         kind == ObservationKind::Call
     }
 
@@ -271,7 +271,7 @@ pub(super) fn only_explicit_revisions(request: &Request, answer: &Answer) -> boo
 fn invention(mark: Mark, exists: Revision, run_tag: &str) -> Anomaly {
     let (what, revision) = (mark.describe(run_tag), mark.revision());
     Anomaly {
-        story: vec![
+        explanation: vec![
             format!("At {:.6} s {what} was sent, and it was answered with revision {revision}.", seconds(mark.at)),
             never_existed(exists),
         ],
@@ -290,7 +290,7 @@ fn contradiction(known: Mark, judged: Mark, run_tag: &str) -> Anomaly {
     let mut members = vec![known.member().name(), judged.member().name()];
     members.dedup();
     Anomaly {
-        story: vec![
+        explanation: vec![
             format!("At {:.6} s {first} was answered with revision {}.", seconds(known.at), known.revision()),
             format!("At {:.6} s, after that, {second} was sent.", seconds(judged.at)),
             format!(

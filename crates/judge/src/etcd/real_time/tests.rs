@@ -4,7 +4,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::RealTime;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Etcd, Fate, Shape, Simulation, run_info};
+use crate::testing::{Etcd, RequestOutcome, Shape, Simulation, run_info};
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
@@ -81,9 +81,9 @@ fn at_revision(revision: Revision) -> Range {
 #[test]
 fn a_valid_history_passes() {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(1, "ann", "e1", &[("pink", 2)], Fate::Answered);
-    shop.buy(2, "bob", "e1", &[("pink", 1)], Fate::UnknownApplied);
-    shop.buy(3, "cid", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 2)], RequestOutcome::Answered);
+    shop.buy(2, "bob", "e1", &[("pink", 1)], RequestOutcome::UnknownApplied);
+    shop.buy(3, "cid", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let finding = judge(&shop.finish().events);
     assert_eq!(verdict(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
     assert!(finding.evidence["operations_compared"] >= 5);
@@ -99,7 +99,7 @@ fn a_read_that_misses_an_answered_write_is_stale() {
         (anomaly.orders.as_slice(), anomaly.members.as_slice()),
         (&["r1-1-1".into(), "r1-2-1".into()][..], &["m2".into(), "m3".into()][..])
     );
-    assert!(anomaly.story[0].contains("the put 1/1") && anomaly.story[1].contains("the read 2/1"), "{:?}", anomaly.story);
+    assert!(anomaly.explanation[0].contains("the put 1/1") && anomaly.explanation[1].contains("the read 2/1"), "{:?}", anomaly.explanation);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_range_in_a_transaction_is_judged_at_its_own_revision() {
 }
 
 #[test]
-fn what_was_recorded_late_convicts_what_was_judged_before_it_came() {
+fn what_was_recorded_late_rejects_what_was_judged_before_it_came() {
     // The put's answer came before the reads were sent, and was recorded after them.
     let reads = History::default().range((30, 40), newest(), 6).range((50, 60), newest(), 7).range((31, 41), newest(), 6);
     let finding = reads.put((10, 20), 7).judge();
@@ -158,7 +158,7 @@ fn what_was_recorded_late_convicts_what_was_judged_before_it_came() {
     let anomaly = &finding.anomalies[0];
     // Of two that are equally wrong the later is kept.
     assert_eq!((anomaly.kind.as_str(), anomaly.count, anomaly.first.revision), ("stale_read", 1, Some(6)));
-    assert!(anomaly.first.story[0].contains("the put 4/1") && anomaly.first.story[1].contains("the read 3/1"), "{anomaly:?}");
+    assert!(anomaly.first.explanation[0].contains("the put 4/1") && anomaly.first.explanation[1].contains("the read 3/1"), "{anomaly:?}");
     // A write at the revision itself is wrong, a read there is not.
     let finding = History::default().put((30, 40), 7).range((30, 40), newest(), 7).put((10, 20), 7).judge();
     assert_eq!(verdict(&finding), (Verdict::Violation, vec![("write_went_back", 1)]));
@@ -168,7 +168,7 @@ fn what_was_recorded_late_convicts_what_was_judged_before_it_came() {
 fn a_quadratic_comparison_says_the_same_of_histories_in_any_order() {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut draw = move |below: u64| random.next_u64() % below;
-    let (mut convicted, mut acquitted) = (0, 0);
+    let (mut rejected, mut accepted) = (0, 0);
     for _ in 0..3_000 {
         let mut history = History::default();
         let mut operations = Vec::new();
@@ -184,9 +184,9 @@ fn a_quadratic_comparison_says_the_same_of_histories_in_any_order() {
         });
         let verdict = history.judge().verdict;
         assert_eq!(verdict == Verdict::Violation, wrong, "{operations:?}");
-        (convicted, acquitted) = (convicted + u32::from(wrong), acquitted + u32::from(!wrong));
+        (rejected, accepted) = (rejected + u32::from(wrong), accepted + u32::from(!wrong));
     }
-    assert!(convicted > 200 && acquitted > 200, "{convicted} {acquitted}");
+    assert!(rejected > 200 && accepted > 200, "{rejected} {accepted}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Check for Recovery {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Call)
     }
 
@@ -261,7 +261,7 @@ impl Recovery {
 
 fn crashed(member: MemberIndex, at: Nanos, exit: ProcessExit) -> Anomaly {
     Anomaly {
-        story: vec![format!("At {:.3} s the process of {} exited unexpectedly: {}.", seconds(at), member.name(), exit.in_words())],
+        explanation: vec![format!("At {:.3} s the process of {} exited unexpectedly: {}.", seconds(at), member.name(), exit.in_words())],
         severity: 1,
         members: vec![member.name()],
         ..Anomaly::default()
@@ -270,5 +270,10 @@ fn crashed(member: MemberIndex, at: Nanos, exit: ProcessExit) -> Anomaly {
 
 fn not_recovered(fault: &Fault, reason: &str) -> Anomaly {
     let members = fault.injected.iter().flat_map(|(_, members)| members);
-    Anomaly { story: vec![reason.to_owned()], severity: 1, members: members.map(|member| member.name()).collect(), ..Anomaly::default() }
+    Anomaly {
+        explanation: vec![reason.to_owned()],
+        severity: 1,
+        members: members.map(|member| member.name()).collect(),
+        ..Anomaly::default()
+    }
 }

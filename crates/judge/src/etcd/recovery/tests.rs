@@ -1,7 +1,7 @@
 use super::{RECOVERY_MAX, Recovery};
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::MemberIndex;
 use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent};
 use ticketcd_history::fault::{HealthGap, NotRecovered};
@@ -22,12 +22,12 @@ fn verdict(finding: &Finding) -> (Verdict, Vec<&str>) {
 /// A member is killed and comes back, and somebody buys afterwards.
 fn killed_and_healed(buys_afterwards: bool) -> Record {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let fault = shop.inject("kill", M2);
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     shop.heal(fault, M2);
     if buys_afterwards {
-        shop.buy(2, "bob", "e1", &[("pink", 1)], Fate::Answered);
+        shop.buy(2, "bob", "e1", &[("pink", 1)], RequestOutcome::Answered);
     }
     shop.finish()
 }
@@ -58,7 +58,7 @@ fn a_fault_that_the_record_does_not_heal_is_unknown() {
     let mut shop = Simulation::new(&Shape::default());
     shop.sample();
     shop.inject("kill", M2);
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     assert_eq!(verdict(&judge(&shop.cut())), (Verdict::Unknown, vec![]));
 }
 
@@ -99,7 +99,7 @@ fn the_time_under_an_overlapping_fault_does_not_count() {
     let second = shop.inject("pause", MemberIndex(2));
     shop.heal(first, M2);
     shop.heal(second, MemberIndex(2));
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let mut record = shop.finish();
     let mut first_is_healed = false;
     for event in &mut record.events {
@@ -138,7 +138,7 @@ fn a_member_that_somebody_else_killed_proves_nothing() {
 #[test]
 fn without_faults_progress_is_enough_and_nothing_is_not() {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     assert_eq!(verdict(&judge(&shop.finish())), (Verdict::Pass, vec![]));
     let mut empty = Simulation::new(&Shape::default()).finish();
     empty.events.retain(|event| !matches!(event, Event::Return(_) | Event::Sample(_)));

@@ -21,16 +21,16 @@ pub(super) struct Side {
 /// The anomaly that the key is not the same in two readings. The more revisions lie between, the worse.
 pub(super) fn compare(key: &[u8], (left, ours): (Side, Option<&KeyValue>), (right, theirs): (Side, Option<&KeyValue>)) -> Anomaly {
     let name = String::from_utf8_lossy(key).into_owned();
-    let mut story = vec![format!("{name} differs between {} and {}.", place(left), place(right))];
+    let mut explanation = vec![format!("{name} differs between {} and {}.", place(left), place(right))];
     match (ours, theirs) {
-        (Some(ours), Some(theirs)) => story.extend(fields(left, ours, right, theirs)),
-        (ours, theirs) => story.extend([has(left, ours), has(right, theirs)]),
+        (Some(ours), Some(theirs)) => explanation.extend(fields(left, ours, right, theirs)),
+        (ours, theirs) => explanation.extend([has(left, ours), has(right, theirs)]),
     }
     let written = |kv: Option<&KeyValue>| kv.map_or(0, |kv| kv.mod_revision);
     let mut members = vec![left.member.name(), right.member.name()];
     members.dedup();
     Anomaly {
-        story,
+        explanation,
         severity: written(ours).abs_diff(written(theirs)),
         revision: Some(written(ours).max(written(theirs))),
         keys: vec![name],

@@ -51,7 +51,7 @@ static LOST_AFTER_RESTART: AnomalyKind = AnomalyKind::new("lost_after_restart", 
 #[derive(Debug, Default)]
 pub struct Replicas {
     audits: Audits,
-    contents: FxHashMap<KeyValue, Holders>,
+    contents: FxHashMap<KeyValue, ReplicaSet>,
     /// Keys deleted after the first audit began, with the revision of the last deletion.
     deleted: FxHashMap<Blob, Revision>,
     auditing: bool,
@@ -60,12 +60,12 @@ pub struct Replicas {
 
 /// Who has a key-value.
 #[derive(Clone, Copy, Debug, Default)]
-struct Holders {
+struct ReplicaSet {
     healed: MemberSet,
     restarted: MemberSet,
 }
 
-impl Holders {
+impl ReplicaSet {
     fn at(self, stage: AuditStage) -> MemberSet {
         match stage {
             AuditStage::Healed => self.healed,
@@ -86,7 +86,7 @@ impl Check for Replicas {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Revision)
     }
 
@@ -144,13 +144,13 @@ impl Replicas {
         self.auditing = true;
         for kv in &page.kvs {
             // Not `entry`: nearly every key-value is there already, and its bytes need not be shared once more.
-            let holders = match self.contents.get_mut(kv) {
-                Some(holders) => holders,
+            let replicas = match self.contents.get_mut(kv) {
+                Some(replicas) => replicas,
                 None => self.contents.entry(kv.clone()).or_default(),
             };
             match page.stage {
-                AuditStage::Healed => holders.healed |= set_of(page.member),
-                AuditStage::Restarted => holders.restarted |= set_of(page.member),
+                AuditStage::Healed => replicas.healed |= set_of(page.member),
+                AuditStage::Restarted => replicas.restarted |= set_of(page.member),
             }
         }
     }
@@ -170,7 +170,7 @@ impl Replicas {
         let differing: FxHashSet<&[u8]> = self
             .contents
             .iter()
-            .filter(|(_, holders)| holders.at(stage) & all != 0 && holders.at(stage) & all != all)
+            .filter(|(_, replicas)| replicas.at(stage) & all != 0 && replicas.at(stage) & all != all)
             .map(|(kv, _)| kv.key.as_bytes())
             .collect();
         let versions = self.versions(&differing);
@@ -178,8 +178,8 @@ impl Replicas {
             let same_index = other.facts.after.applied_index == reference.facts.after.applied_index;
             let ours = Side { member: first, stage, revision: reference.facts.after.revision };
             let theirs = Side { member: other.member, stage, revision: other.facts.after.revision };
-            for (key, holders) in &versions {
-                let of = |member| holders.iter().find(|(_, who)| who.at(stage) & set_of(member) != 0).map(|(kv, _)| *kv);
+            for (key, replicas) in &versions {
+                let of = |member| replicas.iter().find(|(_, who)| who.at(stage) & set_of(member) != 0).map(|(kv, _)| *kv);
                 let (here, there) = (of(first), of(other.member));
                 // At different positions a key may have been written since; only what is older than both must agree.
                 let settled = here.is_some_and(|kv| kv.mod_revision <= theirs.revision);
@@ -202,8 +202,8 @@ impl Replicas {
         let (a, b) = (&first.facts.after, &other.facts.after);
         let mut found = |kind, severity, sentence: String| {
             let members = vec![first.member.name(), other.member.name()];
-            let story = vec![format!("{sentence}, {} (at {:.1} s).", stage_name(stage), seconds(self.now))];
-            anomalies.add(kind, self.now, Anomaly { story, severity, members, revision: Some(b.revision), ..Anomaly::default() });
+            let explanation = vec![format!("{sentence}, {} (at {:.1} s).", stage_name(stage), seconds(self.now))];
+            anomalies.add(kind, self.now, Anomaly { explanation, severity, members, revision: Some(b.revision), ..Anomaly::default() });
         };
         let (one, two) = (first.member.name(), other.member.name());
         if a.applied_index == b.applied_index {
@@ -240,7 +240,7 @@ impl Replicas {
         let differing: FxHashSet<&[u8]> = self
             .contents
             .iter()
-            .filter(|(_, holders)| (holders.healed ^ holders.restarted) & both != 0)
+            .filter(|(_, replicas)| (replicas.healed ^ replicas.restarted) & both != 0)
             .map(|(kv, _)| kv.key.as_bytes())
             .collect();
         let versions = self.versions(&differing);
@@ -249,13 +249,14 @@ impl Replicas {
             let (before, after) = (side(AuditStage::Healed), side(AuditStage::Restarted));
             if after.revision < before.revision {
                 let (name, from, to) = (member.name(), before.revision, after.revision);
-                let story = vec![format!("{name} was at revision {from} before all members were restarted, and at {to} afterwards.")];
-                let anomaly = Anomaly { story, severity: from.abs_diff(to), revision: Some(to), members: vec![name], ..Anomaly::default() };
+                let explanation = vec![format!("{name} was at revision {from} before all members were restarted, and at {to} afterwards.")];
+                let anomaly =
+                    Anomaly { explanation, severity: from.abs_diff(to), revision: Some(to), members: vec![name], ..Anomaly::default() };
                 anomalies.add(&LOST_AFTER_RESTART, self.now, anomaly);
             }
             let mut unexplained = 0u64;
-            for (key, holders) in &versions {
-                let of = |stage: AuditStage| holders.iter().find(|(_, who)| who.at(stage) & set_of(member) != 0).map(|(kv, _)| *kv);
+            for (key, replicas) in &versions {
+                let of = |stage: AuditStage| replicas.iter().find(|(_, who)| who.at(stage) & set_of(member) != 0).map(|(kv, _)| *kv);
                 let (old, new) = (of(AuditStage::Healed), of(AuditStage::Restarted));
                 if old == new {
                     continue;
@@ -283,11 +284,11 @@ impl Replicas {
     }
 
     /// For each of these keys every key-value that any member has, in the order of the keys.
-    fn versions(&self, keys: &FxHashSet<&[u8]>) -> BTreeMap<&[u8], Vec<(&KeyValue, Holders)>> {
-        let mut versions: BTreeMap<&[u8], Vec<(&KeyValue, Holders)>> = BTreeMap::new();
+    fn versions(&self, keys: &FxHashSet<&[u8]>) -> BTreeMap<&[u8], Vec<(&KeyValue, ReplicaSet)>> {
+        let mut versions: BTreeMap<&[u8], Vec<(&KeyValue, ReplicaSet)>> = BTreeMap::new();
         if !keys.is_empty() {
-            for (kv, holders) in self.contents.iter().filter(|(kv, _)| keys.contains(kv.key.as_bytes())) {
-                versions.entry(kv.key.as_bytes()).or_default().push((kv, *holders));
+            for (kv, replicas) in self.contents.iter().filter(|(kv, _)| keys.contains(kv.key.as_bytes())) {
+                versions.entry(kv.key.as_bytes()).or_default().push((kv, *replicas));
             }
         }
         versions

@@ -1,7 +1,7 @@
 use super::Replicas;
 use crate::core::engine::Judge;
 use crate::core::verdict::{AnomalyGroup, Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::MemberIndex;
 use ticketcd_history::audit::{AuditClosed, AuditFacts, AuditFailure, AuditPage, AuditStage};
 use ticketcd_history::event::Event;
@@ -25,8 +25,8 @@ fn group<'finding>(finding: &'finding Finding, kind: &str) -> &'finding AnomalyG
 
 fn record(members: u8) -> Record {
     let mut shop = Simulation::new(&Shape { members, ..Shape::default() });
-    shop.buy(1, "ann", "e1", &[("pink", 2)], Fate::Answered);
-    shop.buy(2, "bob", "e1", &[("yellow", 1)], Fate::UnknownApplied);
+    shop.buy(1, "ann", "e1", &[("pink", 2)], RequestOutcome::Answered);
+    shop.buy(2, "bob", "e1", &[("yellow", 1)], RequestOutcome::UnknownApplied);
     shop.finish()
 }
 
@@ -96,7 +96,7 @@ fn a_key_that_differs_in_anything_is_named_with_how() {
         let group = group(&finding, "different_content");
         assert_eq!((group.count, group.first.keys[0].as_str()), (2, "shop/purchase:ann:e1"));
         assert!(group.first.members.contains(&"m2".to_owned()));
-        assert!(group.first.story.join(" ").contains(words), "{:?}", group.first.story);
+        assert!(group.first.explanation.join(" ").contains(words), "{:?}", group.first.explanation);
     }
 }
 
@@ -106,7 +106,7 @@ fn a_key_that_a_member_lacks_is_named() {
     drop_key(&mut record, &[Healed, Restarted], 0, "shop/event:e1");
     let finding = judge(&record);
     assert_eq!(verdict(&finding), (Verdict::Violation, vec!["different_content"]));
-    assert!(group(&finding, "different_content").first.story.join(" ").contains("m1 does not have it"));
+    assert!(group(&finding, "different_content").first.explanation.join(" ").contains("m1 does not have it"));
 }
 
 #[test]

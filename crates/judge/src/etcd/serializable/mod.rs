@@ -77,7 +77,7 @@ impl Check for Serializable {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Call)
     }
 
@@ -101,11 +101,11 @@ impl Check for Serializable {
         if let (Some(named), Some(exists)) = (self.highest, end.last_that_existed())
             && named.revision > exists
         {
-            let story = vec![
+            let explanation = vec![
                 format!("At {:.3} s {} was answered with revision {}.", seconds(named.done), describe(named), named.revision),
                 never_existed(exists),
             ];
-            self.anomalies.add(&BEYOND_WHAT_EXISTS, named.done, anomaly(story, named, named.revision - exists));
+            self.anomalies.add(&BEYOND_WHAT_EXISTS, named.done, anomaly(explanation, named, named.revision - exists));
         }
         let lacking = (self.judged == 0).then(|| "No serializable read was answered.".to_owned());
         let counts = evidence([("reads_judged", self.judged), ("reads_compared", self.compared)]);
@@ -138,7 +138,7 @@ impl Serializable {
         let Some(mark) = before.checked_sub(1).and_then(|last| reached.marks.get(last)).copied() else { return };
         self.compared += 1;
         if named.revision < mark.revision {
-            let story = vec![
+            let explanation = vec![
                 format!("At {:.6} s {} was answered with revision {}.", seconds(mark.done), describe(mark), mark.revision),
                 format!(
                     "At {:.6} s, after that and with no restart between, {} was sent to the same member.",
@@ -147,7 +147,7 @@ impl Serializable {
                 ),
                 format!("It was answered with the older revision {}: the member went back.", named.revision),
             ];
-            self.anomalies.add(&MEMBER_WENT_BACK, named.done, anomaly(story, named, mark.revision - named.revision));
+            self.anomalies.add(&MEMBER_WENT_BACK, named.done, anomaly(explanation, named, mark.revision - named.revision));
         }
     }
 
@@ -185,7 +185,7 @@ fn describe(named: Named) -> String {
     format!("call {}/{} (worker/call) at {}", named.call.worker, named.call.sequence, named.member.name())
 }
 
-fn anomaly(story: Vec<String>, named: Named, behind: Revision) -> Anomaly {
+fn anomaly(explanation: Vec<String>, named: Named, behind: Revision) -> Anomaly {
     let (revision, members) = (Some(named.revision), vec![named.member.name()]);
-    Anomaly { story, severity: behind.unsigned_abs(), revision, members, ..Anomaly::default() }
+    Anomaly { explanation, severity: behind.unsigned_abs(), revision, members, ..Anomaly::default() }
 }

@@ -93,7 +93,7 @@ impl Check for Sessions {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Call)
     }
 
@@ -181,7 +181,7 @@ impl Sessions {
         let (then, must) = if wrote { ("wrote", "more than") } else { ("read", "at least") };
         let orders: Vec<String> =
             invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();
-        let story = vec![
+        let explanation = vec![
             format!(
                 "By {:.6} s worker {worker} had {had} revision {} (call {worker}/{}).",
                 seconds(last.done),
@@ -198,7 +198,7 @@ impl Sessions {
         ];
         let severity = (last.revision - revision).unsigned_abs().max(1);
         let members = vec![invoke.member.name()];
-        let anomaly = Anomaly { story, severity, revision: Some(revision), orders, members, ..Anomaly::default() };
+        let anomaly = Anomaly { explanation, severity, revision: Some(revision), orders, members, ..Anomaly::default() };
         self.anomalies.add(kind, returned.done, anomaly);
     }
 }

@@ -1,7 +1,7 @@
 use super::Sessions;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use crate::testing::{Etcd, Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::call::Invoke;
 use ticketcd_history::event::{Event, MemberChange, MemberEvent};
 use ticketcd_history::request::{Put, Range, Request, Txn, TxnOp};
@@ -64,7 +64,7 @@ fn valid_histories_pass() {
     assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
     let mut shop = Simulation::new(&Shape::default());
     for buyer in 1..9 {
-        shop.buy(buyer % 3, "ann", "e1", &[("pink", 1)], Fate::Answered);
+        shop.buy(buyer % 3, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     }
     assert_eq!(kinds(&judge(&shop.finish())), (Verdict::Pass, vec![]));
 }
@@ -82,8 +82,8 @@ fn each_guarantee_is_named() {
     etcd.call_at(1, read(), 3);
     let finding = judge(&etcd.finish());
     assert_eq!(finding.anomalies[0].kind, "own_write_missed");
-    let story = finding.anomalies[0].first.story.join(" ");
-    assert!(story.contains("worker 1 had written revision 5") && story.contains("read at revision 3"), "{story}");
+    let explanation = finding.anomalies[0].first.explanation.join(" ");
+    assert!(explanation.contains("worker 1 had written revision 5") && explanation.contains("read at revision 3"), "{explanation}");
 }
 
 #[test]

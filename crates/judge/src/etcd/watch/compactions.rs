@@ -24,7 +24,7 @@ impl Compactions {
     }
 
     /// Somebody was told that a member is compacted.
-    pub(super) fn told(&mut self, revision: Revision) {
+    pub(super) fn reported(&mut self, revision: Revision) {
         self.asked = self.asked.max(revision);
     }
 

@@ -1,11 +1,11 @@
-//! Watch: every board is told everything it asked for, once, in order, whole, and as it was.
+//! Watch: every watch is told everything it asked for, once, in order, whole, and as it was.
 //!
 //! Source: etcd's API guarantees say of a watch that it is *ordered*, *unique*, *reliable* (no subsequence of the history is
 //! left out), *atomic* (a revision's events are never split over messages), *resumable*, and *bookmarkable* (after a
 //! progress notification of a revision nothing at or below it is delivered). Beside those: nothing below the start that was
 //! asked for, previous values and creation as they were, and a start below the compaction is refused.
 //!
-//! Each subscription is held against the merged log of the collectors, seen through its range; no board is evidence in its
+//! Each subscription is held against the merged log of the collectors, seen through its range; no watch is evidence in its
 //! own case. A message is judged when the log has reached what it speaks of. Completeness is owed up to the last event or
 //! bookmark.
 //!
@@ -20,26 +20,26 @@
 //! a watch shared its member with more unsynced watches than etcd looks at, and compactions ran, it is *starved*: that is a
 //! known defect of etcd.
 //!
-//! What the log no longer knows of the past when a board opens is not judged, and counted. A previous value may be missing
+//! What the log no longer knows of the past when a watch opens is not judged, and counted. A previous value may be missing
 //! only where a compaction may have taken it.
 
-mod board;
+mod client_watch;
 mod compactions;
 mod members;
 #[cfg(test)]
 mod tests;
-mod topics;
 mod unsynced;
+mod watched_ranges;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::FxHashMap;
 
-use board::{Board, Breach, Counts, Message};
+use client_watch::{ClientWatch, Counts, Message, Violation};
 use compactions::Compactions;
 use members::MemberRevisions;
-use topics::Topics;
 use unsynced::Unsynced;
+use watched_ranges::WatchedRanges;
 
 use crate::core::anomalies::{Anomalies, evidence};
 use crate::core::anomaly_kind::AnomalyKind;
@@ -136,18 +136,18 @@ struct Stall {
 pub struct Watch {
     /// The release of etcd, as `run.json` has it.
     version: String,
-    boards: FxHashMap<u32, Board>,
-    /// The open boards of each stream.
+    watches: FxHashMap<u32, ClientWatch>,
+    /// The open watches of each stream.
     streams: FxHashMap<u32, Vec<u32>>,
     /// When progress was asked for on each stream without an answer yet. etcd leaves some without one.
     unanswered: FxHashMap<u32, VecDeque<Nanos>>,
-    topics: Topics,
+    ranges: WatchedRanges,
     compactions: Compactions,
     revisions: MemberRevisions,
     unsynced: Unsynced,
-    /// Boards that have something waiting which nobody has looked at.
+    /// Watches that have something waiting which nobody has looked at.
     listed: Vec<u32>,
-    /// Boards whose next message waits for the log to reach a revision.
+    /// Watches whose next message waits for the log to reach a revision.
     held: BTreeMap<Revision, Vec<u32>>,
     newest: Revision,
     /// The members of the collectors, and how far each was and when.
@@ -175,7 +175,7 @@ impl Check for Watch {
             Observation::Revision(sequenced) => {
                 if sequenced.versions.covers(sequenced.revision) {
                     self.newest = sequenced.revision;
-                    self.topics.apply(sequenced.revision, sequenced.events, sequenced.versions);
+                    self.ranges.apply(sequenced.revision, sequenced.events, sequenced.versions);
                     self.release();
                     self.trim();
                 }
@@ -196,7 +196,7 @@ impl Check for Watch {
 
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         self.look(end.versions);
-        let unheard: usize = self.boards.values().map(|board| board.waiting.len()).sum();
+        let unheard: usize = self.watches.values().map(|watch| watch.waiting.len()).sum();
         for Stall { kind, from, at, is_starved, anomaly } in std::mem::take(&mut self.stalls) {
             if !end.faults.iter().any(|fault| in_force(fault, from, at)) {
                 let kind = if is_starved && self.has_defect(&STARVED) { &STARVED } else { kind };
@@ -204,16 +204,16 @@ impl Check for Watch {
             }
         }
         let mut counts = self.counts;
-        self.boards.values().for_each(|board| add(&mut counts, board.counts));
+        self.watches.values().for_each(|watch| add(&mut counts, watch.counts));
         let lacking = if counts.events + counts.bookmarks == 0 && self.compacted_starts == 0 {
-            Some("No board was told anything that could be judged.".to_owned())
+            Some("No watch was told anything that could be judged.".to_owned())
         } else if unheard > 0 && end.info.testbed.records_every_write() {
             Some(format!("{unheard} messages speak of revisions that the unbroken log does not have."))
         } else {
             None
         };
         let counts = evidence([
-            ("boards", self.opened),
+            ("watches", self.opened),
             ("resumed", self.resumed),
             ("messages", self.messages),
             ("events", counts.events),
@@ -250,21 +250,21 @@ impl Watch {
             Event::WatchOpened(opened) => self.open(opened),
             Event::WatchBatch(batch) => match self.collectors.get(&batch.subscription) {
                 Some(member) => self.collected(*member, batch),
-                None => self.told(batch),
+                None => self.message(batch),
             },
             Event::ProgressRequested(asked) => self.unanswered.entry(asked.stream).or_default().push_back(asked.at),
             Event::StreamProgress(progress) => {
                 if let Some(unanswered) = self.unanswered.get_mut(&progress.stream) {
                     unanswered.pop_front();
                 }
-                let boards = self.streams.get(&progress.stream).cloned().unwrap_or_default();
-                for subscription in boards {
-                    let Some(board) = self.boards.get_mut(&subscription) else { continue };
+                let watches = self.streams.get(&progress.stream).cloned().unwrap_or_default();
+                for subscription in watches {
+                    let Some(watch) = self.watches.get_mut(&subscription) else { continue };
                     // Answers come in the order of the requests, also before the watch is confirmed.
-                    if board.overtaken > 0 {
-                        board.overtaken -= 1;
-                    } else if board.created.is_some() {
-                        board.bookmarked(progress.revision);
+                    if watch.overtaken > 0 {
+                        watch.overtaken -= 1;
+                    } else if watch.created.is_some() {
+                        watch.bookmarked(progress.revision);
                         self.unsynced.received(subscription, progress.revision, progress.at);
                         self.push(subscription, Message::Bookmark(progress.at, progress.revision));
                     }
@@ -295,7 +295,7 @@ impl Watch {
                     }
                 }
             }
-            WatchBody::Cancelled { compact_revision, .. } => self.compactions.told(*compact_revision),
+            WatchBody::Cancelled { compact_revision, .. } => self.compactions.reported(*compact_revision),
             WatchBody::Created | WatchBody::Progress => {}
         }
     }
@@ -312,58 +312,58 @@ impl Watch {
         if (1..=newest).contains(&opened.start_revision) {
             self.unsynced.open(opened.subscription, opened.member, opened.stream, newest, opened.at);
         }
-        let board = Board::new(opened, compacted, overtaken, had);
-        if let Some(before) = opened.resumes.and_then(|resumes| self.boards.get(&resumes)) {
+        let watch = ClientWatch::new(opened, compacted, overtaken, had);
+        if let Some(before) = opened.resumes.and_then(|resumes| self.watches.get(&resumes)) {
             self.resumed += 1;
-            if opened.start_revision > before.told + 1 {
+            if opened.start_revision > before.received + 1 {
                 let what = format!(
                     "It resumes watch {}, which had been told everything up to revision {}, at revision {}: what lies between is skipped.",
-                    before.subscription, before.told, opened.start_revision
+                    before.subscription, before.received, opened.start_revision
                 );
-                let breach = Breach { kind: &RESUMED_ELSEWHERE, at: opened.at, revision: opened.start_revision, key: None, what };
-                let anomaly = anomaly(&board, &breach);
-                self.anomalies.add(breach.kind, breach.at, anomaly);
+                let violation = Violation { kind: &RESUMED_ELSEWHERE, at: opened.at, revision: opened.start_revision, key: None, what };
+                let anomaly = anomaly(&watch, &violation);
+                self.anomalies.add(violation.kind, violation.at, anomaly);
             }
         }
         self.streams.entry(opened.stream).or_default().push(opened.subscription);
-        self.boards.insert(opened.subscription, board);
+        self.watches.insert(opened.subscription, watch);
     }
 
-    fn told(&mut self, batch: &WatchBatch) {
+    fn message(&mut self, batch: &WatchBatch) {
         self.messages += 1;
         let possible = self.compactions.possible();
-        let Some(board) = self.boards.get_mut(&batch.subscription) else { return };
+        let Some(watch) = self.watches.get_mut(&batch.subscription) else { return };
         let message = match &batch.body {
             WatchBody::Created => {
-                self.revisions.note(board.member, batch.at, batch.revision);
-                return board.create(batch.at, batch.revision);
+                self.revisions.note(watch.member, batch.at, batch.revision);
+                return watch.create(batch.at, batch.revision);
             }
             WatchBody::Events(events) => {
                 let last = events.iter().map(|event| event.kv.mod_revision).max().unwrap_or(0);
-                board.delivered(last);
-                self.revisions.note_delivery(board.member, batch.at, last);
+                watch.delivered(last);
+                self.revisions.note_delivery(watch.member, batch.at, last);
                 self.unsynced.received(batch.subscription, last, batch.at);
-                if let Some(compacted) = board.compacted.take() {
+                if let Some(compacted) = watch.compacted.take() {
                     let what = format!(
                         "It was told of revision {last} and not refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
-                        board.asked
+                        watch.asked
                     );
-                    let breach = Breach { kind: &COMPACTION_IGNORED, at: batch.at, revision: board.asked, key: None, what };
-                    let anomaly = anomaly(board, &breach);
-                    self.anomalies.add(breach.kind, breach.at, anomaly);
+                    let violation = Violation { kind: &COMPACTION_IGNORED, at: batch.at, revision: watch.asked, key: None, what };
+                    let anomaly = anomaly(watch, &violation);
+                    self.anomalies.add(violation.kind, violation.at, anomaly);
                 }
                 Message::Events(batch.at, events.clone(), possible)
             }
             WatchBody::Progress => {
-                board.bookmarked(batch.revision);
+                watch.bookmarked(batch.revision);
                 self.unsynced.received(batch.subscription, batch.revision, batch.at);
                 Message::Bookmark(batch.at, batch.revision)
             }
             WatchBody::Cancelled { compact_revision, .. } => {
-                board.cancelled = true;
-                board.compacted = None;
-                let stream = board.stream;
-                self.compactions.told(*compact_revision);
+                watch.cancelled = true;
+                watch.compacted = None;
+                let stream = watch.stream;
+                self.compactions.reported(*compact_revision);
                 if *compact_revision > 0 {
                     self.unsynced.cancelled(batch.subscription, batch.at);
                 }
@@ -376,25 +376,25 @@ impl Watch {
 
     fn close(&mut self, closed: &WatchClosed) {
         self.unsynced.closed(closed.subscription, closed.at);
-        let Some((member, stream)) = self.boards.get(&closed.subscription).map(|board| (board.member, board.stream)) else { return };
+        let Some((member, stream)) = self.watches.get(&closed.subscription).map(|watch| (watch.member, watch.stream)) else { return };
         self.leave_stream(closed.subscription, stream, closed.at);
         if !closed.is_intended() {
             self.unsynced.stream_ended(stream, closed.at);
         }
-        let Some(board) = self.boards.get_mut(&closed.subscription) else { return };
+        let Some(watch) = self.watches.get_mut(&closed.subscription) else { return };
         // What waits unread on our side is not late. The patience that the member is owed ends with what we read.
         let until = closed.read_until.min(closed.at);
-        let had_time = board.created.is_some_and(|created| until.saturating_sub(created) > PATIENCE);
-        let message = match board.compacted {
-            _ if !closed.is_intended() || board.cancelled => Message::Broken,
+        let had_time = watch.created.is_some_and(|created| until.saturating_sub(created) > PATIENCE);
+        let message = match watch.compacted {
+            _ if !closed.is_intended() || watch.cancelled => Message::Broken,
             Some(compacted) if had_time => {
                 let what = format!(
                     "It had been open for {:.0} s and was never refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
-                    seconds(until - board.opened),
-                    board.asked
+                    seconds(until - watch.opened),
+                    watch.asked
                 );
-                let breach = Breach { kind: &COMPACTION_IGNORED, at: closed.at, revision: board.asked, key: None, what };
-                let stall = Self::stall(&self.unsynced, &self.compactions, board, &breach, until);
+                let violation = Violation { kind: &COMPACTION_IGNORED, at: closed.at, revision: watch.asked, key: None, what };
+                let stall = Self::stall(&self.unsynced, &self.compactions, watch, &violation, until);
                 self.stalls.push(stall);
                 Message::Broken
             }
@@ -412,9 +412,9 @@ impl Watch {
 
     /// A watch is no longer on its stream. A stream without watches is closed by the client.
     fn leave_stream(&mut self, subscription: u32, stream: u32, at: Nanos) {
-        if let Some(boards) = self.streams.get_mut(&stream) {
-            boards.retain(|other| *other != subscription);
-            if boards.is_empty() {
+        if let Some(watches) = self.streams.get_mut(&stream) {
+            watches.retain(|other| *other != subscription);
+            if watches.is_empty() {
                 self.unsynced.stream_ended(stream, at);
             }
         }
@@ -430,24 +430,24 @@ impl Watch {
         }
     }
 
-    fn stall(unsynced: &Unsynced, compactions: &Compactions, board: &Board, breach: &Breach, read_until: Nanos) -> Stall {
+    fn stall(unsynced: &Unsynced, compactions: &Compactions, watch: &ClientWatch, violation: &Violation, read_until: Nanos) -> Stall {
         // One that was synced when it was created is not looked at among the unsynced ones.
-        let began_behind = board.asked > 0;
-        let is_starved = began_behind && compactions.possible() > 0 && unsynced.was_crowded(board.member, board.opened);
+        let began_behind = watch.asked > 0;
+        let is_starved = began_behind && compactions.possible() > 0 && unsynced.was_crowded(watch.member, watch.opened);
         let from = read_until.saturating_sub(PATIENCE);
-        Stall { kind: breach.kind, from, at: breach.at, is_starved, anomaly: anomaly(board, breach) }
+        Stall { kind: violation.kind, from, at: violation.at, is_starved, anomaly: anomaly(watch, violation) }
     }
 
     fn push(&mut self, subscription: u32, message: Message) {
-        let Some(board) = self.boards.get_mut(&subscription) else { return };
-        board.waiting.push_back(message);
-        if !board.is_listed {
-            board.is_listed = true;
+        let Some(watch) = self.watches.get_mut(&subscription) else { return };
+        watch.waiting.push_back(message);
+        if !watch.is_listed {
+            watch.is_listed = true;
             self.listed.push(subscription);
         }
     }
 
-    /// Lists the boards whose next message the log has reached.
+    /// Lists the watches whose next message the log has reached.
     fn release(&mut self) {
         while let Some(first) = self.held.first_entry().filter(|first| *first.key() <= self.newest) {
             self.listed.extend(first.remove());
@@ -456,32 +456,32 @@ impl Watch {
 
     /// Judges what waits and can be judged.
     fn look(&mut self, versions: &Versions) {
-        let mut breaches = Vec::new();
+        let mut violations = Vec::new();
         let lacks_previous = self.has_defect(&PREVIOUS_MISSING_AT_CREATION);
         for subscription in std::mem::take(&mut self.listed) {
-            let Some(board) = self.boards.get_mut(&subscription) else { continue };
-            let index = *board.topic.get_or_insert_with(|| self.topics.of(&board.key, &board.end, versions));
-            let Some(topic) = self.topics.get(index) else { continue };
-            board.is_listed = false;
-            while let Some(message) = board.waiting.front() {
+            let Some(watch) = self.watches.get_mut(&subscription) else { continue };
+            let index = *watch.range.get_or_insert_with(|| self.ranges.of(&watch.key, &watch.end, versions));
+            let Some(range) = self.ranges.get(index) else { continue };
+            watch.is_listed = false;
+            while let Some(message) = watch.waiting.front() {
                 let needs = message.needs();
                 if needs > self.newest {
-                    board.is_listed = true;
+                    watch.is_listed = true;
                     self.held.entry(needs).or_default().push(subscription);
                     break;
                 }
-                let Some(message) = board.waiting.pop_front() else { break };
-                board.take(message, topic, &mut breaches);
+                let Some(message) = watch.waiting.pop_front() else { break };
+                watch.take(message, range, &mut violations);
             }
-            for breach in breaches.drain(..) {
-                let anomaly = anomaly(board, &breach);
-                if *breach.kind == STALLED {
-                    let until = board.read_until;
-                    self.stalls.push(Self::stall(&self.unsynced, &self.compactions, board, &breach, until));
-                } else if *breach.kind == PREVIOUS_MISSING_AT_CREATION && !lacks_previous {
-                    self.anomalies.add(&WRONG_PREVIOUS, breach.at, anomaly);
+            for violation in violations.drain(..) {
+                let anomaly = anomaly(watch, &violation);
+                if *violation.kind == STALLED {
+                    let until = watch.read_until;
+                    self.stalls.push(Self::stall(&self.unsynced, &self.compactions, watch, &violation, until));
+                } else if *violation.kind == PREVIOUS_MISSING_AT_CREATION && !lacks_previous {
+                    self.anomalies.add(&WRONG_PREVIOUS, violation.at, anomaly);
                 } else {
-                    self.anomalies.add(breach.kind, breach.at, anomaly);
+                    self.anomalies.add(violation.kind, violation.at, anomaly);
                 }
             }
         }
@@ -490,14 +490,14 @@ impl Watch {
     fn trim(&mut self) {
         if self.newest % 16_384 == 0 {
             let mut needed: FxHashMap<usize, Revision> = FxHashMap::default();
-            for board in self.boards.values() {
-                let is_open = self.streams.get(&board.stream).is_some_and(|boards| boards.contains(&board.subscription));
-                if let (Some(topic), true) = (board.topic, is_open || !board.waiting.is_empty()) {
-                    let from = board.next.unwrap_or(self.newest);
-                    needed.entry(topic).and_modify(|needed| *needed = from.min(*needed)).or_insert(from);
+            for watch in self.watches.values() {
+                let is_open = self.streams.get(&watch.stream).is_some_and(|watches| watches.contains(&watch.subscription));
+                if let (Some(range), true) = (watch.range, is_open || !watch.waiting.is_empty()) {
+                    let from = watch.next.unwrap_or(self.newest);
+                    needed.entry(range).and_modify(|needed| *needed = from.min(*needed)).or_insert(from);
                 }
             }
-            self.topics.trim(|topic| needed.get(&topic).copied().unwrap_or(Revision::MAX));
+            self.ranges.trim(|range| needed.get(&range).copied().unwrap_or(Revision::MAX));
         }
     }
 }
@@ -514,32 +514,32 @@ fn add(sum: &mut Counts, counts: Counts) {
 }
 
 /// What was broken, with when: a sentence that begins in lower case behind that.
-fn at_its_moment(breach: &Breach) -> String {
-    let mut letters = breach.what.chars();
+fn at_its_moment(violation: &Violation) -> String {
+    let mut letters = violation.what.chars();
     let first = letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter();
-    format!("At {:.3} s {}", seconds(breach.at), first.chain(letters).collect::<String>())
+    format!("At {:.3} s {}", seconds(violation.at), first.chain(letters).collect::<String>())
 }
 
-fn anomaly(board: &Board, breach: &Breach) -> Anomaly {
-    let range = match board.end.is_empty() {
-        true => board.key.to_text(),
-        false if board.key.as_bytes() == [0] && board.end.as_bytes() == [0] => "all keys".to_owned(),
-        false if board.end == prefix_end(board.key.as_bytes()) => format!("all keys that begin with {}", board.key.to_text()),
-        false => format!("the keys from {} to {}", board.key.to_text(), board.end.to_text()),
+fn anomaly(watch: &ClientWatch, violation: &Violation) -> Anomaly {
+    let range = match watch.end.is_empty() {
+        true => watch.key.to_text(),
+        false if watch.key.as_bytes() == [0] && watch.end.as_bytes() == [0] => "all keys".to_owned(),
+        false if watch.end == prefix_end(watch.key.as_bytes()) => format!("all keys that begin with {}", watch.key.to_text()),
+        false => format!("the keys from {} to {}", watch.key.to_text(), watch.end.to_text()),
     };
-    let start = if board.asked > 0 { format!("revision {}", board.asked) } else { "now".to_owned() };
+    let start = if watch.asked > 0 { format!("revision {}", watch.asked) } else { "now".to_owned() };
     let who = format!(
         "At {:.3} s watch {} was opened at {}, on {range}, from {start} on.",
-        seconds(board.opened),
-        board.subscription,
-        board.member.name()
+        seconds(watch.opened),
+        watch.subscription,
+        watch.member.name()
     );
     Anomaly {
-        story: vec![who, at_its_moment(breach)],
+        explanation: vec![who, at_its_moment(violation)],
         severity: 1,
-        revision: Some(breach.revision),
-        keys: breach.key.iter().map(|key| key.to_text()).collect(),
-        members: vec![board.member.name()],
+        revision: Some(violation.revision),
+        keys: violation.key.iter().map(|key| key.to_text()).collect(),
+        members: vec![watch.member.name()],
         ..Anomaly::default()
     }
 }

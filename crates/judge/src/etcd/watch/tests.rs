@@ -2,7 +2,7 @@ use super::{PATIENCE, Watch};
 use crate::core::engine::Judge;
 use crate::core::key_space::KeyRange;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Etcd, Fate, Record, Shape, Simulation};
+use crate::testing::{Etcd, Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::event::{Event, FaultEvent, FaultStage, MemberChange, MemberEvent};
 use ticketcd_history::request::{Delete, Put, Range, Request, Txn, TxnOp};
 use ticketcd_history::watch::{
@@ -10,11 +10,11 @@ use ticketcd_history::watch::{
 };
 use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
 
-/// An etcd with boards at m1, all on one stream, that are told what they must be, or what a test makes of it.
+/// An etcd with watches at m1, all on one stream, that are told what they must be, or what a test makes of it.
 #[derive(Default)]
 struct Shop {
     etcd: Etcd,
-    boards: u32,
+    watches: u32,
 }
 
 impl Shop {
@@ -44,8 +44,8 @@ impl Shop {
     }
 
     fn open_unconfirmed(&mut self, start_revision: Revision, resumes: Option<u32>) -> u32 {
-        self.boards += 1;
-        let subscription = 100 + self.boards;
+        self.watches += 1;
+        let subscription = 100 + self.watches;
         let (key, range_end, member) = ("a".into(), "d".into(), MemberIndex(0));
         self.etcd.record(|at| {
             Event::WatchOpened(WatchOpened {
@@ -64,7 +64,7 @@ impl Shop {
         subscription
     }
 
-    /// A board that begins at a revision; at 0, now.
+    /// A watch that begins at a revision; at 0, now.
     fn open(&mut self, start_revision: Revision) -> u32 {
         self.open_as(start_revision, None)
     }
@@ -98,12 +98,12 @@ impl Shop {
     }
 
     /// Tells of the revisions, in one message.
-    fn tell(&mut self, subscription: u32, revisions: impl IntoIterator<Item = Revision>) {
+    fn deliver(&mut self, subscription: u32, revisions: impl IntoIterator<Item = Revision>) {
         let events = self.events(revisions);
         self.say(subscription, WatchBody::Events(events));
     }
 
-    fn tell_edited(&mut self, subscription: u32, revision: Revision, edit: impl FnOnce(&mut Vec<WatchEvent>)) {
+    fn deliver_edited(&mut self, subscription: u32, revision: Revision, edit: impl FnOnce(&mut Vec<WatchEvent>)) {
         let mut events = self.events([revision]);
         edit(&mut events);
         self.say(subscription, WatchBody::Events(events));
@@ -134,8 +134,8 @@ impl Shop {
         found(&self.etcd.finish()).unwrap()
     }
 
-    /// What it is convicted of.
-    fn convicted(self) -> Vec<(String, u64)> {
+    /// What it is rejected of.
+    fn rejected(self) -> Vec<(String, u64)> {
         let finding = self.judge();
         assert_eq!(finding.verdict, Verdict::Violation, "{finding:#?}");
         finding.anomalies.into_iter().map(|group| (group.kind, group.count)).collect()
@@ -152,53 +152,53 @@ fn of(kind: &str, count: u64) -> Vec<(String, u64)> {
     vec![(kind.to_owned(), count)]
 }
 
-/// Boards of every kind, each told what it must be.
-fn every_board() -> Shop {
+/// Watches of every kind, each told what it must be.
+fn every_watch() -> Shop {
     let mut shop = Shop::new();
     let old = shop.open(3);
     let compacted = shop.open(1);
     let ahead = shop.open(11);
     let now = shop.open(0);
-    // The log is behind a board: its message comes first in the record.
-    shop.tell(old, [3, 5, 6]);
-    shop.tell(old, [7, 8]);
+    // The log is behind a watch: its message comes first in the record.
+    shop.deliver(old, [3, 5, 6]);
+    shop.deliver(old, [7, 8]);
     shop.say_at(compacted, 8, WatchBody::Cancelled { compact_revision: 2, reason: "compacted".to_owned() });
     shop.put(&["a", "c"]);
     shop.put(&["unwatched/x"]);
-    for board in [old, now] {
-        shop.tell(board, [9]);
-        shop.say(board, WatchBody::Progress);
+    for watch in [old, now] {
+        shop.deliver(watch, [9]);
+        shop.say(watch, WatchBody::Progress);
     }
     shop.stream_progress(10);
     shop.put(&["b"]);
-    shop.tell(now, [11]);
-    shop.tell(ahead, [11]);
+    shop.deliver(now, [11]);
+    shop.deliver(ahead, [11]);
     // One whose stream breaks before it is told, and which resumes.
     shop.close(old, 0, false);
     let resumed = shop.open_as(11, Some(old));
-    shop.tell(resumed, [11]);
+    shop.deliver(resumed, [11]);
     shop.close(resumed, 0, true);
     shop
 }
 
 #[test]
 fn boards_that_are_told_everything_pass() {
-    let mut shop = every_board();
-    // The delivery of the last revision moves behind what the boards say of it.
+    let mut shop = every_watch();
+    // The delivery of the last revision moves behind what the watches say of it.
     let batch = shop.etcd.events.iter().rposition(|event| matches!(event, Event::WatchBatch(WatchBatch { subscription: 0, .. }))).unwrap();
     let batch = shop.etcd.events.remove(batch);
     shop.etcd.events.push(batch);
     let finding = shop.judge();
     assert_eq!((finding.verdict, finding.anomalies.as_slice()), (Verdict::Pass, &[][..]));
     let counted = |name: &str| finding.evidence[name];
-    assert_eq!((counted("boards"), counted("resumed"), counted("events"), counted("bookmarks")), (5, 1, 13, 5), "{:?}", finding.evidence);
+    assert_eq!((counted("watches"), counted("resumed"), counted("events"), counted("bookmarks")), (5, 1, 13, 5), "{:?}", finding.evidence);
     assert!(counted("previous_values") > 5);
 }
 
 #[test]
 fn without_boards_there_is_nothing_to_judge() {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     assert_eq!(found(&shop.finish()), None);
     let mut silent = Shop::new();
     silent.open(0);
@@ -208,49 +208,49 @@ fn without_boards_there_is_nothing_to_judge() {
 #[test]
 fn events_come_in_order_once_and_whole() {
     let mut late = Shop::new();
-    let board = late.open(2);
-    late.tell(board, [2, 5, 3]);
-    late.tell(board, [6]);
-    let kinds = late.convicted();
+    let watch = late.open(2);
+    late.deliver(watch, [2, 5, 3]);
+    late.deliver(watch, [6]);
+    let kinds = late.rejected();
     assert!(kinds.contains(&("unordered".to_owned(), 2)) && kinds.contains(&("missed_event".to_owned(), 1)), "{kinds:?}");
 
     let mut twice = Shop::new();
-    let board = twice.open(2);
-    twice.tell(board, [2, 3]);
-    twice.tell(board, [3]);
-    assert_eq!(twice.convicted(), of("duplicated_event", 1));
+    let watch = twice.open(2);
+    twice.deliver(watch, [2, 3]);
+    twice.deliver(watch, [3]);
+    assert_eq!(twice.rejected(), of("duplicated_event", 1));
 
     let mut split = Shop::new();
-    let board = split.open(2);
-    split.tell_edited(board, 2, |events| drop(events.pop()));
-    split.tell_edited(board, 2, |events| drop(events.remove(0)));
-    split.tell(board, [3]);
-    assert_eq!(split.convicted(), of("split_revision", 1));
+    let watch = split.open(2);
+    split.deliver_edited(watch, 2, |events| drop(events.pop()));
+    split.deliver_edited(watch, 2, |events| drop(events.remove(0)));
+    split.deliver(watch, [3]);
+    assert_eq!(split.rejected(), of("split_revision", 1));
 }
 
 #[test]
 fn nothing_is_left_out() {
     let mut gap = Shop::new();
-    let board = gap.open(2);
-    gap.tell(board, [2, 6]);
-    assert_eq!(gap.convicted(), of("missed_event", 2));
+    let watch = gap.open(2);
+    gap.deliver(watch, [2, 6]);
+    assert_eq!(gap.rejected(), of("missed_event", 2));
     let mut part = Shop::new();
-    let board = part.open(2);
-    part.tell_edited(board, 2, |events| drop(events.pop()));
-    part.tell(board, [3]);
+    let watch = part.open(2);
+    part.deliver_edited(watch, 2, |events| drop(events.pop()));
+    part.deliver(watch, [3]);
     let finding = part.judge();
     assert_eq!(finding.anomalies[0].kind, "missed_event");
-    assert!(finding.anomalies[0].first.story[1].contains("a part of revision 2; what is missing is b"), "{finding:#?}");
+    assert!(finding.anomalies[0].first.explanation[1].contains("a part of revision 2; what is missing is b"), "{finding:#?}");
     let mut start = Shop::new();
-    let board = start.open(3);
-    start.tell(board, [5]);
-    assert_eq!(start.convicted(), of("missed_event", 1));
+    let watch = start.open(3);
+    start.deliver(watch, [5]);
+    assert_eq!(start.rejected(), of("missed_event", 1));
     let mut now = Shop::new();
-    let board = now.open(0);
+    let watch = now.open(0);
     now.put(&["a"]);
     now.put(&["b"]);
-    now.tell(board, [10]);
-    assert_eq!(now.convicted(), of("missed_event", 1));
+    now.deliver(watch, [10]);
+    assert_eq!(now.rejected(), of("missed_event", 1));
 }
 
 /// etcd issue 18089: put, put, put, delete (revision d), put, compact d, watch from d.
@@ -264,8 +264,8 @@ fn a_deletion_at_the_compaction_is_owed() {
     let last = shop.put(&["a"]);
     shop.compact(deletion);
     shop.etcd.call(3, Request::Range(Range { key: "a".into(), ..Range::default() }));
-    let board = shop.open(deletion);
-    shop.tell(board, [last]);
+    let watch = shop.open(deletion);
+    shop.deliver(watch, [last]);
     let finding = shop.judge();
     assert_eq!((finding.anomalies[0].kind.as_str(), finding.anomalies[0].first.revision), ("missed_event", Some(deletion)));
 }
@@ -274,13 +274,13 @@ fn a_deletion_at_the_compaction_is_owed() {
 #[test]
 fn nothing_below_the_start_is_told() {
     let mut ahead = Shop::new();
-    let board = ahead.open(20);
-    ahead.tell(board, [7, 8]);
-    assert_eq!(ahead.convicted(), of("below_start", 2));
+    let watch = ahead.open(20);
+    ahead.deliver(watch, [7, 8]);
+    assert_eq!(ahead.rejected(), of("below_start", 2));
     let mut now = Shop::new();
-    let board = now.open(0);
-    now.tell(board, [8]);
-    assert_eq!(now.convicted(), of("below_start", 1));
+    let watch = now.open(0);
+    now.deliver(watch, [8]);
+    assert_eq!(now.rejected(), of("below_start", 1));
 }
 
 /// From etcd 3.4.38, 3.5.22 and 3.6.2 on, the header of `created` is read after the watch was registered.
@@ -289,37 +289,37 @@ fn a_watch_from_now_may_receive_what_its_created_header_already_knows() {
     // The member had revision 8 when the watch was opened; 9 and 10 are written before it confirms the watch.
     let raced = |received: &[Revision]| {
         let mut shop = Shop::new();
-        let board = shop.open_unconfirmed(0, None);
+        let watch = shop.open_unconfirmed(0, None);
         shop.put(&["a"]);
         shop.put(&["b"]);
-        shop.say(board, WatchBody::Created);
+        shop.say(watch, WatchBody::Created);
         shop.put(&["a"]);
-        shop.tell(board, received.iter().copied());
-        (board, shop)
+        shop.deliver(watch, received.iter().copied());
+        (watch, shop)
     };
     for legal in [&[9, 10, 11][..], &[10, 11], &[11]] {
         assert_eq!(raced(legal).1.judge().verdict, Verdict::Pass, "{legal:?}");
     }
     // From the first revision that it receives everything is owed, and below what the member had nothing is.
-    assert_eq!(raced(&[9, 11]).1.convicted(), of("missed_event", 1));
-    assert_eq!(raced(&[8, 9, 10, 11]).1.convicted(), of("below_start", 1));
+    assert_eq!(raced(&[9, 11]).1.rejected(), of("missed_event", 1));
+    assert_eq!(raced(&[8, 9, 10, 11]).1.rejected(), of("below_start", 1));
     // It resumes after what it received, although the header knew of more.
     let resumed = |start: Revision| {
-        let (board, mut shop) = raced(&[9]);
-        shop.close(board, 0, false);
-        let resumed = shop.open_as(start, Some(board));
-        shop.tell(resumed, [10, 11].into_iter().filter(|revision| *revision >= start));
+        let (watch, mut shop) = raced(&[9]);
+        shop.close(watch, 0, false);
+        let resumed = shop.open_as(start, Some(watch));
+        shop.deliver(resumed, [10, 11].into_iter().filter(|revision| *revision >= start));
         shop
     };
     assert_eq!(resumed(10).judge().verdict, Verdict::Pass);
-    assert_eq!(resumed(11).convicted(), of("resumed_elsewhere", 1));
+    assert_eq!(resumed(11).rejected(), of("resumed_elsewhere", 1));
 }
 
 /// What a member had before its process was replaced says nothing about a watch of the next one.
 #[test]
 fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
     let opened_after = |change: Option<MemberChange>, reader: u32| {
-        let mut shop = Shop { etcd: Etcd::default(), boards: 0 };
+        let mut shop = Shop { etcd: Etcd::default(), watches: 0 };
         // Worker 1 is at m2, worker 3 at m1; the collector is at m1 too, but delivers revision 2 after the watch was opened.
         let put = |key: &str| Request::Put(Put { key: key.into(), value: "x".into(), ..Put::default() });
         shop.etcd.call(reader, put("a"));
@@ -329,9 +329,9 @@ fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
         if let Some(change) = change {
             shop.etcd.record(|at| Event::Member(MemberEvent { member: MemberIndex(0), at, change }));
         }
-        let board = shop.open(0);
+        let watch = shop.open(0);
         shop.etcd.events.push(late);
-        shop.tell(board, [2]);
+        shop.deliver(watch, [2]);
         let finding = shop.judge();
         finding.anomalies.iter().any(|group| group.kind == "below_start")
     };
@@ -340,52 +340,52 @@ fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
     assert!(!opened_after(Some(MemberChange::Started { incarnation: 2, pid: 2 }), 3), "m1 began anew");
 }
 
-/// Progress that was asked for before a board was opened may come behind its confirmation, and says nothing of it.
+/// Progress that was asked for before a watch was opened may come behind its confirmation, and says nothing of it.
 #[test]
 fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
     let ask = |shop: &mut Shop| shop.etcd.record(|at| Event::ProgressRequested(ProgressRequested { stream: 1, at }));
     let mut overtaken = Shop::new();
     ask(&mut overtaken);
-    let board = overtaken.open(2);
+    let watch = overtaken.open(2);
     overtaken.stream_progress(8);
-    overtaken.tell(board, 2..=8);
+    overtaken.deliver(watch, 2..=8);
     assert_eq!(overtaken.judge().verdict, Verdict::Pass);
     // The answer comes before the confirmation; the next one was asked for after the watch was opened, and is its own.
     let mut answered = Shop::new();
     ask(&mut answered);
-    let board = answered.open_unconfirmed(2, None);
+    let watch = answered.open_unconfirmed(2, None);
     ask(&mut answered);
     answered.stream_progress(8);
-    answered.say(board, WatchBody::Created);
+    answered.say(watch, WatchBody::Created);
     answered.stream_progress(8);
-    answered.tell(board, 2..=8);
-    assert_eq!(answered.convicted().len(), 1);
+    answered.deliver(watch, 2..=8);
+    assert_eq!(answered.rejected().len(), 1);
     let mut broken = Shop::new();
-    let board = broken.open(2);
+    let watch = broken.open(2);
     ask(&mut broken);
     broken.stream_progress(8);
-    broken.tell(board, 2..=8);
-    assert_eq!(broken.convicted().len(), 1);
+    broken.deliver(watch, 2..=8);
+    assert_eq!(broken.rejected().len(), 1);
 }
 
 /// etcd issue 15220: progress that is asked for at once comes ahead of the events.
 #[test]
 fn a_bookmark_promises_that_everything_was_told() {
     let mut stream = Shop::new();
-    let board = stream.open(2);
+    let watch = stream.open(2);
     stream.stream_progress(8);
-    stream.tell(board, [2, 3, 5, 6, 7, 8]);
-    assert_eq!(stream.convicted(), of("bookmark_broken", 7));
+    stream.deliver(watch, [2, 3, 5, 6, 7, 8]);
+    assert_eq!(stream.rejected(), of("bookmark_broken", 7));
     let mut own = Shop::new();
-    let board = own.open(2);
-    own.tell(board, [2, 3, 5]);
-    own.say_at(board, 7, WatchBody::Progress);
+    let watch = own.open(2);
+    own.deliver(watch, [2, 3, 5]);
+    own.say_at(watch, 7, WatchBody::Progress);
     let finding = own.judge();
     assert_eq!((finding.anomalies[0].kind.as_str(), finding.anomalies[0].first.revision), ("bookmark_broken", Some(6)));
-    let story = finding.anomalies[0].first.story.join(" ");
+    let explanation = finding.anomalies[0].first.explanation.join(" ");
     assert!(
-        story.contains("everything up to revision 7; it had not been told of revision 6, which changed a, and of more up to 7"),
-        "{story}"
+        explanation.contains("everything up to revision 7; it had not been told of revision 6, which changed a, and of more up to 7"),
+        "{explanation}"
     );
 }
 
@@ -393,12 +393,12 @@ fn a_bookmark_promises_that_everything_was_told() {
 fn events_are_as_they_were() {
     let edited = |edit: &dyn Fn(&mut WatchEvent)| {
         let mut shop = Shop::new();
-        let board = shop.open(2);
-        shop.tell(board, [2]);
+        let watch = shop.open(2);
+        shop.deliver(watch, [2]);
         // Long after it was confirmed.
         shop.etcd.wait(PATIENCE / 10);
-        shop.tell_edited(board, 3, |events| edit(&mut events[0]));
-        shop.convicted()
+        shop.deliver_edited(watch, 3, |events| edit(&mut events[0]));
+        shop.rejected()
     };
     assert_eq!(edited(&|event| event.kv.value = "other".into()), of("altered_event", 1));
     assert_eq!(edited(&|event| event.kv.lease = 7), of("altered_event", 1));
@@ -408,27 +408,27 @@ fn events_are_as_they_were() {
     assert_eq!(edited(&|event| event.previous = None), of("wrong_previous", 1));
     assert_eq!(edited(&|event| event.previous.as_mut().unwrap().version = 7), of("wrong_previous", 1));
     let mut created = Shop::new();
-    let board = created.open(6);
-    created.tell_edited(board, 6, |events| events[0].previous = Some(Box::new(events[1].kv.clone())));
-    assert_eq!(created.convicted(), of("wrong_previous", 1));
+    let watch = created.open(6);
+    created.deliver_edited(watch, 6, |events| events[0].previous = Some(Box::new(events[1].kv.clone())));
+    assert_eq!(created.rejected(), of("wrong_previous", 1));
     let mut phantom = Shop::new();
-    let board = phantom.open(2);
-    phantom.tell_edited(board, 2, |events| {
+    let watch = phantom.open(2);
+    phantom.deliver_edited(watch, 2, |events| {
         let mut event = events[0].clone();
         event.kv.key = "c".into();
         events.push(event);
     });
-    assert_eq!(phantom.convicted(), of("altered_event", 1));
+    assert_eq!(phantom.rejected(), of("altered_event", 1));
 }
 
 #[test]
 fn a_previous_value_may_be_missing_only_where_a_compaction_may_have_taken_it() {
     let without_previous = |compacted: Revision| {
         let mut shop = Shop::new();
-        let board = shop.open(7);
+        let watch = shop.open(7);
         shop.compact(compacted);
         shop.etcd.wait(PATIENCE / 10);
-        shop.tell_edited(board, 7, |events| events[0].previous = None);
+        shop.deliver_edited(watch, 7, |events| events[0].previous = None);
         shop.judge().verdict
     };
     assert_eq!([6, 7, 8].map(without_previous), [Verdict::Violation, Verdict::Pass, Verdict::Pass]);
@@ -439,11 +439,11 @@ fn a_previous_value_may_be_missing_only_where_a_compaction_may_have_taken_it() {
 fn the_first_messages_of_a_watch_may_lack_previous_values_by_a_known_defect() {
     let lacking = |first: Revision, later: Revision, wait: Nanos| {
         let mut shop = Shop::new();
-        let board = shop.open(first);
+        let watch = shop.open(first);
         shop.etcd.wait(wait);
         for revision in first..=8 {
             let lacks = revision <= later;
-            shop.tell_edited(board, revision, |events| {
+            shop.deliver_edited(watch, revision, |events| {
                 events.iter_mut().filter(|_| lacks).for_each(|event| event.previous = None);
             });
         }
@@ -457,53 +457,53 @@ fn the_first_messages_of_a_watch_may_lack_previous_values_by_a_known_defect() {
     assert_eq!(lacking(7, 8, 0), known(2));
     assert_eq!(lacking(7, 7, 200_000_000), wrong(1), "long after it was confirmed");
     let mut later = Shop::new();
-    let board = later.open(7);
-    later.tell(board, [7]);
-    later.tell_edited(board, 8, |events| events[0].previous = None);
-    assert_eq!(later.convicted(), of("wrong_previous", 1));
+    let watch = later.open(7);
+    later.deliver(watch, [7]);
+    later.deliver_edited(watch, 8, |events| events[0].previous = None);
+    assert_eq!(later.rejected(), of("wrong_previous", 1));
 }
 
 #[test]
 fn a_start_below_the_compaction_is_refused() {
     let mut told = Shop::new();
     told.compact(5);
-    let board = told.open(2);
-    told.tell(board, [2, 3, 5, 6, 7, 8]);
-    assert_eq!(told.convicted(), of("compaction_ignored", 1));
+    let watch = told.open(2);
+    told.deliver(watch, [2, 3, 5, 6, 7, 8]);
+    assert_eq!(told.rejected(), of("compaction_ignored", 1));
     let mut silent = Shop::new();
     silent.compact(5);
-    let board = silent.open(2);
-    silent.close(board, 2 * PATIENCE, true);
-    assert_eq!(silent.convicted(), of("compaction_ignored", 1));
+    let watch = silent.open(2);
+    silent.close(watch, 2 * PATIENCE, true);
+    assert_eq!(silent.rejected(), of("compaction_ignored", 1));
     // At the compaction, or at a member that need not have carried it out, all is well.
     for (start, compacting_worker) in [(5, 3), (2, 1)] {
         let mut fine = Shop::new();
         fine.etcd.call(compacting_worker, Request::compact(5));
-        let board = fine.open(start);
-        fine.tell(board, [2, 3, 5, 6, 7, 8].into_iter().filter(|revision| *revision >= start));
+        let watch = fine.open(start);
+        fine.deliver(watch, [2, 3, 5, 6, 7, 8].into_iter().filter(|revision| *revision >= start));
         assert_eq!(fine.judge().verdict, Verdict::Pass);
     }
     // A member that answers by consensus has carried out what was acknowledged before.
     let mut heard = Shop::new();
     heard.etcd.call(1, Request::compact(5));
     heard.put(&["a"]);
-    let board = heard.open(2);
-    heard.tell(board, [2, 3, 5, 6, 7, 8, 9]);
-    assert_eq!(heard.convicted(), of("compaction_ignored", 1));
+    let watch = heard.open(2);
+    heard.deliver(watch, [2, 3, 5, 6, 7, 8, 9]);
+    assert_eq!(heard.rejected(), of("compaction_ignored", 1));
 }
 
 #[test]
 fn a_board_that_is_silent_while_its_member_delivers_is_stalled() {
     let silent = |after: Nanos, fault: bool| {
         let mut shop = Shop::new();
-        let board = shop.open(2);
-        shop.tell(board, [2, 3, 5, 6]);
+        let watch = shop.open(2);
+        shop.deliver(watch, [2, 3, 5, 6]);
         shop.put(&["b"]);
         if fault {
             let stage = FaultStage::Injected { members: vec![MemberIndex(0)], actions: Vec::new(), leader: None };
             shop.etcd.record(|at| Event::Fault(FaultEvent { fault: 0, at: at + PATIENCE, stage }));
         }
-        shop.close(board, after, true);
+        shop.close(watch, after, true);
         let finding = shop.judge();
         (finding.verdict, finding.anomalies.into_iter().map(|group| (group.kind, group.first.revision)).collect::<Vec<_>>())
     };
@@ -518,10 +518,10 @@ fn a_watch_has_the_patience_from_its_own_beginning() {
     let closed = |open_for: Nanos, read_until: Nanos, confirmed: bool| {
         let mut shop = Shop::new();
         shop.etcd.wait(3 * PATIENCE);
-        let board = if confirmed { shop.open(2) } else { shop.open_unconfirmed(2, None) };
+        let watch = if confirmed { shop.open(2) } else { shop.open_unconfirmed(2, None) };
         shop.etcd.record(|at| {
             let (at, read_until) = (at + open_for, at + read_until);
-            Event::WatchClosed(WatchClosed { subscription: board, at, read_until, end: WatchEnd::Closed })
+            Event::WatchClosed(WatchClosed { subscription: watch, at, read_until, end: WatchEnd::Closed })
         });
         let finding = shop.judge();
         finding.anomalies.into_iter().map(|group| group.kind).collect::<Vec<_>>()
@@ -538,10 +538,10 @@ fn a_missing_refusal_needs_the_same_patience() {
     let closed = |open_for: Nanos, read_until: Nanos| {
         let mut shop = Shop::new();
         shop.compact(5);
-        let board = shop.open(2);
+        let watch = shop.open(2);
         shop.etcd.record(|at| {
             let (at, read_until) = (at + open_for, at + read_until);
-            Event::WatchClosed(WatchClosed { subscription: board, at, read_until, end: WatchEnd::Closed })
+            Event::WatchClosed(WatchClosed { subscription: watch, at, read_until, end: WatchEnd::Closed })
         });
         shop.judge().anomalies.len()
     };
@@ -559,9 +559,9 @@ fn a_watch_is_starved_only_among_more_unsynced_watches_than_etcd_looks_at_and_un
         for _ in 0..others {
             shop.open(2);
         }
-        let board = shop.open(start);
+        let watch = shop.open(start);
         shop.put(&["a"]);
-        shop.close(board, 2 * PATIENCE, true);
+        shop.close(watch, 2 * PATIENCE, true);
         shop.judge().anomalies.into_iter().map(|group| (group.kind, group.known_defect)).collect::<Vec<_>>()
     };
     let starved = vec![("starved".to_owned(), Some("etcd#22294".to_owned()))];
@@ -576,22 +576,22 @@ fn a_watch_is_starved_only_among_more_unsynced_watches_than_etcd_looks_at_and_un
 fn a_board_resumes_right_behind_what_it_was_told() {
     let resumed = |start: Revision| {
         let mut shop = Shop::new();
-        let board = shop.open(2);
-        shop.tell(board, [2, 3, 5]);
-        shop.close(board, 0, false);
-        let resumed = shop.open_as(start, Some(board));
-        shop.tell(resumed, [6, 7, 8].into_iter().filter(|revision| *revision >= start));
+        let watch = shop.open(2);
+        shop.deliver(watch, [2, 3, 5]);
+        shop.close(watch, 0, false);
+        let resumed = shop.open_as(start, Some(watch));
+        shop.deliver(resumed, [6, 7, 8].into_iter().filter(|revision| *revision >= start));
         shop
     };
     assert_eq!(resumed(6).judge().verdict, Verdict::Pass);
-    assert_eq!(resumed(7).convicted(), of("resumed_elsewhere", 1));
+    assert_eq!(resumed(7).rejected(), of("resumed_elsewhere", 1));
 }
 
 #[test]
 fn what_the_log_does_not_have_is_not_judged() {
     let mut shop = Shop::new();
-    let board = shop.open(2);
-    shop.tell(board, [2, 3, 8]);
+    let watch = shop.open(2);
+    shop.deliver(watch, [2, 3, 8]);
     let mut record = shop.etcd.finish();
     record.drop_revision(5);
     let finding = found(&record).unwrap();

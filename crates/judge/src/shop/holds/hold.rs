@@ -36,7 +36,7 @@ pub(super) enum Ending {
 
 /// What a revision does to one reservation.
 #[derive(Debug, Default)]
-pub(super) struct Deeds {
+pub(super) struct HoldChanges {
     pub(super) event: Option<Blob>,
     pub(super) user: Option<String>,
     /// The record: created (true) or deleted.
@@ -66,43 +66,49 @@ impl Hold {
     }
 
     /// Applies what a revision does; says what is wrong with it: its kind, and in words.
-    pub(super) fn apply(&mut self, revision: Revision, deeds: &Deeds) -> Option<(&'static AnomalyKind, String)> {
+    pub(super) fn apply(&mut self, revision: Revision, changes: &HoldChanges) -> Option<(&'static AnomalyKind, String)> {
         let (was_reserved, was_alive) = (self.has_record, self.is_alive);
-        if let Some(alive) = deeds.alive {
+        if let Some(alive) = changes.alive {
             self.is_alive = alive;
             if was_alive && !alive {
                 self.gone = revision;
             }
         }
-        if deeds.record == Some(true) {
-            self.has_stock_back = self.ending.is_some_and(|ending| ending != Ending::Confirmed) && !deeds.takes_stock;
+        if changes.record == Some(true) {
+            self.has_stock_back = self.ending.is_some_and(|ending| ending != Ending::Confirmed) && !changes.takes_stock;
             (self.has_record, self.reserved) = (true, revision);
         }
-        if deeds.bought {
-            return self.buy(revision, deeds, was_reserved, was_alive);
+        if changes.bought {
+            return self.buy(revision, changes, was_reserved, was_alive);
         }
-        if deeds.record != Some(false) || !was_reserved {
+        if changes.record != Some(false) || !was_reserved {
             return None;
         }
         let before = (self.ending, self.ended);
         let ending = if was_alive { Ending::GivenUp } else { Ending::Released };
         (self.has_record, self.ending, self.ended) = (false, Some(ending), revision);
-        if was_alive && deeds.alive != Some(false) {
-            let story = "its reservation was released although it had not expired: the key that keeps it alive was there, and stayed";
-            return Some((&EARLY_RELEASE, story.to_owned()));
+        if was_alive && changes.alive != Some(false) {
+            let explanation = "its reservation was released although it had not expired: the key that keeps it alive was there, and stayed";
+            return Some((&EARLY_RELEASE, explanation.to_owned()));
         }
         if let (true, (Some(_), earlier)) = (self.has_stock_back, before) {
-            let story =
+            let explanation =
                 format!("its tickets were given back at revision {earlier}, and now once more: it was reserved again without taking any");
-            return Some((&DOUBLE_RELEASE, story));
+            return Some((&DOUBLE_RELEASE, explanation));
         }
         None
     }
 
     /// Its order is bought.
-    fn buy(&mut self, revision: Revision, deeds: &Deeds, was_reserved: bool, was_alive: bool) -> Option<(&'static AnomalyKind, String)> {
+    fn buy(
+        &mut self,
+        revision: Revision,
+        changes: &HoldChanges,
+        was_reserved: bool,
+        was_alive: bool,
+    ) -> Option<(&'static AnomalyKind, String)> {
         let ended = (self.ending, self.ended);
-        if deeds.record == Some(false) {
+        if changes.record == Some(false) {
             self.has_record = false;
         }
         (self.ending, self.ended) = (Some(Ending::Confirmed), revision);
@@ -112,8 +118,8 @@ impl Hold {
             }
             (true, true) => None,
             (true, false) => {
-                let story = format!("it was bought although its reservation had expired at revision {}", self.gone);
-                Some((&CONFIRMED_AFTER_EXPIRY, story))
+                let explanation = format!("it was bought although its reservation had expired at revision {}", self.gone);
+                Some((&CONFIRMED_AFTER_EXPIRY, explanation))
             }
             (false, _) => {
                 let how = match ended.0? {

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use self::hold::{Deeds, Ending, Hold};
+use self::hold::{Ending, Hold, HoldChanges};
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
@@ -94,26 +94,26 @@ impl Holds {
         if revision.after_hole {
             return;
         }
-        for (order, deeds) in self.deeds(revision) {
-            self.apply(revision, &order, &deeds);
+        for (order, changes) in self.changes(revision) {
+            self.apply(revision, &order, &changes);
         }
     }
 
     /// What a revision does to each order that is reserved or was.
-    fn deeds(&mut self, revision: &SequencedRevision<'_>) -> BTreeMap<Blob, Deeds> {
-        let mut deeds: BTreeMap<Blob, Deeds> = BTreeMap::new();
+    fn changes(&mut self, revision: &SequencedRevision<'_>) -> BTreeMap<Blob, HoldChanges> {
+        let mut changes: BTreeMap<Blob, HoldChanges> = BTreeMap::new();
         for change in replay::changes(revision) {
             match change {
                 ShopChange::Hold { event, order, before, after } => {
-                    let deeds = deeds.entry(order.clone()).or_default();
-                    deeds.event = Some(event.clone());
-                    deeds.user = after.as_ref().map(|record| record.user.clone());
-                    deeds.record = (before.is_some() != after.is_some()).then_some(after.is_some());
+                    let changes = changes.entry(order.clone()).or_default();
+                    changes.event = Some(event.clone());
+                    changes.user = after.as_ref().map(|record| record.user.clone());
+                    changes.record = (before.is_some() != after.is_some()).then_some(after.is_some());
                 }
                 ShopChange::HoldAlive { event, order, alive, .. } => {
-                    let deeds = deeds.entry(order.clone()).or_default();
-                    deeds.event = Some(event.clone());
-                    deeds.alive = Some(*alive);
+                    let changes = changes.entry(order.clone()).or_default();
+                    changes.event = Some(event.clone());
+                    changes.alive = Some(*alive);
                 }
                 ShopChange::Malformed { .. } => self.malformed += 1,
                 _ => {}
@@ -122,35 +122,35 @@ impl Holds {
         for change in replay::changes(revision) {
             let ShopChange::Purchases { added, .. } = change else { continue };
             for id in added.iter().filter_map(|purchase| purchase.id.as_deref()) {
-                if self.holds.contains_key(id.as_bytes()) || deeds.contains_key(id.as_bytes()) {
-                    deeds.entry(id.into()).or_default().bought = true;
+                if self.holds.contains_key(id.as_bytes()) || changes.contains_key(id.as_bytes()) {
+                    changes.entry(id.into()).or_default().bought = true;
                 }
             }
         }
         let takes = replay::changes(revision).iter().any(takes_stock);
-        deeds.values_mut().for_each(|deeds| deeds.takes_stock = takes);
-        deeds
+        changes.values_mut().for_each(|changes| changes.takes_stock = takes);
+        changes
     }
 
-    fn apply(&mut self, revision: &SequencedRevision<'_>, order: &Blob, deeds: &Deeds) {
+    fn apply(&mut self, revision: &SequencedRevision<'_>, order: &Blob, changes: &HoldChanges) {
         let (number, at) = (revision.revision, revision.at);
         let hold = self.holds.entry(order.clone()).or_default();
-        if let Some(event) = &deeds.event {
+        if let Some(event) = &changes.event {
             hold.event.clone_from(event);
         }
-        if let Some(user) = &deeds.user {
+        if let Some(user) = &changes.user {
             hold.user.clone_from(user);
         }
-        let wrong = hold.apply(number, deeds);
-        match (deeds.record, hold.ending) {
+        let violation = hold.apply(number, changes);
+        match (changes.record, hold.ending) {
             (Some(true), _) => self.counts.holds += 1,
             (Some(false), Some(Ending::Confirmed)) => self.counts.confirmed += 1,
             (Some(false), Some(Ending::GivenUp)) => self.counts.given_up += 1,
             (Some(false), Some(Ending::Released)) => self.counts.released += 1,
             _ => {}
         }
-        if let Some((kind, story)) = wrong {
-            let anomaly = tell(&self.keys, (order, hold), number, at, &story);
+        if let Some((kind, explanation)) = violation {
+            let anomaly = describe(&self.keys, (order, hold), number, at, &explanation);
             self.anomalies.add(kind, at, anomaly);
         }
     }
@@ -162,12 +162,12 @@ impl Holds {
         let alive = left.iter().filter(|(_, hold)| hold.is_alive()).count() as u64;
         let is_over = end.complete && !self.was_stopped && !self.release_failed && end.log.missing == 0;
         for (order, hold) in left.iter().filter(|(_, hold)| is_over && !hold.is_alive()) {
-            let story = format!(
+            let explanation = format!(
                 "it had been reserved at revision {}, expired at revision {}, and by the end nobody had released it",
                 hold.reserved,
                 hold.gone()
             );
-            self.anomalies.add(&LEAKED_HOLD, self.now, tell(&self.keys, (order, hold), hold.gone(), self.now, &story));
+            self.anomalies.add(&LEAKED_HOLD, self.now, describe(&self.keys, (order, hold), hold.gone(), self.now, &explanation));
         }
         (left.len() as u64, alive)
     }
@@ -191,7 +191,7 @@ impl Check for Holds {
         }
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
     }
 
@@ -237,10 +237,13 @@ fn takes_stock(change: &ShopChange) -> bool {
     }
 }
 
-fn tell(keys: &Keyspace, (order, hold): (&Blob, &Hold), revision: Revision, at: Nanos, story: &str) -> Anomaly {
+fn describe(keys: &Keyspace, (order, hold): (&Blob, &Hold), revision: Revision, at: Nanos, explanation: &str) -> Anomaly {
     let (order, event, user) = (order.to_text(), hold.event.to_text(), &hold.user);
     Anomaly {
-        story: vec![format!("At revision {revision} ({:.3} s), order {order} of user {user} for event {event}: {story}.", seconds(at))],
+        explanation: vec![format!(
+            "At revision {revision} ({:.3} s), order {order} of user {user} for event {event}: {explanation}.",
+            seconds(at)
+        )],
         severity: 1,
         revision: Some(revision),
         keys: vec![keys.hold(&event, &order).to_text()],

@@ -1,7 +1,7 @@
 use super::Holds;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Fate, HeldOrder, Record, Shape, Simulation};
+use crate::testing::{HeldOrder, Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::MemberIndex;
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::StockLayout;
@@ -22,8 +22,8 @@ fn kinds(finding: &Finding) -> Vec<(&str, u64)> {
     finding.anomalies.iter().map(|group| (group.kind.as_str(), group.count)).collect()
 }
 
-fn story(finding: &Finding) -> String {
-    finding.anomalies[0].first.story.join(" ")
+fn explanation(finding: &Finding) -> String {
+    finding.anomalies[0].first.explanation.join(" ")
 }
 
 /// A shop with four reservations for ten seconds, the first of which are `r1-1-1`, `r1-2-1`, …
@@ -34,19 +34,19 @@ fn shop() -> (Simulation, [HeldOrder; 4]) {
 }
 
 #[test]
-fn reservations_that_end_in_each_of_the_ways_they_may_are_acquitted() {
+fn reservations_that_end_in_each_of_the_ways_they_may_are_accepted() {
     let (mut shop, [confirmed, given_up, expired, kept_alive]) = shop();
     shop.sample();
-    shop.confirm(&confirmed, Fate::Answered);
+    shop.confirm(&confirmed, RequestOutcome::Answered);
     shop.revoke(1, confirmed.lease);
     shop.let_go(&given_up);
     shop.wait(7 * SECOND);
     shop.keep_alive(4, kept_alive.lease);
     shop.expire(expired.lease);
-    shop.confirm(&expired, Fate::Answered);
+    shop.confirm(&expired, RequestOutcome::Answered);
     shop.release(&expired);
     shop.wait(6 * SECOND);
-    shop.confirm(&kept_alive, Fate::UnknownApplied);
+    shop.confirm(&kept_alive, RequestOutcome::UnknownApplied);
     // Its owner gives up the lease itself, and then the janitor comes.
     let revoked = shop.reserve(5, "eve", "e1", &[("pink", 1)], 10).unwrap();
     shop.revoke(5, revoked.lease);
@@ -58,7 +58,7 @@ fn reservations_that_end_in_each_of_the_ways_they_may_are_acquitted() {
 }
 
 #[test]
-fn a_reservation_released_before_it_expired_is_convicted() {
+fn a_reservation_released_before_it_expired_is_rejected() {
     let (mut shop, [first, ..]) = shop();
     let record = shop.keys().hold("e1", "r1-1-1");
     assert_eq!(record, first.record);
@@ -69,25 +69,25 @@ fn a_reservation_released_before_it_expired_is_convicted() {
 }
 
 #[test]
-fn a_purchase_of_what_had_expired_is_convicted() {
+fn a_purchase_of_what_had_expired_is_rejected() {
     for released in [false, true] {
         let (mut shop, [first, ..]) = shop();
         shop.expire(first.lease);
         if released {
             shop.release(&first);
         }
-        shop.confirm_guarded(&first, Vec::new(), Fate::Answered);
+        shop.confirm_guarded(&first, Vec::new(), RequestOutcome::Answered);
         let finding = judge(&shop.cut());
         assert_eq!(kinds(&finding), [("confirmed_after_expiry", 1)], "{finding:#?}");
         let words = if released { "its reservation had been released at revision" } else { "its reservation had expired at revision" };
-        assert!(story(&finding).contains(words), "{finding:#?}");
+        assert!(explanation(&finding).contains(words), "{finding:#?}");
     }
 }
 
 #[test]
-fn a_purchase_beside_its_reservation_is_convicted() {
+fn a_purchase_beside_its_reservation_is_rejected() {
     let (mut shop, [first, ..]) = shop();
-    shop.confirm(&first, Fate::Answered);
+    shop.confirm(&first, RequestOutcome::Answered);
     let mut record = shop.cut();
     // The confirmation forgets to delete the record.
     let key = first.record.clone();
@@ -96,7 +96,7 @@ fn a_purchase_beside_its_reservation_is_convicted() {
 }
 
 #[test]
-fn a_reservation_that_is_given_back_twice_is_convicted() {
+fn a_reservation_that_is_given_back_twice_is_rejected() {
     let (mut shop, [first, ..]) = shop();
     let value = shop.value(&first.record).cloned();
     shop.expire(first.lease);
@@ -108,7 +108,7 @@ fn a_reservation_that_is_given_back_twice_is_convicted() {
 }
 
 #[test]
-fn a_reservation_that_is_left_over_is_convicted_unless_something_hindered_its_release() {
+fn a_reservation_that_is_left_over_is_rejected_unless_something_hindered_its_release() {
     let left = |(mut shop, [first, second, third, fourth]): (Simulation, [HeldOrder; 4])| {
         shop.expire(first.lease);
         [second, third, fourth].iter().for_each(|held| shop.let_go(held));

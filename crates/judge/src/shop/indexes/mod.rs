@@ -68,7 +68,7 @@ struct Content {
 }
 
 /// Where something is wrong.
-struct Place {
+struct AuditedMember {
     stage: AuditStage,
     member: MemberIndex,
     at: Nanos,
@@ -110,11 +110,11 @@ impl Indexes {
         if !self.audits.facts(stage).any(|(read, _)| read == member) || self.judged.contains(&content) {
             return;
         }
-        self.judge(&content, &Place { stage, member, at });
+        self.judge(&content, &AuditedMember { stage, member, at });
         self.judged.insert(content);
     }
 
-    fn judge(&mut self, content: &Content, place: &Place) {
+    fn judge(&mut self, content: &Content, audited: &AuditedMember) {
         let keys = self.keys.clone();
         let mut events: BTreeMap<&str, EventRecord> = BTreeMap::new();
         for (key, value) in &content.events {
@@ -139,18 +139,18 @@ impl Indexes {
         for (key, _) in &content.indexes {
             for id in indexes.get(key).into_iter().flatten() {
                 self.entries += 1;
-                self.judge_entry(place, key, id, events.get(id.as_str()));
+                self.judge_entry(audited, key, id, events.get(id.as_str()));
             }
         }
         for (id, record) in &events {
-            self.judge_event(place, id, record, &indexes);
+            self.judge_event(audited, id, record, &indexes);
         }
     }
 
     /// An index lists an event.
-    fn judge_entry(&mut self, place: &Place, key: &Blob, id: &str, record: Option<&EventRecord>) {
+    fn judge_entry(&mut self, audited: &AuditedMember, key: &Blob, id: &str, record: Option<&EventRecord>) {
         let Some(record) = record else {
-            return self.add(&DANGLING_ENTRY, place, key, format!("lists event {id}, which does not exist"));
+            return self.add(&DANGLING_ENTRY, audited, key, format!("lists event {id}, which does not exist"));
         };
         let is_right = match self.keys.parse(key.as_bytes()) {
             Some(ShopKey::SearchType(kind)) => record.kind == kind,
@@ -163,12 +163,12 @@ impl Indexes {
         if !is_right {
             let EventRecord { name, kind, location, .. } = record;
             let article = if kind.to_lowercase().starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-            self.add(&WRONG_ENTRY, place, key, format!("lists event {id}, which is ‘{name}’, {article} {kind} in {location}"));
+            self.add(&WRONG_ENTRY, audited, key, format!("lists event {id}, which is ‘{name}’, {article} {kind} in {location}"));
         }
     }
 
     /// An event, which must be listed where it belongs.
-    fn judge_event(&mut self, place: &Place, id: &str, record: &EventRecord, indexes: &FxHashMap<&Blob, Vec<String>>) {
+    fn judge_event(&mut self, audited: &AuditedMember, id: &str, record: &EventRecord, indexes: &FxHashMap<&Blob, Vec<String>>) {
         let words = words(record);
         let by_word = words.iter().map(|word| self.keys.search_text(word));
         let wanted: Vec<Blob> =
@@ -176,15 +176,15 @@ impl Indexes {
         for key in wanted {
             let is_listed = indexes.get(&key).is_some_and(|ids| ids.iter().any(|listed| listed == id));
             if !is_listed {
-                self.add(&MISSING_ENTRY, place, &key, format!("does not list event {id} ‘{}’, which belongs there", record.name));
+                self.add(&MISSING_ENTRY, audited, &key, format!("does not list event {id} ‘{}’, which belongs there", record.name));
             }
         }
     }
 
-    fn add(&mut self, kind: &'static AnomalyKind, place: &Place, key: &Blob, what: String) {
-        let Place { stage, member, at } = place;
+    fn add(&mut self, kind: &'static AnomalyKind, audited: &AuditedMember, key: &Blob, what: String) {
+        let AuditedMember { stage, member, at } = audited;
         let anomaly = Anomaly {
-            story: vec![format!("At {}, {} ({:.3} s), {} {what}.", member.name(), stage_name(*stage), seconds(*at), key.to_text())],
+            explanation: vec![format!("At {}, {} ({:.3} s), {} {what}.", member.name(), stage_name(*stage), seconds(*at), key.to_text())],
             severity: 1,
             keys: vec![key.to_text()],
             members: vec![member.name()],
@@ -199,7 +199,7 @@ impl Check for Indexes {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         kind == ObservationKind::Event
     }
 

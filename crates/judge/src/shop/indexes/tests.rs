@@ -1,7 +1,7 @@
 use super::Indexes;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::audit::AuditStage;
 use ticketcd_history::event::Event;
 use ticketcd_history::request::KeyValue;
@@ -19,7 +19,7 @@ fn kinds(finding: &Finding) -> Vec<(&str, u64)> {
 /// What audits read, edited; `None` takes the key away.
 fn edited(members: &[u8], edit: impl Fn(KeyValue) -> Option<KeyValue>) -> Record {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let mut record = shop.finish();
     for event in &mut record.events {
         if let Event::AuditPage(page) = event
@@ -36,7 +36,7 @@ fn replaced(key: &'static str, value: &'static str) -> Record {
 }
 
 #[test]
-fn indexes_that_agree_with_the_events_are_acquitted_and_equal_contents_judged_once() {
+fn indexes_that_agree_with_the_events_are_accepted_and_equal_contents_judged_once() {
     let finding = judge(&edited(&[], Some));
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
     let counts = ["contents", "events", "index_keys", "entries"].map(|name| finding.evidence[name]);
@@ -51,11 +51,11 @@ fn an_event_is_told_with_the_article_of_its_kind() {
         Some(if kv.key.to_text() == "shop/event:e2" { KeyValue { value: value.into(), ..kv } } else { kv })
     }));
     let wrong = finding.anomalies.iter().find(|group| group.kind == "wrong_entry").unwrap();
-    assert!(wrong.first.story[0].contains("which is ‘Concert 2’, an opera in Athens"), "{wrong:#?}");
+    assert!(wrong.first.explanation[0].contains("which is ‘Concert 2’, an opera in Athens"), "{wrong:#?}");
 }
 
 #[test]
-fn what_an_index_lists_wrongly_or_not_is_convicted() {
+fn what_an_index_lists_wrongly_or_not_is_rejected() {
     let cases = [
         ("shop/search:type:theatre", r#"["e2","e9"]"#, "dangling_entry", "lists event e9, which does not exist"),
         ("shop/search:type:theatre", r#"["e2","e1"]"#, "wrong_entry", "lists event e1, which is ‘Concert 1’, a concert in Athens"),
@@ -67,7 +67,7 @@ fn what_an_index_lists_wrongly_or_not_is_convicted() {
         assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Violation, vec![(kind, 1)]), "{finding:#?}");
         let anomaly = &finding.anomalies[0].first;
         assert_eq!(anomaly.keys, [key]);
-        assert!(anomaly.story[0].contains(words), "{anomaly:?}");
+        assert!(anomaly.explanation[0].contains(words), "{anomaly:?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::order::content_taken_back_by;
-use super::{CANCELLED_TWICE, CANCELLED_UNBOUGHT, Ledger, Sighting};
+use super::{CANCELLED_TWICE, CANCELLED_UNBOUGHT, Ledger, Occurrence};
 use crate::shop::model::records::Purchase;
 use ticketcd_history::{OrderId, OrderKey, Revision};
 
@@ -39,23 +39,23 @@ impl Ledger {
     }
 
     /// An entry was seen: if it is a cancellation, no other may have taken back the same order.
-    pub(super) fn follow_cancel(&mut self, revision: Revision, key: OrderKey, sighting: &Sighting<'_>) {
-        let Some(cancelled) = self.cancelled_by(sighting.purchase) else { return };
+    pub(super) fn follow_cancel(&mut self, revision: Revision, key: OrderKey, occurrence: &Occurrence<'_>) {
+        let Some(cancelled) = self.cancelled_by(occurrence.purchase) else { return };
         let first = *self.cancellations.cancelled_by.entry(cancelled).or_insert(key);
         if first != key {
             let (cancelled, first) = (self.order_id(cancelled), self.order_id(first));
-            let story = format!("at revision {revision} it cancels order {cancelled}, which {first} has cancelled already");
-            self.report(&CANCELLED_TWICE, key, sighting, Some(revision), story);
+            let explanation = format!("at revision {revision} it cancels order {cancelled}, which {first} has cancelled already");
+            self.report(&CANCELLED_TWICE, key, occurrence, Some(revision), explanation);
         }
     }
 
     /// A revision wrote an entry: if it is a cancellation, what it cancels was there before it.
-    pub(super) fn expect_cancelled(&mut self, revision: Revision, key: OrderKey, sighting: &Sighting<'_>) {
-        let Some(cancelled) = self.cancelled_by(sighting.purchase) else { return };
+    pub(super) fn expect_cancelled(&mut self, revision: Revision, key: OrderKey, occurrence: &Occurrence<'_>) {
+        let Some(cancelled) = self.cancelled_by(occurrence.purchase) else { return };
         let is_there = self.orders.get(&cancelled).is_some_and(|order| order.in_log);
         if !is_there {
-            let story = format!("at revision {revision} it cancels order {}, which is not there", self.order_id(cancelled));
-            self.report(&CANCELLED_UNBOUGHT, key, sighting, Some(revision), story);
+            let explanation = format!("at revision {revision} it cancels order {}, which is not there", self.order_id(cancelled));
+            self.report(&CANCELLED_UNBOUGHT, key, occurrence, Some(revision), explanation);
         }
     }
 }

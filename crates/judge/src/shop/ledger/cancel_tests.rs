@@ -3,7 +3,7 @@
 use super::Ledger;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::OrderKey;
 use ticketcd_history::event::Event;
 
@@ -21,8 +21,8 @@ fn found(finding: &Finding) -> Vec<(&str, Vec<&str>)> {
 /// Two orders: `r1-1-1` of ann and `r1-2-1` of bob.
 fn shop() -> (Simulation, [OrderKey; 2]) {
     let mut shop = Simulation::new(&Shape::default());
-    let first = shop.buy(1, "ann", "e1", &[("pink", 2), ("yellow", 1)], Fate::Answered);
-    let second = shop.buy(2, "bob", "e1", &[("pink", 1)], Fate::Answered);
+    let first = shop.buy(1, "ann", "e1", &[("pink", 2), ("yellow", 1)], RequestOutcome::Answered);
+    let second = shop.buy(2, "bob", "e1", &[("pink", 1)], RequestOutcome::Answered);
     (shop, [first, second])
 }
 
@@ -36,10 +36,10 @@ fn rewrite(shop: &mut Simulation, user: &str, edit: impl FnOnce(String) -> Strin
 #[test]
 fn a_cancellation_is_an_order_of_its_own() {
     let (mut shop, [first, second]) = shop();
-    shop.cancel(first, Fate::Answered);
-    shop.cancel(second, Fate::UnknownNotApplied);
-    shop.cancel(second, Fate::Refused);
-    shop.cancel(second, Fate::UnknownApplied);
+    shop.cancel(first, RequestOutcome::Answered);
+    shop.cancel(second, RequestOutcome::UnknownNotApplied);
+    shop.cancel(second, RequestOutcome::Refused);
+    shop.cancel(second, RequestOutcome::UnknownApplied);
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, found(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
     let counts = ["acknowledged", "refused", "unknown_applied", "unknown_absent", "cancellations"].map(|name| finding.evidence[name]);
@@ -48,15 +48,15 @@ fn a_cancellation_is_an_order_of_its_own() {
 
 #[test]
 fn what_happens_to_other_orders_happens_to_cancellations() {
-    for (fate, kind) in [(Fate::AnsweredNotApplied, "lost_order"), (Fate::RefusedButApplied, "refused_but_applied")] {
+    for (fate, kind) in [(RequestOutcome::AnsweredNotApplied, "lost_order"), (RequestOutcome::RefusedButApplied, "refused_but_applied")] {
         let (mut shop, [first, second]) = shop();
         shop.cancel(first, fate);
-        shop.buy(second.buyer, "bob", "e1", &[("pink", 1)], Fate::Answered);
+        shop.buy(second.buyer, "bob", "e1", &[("pink", 1)], RequestOutcome::Answered);
         let finding = judge(&shop.finish());
         assert_eq!(found(&finding), [(kind, vec!["r1-1-2"])], "{finding:#?}");
     }
     let (mut shop, [first, _]) = shop();
-    shop.cancel(first, Fate::Answered);
+    shop.cancel(first, RequestOutcome::Answered);
     let mut record = shop.finish();
     record.events.retain(|event| !matches!(event, Event::CancelPlaced(_)));
     record.events.retain(|event| !matches!(event, Event::OrderClosed(closed) if closed.order.sequence == 2));
@@ -67,7 +67,7 @@ fn what_happens_to_other_orders_happens_to_cancellations() {
 fn dropping_an_order_is_a_loss_even_when_it_was_cancelled() {
     for kept in [0, 1] {
         let (mut shop, [first, _]) = shop();
-        shop.cancel(first, Fate::Answered);
+        shop.cancel(first, RequestOutcome::Answered);
         rewrite(&mut shop, "ann", |value| {
             let mut elements: Vec<serde_json::Value> = serde_json::from_str(&value).unwrap();
             serde_json::to_string(&[elements.swap_remove(kept)]).unwrap()
@@ -79,24 +79,24 @@ fn dropping_an_order_is_a_loss_even_when_it_was_cancelled() {
 }
 
 #[test]
-fn an_order_that_is_cancelled_twice_is_convicted() {
+fn an_order_that_is_cancelled_twice_is_rejected() {
     let (mut shop, [first, _]) = shop();
     let again = shop.read_to_cancel(first);
-    shop.cancel(first, Fate::Answered);
+    shop.cancel(first, RequestOutcome::Answered);
     // It looks at the stock again, but not at who has cancelled already.
     let again = shop.look_again(again);
-    shop.commit(again, true, Fate::Answered);
+    shop.commit(again, true, RequestOutcome::Answered);
     let finding = judge(&shop.finish());
     assert_eq!(found(&finding), [("cancelled_twice", vec!["r1-1-2"])], "{finding:#?}");
     assert_eq!((finding.anomalies[0].count, finding.anomalies[0].first.members.len()), (1, 3));
-    assert!(finding.anomalies[0].first.story[0].contains("it cancels order r1-1-1, which r1-1-3 has cancelled already"));
+    assert!(finding.anomalies[0].first.explanation[0].contains("it cancels order r1-1-1, which r1-1-3 has cancelled already"));
 }
 
 #[test]
-fn a_cancellation_of_what_is_not_there_is_convicted() {
+fn a_cancellation_of_what_is_not_there_is_rejected() {
     let (mut shop, _) = shop();
-    let lost = shop.buy(3, "cid", "e1", &[("pink", 1)], Fate::UnknownNotApplied);
-    shop.cancel(lost, Fate::Answered);
+    let lost = shop.buy(3, "cid", "e1", &[("pink", 1)], RequestOutcome::UnknownNotApplied);
+    shop.cancel(lost, RequestOutcome::Answered);
     let finding = judge(&shop.finish());
     assert_eq!(found(&finding), [("cancelled_unbought", vec!["r1-3-2"])], "{finding:#?}");
 }
@@ -107,14 +107,14 @@ fn a_cancellation_takes_back_what_was_bought_and_says_of_what() {
         [("\"quantity\":-2", "\"quantity\":-1"), (",\"cancels\":\"r1-1-1\"", ""), ("\"cancels\":\"r1-1-1\"", "\"cancels\":\"r0-1-1\"")];
     for (from, to) in edits {
         let (mut shop, [first, _]) = shop();
-        shop.cancel(first, Fate::Answered);
+        shop.cancel(first, RequestOutcome::Answered);
         let mut record = shop.finish();
         record.each_value(|value| value.replace(from, to));
         let finding = judge(&record);
         assert_eq!(found(&finding), [("altered_order", vec!["r1-1-2"])], "{finding:#?}");
     }
     let (mut shop, [first, _]) = shop();
-    shop.cancel(first, Fate::Answered);
+    shop.cancel(first, RequestOutcome::Answered);
     let mut record = shop.finish();
     // The harness asked for less than what was bought, and the data agree with it.
     record.each_value(|value| value.replace("\"quantity\":-2", "\"quantity\":-1"));
@@ -129,7 +129,7 @@ fn a_cancellation_takes_back_what_was_bought_and_says_of_what() {
 #[test]
 fn a_cancellation_behind_the_end_of_a_cut_record_is_unrecorded() {
     let (mut shop, [first, _]) = shop();
-    shop.cancel(first, Fate::Answered);
+    shop.cancel(first, RequestOutcome::Answered);
     let mut record = shop.cut();
     let cut = record.events.iter().position(|event| matches!(event, Event::CancelPlaced(_))).unwrap();
     let written = record.events.split_off(cut).into_iter().filter(|event| matches!(event, Event::WatchBatch(_)));

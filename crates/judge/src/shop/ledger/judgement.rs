@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::holders::Holders;
-use super::order::{Order, Told};
+use super::order::{Acknowledgement, Order};
+use super::replica_set::ReplicaSet;
 use super::{ALTERED_ORDER, CHECK, DIVERGENT_ORDER, LOST_ORDER, Ledger, PHANTOM_ORDER, REFUSED_BUT_APPLIED};
 use crate::core::anomalies::one_reason;
 use crate::core::anomaly_kind::AnomalyKind;
@@ -38,16 +38,16 @@ struct Counts {
 }
 
 /// What is wrong with one order.
-struct Wrong {
+struct Violation {
     kind: &'static AnomalyKind,
     revision: Revision,
-    story: String,
+    explanation: String,
     members: MemberSet,
 }
 
 pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
-    ledger.tell_all_orders();
-    let witnesses: Vec<Witnesses> = Holders::STAGES
+    ledger.update_all_orders();
+    let witnesses: Vec<Witnesses> = ReplicaSet::STAGES
         .into_iter()
         .map(|stage| {
             let present = ledger.audits.up_to_date(stage);
@@ -67,13 +67,13 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
     let orders = std::mem::take(&mut ledger.orders);
     for (key, order) in orders.iter() {
         ledger.count(&mut counts, key, order, &witnesses, everyone, end);
-        for wrong in ledger.wrongs(key, order, &witnesses, end) {
-            if !ledger.places.has(key, wrong.kind) {
-                ledger.tell(key, order, wrong);
+        for violation in ledger.violations(key, order, &witnesses, end) {
+            if !ledger.locations.has(key, violation.kind) {
+                ledger.add(key, order, violation);
             }
         }
     }
-    ledger.tell_places();
+    ledger.describe_locations();
     let reasons = ledger.reasons(&counts, &witnesses, end);
     let evidence = ledger.evidence(&counts, &witnesses);
     ledger.anomalies.into_finding(&CHECK, evidence, one_reason(&reasons))
@@ -82,23 +82,23 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
 impl Ledger {
     fn count(&self, counts: &mut Counts, key: OrderKey, order: &Order, witnesses: &[Witnesses], everyone: bool, end: &End<'_>) {
         counts.cancellations += u64::from(order.is_cancel);
-        match order.told {
-            Told::Sold => {
+        match order.acknowledgement {
+            Acknowledgement::Sold => {
                 counts.acknowledged += 1;
-                counts.acknowledged_beyond_log += u64::from(order.told_revision > self.judged_until(end));
+                counts.acknowledged_beyond_log += u64::from(order.acknowledged_revision > self.judged_until(end));
                 let until = witnesses.iter().map(|witnesses| witnesses.until).max();
-                counts.acknowledged_beyond_audit += u64::from(until.is_some_and(|until| order.told_revision > until));
+                counts.acknowledged_beyond_audit += u64::from(until.is_some_and(|until| order.acknowledged_revision > until));
             }
-            Told::Refused => counts.refused += 1,
-            Told::Unknown | Told::Open => {
-                let held = witnesses.iter().any(|witnesses| order.holders.of(witnesses.stage) & witnesses.present != 0);
+            Acknowledgement::Refused => counts.refused += 1,
+            Acknowledgement::Unknown | Acknowledgement::Open => {
+                let held = witnesses.iter().any(|witnesses| order.replicas.of(witnesses.stage) & witnesses.present != 0);
                 let applied = order.log_revision != 0 || held;
                 counts.unknown += 1;
                 counts.unknown_applied += u64::from(applied);
                 counts.unknown_absent += u64::from(!applied && everyone);
                 counts.unknown_resolved += u64::from(everyone);
             }
-            Told::Unplaced => counts.unrecorded += u64::from(order.is_present() && self.may_be_unrecorded(key, end)),
+            Acknowledgement::Unplaced => counts.unrecorded += u64::from(order.is_present() && self.may_be_unrecorded(key, end)),
         }
     }
 
@@ -113,81 +113,87 @@ impl Ledger {
         !end.complete && key.sequence > self.last_placed.get(&key.buyer).copied().unwrap_or(0)
     }
 
-    fn wrongs(&self, key: OrderKey, order: &Order, witnesses: &[Witnesses], end: &End<'_>) -> Vec<Wrong> {
-        let mut wrongs = Vec::new();
-        let anywhere = order.holders.anywhere();
-        match order.told {
-            Told::Unplaced if order.is_present() && !self.may_be_unrecorded(key, end) => {
+    fn violations(&self, key: OrderKey, order: &Order, witnesses: &[Witnesses], end: &End<'_>) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        let anywhere = order.replicas.in_any_audit();
+        match order.acknowledgement {
+            Acknowledgement::Unplaced if order.is_present() && !self.may_be_unrecorded(key, end) => {
                 let written = if order.log_revision != 0 {
                     format!(", written at revision {} ({:.3} s)", order.log_revision, seconds(order.at))
                 } else {
                     String::new()
                 };
-                let story = format!("it is there{written}, but no buyer of this run placed it");
-                wrongs.push(Wrong { kind: &PHANTOM_ORDER, revision: order.log_revision, story, members: anywhere });
+                let explanation = format!("it is there{written}, but no buyer of this run placed it");
+                violations.push(Violation { kind: &PHANTOM_ORDER, revision: order.log_revision, explanation, members: anywhere });
             }
-            Told::Refused if order.is_present() => {
+            Acknowledgement::Refused if order.is_present() => {
                 let place = match order.log_revision {
                     0 => format!("{} nevertheless had it", names_of(anywhere).join(", ")),
                     revision => format!("it was nevertheless written, at revision {revision}"),
                 };
-                let story = format!("its buyer was told at {:.3} s that it was refused and nothing written; {place}", seconds(order.at));
-                wrongs.push(Wrong { kind: &REFUSED_BUT_APPLIED, revision: order.log_revision, story, members: anywhere });
+                let explanation =
+                    format!("its buyer was told at {:.3} s that it was refused and nothing written; {place}", seconds(order.at));
+                violations.push(Violation { kind: &REFUSED_BUT_APPLIED, revision: order.log_revision, explanation, members: anywhere });
             }
-            Told::Sold => wrongs.extend(self.wrong_in_log(order, end)),
+            Acknowledgement::Sold => violations.extend(self.violation_in_log(order, end)),
             _ => {}
         }
-        let lost_in_log = wrongs.iter().any(|wrong| *wrong.kind == LOST_ORDER);
+        let lost_in_log = violations.iter().any(|violation| *violation.kind == LOST_ORDER);
         let dropped_in_log = order.log_revision != 0 && !order.in_log;
         // One loss, told once: by the log if it can, else by the first audit that misses it.
-        if !lost_in_log && !dropped_in_log && order.told != Told::Unplaced {
-            wrongs.extend(witnesses.iter().find_map(|witnesses| wrong_at(order, *witnesses)));
+        if !lost_in_log && !dropped_in_log && order.acknowledgement != Acknowledgement::Unplaced {
+            violations.extend(witnesses.iter().find_map(|witnesses| violation_at(order, *witnesses)));
         }
-        wrongs
+        violations
     }
 
     /// Of an acknowledged order: whether the log has it where its buyer was told.
-    fn wrong_in_log(&self, order: &Order, end: &End<'_>) -> Option<Wrong> {
-        let (told, found) = (order.told_revision, order.log_revision);
+    fn violation_in_log(&self, order: &Order, end: &End<'_>) -> Option<Violation> {
+        let (told, found) = (order.acknowledged_revision, order.log_revision);
         if told > self.judged_until(end) || found == told {
             return None;
         }
-        let acknowledged = format!("its buyer was told at {:.3} s that revision {told} {}", seconds(order.at), order.deed());
+        let acknowledged = format!("its buyer was told at {:.3} s that revision {told} {}", seconds(order.at), order.effect());
         Some(match found {
-            0 => Wrong { kind: &LOST_ORDER, revision: told, story: format!("{acknowledged}; that revision did not write it"), members: 0 },
-            found => Wrong {
+            0 => Violation {
+                kind: &LOST_ORDER,
+                revision: told,
+                explanation: format!("{acknowledged}; that revision did not write it"),
+                members: 0,
+            },
+            found => Violation {
                 kind: &ALTERED_ORDER,
                 revision: found,
-                story: format!("{acknowledged}; it was written at revision {found}"),
+                explanation: format!("{acknowledged}; it was written at revision {found}"),
                 members: 0,
             },
         })
     }
 
-    fn tell(&mut self, key: OrderKey, order: &Order, wrong: Wrong) {
+    fn add(&mut self, key: OrderKey, order: &Order, violation: Violation) {
         let id = self.order_id(key);
         // Of an order that nobody placed the log says whose it would be.
         let is_known = order.content != 0 || order.log_revision != 0;
         let (user, event) = (self.users.name(order.user), self.events.name(order.event));
         let who = if is_known { format!(" of user {user} for event {event}") } else { String::new() };
         let anomaly = Anomaly {
-            story: vec![format!("Order {id}{who}: {}.", wrong.story)],
+            explanation: vec![format!("Order {id}{who}: {}.", violation.explanation)],
             severity: 1,
-            revision: (wrong.revision != 0).then_some(wrong.revision),
+            revision: (violation.revision != 0).then_some(violation.revision),
             keys: is_known.then(|| self.keys.purchase(&user, &event).to_text()).into_iter().collect(),
             orders: vec![id],
-            members: names_of(wrong.members),
+            members: names_of(violation.members),
             ..Anomaly::default()
         };
-        self.anomalies.add(wrong.kind, order.at, anomaly);
+        self.anomalies.add(violation.kind, order.at, anomaly);
     }
 
     /// Adds where else it shows to what was told when it showed first.
-    fn tell_places(&mut self) {
+    fn describe_locations(&mut self) {
         for (kind, anomaly) in self.anomalies.shown_mut() {
             let order = anomaly.orders.first().and_then(|order| order.parse::<OrderId>().ok());
             if let Some(id) = order {
-                self.places.tell(id.key, kind, anomaly);
+                self.locations.describe(id.key, kind, anomaly);
             }
         }
     }
@@ -255,38 +261,38 @@ impl Ledger {
 
 impl Order {
     /// What the revision that its buyer was told did with it.
-    fn deed(&self) -> &'static str {
+    fn effect(&self) -> &'static str {
         if self.is_cancel { "carried it out" } else { "sold it" }
     }
 
     /// Whether it was seen anywhere.
     fn is_present(&self) -> bool {
-        self.log_revision != 0 || self.holders.anywhere() != 0
+        self.log_revision != 0 || self.replicas.in_any_audit() != 0
     }
 }
 
 /// What an audit says against an order that was placed.
-fn wrong_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Option<Wrong> {
-    let having = order.holders.of(stage) & present;
+fn violation_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Option<Violation> {
+    let having = order.replicas.of(stage) & present;
     let lacking = present & !having;
     let when = stage_name(stage);
-    // Told only of what is wrong: there are millions of orders.
-    let bought = || match (order.told, order.log_revision) {
-        (Told::Sold, _) => {
-            format!("its buyer was told at {:.3} s that revision {} {}", seconds(order.at), order.told_revision, order.deed())
+    // Acknowledgement only of what is wrong: there are millions of orders.
+    let bought = || match (order.acknowledgement, order.log_revision) {
+        (Acknowledgement::Sold, _) => {
+            format!("its buyer was told at {:.3} s that revision {} {}", seconds(order.at), order.acknowledged_revision, order.effect())
         }
         (_, 0) => "nothing certain was told to its buyer".to_owned(),
         (_, revision) => format!("it was written at revision {revision}"),
     };
-    let revision = order.told_revision.max(order.log_revision);
+    let revision = order.acknowledged_revision.max(order.log_revision);
     if having != 0 && lacking != 0 {
         let (have, lack) = (names_of(having).join(", "), names_of(lacking).join(", "));
-        let story = format!("{}; {when} it is present on {have} and absent on {lack}", bought());
-        return Some(Wrong { kind: &DIVERGENT_ORDER, revision, story, members: lacking });
+        let explanation = format!("{}; {when} it is present on {have} and absent on {lack}", bought());
+        return Some(Violation { kind: &DIVERGENT_ORDER, revision, explanation, members: lacking });
     }
-    let happened = order.told == Told::Sold || order.log_revision != 0;
+    let happened = order.acknowledgement == Acknowledgement::Sold || order.log_revision != 0;
     (happened && having == 0 && revision <= until).then(|| {
-        let story = format!("{}; {when} it is absent on {}", bought(), names_of(lacking).join(", "));
-        Wrong { kind: &LOST_ORDER, revision, story, members: lacking }
+        let explanation = format!("{}; {when} it is absent on {}", bought(), names_of(lacking).join(", "));
+        Violation { kind: &LOST_ORDER, revision, explanation, members: lacking }
     })
 }

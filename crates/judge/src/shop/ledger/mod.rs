@@ -19,22 +19,22 @@ mod audit;
 mod cancel;
 #[cfg(test)]
 mod cancel_tests;
-mod holders;
 mod judgement;
+mod locations;
 mod order;
 mod orders;
-mod places;
-mod reread;
+mod replica_set;
 #[cfg(test)]
 mod tests;
+mod value_cache;
 
 use rustc_hash::FxHashMap;
 
 use self::cancel::Cancellations;
-use self::order::{Names, Order, Told, content, content_of};
+use self::locations::Locations;
+use self::order::{Acknowledgement, Names, Order, content, content_of};
 use self::orders::Orders;
-use self::places::Places;
-use self::reread::Reread;
+use self::value_cache::ValueCache;
 use super::demand::Demand;
 use crate::core::anomalies::Anomalies;
 use crate::core::anomaly_kind::AnomalyKind;
@@ -96,11 +96,11 @@ pub struct Ledger {
     events: Names,
     audits: Audits,
     /// The purchases that were read last of each key.
-    read: Reread,
+    values_read: ValueCache,
     demand: Demand,
     anomalies: Anomalies,
     /// Of each order that something is wrong with, where that shows: it is one anomaly, however many have it.
-    places: Places,
+    locations: Locations,
     /// How often anything wrong was seen so far.
     reported: u64,
     /// Whether a write of the barrier that ends the drain was acknowledged.
@@ -116,7 +116,7 @@ pub struct Ledger {
 }
 
 /// Where an element was seen.
-struct Sighting<'run> {
+struct Occurrence<'run> {
     user: &'run [u8],
     event: &'run [u8],
     purchase: &'run Purchase,
@@ -136,10 +136,10 @@ impl Ledger {
             users: Names::default(),
             events: Names::default(),
             audits: Audits::default(),
-            read: Reread::default(),
+            values_read: ValueCache::default(),
             demand: Demand::default(),
             anomalies: Anomalies::new(),
-            places: Places::default(),
+            locations: Locations::default(),
             reported: 0,
             barrier_held: false,
             now: 0,
@@ -157,7 +157,7 @@ impl Check for Ledger {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
     }
 
@@ -199,22 +199,22 @@ impl Check for Ledger {
 
 impl Ledger {
     fn placed(&mut self, placed: &OrderPlaced) {
-        self.wish(placed.order, &placed.user, &placed.event, &placed.items, placed.sent);
+        self.add_order(placed.order, &placed.user, &placed.event, &placed.items, placed.sent);
     }
 
     fn cancel_placed(&mut self, placed: &CancelPlaced) {
-        self.wish(placed.order, &placed.user, &placed.event, &placed.items, placed.sent).is_cancel = true;
+        self.add_order(placed.order, &placed.user, &placed.event, &placed.items, placed.sent).is_cancel = true;
         self.cancellations.placed(placed.order, placed.cancels);
     }
 
-    fn wish(&mut self, key: OrderKey, user: &Blob, event: &Blob, items: &[(Blob, i64)], sent: Nanos) -> &mut Order {
+    fn add_order(&mut self, key: OrderKey, user: &Blob, event: &Blob, items: &[(Blob, i64)], sent: Nanos) -> &mut Order {
         let (user, event) = (self.users.number(user.as_bytes()), self.events.number(event.as_bytes()));
         let last = self.last_placed.entry(key.buyer).or_default();
         *last = key.sequence.max(*last);
         self.now = self.now.max(sent);
         let order = self.orders.entry(key);
-        if order.told == Told::Unplaced {
-            order.told = Told::Open;
+        if order.acknowledgement == Acknowledgement::Unplaced {
+            order.acknowledgement = Acknowledgement::Open;
         }
         (order.at, order.user, order.event) = (sent, user, event);
         order.content = content(items.iter().map(|(kind, quantity)| (kind.as_bytes(), *quantity)));
@@ -223,9 +223,9 @@ impl Ledger {
 
     fn closed(&mut self, closed: &OrderClosed) {
         let order = self.orders.entry(closed.order);
-        (order.told, order.at) = (Told::of(&closed.outcome), closed.done);
+        (order.acknowledgement, order.at) = (Acknowledgement::of(&closed.outcome), closed.done);
         if let OrderOutcome::Sold { revision } = closed.outcome {
-            order.told_revision = revision;
+            order.acknowledged_revision = revision;
         }
         self.now = self.now.max(closed.done);
     }
@@ -242,7 +242,7 @@ impl Ledger {
             if let ShopChange::Purchases { user, event, added, removed } = change {
                 self.removed(revision, user, event, added, removed);
                 for purchase in added {
-                    self.added(revision, &Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None });
+                    self.added(revision, &Occurrence { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None });
                 }
             }
         }
@@ -252,8 +252,8 @@ impl Ledger {
         matches!(change, ShopChange::Malformed { key, .. } if matches!(self.keys.parse(key.as_bytes()), Some(ShopKey::Purchase { .. })))
     }
 
-    fn added(&mut self, revision: &SequencedRevision<'_>, sighting: &Sighting<'_>) {
-        let Some(key) = self.order_key(sighting.purchase) else {
+    fn added(&mut self, revision: &SequencedRevision<'_>, occurrence: &Occurrence<'_>) {
+        let Some(key) = self.order_key(occurrence.purchase) else {
             self.other_elements += 1;
             return;
         };
@@ -261,20 +261,20 @@ impl Ledger {
         let twice = std::mem::replace(&mut order.in_log, true);
         if order.log_revision == 0 {
             order.log_revision = revision.revision;
-            if order.told == Told::Unplaced {
+            if order.acknowledgement == Acknowledgement::Unplaced {
                 order.at = revision.at;
-                (order.user, order.event) = (self.users.number(sighting.user), self.events.number(sighting.event));
+                (order.user, order.event) = (self.users.number(occurrence.user), self.events.number(occurrence.event));
             }
         }
         let first = order.log_revision;
-        self.follow_cancel(revision.revision, key, sighting);
-        self.expect_cancelled(revision.revision, key, sighting);
+        self.follow_cancel(revision.revision, key, occurrence);
+        self.expect_cancelled(revision.revision, key, occurrence);
         if twice {
-            let story =
+            let explanation =
                 format!("it was written at revision {first} and again at revision {} ({:.3} s)", revision.revision, seconds(revision.at));
-            self.report(&DUPLICATE_ORDER, key, sighting, Some(revision.revision), story);
+            self.report(&DUPLICATE_ORDER, key, occurrence, Some(revision.revision), explanation);
         }
-        self.compare_content(key, sighting, Some(revision.revision), "in the log");
+        self.compare_content(key, occurrence, Some(revision.revision), "in the log");
     }
 
     fn removed(&mut self, revision: &SequencedRevision<'_>, user: &Blob, event: &Blob, added: &[Purchase], removed: &[Purchase]) {
@@ -286,48 +286,56 @@ impl Ledger {
             let since = order.log_revision;
             let rewritten = added.iter().any(|other| other.id == purchase.id);
             if !rewritten {
-                let sighting = Sighting { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None };
+                let occurrence = Occurrence { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None };
                 let now = revision.revision;
-                let story = format!("it was there from revision {since} on, and revision {now} ({:.3} s) dropped it", seconds(revision.at));
-                self.report(&LOST_ORDER, key, &sighting, Some(now), story);
+                let explanation =
+                    format!("it was there from revision {since} on, and revision {now} ({:.3} s) dropped it", seconds(revision.at));
+                self.report(&LOST_ORDER, key, &occurrence, Some(now), explanation);
             }
         }
     }
 
     /// Whether the record says what was ordered, by whom and for which event.
-    fn compare_content(&mut self, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, place: &str) {
+    fn compare_content(&mut self, key: OrderKey, occurrence: &Occurrence<'_>, revision: Option<Revision>, place: &str) {
         let Some(order) = self.orders.get(&key).filter(|order| order.content != 0) else { return };
         let (user, event) = (order.user, order.event);
-        let same = order.content == content_of(sighting.purchase)
-            && self.cancels_what_it_should(key, sighting.purchase)
-            && user == self.users.number(sighting.user)
-            && event == self.events.number(sighting.event);
+        let same = order.content == content_of(occurrence.purchase)
+            && self.cancels_what_it_should(key, occurrence.purchase)
+            && user == self.users.number(occurrence.user)
+            && event == self.events.number(occurrence.event);
         if !same {
-            let lines = sighting.purchase.tickets.iter().map(|line| format!("{} {}", line.quantity, line.kind));
+            let lines = occurrence.purchase.tickets.iter().map(|line| format!("{} {}", line.quantity, line.kind));
             let stored = lines.collect::<Vec<_>>().join(" + ");
-            let what = match &sighting.purchase.cancels {
+            let what = match &occurrence.purchase.cancels {
                 Some(cancelled) => format!("the cancellation of {cancelled} giving back"),
                 None => "a purchase of".to_owned(),
             };
             let (ordered_by, ordered_for) = (self.users.name(user), self.events.name(event));
             let place = revision.map_or_else(|| place.to_owned(), |revision| format!("{place}, at revision {revision},"));
-            let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
-            let story = format!(
+            let (user, event) = (String::from_utf8_lossy(occurrence.user), String::from_utf8_lossy(occurrence.event));
+            let explanation = format!(
                 "user {ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which is not what was ordered"
             );
-            self.report(&ALTERED_ORDER, key, sighting, revision, story);
+            self.report(&ALTERED_ORDER, key, occurrence, revision, explanation);
         }
     }
 
-    fn report(&mut self, kind: &'static AnomalyKind, key: OrderKey, sighting: &Sighting<'_>, revision: Option<Revision>, story: String) {
+    fn report(
+        &mut self,
+        kind: &'static AnomalyKind,
+        key: OrderKey,
+        occurrence: &Occurrence<'_>,
+        revision: Option<Revision>,
+        explanation: String,
+    ) {
         self.reported += 1;
-        if !self.places.is_first(key, kind, sighting.audit) {
+        if !self.locations.is_first(key, kind, occurrence.audit) {
             return;
         }
         let order = self.order_id(key);
-        let (user, event) = (String::from_utf8_lossy(sighting.user), String::from_utf8_lossy(sighting.event));
+        let (user, event) = (String::from_utf8_lossy(occurrence.user), String::from_utf8_lossy(occurrence.event));
         let anomaly = Anomaly {
-            story: vec![format!("Order {order} of user {user} for event {event}: {story}.")],
+            explanation: vec![format!("Order {order} of user {user} for event {event}: {explanation}.")],
             severity: 1,
             revision,
             keys: vec![self.keys.purchase(user, event).to_text()],

@@ -4,14 +4,14 @@ use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use super::holders::Holders;
+use super::replica_set::ReplicaSet;
 use crate::shop::model::records::Purchase;
 use ticketcd_history::annotation::OrderOutcome;
 use ticketcd_history::{Blob, Nanos, Revision};
 
 /// What the buyer was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Acknowledgement {
     /// The record has no such order: only its id was seen in the data.
     #[default]
     Unplaced,
@@ -25,7 +25,7 @@ pub(super) enum Told {
     Unknown,
 }
 
-impl Told {
+impl Acknowledgement {
     pub(super) fn of(outcome: &OrderOutcome) -> Self {
         match outcome {
             OrderOutcome::Sold { .. } => Self::Sold,
@@ -43,15 +43,15 @@ pub(super) struct Order {
     /// [`content`] of what was wanted; 0 while it is not placed.
     pub(super) content: u64,
     /// The revision its buyer was told; 0 for none.
-    pub(super) told_revision: Revision,
+    pub(super) acknowledged_revision: Revision,
     /// The revision that first had it, in the log; 0 for none.
     pub(super) log_revision: Revision,
     /// Its key: see [`Names`].
     pub(super) user: u32,
     pub(super) event: u32,
     /// The members that had it when they were audited.
-    pub(super) holders: Holders,
-    pub(super) told: Told,
+    pub(super) replicas: ReplicaSet,
+    pub(super) acknowledgement: Acknowledgement,
     /// Whether it is in the log's present state.
     pub(super) in_log: bool,
     /// Whether it is a cancellation, which gives back instead of buying.

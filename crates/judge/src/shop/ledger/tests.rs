@@ -1,7 +1,7 @@
 use super::Ledger;
 use crate::core::engine::Judge;
 use crate::core::verdict::{AnomalyGroup, Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::audit::{AuditFailure, AuditStage};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::KeyValue;
@@ -21,7 +21,7 @@ fn group<'finding>(finding: &'finding Finding, kind: &str) -> &'finding AnomalyG
     finding.anomalies.iter().find(|group| group.kind == kind).unwrap_or_else(|| panic!("no {kind} in {finding:#?}"))
 }
 
-fn is_convicted_of(finding: &Finding, kind: &str, order: &str) {
+fn is_rejected_for(finding: &Finding, kind: &str, order: &str) {
     assert_eq!(finding.verdict, Verdict::Violation, "{finding:#?}");
     assert_eq!(group(finding, kind).first.orders, [order], "{finding:#?}");
 }
@@ -29,9 +29,9 @@ fn is_convicted_of(finding: &Finding, kind: &str, order: &str) {
 /// Three orders of two users: `r1-1-1`, `r1-2-1`, `r1-1-2`.
 fn shop() -> Simulation {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(1, "ann", "e1", &[("pink", 2)], Fate::Answered);
-    shop.buy(2, "bob", "e1", &[("yellow", 1)], Fate::Answered);
-    shop.buy(1, "ann", "e1", &[("pink", 1), ("yellow", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 2)], RequestOutcome::Answered);
+    shop.buy(2, "bob", "e1", &[("yellow", 1)], RequestOutcome::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1), ("yellow", 1)], RequestOutcome::Answered);
     shop
 }
 
@@ -65,13 +65,13 @@ fn without(user: &'static str) -> impl FnMut(KeyValue) -> Option<KeyValue> {
 #[test]
 fn a_valid_history_passes_and_unknown_orders_are_resolved() {
     let mut shop = shop();
-    shop.buy(3, "cid", "e1", &[("pink", 1)], Fate::UnknownApplied);
-    shop.buy(4, "dan", "e1", &[("pink", 1)], Fate::UnknownNotApplied);
-    shop.buy(5, "eve", "e1", &[("pink", 1)], Fate::Refused);
-    shop.buy(6, "fay", "e2", &[("pink", 1)], Fate::NeverEnded);
+    shop.buy(3, "cid", "e1", &[("pink", 1)], RequestOutcome::UnknownApplied);
+    shop.buy(4, "dan", "e1", &[("pink", 1)], RequestOutcome::UnknownNotApplied);
+    shop.buy(5, "eve", "e1", &[("pink", 1)], RequestOutcome::Refused);
+    shop.buy(6, "fay", "e2", &[("pink", 1)], RequestOutcome::NeverEnded);
     let fault = shop.inject("kill", MemberIndex(1));
-    shop.buy(2, "bob", "e2", &[("pink", 10)], Fate::Answered);
-    shop.buy(7, "gus", "e2", &[("pink", 10)], Fate::Answered);
+    shop.buy(2, "bob", "e2", &[("pink", 10)], RequestOutcome::Answered);
+    shop.buy(7, "gus", "e2", &[("pink", 10)], RequestOutcome::Answered);
     shop.heal(fault, MemberIndex(1));
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
@@ -82,21 +82,21 @@ fn a_valid_history_passes_and_unknown_orders_are_resolved() {
 #[test]
 fn an_acknowledged_order_that_was_never_written_is_lost() {
     let mut shop = shop();
-    shop.buy(3, "cid", "e1", &[("pink", 1)], Fate::AnsweredNotApplied);
-    shop.buy(2, "bob", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(3, "cid", "e1", &[("pink", 1)], RequestOutcome::AnsweredNotApplied);
+    shop.buy(2, "bob", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let finding = judge(&shop.finish());
-    is_convicted_of(&finding, "lost_order", "r1-3-1");
+    is_rejected_for(&finding, "lost_order", "r1-3-1");
     assert_eq!(group(&finding, "lost_order").first.keys, ["shop/purchase:cid:e1"]);
 }
 
 #[test]
-fn a_refused_order_that_was_written_is_convicted_even_when_one_member_only_has_it() {
+fn a_refused_order_that_was_written_is_rejected_even_when_one_member_only_has_it() {
     let mut shop = shop();
-    shop.buy(3, "cid", "e1", &[("pink", 1)], Fate::RefusedButApplied);
-    is_convicted_of(&judge(&shop.finish()), "refused_but_applied", "r1-3-1");
+    shop.buy(3, "cid", "e1", &[("pink", 1)], RequestOutcome::RefusedButApplied);
+    is_rejected_for(&judge(&shop.finish()), "refused_but_applied", "r1-3-1");
 
     let mut other = self::shop();
-    other.buy(3, "cid", "e1", &[("pink", 1)], Fate::Refused);
+    other.buy(3, "cid", "e1", &[("pink", 1)], RequestOutcome::Refused);
     let mut record = other.finish();
     edit_audit(&mut record, AuditStage::Healed, &[2], |mut kv| {
         if kv.key.to_text().ends_with("purchase:bob:e1") {
@@ -106,19 +106,19 @@ fn a_refused_order_that_was_written_is_convicted_even_when_one_member_only_has_i
         Some(kv)
     });
     let finding = judge(&record);
-    is_convicted_of(&finding, "refused_but_applied", "r1-3-1");
+    is_rejected_for(&finding, "refused_but_applied", "r1-3-1");
     assert_eq!(group(&finding, "refused_but_applied").first.members, ["m3"]);
 }
 
 #[test]
 fn an_order_on_some_members_only_is_divergent() {
-    for fate in [Fate::Answered, Fate::UnknownApplied] {
+    for fate in [RequestOutcome::Answered, RequestOutcome::UnknownApplied] {
         let mut shop = shop();
         shop.buy(3, "cid", "e1", &[("pink", 1)], fate);
         let mut record = shop.finish();
         edit_audit(&mut record, AuditStage::Healed, &[1], without("cid"));
         let finding = judge(&record);
-        is_convicted_of(&finding, "divergent_order", "r1-3-1");
+        is_rejected_for(&finding, "divergent_order", "r1-3-1");
         assert_eq!(group(&finding, "divergent_order").first.members, ["m2"]);
     }
 }
@@ -129,7 +129,7 @@ fn an_acknowledged_order_that_no_member_has_any_more_is_lost() {
         let mut record = shop().finish();
         edit_audit(&mut record, stage, &[0, 1, 2], without("bob"));
         let finding = judge(&record);
-        is_convicted_of(&finding, "lost_order", "r1-2-1");
+        is_rejected_for(&finding, "lost_order", "r1-2-1");
         assert_eq!(kinds(&finding), [("lost_order", 1)]);
     }
 }
@@ -138,14 +138,14 @@ fn an_acknowledged_order_that_no_member_has_any_more_is_lost() {
 fn an_element_that_disappears_is_lost() {
     let mut shop = shop();
     rewrite(&mut shop, "ann", |value| drop_first(&value));
-    is_convicted_of(&judge(&shop.finish()), "lost_order", "r1-1-1");
+    is_rejected_for(&judge(&shop.finish()), "lost_order", "r1-1-1");
 }
 
 #[test]
 fn an_id_that_appears_twice_is_a_duplicate() {
     let mut shop = shop();
     rewrite(&mut shop, "bob", |value| format!("[{element},{element}]", element = value.trim_matches(['[', ']'])));
-    is_convicted_of(&judge(&shop.finish()), "duplicate_order", "r1-2-1");
+    is_rejected_for(&judge(&shop.finish()), "duplicate_order", "r1-2-1");
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn an_order_that_nobody_placed_is_a_phantom() {
     let mut shop = shop();
     rewrite(&mut shop, "bob", |value| value.replace("r1-2-1", "r1-2-9"));
     let finding = judge(&shop.finish());
-    is_convicted_of(&finding, "phantom_order", "r1-2-9");
-    is_convicted_of(&finding, "lost_order", "r1-2-1");
+    is_rejected_for(&finding, "phantom_order", "r1-2-9");
+    is_rejected_for(&finding, "lost_order", "r1-2-1");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn what_is_stored_must_be_what_was_ordered() {
         let mut shop = shop();
         rewrite(&mut shop, "bob", |value| value.replace(from, to));
         let finding = judge(&shop.finish());
-        is_convicted_of(&finding, "altered_order", "r1-2-1");
+        is_rejected_for(&finding, "altered_order", "r1-2-1");
         assert_eq!(kinds(&finding).len(), 1);
     }
     let mut record = shop().finish();
@@ -179,7 +179,7 @@ fn what_is_stored_must_be_what_was_ordered() {
         kv.key = kv.key.to_text().replace("purchase:bob", "purchase:bobby").into();
         Some(kv)
     });
-    is_convicted_of(&judge(&record), "altered_order", "r1-2-1");
+    is_rejected_for(&judge(&record), "altered_order", "r1-2-1");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn a_wrong_revision_in_the_acknowledgement_is_an_alteration() {
             closed.outcome = ticketcd_history::annotation::OrderOutcome::Sold { revision: 3 };
         }
     }
-    is_convicted_of(&judge(&record), "altered_order", "r1-2-1");
+    is_rejected_for(&judge(&record), "altered_order", "r1-2-1");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_member_that_was_not_read_and_a_hole_in_the_log_leave_it_unknown() {
 #[test]
 fn a_member_that_is_behind_and_the_only_one_read_proves_no_loss() {
     let mut shop = shop();
-    shop.buy(3, "cid", "e2", &[("pink", 1)], Fate::Answered);
+    shop.buy(3, "cid", "e2", &[("pink", 1)], RequestOutcome::Answered);
     let behind = shop.revision() - 1;
     let mut record = shop.finish();
     // Only m3 answers, cut off from the others, without the last purchase.
@@ -281,9 +281,9 @@ fn an_order_is_counted_once_however_many_members_have_it_wrong() {
         let AnomalyGroup { first, last, .. } = group(&finding, kind);
         assert_eq!((&first.members, first), (&vec!["m1".to_owned(), "m2".to_owned(), "m3".to_owned()], last));
         let told = "It shows on m1, m2, m3 after healing, and on m1, m2, m3 after the restart of all members.";
-        assert_eq!(first.story.iter().filter(|sentence| *sentence == told).count(), 1, "{first:#?}");
+        assert_eq!(first.explanation.iter().filter(|sentence| *sentence == told).count(), 1, "{first:#?}");
     }
-    // One member alone, in one audit: the story says so already.
+    // One member alone, in one audit: the explanation says so already.
     let mut record = shop().finish();
     edit_audit(&mut record, AuditStage::Restarted, &[1], |mut kv| {
         kv.value = kv.value.to_text().replace("yellow", "pink").into();
@@ -292,7 +292,7 @@ fn an_order_is_counted_once_however_many_members_have_it_wrong() {
     let finding = judge(&record);
     let altered = group(&finding, "altered_order");
     assert_eq!((altered.count, altered.first.members.as_slice()), (2, ["m2".to_owned()].as_slice()));
-    assert!(!altered.first.story.join(" ").contains("It shows"), "{altered:#?}");
+    assert!(!altered.first.explanation.join(" ").contains("It shows"), "{altered:#?}");
 }
 
 /// The value that others have, too, is not taken apart again; what is in it is not forgotten.

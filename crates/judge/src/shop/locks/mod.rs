@@ -4,7 +4,7 @@
 //! * A write that is *fenced* (guarded by its writer's own lock key) is carried out only while that key is there and is the
 //!   oldest: otherwise mutual exclusion is broken, by etcd or by the strategy.
 //! * A write that is not fenced may be carried out after its writer lost the lock: a lock with a lease cannot prevent that
-//!   (Kleppmann, “How to do distributed locking”; Jepsen, etcd 3.4.3). That is counted, not convicted: what it breaks is
+//!   (Kleppmann, “How to do distributed locking”; Jepsen, etcd 3.4.3). That is counted, not rejected: what it breaks is
 //!   for `oversell`, `conservation` and the ledger to find.
 //! * That the lease of a lock key lives for the time that was granted is for `leases` to judge.
 //!
@@ -171,11 +171,14 @@ impl Locks {
         };
         let event = written.event.to_text();
         if written.is_fenced {
-            let story = format!(
+            let explanation = format!(
                 "Order {id} was written at revision {revision} under the guard that {lock} still held the lock of event {event}, but {instead}."
             );
             let anomaly = Anomaly {
-                story: vec![story, format!("It was acknowledged at {:.3} s: two writers were in the lock at once.", seconds(written.at))],
+                explanation: vec![
+                    explanation,
+                    format!("It was acknowledged at {:.3} s: two writers were in the lock at once.", seconds(written.at)),
+                ],
                 severity: 1,
                 revision: Some(revision),
                 keys: vec![lock],
@@ -205,7 +208,7 @@ impl Check for Locks {
         }
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
     }
 

@@ -2,7 +2,7 @@ use super::Locks;
 use crate::checks::standard_checks;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -29,7 +29,7 @@ fn buy_locked(shop: &mut Simulation, buyer: u32, user: &str, fenced: bool) {
     let lock = shop.lock(buyer, "e1", 10);
     let basket = shop.read(buyer, user, "e1", &[("pink", 1)]).unwrap();
     let basket = if fenced { basket.fenced_by(&lock) } else { basket };
-    shop.commit(basket, false, Fate::Answered);
+    shop.commit(basket, false, RequestOutcome::Answered);
     shop.unlock(buyer, &lock);
 }
 
@@ -42,14 +42,14 @@ fn lose_lock(shop: &mut Simulation, fenced: bool) {
     shop.expire(lock.lease);
     shop.grant_lock(&waiting);
     let other = shop.read(2, "bob", "e1", &[("pink", 1)]).unwrap();
-    shop.commit(if fenced { other.fenced_by(&waiting) } else { other }, false, Fate::Answered);
-    shop.commit(if fenced { basket.fenced_by(&lock) } else { basket }, false, Fate::Answered);
+    shop.commit(if fenced { other.fenced_by(&waiting) } else { other }, false, RequestOutcome::Answered);
+    shop.commit(if fenced { basket.fenced_by(&lock) } else { basket }, false, RequestOutcome::Answered);
     shop.unlock(2, &waiting);
     shop.sample();
 }
 
 #[test]
-fn writes_under_the_lock_are_acquitted() {
+fn writes_under_the_lock_are_accepted() {
     for (strategy, fenced, counts) in [("fenced-lock", true, [3, 3, 0, 0]), ("lock", false, [3, 0, 3, 0])] {
         let mut shop = shop(strategy);
         for (buyer, user) in [(1, "ann"), (2, "bob"), (1, "ann")] {
@@ -72,7 +72,7 @@ fn a_fence_stops_the_writer_that_lost_its_lock() {
 }
 
 #[test]
-fn without_a_fence_the_late_write_is_counted_and_told_but_not_convicted() {
+fn without_a_fence_the_late_write_is_counted_and_told_but_not_rejected() {
     let mut shop = shop("lock");
     lose_lock(&mut shop, false);
     let record = shop.finish();
@@ -81,7 +81,7 @@ fn without_a_fence_the_late_write_is_counted_and_told_but_not_convicted() {
     let reason = finding.reason.unwrap();
     assert!(reason.contains("order r1-1-1") && reason.contains("shop/lock:e1/7001") && reason.contains("lock:e1/7002 held it"), "{reason}");
 
-    // What it breaks is convicted by what it breaks.
+    // What it breaks is rejected by what it breaks.
     let mut judge = Judge::new(&record.info, standard_checks(&record.info));
     record.events.iter().for_each(|event| judge.observe(event));
     let judgement = judge.finish(None);
@@ -90,25 +90,25 @@ fn without_a_fence_the_late_write_is_counted_and_told_but_not_convicted() {
 }
 
 #[test]
-fn a_fence_that_lets_the_wrong_one_pass_is_convicted() {
+fn a_fence_that_lets_the_wrong_one_pass_is_rejected() {
     // Somebody who only waits for the lock writes under the guard that its own key is there.
     let mut shop = shop("fenced-lock");
     let lock = shop.lock(1, "e1", 10);
     let waiting = shop.ask_for_lock(2, "e1", 10);
     shop.grant_lock(&waiting);
     let basket = shop.read(2, "bob", "e1", &[("pink", 1)]).unwrap();
-    shop.commit(basket.fenced_by(&waiting), false, Fate::Answered);
+    shop.commit(basket.fenced_by(&waiting), false, RequestOutcome::Answered);
     shop.unlock(1, &lock);
     shop.unlock(2, &waiting);
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Violation, vec![("fence_passed", 1)]), "{finding:#?}");
     let anomaly = &finding.anomalies[0].first;
     assert_eq!((&anomaly.orders, &anomaly.keys), (&vec!["r1-2-1".to_owned()], &vec!["shop/lock:e1/7002".to_owned()]));
-    assert!(anomaly.story[0].contains("but lock:e1/7001 held it"), "{anomaly:?}");
+    assert!(anomaly.explanation[0].contains("but lock:e1/7001 held it"), "{anomaly:?}");
 }
 
 #[test]
-fn a_fence_on_a_lock_that_is_gone_is_convicted() {
+fn a_fence_on_a_lock_that_is_gone_is_rejected() {
     let mut shop = shop("fenced-lock");
     buy_locked(&mut shop, 1, "ann", true);
     let mut record = shop.finish();
@@ -122,7 +122,7 @@ fn a_fence_on_a_lock_that_is_gone_is_convicted() {
     });
     let finding = judge(&record);
     assert_eq!(kinds(&finding), [("fence_passed", 1)]);
-    assert!(finding.anomalies[0].first.story[0].contains("but nobody held it"), "{finding:#?}");
+    assert!(finding.anomalies[0].first.explanation[0].contains("but nobody held it"), "{finding:#?}");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn nothing_under_a_lock_is_no_evidence() {
 #[test]
 fn it_applies_to_every_run_that_takes_locks_and_to_no_other() {
     let mut without = shop("lock");
-    without.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    without.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     assert_eq!(found(&without.finish()), None);
     let mut script = shop("command");
     buy_locked(&mut script, 1, "ann", true);

@@ -14,16 +14,16 @@
 //! What is not judged: what comes after a hole in the log or lies beyond its end; members that disagree. Where nobody was refused nothing was claimed, and that passes.
 
 mod availability;
+mod revision_frontier;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
 use self::availability::Availability;
-use self::told::Told;
+use self::revision_frontier::RevisionFrontier;
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
@@ -57,8 +57,8 @@ pub struct Refusal {
     run_tag: Box<str>,
     keys: Keyspace,
     available: Availability,
-    told: Told,
-    open: FxHashMap<OrderKey, Wish>,
+    revealed: RevisionFrontier,
+    open: FxHashMap<OrderKey, OpenOrder>,
     /// Refusals that the log has not reached, in the order of the revisions they wait for.
     pending: VecDeque<Refused>,
     position: Revision,
@@ -76,7 +76,7 @@ struct Counts {
 
 /// What a buyer wants, while its order is open.
 #[derive(Debug)]
-struct Wish {
+struct OpenOrder {
     event: Blob,
     items: Vec<(Blob, i64)>,
     user: Blob,
@@ -89,7 +89,7 @@ struct Wish {
 #[derive(Debug)]
 struct Refused {
     order: OrderKey,
-    wish: Wish,
+    placed_order: OpenOrder,
     /// The highest revision that anybody had been told by then.
     until: Revision,
     done: Nanos,
@@ -102,7 +102,7 @@ impl Refusal {
             run_tag: info.run_tag.as_str().into(),
             keys: Keyspace::new(info.prefix.as_str()),
             available: Availability::default(),
-            told: Told::default(),
+            revealed: RevisionFrontier::default(),
             open: FxHashMap::default(),
             pending: VecDeque::new(),
             position: 0,
@@ -113,24 +113,25 @@ impl Refusal {
     }
 
     fn placed(&mut self, placed: &OrderPlaced) {
-        let from = self.told.before(placed.sent);
-        let wish = Wish { event: placed.event.clone(), items: placed.items.clone(), user: placed.user.clone(), sent: placed.sent, from };
-        self.open.insert(placed.order, wish);
+        let from = self.revealed.before(placed.sent);
+        let placed_order =
+            OpenOrder { event: placed.event.clone(), items: placed.items.clone(), user: placed.user.clone(), sent: placed.sent, from };
+        self.open.insert(placed.order, placed_order);
     }
 
     fn closed(&mut self, closed: &OrderClosed) {
-        let Some(wish) = self.open.remove(&closed.order) else { return };
+        let Some(placed_order) = self.open.remove(&closed.order) else { return };
         if closed.outcome != OrderOutcome::SoldOut {
             return;
         }
         self.counts.refused += 1;
-        self.pending.push_back(Refused { order: closed.order, wish, until: self.told.highest(), done: closed.done });
+        self.pending.push_back(Refused { order: closed.order, placed_order, until: self.revealed.highest(), done: closed.done });
         self.judge_what_is_reached();
     }
 
     fn call(&mut self, returned: &Return) {
         let CallOutcome::Ok(answer) = &returned.outcome else { return };
-        self.told.tell(returned.done, answer.revision);
+        self.revealed.advance(returned.done, answer.revision);
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
@@ -152,10 +153,10 @@ impl Refusal {
     }
 
     fn judge(&mut self, refused: &Refused) {
-        let Refused { order, wish, until, done } = refused;
+        let Refused { order, placed_order, until, done } = refused;
         let mut least: Option<(&Blob, i64, i64)> = None;
-        for (kind, quantity) in &wish.items {
-            match self.available.least(&wish.event, kind, wish.from, *until, *quantity) {
+        for (kind, quantity) in &placed_order.items {
+            match self.available.least(&placed_order.event, kind, placed_order.from, *until, *quantity) {
                 None => {
                     // A ticket that is not there at all cannot be bought.
                     self.counts.unlisted += 1;
@@ -174,28 +175,32 @@ impl Refusal {
         self.counts.judged += 1;
         let Some((kind, _, available)) = least else { return };
         let id = OrderId { run: self.run_tag.clone(), key: *order }.to_string();
-        let wanted: Vec<String> = wish.items.iter().map(|(kind, quantity)| format!("{quantity} {}", kind.to_text())).collect();
-        let story = vec![
+        let wanted: Vec<String> = placed_order.items.iter().map(|(kind, quantity)| format!("{quantity} {}", kind.to_text())).collect();
+        let explanation = vec![
             format!(
                 "Order {id} of user {} for {} of event {} was told at {:.3} s that it is sold out.",
-                wish.user.to_text(),
+                placed_order.user.to_text(),
                 wanted.join(" + "),
-                wish.event.to_text(),
+                placed_order.event.to_text(),
                 seconds(*done)
             ),
             format!(
                 "It was placed at {:.3} s, when revision {} was known already, and the last revision that was known when it was answered is {until}: \
                  at each of these there were enough of everything, and of {} never fewer than {available}.",
-                seconds(wish.sent),
-                wish.from,
+                seconds(placed_order.sent),
+                placed_order.from,
                 kind.to_text(),
             ),
         ];
         let anomaly = Anomaly {
-            story,
+            explanation,
             severity: available.unsigned_abs(),
             revision: Some(*until),
-            keys: wish.items.iter().map(|(kind, _)| self.keys.ticket(wish.event.to_text(), kind.to_text()).to_text()).collect(),
+            keys: placed_order
+                .items
+                .iter()
+                .map(|(kind, _)| self.keys.ticket(placed_order.event.to_text(), kind.to_text()).to_text())
+                .collect(),
             orders: vec![id],
             ..Anomaly::default()
         };
@@ -208,7 +213,7 @@ impl Check for Refusal {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
     }
 

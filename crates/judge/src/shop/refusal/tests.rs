@@ -1,7 +1,7 @@
 use super::Refusal;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::event::Event;
 use ticketcd_history::run_info::StockLayout;
 
@@ -20,19 +20,19 @@ fn shop(stock: i64) -> Simulation {
 }
 
 #[test]
-fn refusals_that_are_true_at_some_moment_of_the_call_are_acquitted() {
+fn refusals_that_are_true_at_some_moment_of_the_call_are_accepted() {
     let mut shop = shop(3);
-    let first = shop.buy(1, "ann", "e1", &[("pink", 2)], Fate::Answered);
+    let first = shop.buy(1, "ann", "e1", &[("pink", 2)], RequestOutcome::Answered);
     // Sold out from the beginning to the end of its call.
-    shop.buy(2, "bob", "e1", &[("pink", 2), ("yellow", 1)], Fate::Answered);
+    shop.buy(2, "bob", "e1", &[("pink", 2), ("yellow", 1)], RequestOutcome::Answered);
     // Only before it: the tickets come back while the buyer waits for its answer.
     let waiting = shop.place(3, "cid", "e1", &[("pink", 2)]);
-    shop.cancel(first, Fate::Answered);
+    shop.cancel(first, RequestOutcome::Answered);
     shop.refuse(waiting);
     // Only for a moment in between.
     let between = shop.place(4, "dan", "e1", &[("pink", 3)]);
-    let short = shop.buy(5, "eve", "e1", &[("pink", 3)], Fate::UnknownApplied);
-    shop.cancel(short, Fate::Answered);
+    let short = shop.buy(5, "eve", "e1", &[("pink", 3)], RequestOutcome::UnknownApplied);
+    shop.cancel(short, RequestOutcome::Answered);
     shop.refuse(between);
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
@@ -40,35 +40,35 @@ fn refusals_that_are_true_at_some_moment_of_the_call_are_acquitted() {
 }
 
 #[test]
-fn a_refusal_of_what_was_there_all_the_time_is_convicted() {
+fn a_refusal_of_what_was_there_all_the_time_is_rejected() {
     let mut shop = shop(10);
     let order = shop.place(1, "ann", "e1", &[("pink", 2), ("yellow", 6)]);
-    shop.buy(2, "bob", "e1", &[("yellow", 3)], Fate::Answered);
+    shop.buy(2, "bob", "e1", &[("yellow", 3)], RequestOutcome::Answered);
     shop.refuse(order);
     let until = shop.revision();
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Violation, vec![("refused_though_available", 1)]), "{finding:#?}");
     let anomaly = &finding.anomalies[0].first;
     assert_eq!((&anomaly.orders, anomaly.revision, anomaly.severity), (&vec!["r1-1-1".to_owned()], Some(until), 7));
-    let story = anomaly.story.join(" ");
+    let explanation = anomaly.explanation.join(" ");
     for words in ["of user ann for 2 pink + 6 yellow of event e1", "of yellow never fewer than 7", "revision 5 was known already"] {
-        assert!(story.contains(words), "{words} is not in: {story}");
+        assert!(explanation.contains(words), "{words} is not in: {explanation}");
     }
 }
 
 #[test]
 fn what_was_sold_out_before_the_call_is_no_excuse() {
     let mut shop = shop(3);
-    let first = shop.buy(1, "ann", "e1", &[("pink", 3)], Fate::Answered);
-    shop.cancel(first, Fate::Answered);
+    let first = shop.buy(1, "ann", "e1", &[("pink", 3)], RequestOutcome::Answered);
+    shop.cancel(first, RequestOutcome::Answered);
     let order = shop.place(2, "bob", "e1", &[("pink", 1)]);
     shop.refuse(order);
     assert_eq!(kinds(&judge(&shop.finish())), [("refused_though_available", 1)]);
 
     // Unless nobody had been told yet that the tickets are back.
     let mut shop = self::shop(3);
-    let first = shop.buy(1, "ann", "e1", &[("pink", 3)], Fate::Answered);
-    shop.cancel(first, Fate::UnknownApplied);
+    let first = shop.buy(1, "ann", "e1", &[("pink", 3)], RequestOutcome::Answered);
+    shop.cancel(first, RequestOutcome::UnknownApplied);
     let order = shop.place(2, "bob", "e1", &[("pink", 1)]);
     shop.refuse(order);
     let finding = judge(&shop.finish());
@@ -79,19 +79,19 @@ fn what_was_sold_out_before_the_call_is_no_excuse() {
 fn stock_in_shards_is_to_be_bought_and_stock_in_holds_is_not() {
     let mut shop = Simulation::new(&Shape { layout: StockLayout::Sharded, ..Shape::default() });
     shop.open("e1", 3);
-    shop.buy_sharded(1, "ann", "e1", &[("pink", 9)], 0, Fate::Answered);
-    shop.buy_sharded(2, "bob", "e1", &[("pink", 2)], 0, Fate::Answered);
+    shop.buy_sharded(1, "ann", "e1", &[("pink", 9)], 0, RequestOutcome::Answered);
+    shop.buy_sharded(2, "bob", "e1", &[("pink", 2)], 0, RequestOutcome::Answered);
     assert_eq!(judge(&shop.finish()).evidence["judged"], 1);
 
     // It looked at the ticket alone, and that is empty while the stock is in its shards.
     let mut shop = Simulation::new(&Shape { layout: StockLayout::Sharded, ..Shape::default() });
     shop.open("e1", 3);
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     assert_eq!(kinds(&judge(&shop.finish())), [("refused_though_available", 1)]);
 
     let mut shop = Simulation::new(&Shape { layout: StockLayout::Held, ..Shape::default() });
     let held = shop.reserve(1, "ann", "e1", &[("pink", 10)], 5).unwrap();
-    shop.buy(2, "bob", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(2, "bob", "e1", &[("pink", 1)], RequestOutcome::Answered);
     shop.let_go(&held);
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, finding.evidence["judged"]), (Verdict::Pass, 1));
@@ -112,7 +112,7 @@ fn a_stale_read_excuses_no_refusal() {
 #[test]
 fn where_nobody_is_refused_nothing_is_claimed() {
     let mut shop = shop(10);
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, finding.reason.as_deref()), (Verdict::Pass, Some("Nobody was told that anything is sold out.")));
 }
@@ -121,7 +121,7 @@ fn where_nobody_is_refused_nothing_is_claimed() {
 fn a_hole_and_a_record_that_was_cut_off_leave_it_unknown() {
     let refused = || {
         let mut shop = shop(10);
-        shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+        shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
         let order = shop.place(2, "bob", "e1", &[("pink", 1)]);
         shop.refuse(order);
         shop

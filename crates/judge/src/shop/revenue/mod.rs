@@ -119,7 +119,7 @@ impl Check for Revenue {
         &CHECK
     }
 
-    fn wants(&self, kind: ObservationKind) -> bool {
+    fn observes(&self, kind: ObservationKind) -> bool {
         matches!(kind, ObservationKind::Event | ObservationKind::Revision)
     }
 
@@ -369,7 +369,7 @@ impl Revenue {
     ) -> Anomaly {
         let key = Keyspace::new(end.info.prefix.as_str()).event(event.to_text()).to_text();
         let (more, less, difference) = if left > right { (one, two, left - right) } else { (two, one, right - left) };
-        let mut story = vec![
+        let mut explanation = vec![
             format!(
                 "At revision {} ({:.3} s) of {key}, {one} say {} and {two} say {}.",
                 self.last_revision,
@@ -379,9 +379,9 @@ impl Revenue {
             ),
             format!("By {more} it earned {} more than by {less}.", Total(difference)),
         ];
-        story.extend(first.map(|(order, what)| format!("The first order that does not fit is {order}: it {what}.")));
+        explanation.extend(first.map(|(order, what)| format!("The first order that does not fit is {order}: it {what}.")));
         Anomaly {
-            story,
+            explanation,
             orders: first.map(|(order, _)| order.clone()).into_iter().collect(),
             severity: u64::try_from(difference).unwrap_or(u64::MAX),
             revision: Some(self.last_revision),

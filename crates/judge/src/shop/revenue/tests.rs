@@ -1,7 +1,7 @@
 use super::Revenue;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, RevenueRow, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::event::Event;
 
 fn judge(record: &Record) -> Finding {
@@ -17,11 +17,11 @@ fn kinds(finding: &Finding) -> Vec<&str> {
 /// Of concerts: two tickets with receipt, one without; of theatre: one. Each costs 49.90.
 fn shop() -> Simulation {
     let mut shop = Simulation::new(&Shape::default());
-    shop.buy(1, "ann", "e1", &[("pink", 1), ("yellow", 1)], Fate::Answered);
-    shop.buy(2, "bob", "e2", &[("pink", 1)], Fate::Answered);
-    shop.buy(3, "cid", "e1", &[("pink", 1)], Fate::UnknownApplied);
-    shop.buy(4, "dan", "e1", &[("pink", 1)], Fate::UnknownNotApplied);
-    shop.buy(5, "eve", "e1", &[("pink", 1)], Fate::Refused);
+    shop.buy(1, "ann", "e1", &[("pink", 1), ("yellow", 1)], RequestOutcome::Answered);
+    shop.buy(2, "bob", "e2", &[("pink", 1)], RequestOutcome::Answered);
+    shop.buy(3, "cid", "e1", &[("pink", 1)], RequestOutcome::UnknownApplied);
+    shop.buy(4, "dan", "e1", &[("pink", 1)], RequestOutcome::UnknownNotApplied);
+    shop.buy(5, "eve", "e1", &[("pink", 1)], RequestOutcome::Refused);
     shop
 }
 
@@ -67,7 +67,7 @@ fn a_receipt_that_is_a_cent_off_is_caught() {
 #[test]
 fn a_refused_order_that_was_carried_out_leaves_a_difference() {
     let mut shop = shop();
-    shop.buy(6, "fay", "e1", &[("pink", 1)], Fate::RefusedButApplied);
+    shop.buy(6, "fay", "e1", &[("pink", 1)], RequestOutcome::RefusedButApplied);
     let finding = judge(&shop.finish());
     assert_eq!(kinds(&finding), ["receipts_differ_from_records"]);
     assert_eq!(finding.anomalies[0].first.orders, ["r1-6-1"]);
@@ -87,7 +87,7 @@ fn the_first_entry_that_no_receipt_has_is_named() {
     let told = finding.anomalies.iter().find(|group| group.kind == "receipts_differ_from_records").unwrap();
     assert_eq!(told.first.orders, ["r1-1-9"]);
     let words = "The first order that does not fit is r1-1-9: it has 99.80 in its entries that no receipt has.";
-    assert_eq!(told.first.story.last().map(String::as_str), Some(words));
+    assert_eq!(told.first.explanation.last().map(String::as_str), Some(words));
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn what_was_sold_before_the_record_began_is_no_mismatch() {
     let mut shop = Simulation::new(&Shape::default());
     let ticket = r#"{"total_quantity":10,"current_quantity":4,"price":49.90}"#;
     shop.write(vec![(shop.keys().ticket("old", "pink"), Some(ticket.into()))]);
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
-    shop.buy(1, "ann", "old", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
+    shop.buy(1, "ann", "old", &[("pink", 1)], RequestOutcome::Answered);
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Pass, vec![]), "{finding:#?}");
 }

@@ -14,7 +14,7 @@ pub(in crate::shop) struct Sale {
     /// How many more it holds; negative when it holds fewer, because they are bought or released.
     pub(in crate::shop) held: i64,
     /// Where it took them from, when that is one key: the number of the shard, or none for the ticket's own record.
-    pub(super) place: Option<u32>,
+    pub(super) shard: Option<u32>,
     /// What that key said was left before it and after it.
     pub(super) before: Option<i64>,
     pub(super) left: Option<i64>,
@@ -44,7 +44,7 @@ impl Sale {
     }
 
     /// What it did, and to how many tickets.
-    pub(in crate::shop) fn deed(&self) -> (&'static str, i64) {
+    pub(in crate::shop) fn effect(&self) -> (&'static str, i64) {
         let (verb, quantity) = match (self.bought, self.held) {
             (0, held) if held < 0 => ("released", held),
             (0, held) => ("reserved", held),
@@ -54,7 +54,7 @@ impl Sale {
         (verb, quantity.saturating_abs())
     }
 
-    fn told(&self) -> String {
+    fn name_in_words(&self) -> String {
         format!("{} of user {} (revision {})", self.order, self.user.to_text(), self.revision)
     }
 }
@@ -64,14 +64,14 @@ impl TicketStock {
     /// tells what it had seen there; one that moves stock between keys does not.
     pub(super) fn find_conflict(&mut self) {
         let mut written = self.written();
-        let (Some(place), None) = (written.next(), written.next()) else { return };
-        let (number, before, Some(left)) = (place.number, place.before, place.current) else { return };
+        let (Some(key), None) = (written.next(), written.next()) else { return };
+        let (number, before, Some(left)) = (key.number, key.before, key.current) else { return };
         drop(written);
         let revision = self.revision;
         let of_revision = |sale: &&mut Sale| sale.revision == revision && sale.taken() != 0;
         let mut sales = self.sales.iter_mut().rev().filter(of_revision);
         let Some(sale) = sales.next() else { return };
-        (sale.place, sale.before, sale.left) = (number, before, Some(left));
+        (sale.shard, sale.before, sale.left) = (number, before, Some(left));
         let (by, single) = (sale.clone(), sales.next().is_none());
         let Some(really) = before else { return };
         // Orders sold together by one transaction cannot conflict with each other.
@@ -85,7 +85,7 @@ impl TicketStock {
     /// The sale that came when as many were left as `by` computed from.
     fn erased_by(&self, by: &Sale) -> Option<Sale> {
         let seen = Some(by.computed_from());
-        let is_it = |sale: &&Sale| sale.revision < by.revision && sale.place == by.place && sale.before == seen;
+        let is_it = |sale: &&Sale| sale.revision < by.revision && sale.shard == by.shard && sale.before == seen;
         self.sales.iter().rev().find(is_it).cloned()
     }
 
@@ -100,25 +100,25 @@ impl TicketStock {
     }
 
     /// The smallest set of orders that shows how it came about: two that started from the same stock.
-    pub(in crate::shop) fn explain(&self, story: &mut Vec<String>, orders: &mut Vec<String>) {
+    pub(in crate::shop) fn explain(&self, explanation: &mut Vec<String>, orders: &mut Vec<String>) {
         let Some(Conflict { erased, by, really }) = &self.conflict else { return };
         let (left, seen, right) = (by.left.unwrap_or(0), by.computed_from(), really.saturating_sub(by.taken()));
-        let place = by.place.map_or_else(String::new, |number| format!(" in shard {number}"));
-        let later = by.told();
-        let (verb, quantity) = by.deed();
+        let place = by.shard.map_or_else(String::new, |number| format!(" in shard {number}"));
+        let later = by.name_in_words();
+        let (verb, quantity) = by.effect();
         let were = if *really == 1 { "was" } else { "were" };
         let Some(erased) = erased else {
-            story.push(format!(
+            explanation.push(format!(
                 "Order {later} {verb} {quantity} and wrote {left} left{place}, where {really} {were} left before it: it should have written {right}.",
             ));
             orders.push(by.order.clone());
-            self.count_conflicts(story);
+            self.count_conflicts(explanation);
             return;
         };
-        let (first_verb, first_quantity) = erased.deed();
-        let earlier = erased.told();
+        let (first_verb, first_quantity) = erased.effect();
+        let earlier = erased.name_in_words();
         let then = format!("By then {really} {were} left, so it should have written {right}: the later write erased the earlier one.");
-        story.push(match erased.left.map(|_| erased.computed_from()) == Some(seen) {
+        explanation.push(match erased.left.map(|_| erased.computed_from()) == Some(seen) {
             true => format!(
                 "Order {earlier} and order {later} both saw {seen} left{place}: the first {first_verb} {first_quantity}, the second {verb} {quantity} and \
                  wrote {left} left. {then}"
@@ -129,12 +129,12 @@ impl TicketStock {
             ),
         });
         orders.extend([erased.order.clone(), by.order.clone()]);
-        self.count_conflicts(story);
+        self.count_conflicts(explanation);
     }
 
-    fn count_conflicts(&self, story: &mut Vec<String>) {
+    fn count_conflicts(&self, explanation: &mut Vec<String>) {
         if self.conflicts > 1 {
-            story.push(format!(
+            explanation.push(format!(
                 "So far {} sales of this ticket wrote something else than they should have; the last is told here.",
                 self.conflicts
             ));

@@ -13,7 +13,7 @@ mod ticket;
 
 use rustc_hash::FxHashMap;
 
-pub(super) use self::ticket::{Balance, Place, TicketStock};
+pub(super) use self::ticket::{Balance, StockKey, TicketStock};
 use super::demand::Demand;
 use crate::core::check::{End, SequencedRevision};
 use crate::core::verdict::Anomaly;
@@ -241,7 +241,7 @@ impl EventStock {
     }
 
     /// The event for a person to read: its id and name.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn name_in_words(&self) -> String {
         match self.name.as_str() {
             "" => format!("event {}", self.id.to_text()),
             name => format!("event {} ‘{name}’", self.id.to_text()),
@@ -250,12 +250,12 @@ impl EventStock {
 }
 
 /// What each order did to a ticket in a revision, a sentence each.
-pub(super) fn deeds(ticket: &TicketStock, revision: Revision) -> Vec<String> {
-    let told = ticket.sales_of(revision).map(|sale| {
-        let ((verb, quantity), kind) = (sale.deed(), ticket.kind.to_text());
+pub(super) fn sales_in_words(ticket: &TicketStock, revision: Revision) -> Vec<String> {
+    let sentences = ticket.sales_of(revision).map(|sale| {
+        let ((verb, quantity), kind) = (sale.effect(), ticket.kind.to_text());
         format!("That revision is order {} of user {}, which {verb} {quantity} {kind}.", sale.order, sale.user.to_text())
     });
-    told.collect()
+    sentences.collect()
 }
 
 /// Where an anomaly shows.

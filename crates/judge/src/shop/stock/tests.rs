@@ -3,7 +3,7 @@
 use crate::checks::online_checks;
 use crate::core::engine::{Judge, Judgement};
 use crate::core::verdict::{AnomalyGroup, Finding, Verdict};
-use crate::testing::{Fate, Record, Shape, Simulation};
+use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::MemberIndex;
 
 fn shop(stock: i64) -> Simulation {
@@ -32,12 +32,12 @@ fn kinds(finding: &Finding) -> Vec<&str> {
 fn race(shop: &mut Simulation, quantities: (i64, i64), guarded: bool) {
     let first = shop.read(1, "ann", "e1", &[("pink", quantities.0)]).unwrap();
     let second = shop.read(2, "bob", "e1", &[("pink", quantities.1)]).unwrap();
-    shop.commit(first, guarded, Fate::Answered);
-    shop.commit(second, guarded, Fate::Answered);
+    shop.commit(first, guarded, RequestOutcome::Answered);
+    shop.commit(second, guarded, RequestOutcome::Answered);
 }
 
 #[test]
-fn a_naive_sale_of_the_last_tickets_is_convicted() {
+fn a_naive_sale_of_the_last_tickets_is_rejected() {
     let mut shop = shop(3);
     race(&mut shop, (2, 2), false);
     let revision = shop.revision();
@@ -52,9 +52,9 @@ fn a_naive_sale_of_the_last_tickets_is_convicted() {
     assert_eq!((anomaly.severity, anomaly.revision), (1, Some(revision)));
     assert_eq!(anomaly.keys, ["shop/ticket:e1:pink"]);
     assert_eq!(anomaly.orders, ["r1-1-1", "r1-2-1"]);
-    let story = anomaly.story.join(" ");
+    let explanation = anomaly.explanation.join(" ");
     for words in ["order r1-2-1 of user bob bought 2 pink tickets of event e1 ‘Concert 1’", "4 of 3 are sold", "both saw 3 left"] {
-        assert!(story.contains(words), "{words} is not in: {story}");
+        assert!(explanation.contains(words), "{words} is not in: {explanation}");
     }
 
     let conservation = finding(&judgement, "conservation");
@@ -72,7 +72,7 @@ fn a_lost_update_shows_before_anything_is_oversold() {
 }
 
 #[test]
-fn the_same_race_under_guards_is_acquitted() {
+fn the_same_race_under_guards_is_accepted() {
     let mut shop = shop(3);
     race(&mut shop, (2, 2), true);
     let judgement = judge(&shop.finish());
@@ -81,9 +81,9 @@ fn the_same_race_under_guards_is_acquitted() {
 }
 
 #[test]
-fn a_negative_stock_is_convicted() {
+fn a_negative_stock_is_rejected() {
     let mut shop = shop(3);
-    shop.buy(1, "ann", "e1", &[("pink", 3)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 3)], RequestOutcome::Answered);
     let revision = shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -2);
     let judgement = judge(&shop.finish());
     let group = group(finding(&judgement, "oversell"), "negative_stock");
@@ -92,9 +92,9 @@ fn a_negative_stock_is_convicted() {
 }
 
 #[test]
-fn a_stock_above_the_total_and_a_changed_total_are_convicted() {
+fn a_stock_above_the_total_and_a_changed_total_are_rejected() {
     let mut shop = shop(3);
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = 4);
     shop.force_ticket("e1", "pink", |ticket| (ticket.current_quantity, ticket.total_quantity) = (2, 7));
     let judgement = judge(&shop.finish());
@@ -104,9 +104,9 @@ fn a_stock_above_the_total_and_a_changed_total_are_convicted() {
 }
 
 #[test]
-fn an_event_counter_that_moves_alone_is_convicted() {
+fn an_event_counter_that_moves_alone_is_rejected() {
     let mut shop = shop(5);
-    shop.buy(1, "ann", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let key = shop.keys().event("e1");
     let value = shop.value(&key).unwrap().to_text().replace("\"current_quantity\":9", "\"current_quantity\":8");
     let revision = shop.write(vec![(key.clone(), Some(value.into()))]);
@@ -120,7 +120,7 @@ fn an_event_counter_that_moves_alone_is_convicted() {
 #[test]
 fn a_purchase_that_disappears_leaves_tickets_unaccounted_for() {
     let mut shop = shop(5);
-    shop.buy(1, "ann", "e1", &[("pink", 2)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 2)], RequestOutcome::Answered);
     let key = shop.keys().purchase("ann", "e1");
     shop.write(vec![(key, None)]);
     let judgement = judge(&shop.finish());
@@ -187,8 +187,8 @@ fn tickets_that_were_sold_before_the_record_began_are_accounted_for() {
     for purchases in [&[][..], &[6], &[2, 4], &[3]] {
         let mut shop = shop(5);
         seed_partly_sold(&mut shop, 10, 4, purchases);
-        shop.buy(1, "ann", "old", &[("pink", 3)], Fate::Answered);
-        shop.buy(2, "bob", "old", &[("pink", 1)], Fate::Answered);
+        shop.buy(1, "ann", "old", &[("pink", 3)], RequestOutcome::Answered);
+        shop.buy(2, "bob", "old", &[("pink", 1)], RequestOutcome::Answered);
         let judgement = judge(&shop.finish());
         assert_eq!(judgement.verdict, Verdict::Pass, "{purchases:?} {:#?}", judgement.findings);
         assert_eq!(finding(&judgement, "oversell").evidence["tickets_sold"], 4);
@@ -202,8 +202,8 @@ fn tickets_that_were_sold_before_cannot_be_sold_again() {
         seed_partly_sold(&mut shop, 10, 4, purchases);
         let first = shop.read(1, "ann", "old", &[("pink", 3)]).unwrap();
         let second = shop.read(2, "bob", "old", &[("pink", 3)]).unwrap();
-        shop.commit(first, false, Fate::Answered);
-        shop.commit(second, false, Fate::Answered);
+        shop.commit(first, false, RequestOutcome::Answered);
+        shop.commit(second, false, RequestOutcome::Answered);
         let judgement = judge(&shop.finish());
         let oversell = finding(&judgement, "oversell");
         assert_eq!(kinds(oversell), ["oversold"], "{purchases:?}");
@@ -230,14 +230,17 @@ fn force_sale(shop: &mut Simulation, order: &str, quantity: i64, left: i64) {
 #[test]
 fn a_stock_that_never_was_is_not_said_to_have_been_seen() {
     let mut shop = shop(10);
-    shop.buy(1, "ann", "e1", &[("pink", 4)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("pink", 4)], RequestOutcome::Answered);
     force_sale(&mut shop, "r1-7-1", 1, 26);
     let judgement = judge(&shop.finish());
     let conservation = finding(&judgement, "conservation");
     assert_eq!(conservation.anomalies.iter().filter(|group| group.kind != "event_counter").count(), 1, "{conservation:#?}");
-    let story = conservation.anomalies[0].first.story.join(" ");
-    assert!(story.contains("bought 1 and wrote 26 left, where 6 were left before it: it should have written 5."), "{story}");
-    assert!(!story.contains("27") && !story.contains("overwr") && !story.contains("saw") && !story.contains("seen"), "{story}");
+    let explanation = conservation.anomalies[0].first.explanation.join(" ");
+    assert!(explanation.contains("bought 1 and wrote 26 left, where 6 were left before it: it should have written 5."), "{explanation}");
+    assert!(
+        !explanation.contains("27") && !explanation.contains("overwr") && !explanation.contains("saw") && !explanation.contains("seen"),
+        "{explanation}"
+    );
 }
 
 #[test]
@@ -245,17 +248,20 @@ fn of_three_that_erase_each_other_each_is_told_with_the_one_it_erased() {
     let mut shop = shop(10);
     let first = shop.read(1, "ann", "e1", &[("pink", 2)]).unwrap();
     let second = shop.read(2, "bob", "e1", &[("pink", 3)]).unwrap();
-    shop.commit(first, false, Fate::Answered);
+    shop.commit(first, false, RequestOutcome::Answered);
     let third = shop.read(3, "cid", "e1", &[("pink", 1)]).unwrap();
-    shop.commit(second, false, Fate::Answered);
-    shop.commit(third, false, Fate::Answered);
+    shop.commit(second, false, RequestOutcome::Answered);
+    shop.commit(third, false, RequestOutcome::Answered);
     let judgement = judge(&shop.finish());
     let last = group(finding(&judgement, "conservation"), "lost_update").last.clone();
     assert_eq!(last.orders, ["r1-2-1", "r1-3-1"]);
-    let story = last.story.join(" ");
+    let explanation = last.explanation.join(" ");
     let told = "wrote 7 left, as if 8 were left; so many were left before order r1-2-1 of user bob";
-    assert!(story.contains(told) && story.contains("which bought 3. By then 7 were left, so it should have written 6"), "{story}");
-    assert!(story.contains("So far 2 sales of this ticket wrote something else"), "{story}");
+    assert!(
+        explanation.contains(told) && explanation.contains("which bought 3. By then 7 were left, so it should have written 6"),
+        "{explanation}"
+    );
+    assert!(explanation.contains("So far 2 sales of this ticket wrote something else"), "{explanation}");
 }
 
 #[test]
@@ -265,12 +271,12 @@ fn what_stays_wrong_is_counted_once() {
     force_sale(&mut shop, "r1-7-1", 1, 16);
     // Each of these finds the stock as wrong as it leaves it.
     for buyer in 8..10 {
-        shop.buy(buyer, &format!("user-{buyer}"), "e1", &[("pink", 1)], Fate::Answered);
+        shop.buy(buyer, &format!("user-{buyer}"), "e1", &[("pink", 1)], RequestOutcome::Answered);
     }
     let key = shop.keys().event("e1");
     let value = shop.value(&key).unwrap().to_text().replace("\"current_quantity\":", "\"current_quantity\":1");
     shop.write(vec![(key, Some(value.into()))]);
-    shop.buy(13, "last", "e1", &[("pink", 1)], Fate::Answered);
+    shop.buy(13, "last", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let judgement = judge(&shop.finish());
     let counts = |name: &str| {
         let counted = finding(&judgement, name).anomalies.iter().map(|group| (group.kind.as_str(), group.count));
@@ -279,7 +285,7 @@ fn what_stays_wrong_is_counted_once() {
     assert_eq!(counts("conservation"), [("lost_update", 1), ("surplus_tickets", 1), ("event_counter", 1)]);
     assert_eq!(counts("oversell"), [("stock_above_total", 1)]);
     let surplus = &group(finding(&judgement, "conservation"), "surplus_tickets").first;
-    assert!(surplus.story[0].contains("before it that made 12"), "{surplus:#?}");
+    assert!(surplus.explanation[0].contains("before it that made 12"), "{surplus:#?}");
 }
 
 #[test]
@@ -289,8 +295,8 @@ fn a_negative_stock_is_counted_when_it_falls_further_and_a_changed_total_when_it
     shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -1);
     shop.force_ticket("e1", "pink", |ticket| ticket.current_quantity = -4);
     shop.force_ticket("e1", "yellow", |ticket| ticket.total_quantity = 7);
-    shop.buy(1, "ann", "e1", &[("yellow", 1)], Fate::Answered);
-    shop.buy(2, "bob", "e1", &[("yellow", 1)], Fate::Answered);
+    shop.buy(1, "ann", "e1", &[("yellow", 1)], RequestOutcome::Answered);
+    shop.buy(2, "bob", "e1", &[("yellow", 1)], RequestOutcome::Answered);
     let judgement = judge(&shop.finish());
     let oversell = finding(&judgement, "oversell");
     assert_eq!((group(oversell, "negative_stock").count, group(oversell, "total_changed").count), (2, 1));

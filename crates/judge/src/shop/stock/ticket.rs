@@ -20,9 +20,9 @@ pub(in crate::shop) struct TicketStock {
     /// Whether the last revision changed that.
     total_changed: bool,
     /// The ticket's own record.
-    pub(in crate::shop) own: Place,
+    pub(in crate::shop) own: StockKey,
     /// Its shards, in the order in which they were first seen. One that was removed stays, empty.
-    pub(in crate::shop) shards: Vec<Place>,
+    pub(in crate::shop) shards: Vec<StockKey>,
     /// In holds.
     held: i64,
     /// By the purchases that are there.
@@ -63,7 +63,7 @@ impl Balance {
 
 /// One key in which a part of a ticket's stock is kept.
 #[derive(Clone, Debug, Default)]
-pub(in crate::shop) struct Place {
+pub(in crate::shop) struct StockKey {
     /// The shard's number; none for the ticket's own record.
     pub(in crate::shop) number: Option<u32>,
     /// What it holds; none while it does not exist.
@@ -74,7 +74,7 @@ pub(in crate::shop) struct Place {
     written: Revision,
 }
 
-impl Place {
+impl StockKey {
     fn write(&mut self, revision: Revision, current: Option<i64>) {
         if self.written != revision {
             (self.written, self.before) = (revision, self.current);
@@ -107,7 +107,7 @@ impl TicketStock {
 
     pub(super) fn write_shard(&mut self, revision: Revision, number: u32, after: Option<i64>) {
         let index = self.shards.iter().position(|shard| shard.number == Some(number)).unwrap_or_else(|| {
-            self.shards.push(Place { number: Some(number), ..Place::default() });
+            self.shards.push(StockKey { number: Some(number), ..StockKey::default() });
             self.shards.len() - 1
         });
         self.shards[index].write(revision, after);
@@ -137,7 +137,7 @@ impl TicketStock {
             return;
         }
         let order = order.unwrap_or("without an id").to_owned();
-        self.sales.push_back(Sale { revision, order, user: user.clone(), bought, held, place: None, before: None, left: None });
+        self.sales.push_back(Sale { revision, order, user: user.clone(), bought, held, shard: None, before: None, left: None });
     }
 
     /// After all changes of a revision.
@@ -176,13 +176,13 @@ impl TicketStock {
     }
 
     /// Every key its stock is kept in.
-    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = &StockKey> {
         std::iter::once(&self.own).chain(&self.shards)
     }
 
     /// The keys its stock is kept in that the last revision wrote.
-    pub(super) fn written(&self) -> impl Iterator<Item = &Place> {
-        self.places().filter(|place| place.written == self.revision)
+    pub(super) fn written(&self) -> impl Iterator<Item = &StockKey> {
+        self.keys().filter(|key| key.written == self.revision)
     }
 
     /// What the ticket's own record says is left.
@@ -206,13 +206,13 @@ impl TicketStock {
     }
 
     /// The keys its stock is kept in that the last revision changed.
-    pub(in crate::shop) fn changed_places(&self) -> impl Iterator<Item = &Place> {
-        self.written().filter(|place| place.before != place.current)
+    pub(in crate::shop) fn changed_keys(&self) -> impl Iterator<Item = &StockKey> {
+        self.written().filter(|key| key.before != key.current)
     }
 
     /// Whether the last revision changed what can be bought, or moved it.
     pub(in crate::shop) fn stock_changed(&self) -> bool {
-        self.changed_places().next().is_some()
+        self.changed_keys().next().is_some()
     }
 
     /// What is reserved and not bought yet.
@@ -233,8 +233,8 @@ impl TicketStock {
     /// What could be bought before the last revision.
     pub(in crate::shop) fn available_before(&self) -> i64 {
         let of = |number: Option<i64>| number.unwrap_or(0);
-        let before = |place: &Place| if place.written == self.revision { of(place.before) } else { of(place.current) };
-        self.places().map(before).fold(0, i64::saturating_add)
+        let before = |key: &StockKey| if key.written == self.revision { of(key.before) } else { of(key.current) };
+        self.keys().map(before).fold(0, i64::saturating_add)
     }
 
     /// What is left, held and sold.

@@ -8,17 +8,17 @@ use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use super::holders::Holders;
+use super::replica_set::ReplicaSet;
 use crate::core::audits::MemberSet;
 use ticketcd_history::audit::AuditStage;
 use ticketcd_history::{Blob, OrderKey};
 
 /// The values that were read last of each key, when nothing was wrong with them.
 #[derive(Debug, Default)]
-pub(super) struct Reread {
+pub(super) struct ValueCache {
     values: Vec<ReadValue>,
     /// By the hash of the key. Of two keys with one hash only the first is found again; the other is taken apart each time.
-    places: FxHashMap<u64, usize>,
+    locations: FxHashMap<u64, usize>,
     /// Where the next value is expected.
     next: usize,
 }
@@ -30,37 +30,37 @@ struct ReadValue {
     value: Blob,
     orders: Box<[OrderKey]>,
     /// Who had it; and of these, whom its orders know of.
-    had: Holders,
-    told: Holders,
+    had: ReplicaSet,
+    reported: ReplicaSet,
 }
 
 /// What is known of a value that a member has.
 #[derive(Debug)]
 pub(super) enum Noted {
     /// Others have it, too: it need not be taken apart.
-    Again,
+    Same,
     /// It is another one than was read before, or the member was seen to have it already. The orders of the one that was read
     /// before are still to be told this.
-    Other(Option<Untold>),
+    Other(Option<Update>),
 }
 
-impl Reread {
+impl ValueCache {
     /// Notes that a member has a value.
     pub(super) fn note(&mut self, key: &Blob, value: &Blob, stage: AuditStage, member: MemberSet) -> Noted {
         let Some(read) = self.find(key).and_then(|place| self.values.get_mut(place)) else { return Noted::Other(None) };
         if read.value != *value || read.had.of(stage) & member != 0 {
-            return Noted::Other(read.take_untold());
+            return Noted::Other(read.take_update());
         }
         read.had.add(stage, member);
-        Noted::Again
+        Noted::Same
     }
 
     /// Keeps a value that was taken apart and whose orders know that this member has it.
     pub(super) fn keep(&mut self, key: &Blob, value: &Blob, orders: Box<[OrderKey]>, stage: AuditStage, member: MemberSet) {
-        let mut had = Holders::default();
+        let mut had = ReplicaSet::default();
         had.add(stage, member);
-        let read = ReadValue { key: key.clone(), value: value.clone(), orders, had, told: had };
-        match self.places.entry(hash(key)) {
+        let read = ReadValue { key: key.clone(), value: value.clone(), orders, had, reported: had };
+        match self.locations.entry(hash(key)) {
             Entry::Occupied(place) if self.values[*place.get()].key == *key => self.values[*place.get()] = read,
             Entry::Occupied(_) => self.values.push(read),
             Entry::Vacant(place) => {
@@ -72,13 +72,13 @@ impl Reread {
     }
 
     /// What the orders of all values are still to be told.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Untold> + use<> {
-        std::mem::take(self).values.into_iter().filter_map(|mut read| read.take_untold())
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Update> + use<> {
+        std::mem::take(self).values.into_iter().filter_map(|mut read| read.take_update())
     }
 
     fn find(&mut self, key: &Blob) -> Option<usize> {
         let is_next = self.values.get(self.next).is_some_and(|read| read.key == *key);
-        let place = if is_next { self.next } else { *self.places.get(&hash(key))? };
+        let place = if is_next { self.next } else { *self.locations.get(&hash(key))? };
         self.next = place + 1;
         self.values.get(place).is_some_and(|read| read.key == *key).then_some(place)
     }
@@ -86,7 +86,7 @@ impl Reread {
 
 /// Members that have a value, which its orders do not know of.
 #[derive(Debug)]
-pub(super) struct Untold {
+pub(super) struct Update {
     pub(super) key: Blob,
     pub(super) value: Blob,
     pub(super) orders: Box<[OrderKey]>,
@@ -94,13 +94,13 @@ pub(super) struct Untold {
 }
 
 impl ReadValue {
-    fn take_untold(&mut self) -> Option<Untold> {
-        if self.had == self.told {
+    fn take_update(&mut self) -> Option<Update> {
+        if self.had == self.reported {
             return None;
         }
-        let members = Holders::STAGES.map(|stage| (stage, self.had.of(stage) & !self.told.of(stage)));
-        self.told = self.had;
-        Some(Untold { key: self.key.clone(), value: self.value.clone(), orders: self.orders.clone(), members })
+        let members = ReplicaSet::STAGES.map(|stage| (stage, self.had.of(stage) & !self.reported.of(stage)));
+        self.reported = self.had;
+        Some(Update { key: self.key.clone(), value: self.value.clone(), orders: self.orders.clone(), members })
     }
 }
 

@@ -5,11 +5,11 @@ use ticketcd_history::{Nanos, Revision};
 
 /// Marks in the order of time, each with a higher step than the ones before it. There are never more than revisions.
 #[derive(Debug, Default)]
-pub(super) struct Staircase {
+pub(super) struct Frontier {
     marks: Vec<Mark>,
 }
 
-impl Staircase {
+impl Frontier {
     /// Adds a mark, unless one that is as early has as high a step: what is later and no higher goes.
     pub(super) fn add_earliest(&mut self, mark: Mark, step: fn(&Mark) -> Revision) {
         let place = self.place_after(mark.at);

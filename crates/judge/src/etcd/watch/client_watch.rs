@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::topics::{Change, Previous, Topic, event_hash, kv_hash};
+use super::watched_ranges::{Change, Previous, WatchedRange, event_hash, kv_hash};
 use super::{
     ALTERED_EVENT, BELOW_START, BOOKMARK_BROKEN, DUPLICATED_EVENT, MISSED_EVENT, PREVIOUS_MISSING_AT_CREATION, SPLIT_REVISION, STALLED,
     UNORDERED, WRONG_PREVIOUS,
@@ -20,7 +20,7 @@ const MISSED_MAX: usize = 4_096;
 
 /// A subscription under judgement.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct ClientWatch {
     pub(super) subscription: u32,
     pub(super) stream: u32,
     pub(super) member: MemberIndex,
@@ -28,7 +28,7 @@ pub(super) struct Board {
     pub(super) end: Blob,
     pub(super) asked: Revision,
     pub(super) opened: Nanos,
-    pub(super) wants_previous: bool,
+    pub(super) previous_requested: bool,
     /// Whether its member was known to be compacted beyond its start: then it must be cancelled.
     pub(super) compacted: Option<Revision>,
     pub(super) cancelled: bool,
@@ -45,8 +45,8 @@ pub(super) struct Board {
     /// Whether it is in the list of those that have something waiting.
     pub(super) is_listed: bool,
     /// Up to where it was told everything, as its owner counts: from here it resumes.
-    pub(super) told: Revision,
-    pub(super) topic: Option<usize>,
+    pub(super) received: Revision,
+    pub(super) range: Option<usize>,
     /// Whether it has received a previous value.
     has_previous: bool,
     /// Whether the message in hand may lack previous values because of a known defect of etcd.
@@ -80,7 +80,7 @@ pub(super) enum Message {
     Broken,
 }
 
-/// How much a board was told.
+/// How much a watch was told.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) events: u64,
@@ -99,7 +99,7 @@ struct Partial {
 
 /// A promise that was broken.
 #[derive(Debug)]
-pub(super) struct Breach {
+pub(super) struct Violation {
     pub(super) kind: &'static AnomalyKind,
     pub(super) at: Nanos,
     pub(super) revision: Revision,
@@ -119,7 +119,7 @@ impl Message {
     }
 }
 
-impl Board {
+impl ClientWatch {
     /// `had` is what its member is known to have had when the request was sent.
     pub(super) fn new(opened: &WatchOpened, compacted: Option<Revision>, overtaken: usize, had: Revision) -> Self {
         Self {
@@ -130,7 +130,7 @@ impl Board {
             end: opened.range_end.clone(),
             asked: opened.start_revision,
             opened: opened.at,
-            wants_previous: opened.options.previous,
+            previous_requested: opened.options.previous,
             compacted,
             cancelled: false,
             created: None,
@@ -138,8 +138,8 @@ impl Board {
             overtaken,
             waiting: VecDeque::new(),
             is_listed: false,
-            told: (opened.start_revision - 1).max(0),
-            topic: None,
+            received: (opened.start_revision - 1).max(0),
+            range: None,
             has_previous: false,
             is_unprepared: false,
             is_start_unknown: opened.start_revision == 0,
@@ -159,25 +159,25 @@ impl Board {
         self.created.get_or_insert(at);
         if self.first.is_none() {
             self.first = Some(revision + 1);
-            self.told = revision;
+            self.received = revision;
         }
     }
 
     /// It received an event of this revision, and so everything from its start up to there.
     pub(super) fn delivered(&mut self, revision: Revision) {
-        self.told = if self.is_start_unknown { revision } else { revision.max(self.told) };
+        self.received = if self.is_start_unknown { revision } else { revision.max(self.received) };
         self.is_start_unknown = false;
     }
 
     /// A bookmark: it received everything up to the revision.
     pub(super) fn bookmarked(&mut self, revision: Revision) {
-        self.told = revision.max(self.told);
+        self.received = revision.max(self.received);
         self.is_start_unknown = false;
     }
 
     /// Takes in the next message, now that the log has reached it.
-    pub(super) fn take(&mut self, message: Message, topic: &Topic, breaches: &mut Vec<Breach>) {
-        self.next = self.next.or(self.first).map(|next| next.max(topic.known_from));
+    pub(super) fn take(&mut self, message: Message, range: &WatchedRange, violations: &mut Vec<Violation>) {
+        self.next = self.next.or(self.first).map(|next| next.max(range.known_from));
         match message {
             Message::Events(at, events, compacted) => {
                 // Such messages are held back until the watch is confirmed, and sent right behind that.
@@ -188,27 +188,27 @@ impl Board {
                     let Some(revision) = group.first().map(|event| event.kv.mod_revision) else { continue };
                     if revision < last {
                         let what = format!("It was told of revision {revision} after revision {last}, in one message.");
-                        breaches.push(Breach { kind: &UNORDERED, at, revision, key: None, what });
+                        violations.push(Violation { kind: &UNORDERED, at, revision, key: None, what });
                     }
                     last = last.max(revision);
-                    self.revision(at, revision, group, compacted, topic, breaches);
+                    self.revision(at, revision, group, compacted, range, violations);
                 }
             }
-            Message::Bookmark(at, revision) => self.bookmark(at, revision, topic, breaches),
+            Message::Bookmark(at, revision) => self.bookmark(at, revision, range, violations),
             Message::Closed { at, read_until, owed } => {
                 self.read_until = read_until;
-                self.give_up_partial(breaches);
-                if let Some(change) = self.owed(owed, topic).first() {
+                self.give_up_partial(violations);
+                if let Some(change) = self.owed(owed, range).first() {
                     let what = format!(
                         "Its owner closed it, and it had not been told of revision {}, which changed {}: its member's collector had been, more than {} s before.",
                         change.revision,
                         change.key.to_text(),
                         super::PATIENCE / 1_000_000_000
                     );
-                    breaches.push(Breach { kind: &STALLED, at, revision: change.revision, key: Some(change.key.clone()), what });
+                    violations.push(Violation { kind: &STALLED, at, revision: change.revision, key: Some(change.key.clone()), what });
                 }
             }
-            Message::Broken => self.give_up_partial(breaches),
+            Message::Broken => self.give_up_partial(violations),
         }
     }
 
@@ -218,14 +218,14 @@ impl Board {
         revision: Revision,
         group: &[WatchEvent],
         compacted: Revision,
-        topic: &Topic,
-        breaches: &mut Vec<Breach>,
+        range: &WatchedRange,
+        violations: &mut Vec<Violation>,
     ) {
         self.counts.events += group.len() as u64;
         let key = group.first().map(|event| event.kv.key.clone());
-        let mut breach = |kind, what| breaches.push(Breach { kind, at, revision, key: key.clone(), what });
+        let mut violation = |kind, what| violations.push(Violation { kind, at, revision, key: key.clone(), what });
         if self.first.is_none() {
-            breach(&BELOW_START, format!("It received revision {revision} before its member had confirmed it."));
+            violation(&BELOW_START, format!("It received revision {revision} before its member had confirmed it."));
             return;
         }
         if revision < self.lowest {
@@ -237,10 +237,10 @@ impl Board {
                     self.lowest - 1
                 )
             };
-            breach(&BELOW_START, what);
+            violation(&BELOW_START, what);
             return;
         }
-        if revision < topic.known_from {
+        if revision < range.known_from {
             self.counts.too_old += 1;
             self.last_event = self.last_event.max(revision);
             return;
@@ -249,7 +249,7 @@ impl Board {
             let before = partial.missing.len();
             partial.missing.retain(|change| group.iter().all(|event| event.kv.key != change.key));
             if partial.missing.len() < before {
-                breach(&SPLIT_REVISION, format!("The events of revision {revision} came in more than one message."));
+                violation(&SPLIT_REVISION, format!("The events of revision {revision} came in more than one message."));
                 if partial.missing.is_empty() {
                     self.partial = None;
                 }
@@ -260,32 +260,32 @@ impl Board {
             let (last, bookmark) = (self.last_event, self.bookmark);
             let was_missed = self.missed.remove(&revision);
             if revision > last {
-                breach(
+                violation(
                     &BOOKMARK_BROKEN,
                     format!("It was told of revision {revision} after a bookmark said that it had everything up to {bookmark}."),
                 );
             } else if was_missed {
-                breach(&UNORDERED, format!("It was told of revision {revision} only after revision {last}."));
+                violation(&UNORDERED, format!("It was told of revision {revision} only after revision {last}."));
             } else {
-                breach(&DUPLICATED_EVENT, format!("It was told of revision {revision} a second time, after revision {last}."));
+                violation(&DUPLICATED_EVENT, format!("It was told of revision {revision} a second time, after revision {last}."));
             }
             self.last_event = last.max(revision);
             return;
         }
-        self.give_up_partial(breaches);
-        self.skip_to(at, revision, topic, breaches);
-        self.compare(at, revision, group, compacted, topic, breaches);
+        self.give_up_partial(violations);
+        self.skip_to(at, revision, range, violations);
+        self.compare(at, revision, group, compacted, range, violations);
         self.last_event = revision;
     }
 
     /// What lies before the revision and was not told is missed.
-    fn skip_to(&mut self, at: Nanos, revision: Revision, topic: &Topic, breaches: &mut Vec<Breach>) {
+    fn skip_to(&mut self, at: Nanos, revision: Revision, range: &WatchedRange, violations: &mut Vec<Violation>) {
         let Some(next) = self.next else { return };
-        let skipped = topic.from(next).iter().take_while(|change| change.revision < revision);
+        let skipped = range.from(next).iter().take_while(|change| change.revision < revision);
         for changes in skipped.collect::<Vec<_>>().chunk_by(|one, other| one.revision == other.revision) {
             let Some(change) = changes.first() else { continue };
             let what = format!("It was told of revision {revision} without revision {}, which changed {}.", change.revision, keys(changes));
-            breaches.push(Breach { kind: &MISSED_EVENT, at, revision: change.revision, key: Some(change.key.clone()), what });
+            violations.push(Violation { kind: &MISSED_EVENT, at, revision: change.revision, key: Some(change.key.clone()), what });
             self.miss(change.revision);
         }
         self.next = Some(revision);
@@ -298,17 +298,17 @@ impl Board {
         revision: Revision,
         group: &[WatchEvent],
         compacted: Revision,
-        topic: &Topic,
-        breaches: &mut Vec<Breach>,
+        range: &WatchedRange,
+        violations: &mut Vec<Violation>,
     ) {
-        let expected = topic.at(revision);
+        let expected = range.at(revision);
         for event in group {
             let name = event.kv.key.to_text();
-            let mut breach = |kind, what| breaches.push(Breach { kind, at, revision, key: Some(event.kv.key.clone()), what });
+            let mut violation = |kind, what| violations.push(Violation { kind, at, revision, key: Some(event.kv.key.clone()), what });
             let is_creation = event.kv.create_revision == event.kv.mod_revision;
             if !event.deleted && (event.kv.version == 1) != is_creation {
                 let (version, created) = (event.kv.version, event.kv.create_revision);
-                breach(
+                violation(
                     &ALTERED_EVENT,
                     format!(
                         "It was told that {name} has version {version} and was created at revision {created}, in revision {revision}: that cannot be."
@@ -318,7 +318,7 @@ impl Board {
             }
             let Some(change) = expected.iter().find(|change| change.key == event.kv.key) else {
                 let what = if event.deleted { "deletion" } else { "put" };
-                breach(&ALTERED_EVENT, format!("It was told of a {what} of {name} in revision {revision}: the log has none."));
+                violation(&ALTERED_EVENT, format!("It was told of a {what} of {name} in revision {revision}: the log has none."));
                 continue;
             };
             if event_hash(event.deleted, &event.kv) != change.content {
@@ -327,13 +327,13 @@ impl Board {
                 } else {
                     format!("version {} `{}`", event.kv.version, excerpt(event.kv.value.as_bytes(), 0))
                 };
-                breach(
+                violation(
                     &ALTERED_EVENT,
                     format!("It was told of {what} of {name} in revision {revision}: what the collectors delivered is different."),
                 );
                 continue;
             }
-            if !self.wants_previous {
+            if !self.previous_requested {
                 continue;
             }
             self.counts.previous += u64::from(event.previous.is_some());
@@ -343,7 +343,7 @@ impl Board {
                 // What the compaction has taken cannot be told.
                 (None, Previous::Some(_)) if revision <= compacted => {}
                 (None, Previous::Some(_)) => {
-                    breach(
+                    violation(
                         if self.is_unprepared { &PREVIOUS_MISSING_AT_CREATION } else { &WRONG_PREVIOUS },
                         format!(
                             "It asked for previous values and was told none of {name} in revision {revision}; there was one, and no compaction took it."
@@ -352,7 +352,7 @@ impl Board {
                 }
                 (Some(told), _) => {
                     let told = format!("version {} of revision {}", told.version, told.mod_revision);
-                    breach(&WRONG_PREVIOUS, format!("It was told that {name} was {told} before revision {revision}: it was not."));
+                    violation(&WRONG_PREVIOUS, format!("It was told that {name} was {told} before revision {revision}: it was not."));
                 }
             }
         }
@@ -364,12 +364,12 @@ impl Board {
         self.next = Some(revision + 1);
     }
 
-    fn bookmark(&mut self, at: Nanos, revision: Revision, topic: &Topic, breaches: &mut Vec<Breach>) {
+    fn bookmark(&mut self, at: Nanos, revision: Revision, range: &WatchedRange, violations: &mut Vec<Violation>) {
         self.counts.bookmarks += 1;
         if self.partial.as_ref().is_some_and(|partial| partial.revision <= revision) {
-            self.give_up_partial(breaches);
+            self.give_up_partial(violations);
         }
-        let owed = self.owed(revision, topic);
+        let owed = self.owed(revision, range);
         if let (Some(first), Some(last)) = (owed.first(), owed.last()) {
             let more = if first.revision < last.revision { format!(", and of more up to {}", last.revision) } else { String::new() };
             let what = format!(
@@ -377,7 +377,7 @@ impl Board {
                 first.revision,
                 first.key.to_text()
             );
-            breaches.push(Breach { kind: &BOOKMARK_BROKEN, at, revision: first.revision, key: Some(first.key.clone()), what });
+            violations.push(Violation { kind: &BOOKMARK_BROKEN, at, revision: first.revision, key: Some(first.key.clone()), what });
             let owed: Vec<Revision> = owed.iter().map(|change| change.revision).collect();
             owed.into_iter().for_each(|revision| self.miss(revision));
         }
@@ -386,18 +386,18 @@ impl Board {
     }
 
     /// What it should have been told up to a revision and was not.
-    fn owed<'topic>(&self, revision: Revision, topic: &'topic Topic) -> &'topic [Change] {
-        let changes = self.next.map_or(&[][..], |next| topic.from(next));
+    fn owed<'range>(&self, revision: Revision, range: &'range WatchedRange) -> &'range [Change] {
+        let changes = self.next.map_or(&[][..], |next| range.from(next));
         let count = changes.partition_point(|change| change.revision <= revision);
         changes.get(..count).unwrap_or_default()
     }
 
-    fn give_up_partial(&mut self, breaches: &mut Vec<Breach>) {
+    fn give_up_partial(&mut self, violations: &mut Vec<Violation>) {
         let Some(Partial { revision, at, missing }) = self.partial.take() else { return };
         let key = missing.first().map(|change| change.key.clone());
         let what =
             format!("It was told of a part of revision {revision}; what is missing is {}.", keys(&missing.iter().collect::<Vec<_>>()));
-        breaches.push(Breach { kind: &MISSED_EVENT, at, revision, key, what });
+        violations.push(Violation { kind: &MISSED_EVENT, at, revision, key, what });
     }
 
     fn miss(&mut self, revision: Revision) {

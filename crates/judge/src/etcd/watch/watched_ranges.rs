@@ -11,7 +11,7 @@ use ticketcd_history::request::KeyValue;
 use ticketcd_history::watch::WatchEvent;
 use ticketcd_history::{Blob, Revision};
 
-/// Changes of one range that are kept before old ones, which no open board waits for, are given up.
+/// Changes of one range that are kept before old ones, which no open watch waits for, are given up.
 const CHANGES_MAX: usize = 1 << 17;
 
 /// A change of one key, as far as it must be known to recognise it.
@@ -38,7 +38,7 @@ pub(super) enum Previous {
 
 /// The changes of one range, in order.
 #[derive(Debug)]
-pub(super) struct Topic {
+pub(super) struct WatchedRange {
     key: Blob,
     end: Blob,
     /// From this revision on all of its changes are known.
@@ -48,25 +48,25 @@ pub(super) struct Topic {
 
 /// The ranges that are watched.
 #[derive(Debug, Default)]
-pub(super) struct Topics {
-    topics: Vec<Topic>,
+pub(super) struct WatchedRanges {
+    ranges: Vec<WatchedRange>,
     by_range: FxHashMap<(Blob, Blob), usize>,
-    /// Topics of one key, or of all keys with a prefix, by that; and how long those prefixes are.
+    /// WatchedRanges of one key, or of all keys with a prefix, by that; and how long those prefixes are.
     by_start: FxHashMap<Blob, Vec<usize>>,
     lengths: BTreeSet<usize>,
-    /// Topics of other ranges.
+    /// WatchedRanges of other ranges.
     others: Vec<usize>,
 }
 
-impl Topics {
-    /// The topic of a range; a new one begins with what is still known of the past.
+impl WatchedRanges {
+    /// The range of a range; a new one begins with what is still known of the past.
     pub(super) fn of(&mut self, key: &Blob, end: &Blob, versions: &Versions) -> usize {
-        if let Some(topic) = self.by_range.get(&(key.clone(), end.clone())) {
-            return *topic;
+        if let Some(range) = self.by_range.get(&(key.clone(), end.clone())) {
+            return *range;
         }
-        let index = self.topics.len();
+        let index = self.ranges.len();
         let (known_from, changes) = past(KeyRange::new(key, end), versions);
-        self.topics.push(Topic { key: key.clone(), end: end.clone(), known_from, changes });
+        self.ranges.push(WatchedRange { key: key.clone(), end: end.clone(), known_from, changes });
         self.by_range.insert((key.clone(), end.clone()), index);
         if end.is_empty() || *end == prefix_end(key.as_bytes()) {
             self.lengths.insert(key.len());
@@ -77,13 +77,13 @@ impl Topics {
         index
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&Topic> {
-        self.topics.get(index)
+    pub(super) fn get(&self, index: usize) -> Option<&WatchedRange> {
+        self.ranges.get(index)
     }
 
     /// The log goes on by a revision, which the key space has already.
     pub(super) fn apply(&mut self, revision: Revision, events: &[WatchEvent], versions: &Versions) {
-        if self.topics.is_empty() {
+        if self.ranges.is_empty() {
             return;
         }
         for event in events {
@@ -92,31 +92,31 @@ impl Topics {
             let watching = starts.flatten().chain(&self.others);
             let mut change = None;
             for &index in watching {
-                let Some(topic) = self.topics.get_mut(index) else { continue };
-                if KeyRange::new(&topic.key, &topic.end).contains(key) {
+                let Some(range) = self.ranges.get_mut(index) else { continue };
+                if KeyRange::new(&range.key, &range.end).contains(key) {
                     let new = || {
                         let previous = versions.get(key, revision - 1).map_or(Previous::None, |kv| Previous::Some(kv_hash(kv)));
                         Change { revision, key: event.kv.key.clone(), content: event_hash(event.deleted, &event.kv), previous }
                     };
-                    topic.changes.push(change.get_or_insert_with(new).clone());
+                    range.changes.push(change.get_or_insert_with(new).clone());
                 }
             }
         }
     }
 
-    /// Gives up old changes where there are many, but none that a board may still be told: `needed` says for a topic the first
+    /// Gives up old changes where there are many, but none that a watch may still be told: `needed` says for a range the first
     /// revision of those.
     pub(super) fn trim(&mut self, needed: impl Fn(usize) -> Revision) {
-        for (index, topic) in self.topics.iter_mut().enumerate().filter(|(_, topic)| topic.changes.len() > CHANGES_MAX) {
-            let half = topic.changes.get(topic.changes.len() / 2).map_or(0, |change| change.revision);
-            topic.known_from = topic.known_from.max(half.min(needed(index)));
-            let given_up = topic.position(topic.known_from);
-            topic.changes.drain(..given_up);
+        for (index, range) in self.ranges.iter_mut().enumerate().filter(|(_, range)| range.changes.len() > CHANGES_MAX) {
+            let half = range.changes.get(range.changes.len() / 2).map_or(0, |change| change.revision);
+            range.known_from = range.known_from.max(half.min(needed(index)));
+            let given_up = range.position(range.known_from);
+            range.changes.drain(..given_up);
         }
     }
 }
 
-impl Topic {
+impl WatchedRange {
     fn position(&self, revision: Revision) -> usize {
         self.changes.partition_point(|change| change.revision < revision)
     }

@@ -9,14 +9,14 @@ const KEPT: usize = 1 << 16;
 
 /// The highest revision that any answer named, over time.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct RevisionFrontier {
     /// Each with the moment from which on it had been told: both rise.
     steps: VecDeque<(Nanos, Revision)>,
 }
 
-impl Told {
+impl RevisionFrontier {
     /// An answer named the revision.
-    pub(super) fn tell(&mut self, at: Nanos, revision: Revision) {
+    pub(super) fn advance(&mut self, at: Nanos, revision: Revision) {
         if revision <= self.highest() {
             return;
         }
@@ -45,10 +45,10 @@ mod tests {
 
     #[test]
     fn what_was_told_later_was_not_told_before() {
-        let mut told = Told::default();
+        let mut told = RevisionFrontier::default();
         // The answer with revision 4 came first, although it is recorded last.
         for (at, revision) in [(10, 3), (30, 7), (20, 5), (40, 8), (25, 9)] {
-            told.tell(at, revision);
+            told.advance(at, revision);
         }
         assert_eq!([10, 11, 30, 31, 40, 41].map(|at| told.before(at)), [0, 3, 3, 7, 7, 9]);
         assert_eq!(told.highest(), 9);

@@ -5,12 +5,12 @@ use ticketcd_history::audit::AuditStage;
 
 /// The members that have something, by audit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Holders {
+pub(super) struct ReplicaSet {
     healed: MemberSet,
     restarted: MemberSet,
 }
 
-impl Holders {
+impl ReplicaSet {
     /// The audits, in their order.
     pub(super) const STAGES: [AuditStage; 2] = [AuditStage::Healed, AuditStage::Restarted];
 
@@ -24,17 +24,17 @@ impl Holders {
 
     /// Adds members. Gives those of them that had it already.
     pub(super) fn add(&mut self, stage: AuditStage, members: MemberSet) -> MemberSet {
-        let holders = match stage {
+        let replicas = match stage {
             AuditStage::Healed => &mut self.healed,
             AuditStage::Restarted => &mut self.restarted,
         };
-        let again = *holders & members;
-        *holders |= members;
+        let again = *replicas & members;
+        *replicas |= members;
         again
     }
 
     /// Those of any audit.
-    pub(super) fn anywhere(&self) -> MemberSet {
+    pub(super) fn in_any_audit(&self) -> MemberSet {
         self.healed | self.restarted
     }
 }
