@@ -223,9 +223,9 @@ fn anomaly(finding: &Finding, group: &AnomalyGroup) -> AnomalyBox {
 }
 
 fn sentences(anomaly: &Anomaly) -> Vec<String> {
-    let mut sentences: Vec<String> = anomaly.story.iter().take(SENTENCES_MAX).cloned().collect();
-    if anomaly.story.len() > SENTENCES_MAX {
-        sentences.push(format!("{} more sentences are in result.json.", count((anomaly.story.len() - SENTENCES_MAX) as u64)));
+    let mut sentences: Vec<String> = anomaly.explanation.iter().take(SENTENCES_MAX).cloned().collect();
+    if anomaly.explanation.len() > SENTENCES_MAX {
+        sentences.push(format!("{} more sentences are in result.json.", count((anomaly.explanation.len() - SENTENCES_MAX) as u64)));
     }
     if !anomaly.faults.is_empty() {
         sentences.push(format!("Active faults: {}.", anomaly.faults.join("; ")));
@@ -346,8 +346,8 @@ mod tests {
     use crate::report::result::RunVerdict;
 
     fn result() -> RunResult {
-        let story = vec!["The buyer <script>alert(1)</script> was charged twice.".to_owned()];
-        let first = Anomaly { story, ..Anomaly::default() };
+        let explanation = vec!["The buyer <script>alert(1)</script> was charged twice.".to_owned()];
+        let first = Anomaly { explanation, ..Anomaly::default() };
         let group = AnomalyGroup {
             kind: "duplicate_order".to_owned(),
             count: 1,
