@@ -15,10 +15,10 @@ use super::{Exit, Failure};
 use crate::run::{base36, purchase_date};
 use crate::scenario::nearest;
 use crate::scenario::streams::stream;
-use crate::settings::strategy::{self as settings, OptimisticSettings, ShardedSettings};
+use crate::shop::purchase::{OptimisticSettings, ShardedSettings, Strategy, StrategyContext};
 use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, event_of};
-use crate::shop::{Order, PurchaseResult, Shop, StockCache, Strategy};
+use crate::shop::{Order, PurchaseResult, Shop, StockCache};
 
 /// The exit codes of `buy`. A refusal is neither an error nor a verdict, but scripts must be able to detect it.
 pub(super) const EXIT_CODES: &str = "\
@@ -121,7 +121,7 @@ async fn buy(session: &mut ShopSession, args: &Args) -> Result<(String, Exit), F
         keys: session.keys.clone(),
         run_tag: run_tag(milliseconds, &order.user).into(),
         date: purchase_date().into(),
-        strategy: strategy(&event),
+        strategy: strategy(&event).start(&StrategyContext::of(1)),
     };
     let mut cache = StockCache::new(stream(milliseconds, "back-off", order.key.buyer));
     let bought = shop.buy(&mut session.caller, &mut cache, &order).await;
@@ -143,11 +143,10 @@ async fn buy(session: &mut ShopSession, args: &Args) -> Result<(String, Exit), F
 fn strategy(event: &FoundEvent) -> Strategy {
     // An event without tickets has no shards either.
     let shards = event.tickets.values().map(|ticket| ticket.shards).max().unwrap_or(0);
-    let settings = match u8::try_from(shards).unwrap_or(u8::MAX) {
-        0 => settings::Strategy::Optimistic(OptimisticSettings { attempts: ATTEMPTS_MAX, ..OptimisticSettings::default() }),
-        shards => settings::Strategy::Sharded(ShardedSettings { shards, attempts: ATTEMPTS_MAX, ..ShardedSettings::default() }),
-    };
-    Strategy::new(&settings, 1)
+    match u8::try_from(shards).unwrap_or(u8::MAX) {
+        0 => Strategy::Optimistic(OptimisticSettings { attempts: ATTEMPTS_MAX, ..OptimisticSettings::default() }),
+        shards => Strategy::Sharded(ShardedSettings { shards, attempts: ATTEMPTS_MAX, ..ShardedSettings::default() }),
+    }
 }
 
 fn exit(outcome: &OrderOutcome) -> Exit {

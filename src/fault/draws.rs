@@ -1,44 +1,44 @@
 //! Random settings of faults, for scenarios that nobody wrote.
 
-use rand::RngExt;
-use rand::distr::uniform::{SampleRange, SampleUniform};
-use rand::seq::{IndexedRandom, SliceRandom};
+use std::ops::{Deref, DerefMut};
+
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::link_set::{Direction, LinkSet};
+use crate::settings::draws as settings;
 use crate::settings::units::{Span, Target};
 
 /// Draws settings of faults for a cluster of so many members.
 #[derive(Debug)]
 pub struct Draws<'a> {
-    random: &'a mut ChaCha8Rng,
+    draws: settings::Draws<'a>,
     members: u8,
+}
+
+impl<'a> Deref for Draws<'a> {
+    type Target = settings::Draws<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.draws
+    }
+}
+
+impl DerefMut for Draws<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.draws
+    }
 }
 
 impl<'a> Draws<'a> {
     /// Draws from a stream, for a cluster of so many members.
     pub fn new(random: &'a mut ChaCha8Rng, members: u8) -> Self {
-        Self { random, members }
+        Self { draws: settings::Draws::new(random), members }
     }
 
     /// How many members the cluster has.
     pub fn members(&self) -> u8 {
         self.members
-    }
-
-    /// A number in a range.
-    pub fn number<T: SampleUniform>(&mut self, range: impl SampleRange<T>) -> T {
-        self.random.random_range(range)
-    }
-
-    /// One of several values, all alike; `otherwise` when there are none.
-    pub fn one_of<T: Copy>(&mut self, values: &[T], otherwise: T) -> T {
-        values.choose(self.random).copied().unwrap_or(otherwise)
-    }
-
-    /// One of several spans, in milliseconds.
-    pub fn milliseconds(&mut self, values: &[u64]) -> Span {
-        Span::milliseconds(self.one_of(values, 1))
     }
 
     /// How long a fault lasts: short, for a run of some seconds.
@@ -53,7 +53,7 @@ impl<'a> Draws<'a> {
 
     /// Members of the cluster.
     pub fn target(&mut self) -> Target {
-        let named = Target::Member(self.number(0..self.members));
+        let named = Target::Member(self.draws.number(0..self.members));
         if self.members == 1 {
             return self.one_of(&[Target::Leader, Target::Any, Target::All, Target::Majority, named], Target::Any);
         }
@@ -68,8 +68,8 @@ impl<'a> Draws<'a> {
     /// Two groups or more, each with a member in it. The cluster must have two members or more.
     pub fn groups(&mut self) -> Vec<Vec<Target>> {
         let mut order: Vec<u8> = (0..self.members).collect();
-        order.shuffle(self.random);
-        let count = usize::from(self.number(2..=self.members));
+        order.shuffle(self.random());
+        let count = usize::from(self.draws.number(2..=self.members));
         let mut groups = vec![Vec::new(); count];
         for (position, member) in order.into_iter().enumerate() {
             // The first of each group are dealt in turn, so that none is empty.
@@ -83,9 +83,9 @@ impl<'a> Draws<'a> {
 
     /// Directed peer links. The cluster must have two members or more.
     pub fn direction(&mut self) -> Direction {
-        let from = self.number(0..self.members);
+        let from = self.draws.number(0..self.members);
         // Any other member.
-        let to = (from + self.number(1..self.members)) % self.members;
+        let to = (from + self.draws.number(1..self.members)) % self.members;
         let named = (Target::Member(from), Target::Member(to));
         let (leader, follower) = (Target::Leader, Target::Follower);
         let choices = [named, (leader, follower), (follower, leader), (leader, Target::All), (Target::All, leader)];
@@ -99,9 +99,5 @@ impl<'a> Draws<'a> {
             return LinkSet::Clients(self.target());
         }
         if self.percent(60) { LinkSet::Peers(self.target()) } else { LinkSet::Peer(self.direction()) }
-    }
-
-    fn percent(&mut self, chance: u32) -> bool {
-        self.number(0..100_u32) < chance
     }
 }

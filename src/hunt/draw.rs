@@ -7,28 +7,25 @@
 //! Some strategies and settings break promises of the shop on any etcd: `naive` oversells. They are drawn too, because what
 //! they write exercises etcd like anything else, and the checks that they fail by design are waived in the drawn scenario.
 
-use rand::RngExt;
-use rand::seq::IndexedRandom;
-use rand_chacha::ChaCha8Rng;
+use std::ops::{Deref, DerefMut};
+
 use ticketcd_judge::checks::check_names;
 use ticketcd_judge::known_defects::KnownDefect;
 
-use crate::fault::Draws;
+use crate::fault::Draws as FaultDraws;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{
-    Arrivals, BatchedSettings, Boards, Cancellations, Closed, Cluster, Constant, Dataset, FencedLockSettings, HoldSettings, Housekeeping,
-    Inject, Known, Load, LockSettings, Mix, NaiveSettings, OptimisticSettings, Pinning, Popularity, Queries, QuotedSettings, Ramp,
-    RandomFaults, ReadMode, Retry, Scenario, ScheduledFault, ShardedSettings, Spike, Stall, Stock, Strategy,
+    Arrivals, Boards, Cancellations, Closed, Cluster, Constant, Dataset, Housekeeping, Inject, Known, Load, Mix, Pinning, Popularity,
+    Queries, Ramp, RandomFaults, ReadMode, Retry, Scenario, ScheduledFault, Spike, Stock, Strategy,
 };
 use crate::scenario::units::{Rate, Span};
 use crate::scenario::{self, ScenarioError};
+use crate::settings::draws::Draws;
+use crate::shop::purchase::StrategyDraws;
 
 /// Changes whenever the same seed and index draw another scenario than before, so that a hunt is not resumed with other draws.
-/// A further fault is drawn too, and changes it.
-pub const DRAW_VERSION: u32 = 2_000 + FAULTS.len() as u32;
-
-/// Every strategy that is drawn: all but `command`, which needs a script.
-pub const STRATEGIES: [&str; 8] = ["naive", "optimistic", "lock", "fenced-lock", "batched", "sharded", "hold", "quoted"];
+/// A further fault or strategy is drawn too, and changes it.
+pub const DRAW_VERSION: u32 = 1_100 + FAULTS.len() as u32 + 100 * Strategy::NAMES.len() as u32;
 
 /// Every fault that is drawn: all that there are.
 pub const FAULTS: &[&str] = Inject::NAMES;
@@ -65,7 +62,8 @@ pub struct Drawn {
 /// # Errors
 /// When what was drawn is not a valid scenario, which is an internal error.
 pub fn draw(hunt_seed: u64, index: u32) -> Result<Drawn, ScenarioError> {
-    let mut random = Draw(stream(hunt_seed, "hunt", index));
+    let mut random = stream(hunt_seed, "hunt", index);
+    let mut random = Draw(Draws::new(&mut random));
     let seed = random.number(0..RUN_SEED_MAX);
     let scenario = random.scenario(hunt_seed, index);
     // Through the same gates as a file: what is drawn must be accepted when somebody runs the file that is kept of it.
@@ -73,39 +71,33 @@ pub fn draw(hunt_seed: u64, index: u32) -> Result<Drawn, ScenarioError> {
     Ok(Drawn { scenario, seed })
 }
 
+/// Every strategy that is drawn: all that need no settings.
+pub fn strategies() -> Vec<&'static str> {
+    Strategy::names_with_defaults()
+}
+
 /// The random stream of one run.
-struct Draw(ChaCha8Rng);
+struct Draw<'a>(Draws<'a>);
 
-impl Draw {
-    fn number<T: rand::distr::uniform::SampleUniform>(&mut self, range: impl rand::distr::uniform::SampleRange<T>) -> T {
-        self.0.random_range(range)
+impl<'a> Deref for Draw<'a> {
+    type Target = Draws<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
+}
 
-    fn percent(&mut self, chance: u32) -> bool {
-        self.number(0..100_u32) < chance
+impl DerefMut for Draw<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
     }
+}
 
-    /// One of several values, all alike. `first` is what keeps this total.
-    fn one_of<T: Copy>(&mut self, values: &[T], first: T) -> T {
-        values.choose(&mut self.0).copied().unwrap_or(first)
-    }
-
-    fn milliseconds(&mut self, values: &[u64]) -> Span {
-        Span::milliseconds(self.one_of(values, 1))
-    }
-
-    /// A number whose order of magnitude is drawn evenly.
-    fn magnitude(&mut self, least: u32, most: u32) -> u32 {
-        let exponent = self.number(f64::from(least).ln()..=f64::from(most).ln());
-        // Rounding may leave the bounds by one.
-        (exponent.exp().round() as u32).clamp(least, most)
-    }
-
+impl Draw<'_> {
     fn scenario(&mut self, hunt_seed: u64, index: u32) -> Scenario {
         let cluster = self.cluster();
         let members = cluster.members;
-        let strategy = self.one_of(&[0, 1, 2, 3, 4, 5, 6, 7], 1_usize);
-        let strategy = STRATEGIES.get(strategy).copied().unwrap_or("optimistic");
+        let strategy = self.one_of(&strategies(), "optimistic");
         let buyers = self.buyers();
         let mut dataset = self.dataset(buyers);
         let load = self.load(strategy, buyers, &mut dataset);
@@ -232,19 +224,9 @@ impl Draw {
     /// The strategy with this name. It tries as often as a cancellation, and pauses as long.
     fn strategy(&mut self, name: &str, buyers: u32, tries: &Cancellations, retry: Retry, read: ReadMode) -> Strategy {
         let Cancellations { attempts, back_off } = *tries;
-        match name {
-            "naive" => Strategy::Naive(NaiveSettings { pause: self.milliseconds(&[0, 0, 5, 20]), read }),
-            "batched" => Strategy::Batched(BatchedSettings { max_txn_ops: self.one_of(&[8, 32, 128, 128], 128), attempts, read }),
-            "sharded" => Strategy::Sharded(ShardedSettings { shards: self.one_of(&[1, 2, 8, 16, 30], 16), attempts, back_off, read }),
-            "lock" => {
-                let FencedLockSettings { ttl, wait, waiters, stall } = self.lock(buyers);
-                Strategy::Lock(LockSettings { ttl, wait, waiters, stall, read })
-            }
-            "fenced-lock" => Strategy::FencedLock(self.lock(buyers)),
-            "hold" => Strategy::Hold(HoldSettings { attempts, back_off, read, ..self.hold() }),
-            "quoted" => Strategy::Quoted(QuotedSettings { attempts, back_off, read }),
-            _ => Strategy::Optimistic(OptimisticSettings { attempts, back_off, retry, read }),
-        }
+        let mut draws = StrategyDraws { draws: Draws::new(self.random()), buyers, attempts, back_off, retry, read };
+        // Only those with defaults are named here.
+        Strategy::draw(name, &mut draws).unwrap_or_else(|| Load::default().strategy)
     }
 
     /// Each weight from none to dominant.
@@ -310,23 +292,6 @@ impl Draw {
         Span::milliseconds(self.number(0..=last / 100) * 100)
     }
 
-    fn lock(&mut self, buyers: u32) -> FencedLockSettings {
-        // Hundreds of waiters keep the cluster busier than what they buy.
-        let waiters = if buyers > 30 || self.percent(50) { Some(self.magnitude(1, 32)) } else { None };
-        let stall = self.percent(30).then(|| Stall { every: self.number(3..=30), lasts: self.milliseconds(&[500, 2_500, 4_000]) });
-        FencedLockSettings { ttl: Span::seconds(self.number(1..=6)), wait: Span::seconds(self.number(1..=5)), waiters, stall }
-    }
-
-    fn hold(&mut self) -> HoldSettings {
-        HoldSettings {
-            ttl: Span::seconds(self.number(1..=5)),
-            pay: self.milliseconds(&[0, 20, 200, 1_000]),
-            abandon_percent: self.one_of(&[0, 5, 30], 5),
-            cancel_percent: self.one_of(&[0, 5, 30], 5),
-            ..HoldSettings::default()
-        }
-    }
-
     fn housekeeping(&mut self, strategy: &str) -> Housekeeping {
         // Under compaction `quoted` meets a defect of every etcd, after which a run shows little else.
         let never = if strategy == "quoted" { 85 } else { 35 };
@@ -365,19 +330,16 @@ impl Draw {
     }
 
     fn inject(&mut self, members: u8) -> Inject {
-        Inject::draw(&mut Draws::new(&mut self.0, members))
+        Inject::draw(&mut FaultDraws::new(self.random(), members))
     }
 }
 
 /// What the drawn load breaks on an etcd that keeps its promises, or on every etcd so far.
 fn waivers(load: &Load) -> Vec<Known> {
-    let (issue, checks): (&str, Vec<&str>) = match (&load.strategy, load.strategy.retry()) {
-        (Strategy::Naive(_), _) => (BY_DESIGN, vec!["oversell", "conservation", "revenue", "ledger", "refusal"]),
-        (Strategy::Lock(_), _) => (BY_DESIGN, vec!["oversell", "conservation", "revenue", "ledger", "refusal", "locks"]),
-        (_, Retry::Blind) => (BY_DESIGN, vec!["revenue", "ledger"]),
+    let (issue, checks) = match &load.strategy {
         // Members differ then, and whatever is compared may show it.
-        (Strategy::Quoted(_), _) if !load.housekeeping.compact_every.0.is_zero() => (QUOTED_ISSUE, check_names()),
-        _ => return Vec::new(),
+        Strategy::Quoted(_) if !load.housekeeping.compact_every.0.is_zero() => (QUOTED_ISSUE, check_names()),
+        strategy => (BY_DESIGN, strategy.fails_by_design().to_vec()),
     };
     checks.into_iter().map(|check| waiver(issue, check)).collect()
 }
@@ -443,7 +405,7 @@ mod tests {
             seen.entry("arrivals").or_default().insert(format!("{:?}", load.arrivals).split('(').next().unwrap_or_default().to_owned());
         }
         let expected: BTreeSet<(&str, &str)> =
-            STRATEGIES.iter().flat_map(|strategy| FAULTS.iter().map(move |kind| (*strategy, *kind))).collect();
+            strategies().into_iter().flat_map(|strategy| FAULTS.iter().map(move |kind| (strategy, *kind))).collect();
         assert_eq!(pairs, expected);
         assert_eq!((seen["members"].len(), seen["retries"].len(), seen["arrivals"].len()), (3, 3, 5), "{seen:?}");
         for target in ["leader", "follower", "any", "minority", "majority", "all", "m1", "m5", "isolated", "|", "peers", "clients"] {

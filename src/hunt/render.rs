@@ -252,7 +252,7 @@ mod tests {
         let text = summary(&Summary::new(1, "3.5.30".to_owned(), "3.5.30", Path::new("reports/h"), &records));
         assert!(text.contains("Verdicts     VIOLATION 1 · unknown 1 · pass 1\n"), "{text}");
         assert!(text.contains("replicas: differs · 1 run, 3 anomalies · first in run 2\n"), "{text}");
-        let (faults, strategies) = (super::super::draw::FAULTS.len(), super::super::draw::STRATEGIES.len());
+        let (faults, strategies) = (super::super::draw::FAULTS.len(), super::super::draw::strategies().len());
         let pairs = format!(" of {} combinations of a strategy and a fault\n", strategies * faults);
         assert!(text.contains(&pairs) && !text.contains(" with "), "{text}");
         assert!(text.contains("\n    never      "), "{text}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::draw::{FAULTS, MEMBERS, STRATEGIES};
+use super::draw::{FAULTS, MEMBERS, strategies};
 use super::features;
 use super::record::{Found, Outcome, Record};
 
@@ -212,19 +212,20 @@ impl Coverage {
         };
         let met: BTreeSet<(&str, &str)> =
             records.iter().flat_map(|record| record.faults.iter().map(|fault| (record.strategy.as_str(), fault.as_str()))).collect();
+        let strategies = strategies();
         let mut never: BTreeMap<usize, NeverMet> = BTreeMap::new();
-        for (position, strategy) in STRATEGIES.iter().enumerate() {
+        for (position, strategy) in strategies.iter().enumerate() {
             for fault in FAULTS.iter().filter(|fault| !met.contains(&(*strategy, **fault))) {
                 let entry = NeverMet { strategy: (*strategy).to_owned(), faults: Vec::new() };
                 never.entry(position).or_insert(entry).faults.push((*fault).to_owned());
             }
         }
         let pairs_never: Vec<NeverMet> = never.into_values().collect();
-        let pairs = (STRATEGIES.len() * FAULTS.len()) as u64;
+        let pairs = (strategies.len() * FAULTS.len()) as u64;
         Self {
             runs: records.len() as u64,
             members: MEMBERS.iter().map(|members| count(&members.to_string(), &|record| record.members == *members)).collect(),
-            strategies: STRATEGIES.iter().map(|strategy| count(strategy, &|record| record.strategy == *strategy)).collect(),
+            strategies: strategies.iter().map(|strategy| count(strategy, &|record| record.strategy == *strategy)).collect(),
             faults: FAULTS.iter().map(|kind| count(kind, &|record| record.faults.iter().any(|fault| fault == kind))).collect(),
             features: features::ALL.iter().map(|name| count(name, &|record| record.features.contains(*name))).collect(),
             pairs,
@@ -315,7 +316,7 @@ mod tests {
         assert_eq!((coverage.runs, runs(&coverage.members, "5"), runs(&coverage.members, "1")), (2, 2, 0));
         assert_eq!((runs(&coverage.strategies, "hold"), runs(&coverage.strategies, "lock")), (2, 0));
         assert_eq!((runs(&coverage.faults, "kill"), runs(&coverage.faults, "pause"), runs(&coverage.faults, "reset")), (2, 1, 0));
-        assert_eq!((coverage.pairs, coverage.pairs_seen), ((STRATEGIES.len() * FAULTS.len()) as u64, 2));
+        assert_eq!((coverage.pairs, coverage.pairs_seen), ((strategies().len() * FAULTS.len()) as u64, 2));
         let hold = coverage.pairs_never.iter().find(|never| never.strategy == "hold").unwrap();
         let never: Vec<&str> = FAULTS.iter().copied().filter(|fault| !["kill", "pause"].contains(fault)).collect();
         assert_eq!(hold.faults, never);

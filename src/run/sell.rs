@@ -15,7 +15,7 @@ use crate::dataset::{self, Dataset, LoadOptions, Target};
 use crate::etcd::RecordingClient;
 use crate::fault;
 use crate::load::{Housekeeping, Load, OrderGenerator, WatchWorkload};
-use crate::shop::{Shop, Strategy};
+use crate::shop::{Shop, StrategyContext, Supervision};
 use crate::testbed::Route;
 
 /// How long one request of the dataset may take.
@@ -42,12 +42,13 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
     }
 
     let clients = running.testbed.clients(Route::Load, scenario.load.channels).await.map_err(RunFailure::of(RunStep::Connect))?;
+    let log = RunDir::new(&setup.directory).script_log();
+    let supervision = Supervision { supervisor: &setup.supervisor, log: &log };
     let shop = Shop {
         keys: setup.keys.clone(),
         run_tag: setup.run_tag.as_str().into(),
         date: setup.purchase_date.as_str().into(),
-        strategy: Strategy::new(&scenario.load.strategy, scenario.load.buyers)
-            .within(&setup.supervisor, &RunDir::new(&setup.directory).script_log()),
+        strategy: scenario.load.strategy.start(&StrategyContext { buyers: scenario.load.buyers, supervision: Some(supervision) }),
     };
     let opened = OpenShop { events: dataset.catalogue.events.iter().map(|event| event.id.clone()).collect(), shop: shop.clone() };
     let mut caller = RecordingClient::new(running.direct.clone(), MemberIndex(0), SEED_TIMEOUT, context.sink.clone());

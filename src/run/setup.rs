@@ -4,14 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use ticketcd_judge::history::run_dir::RunDir;
-use ticketcd_judge::history::run_info::{FORMAT_VERSION, MemberInfo, RunInfo, StockLayout, TestbedInfo};
+use ticketcd_judge::history::run_info::{FORMAT_VERSION, MemberInfo, RunInfo, TestbedInfo};
 use ticketcd_judge::model::Keyspace;
 
 use super::directory::{self, DirectoryError};
 use super::{RunOptions, host};
 use crate::fault::{Plan, UnavailableFault};
 use crate::scenario::fingerprint;
-use crate::scenario::types::{Scenario, Strategy};
+use crate::scenario::types::Scenario;
 use crate::testbed::{Capabilities, Prepared, TestbedError};
 
 /// A run that could not be made.
@@ -101,7 +101,7 @@ impl Setup {
             run_tag: self.run_tag.clone(),
             prefix: self.keys.prefix().to_owned(),
             strategy: self.scenario.load.strategy.name().to_owned(),
-            layout: layout(&self.scenario.load.strategy),
+            layout: self.scenario.load.strategy.layout(),
             started: self.started.clone(),
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             etcd: self.prepared.etcd(),
@@ -127,21 +127,6 @@ fn testbed_info(capabilities: &Capabilities) -> TestbedInfo {
         collects_from_first_revision: capabilities.collects_from_first_revision,
         restarts_for_audit: capabilities.restarts_for_audit,
         members_on_this_host: capabilities.members_on_this_host,
-    }
-}
-
-/// Where a strategy keeps the stock.
-fn layout(strategy: &Strategy) -> StockLayout {
-    match strategy {
-        Strategy::Sharded(_) => StockLayout::Sharded,
-        Strategy::Hold(_) => StockLayout::Held,
-        Strategy::Naive(_)
-        | Strategy::Optimistic(_)
-        | Strategy::Lock(_)
-        | Strategy::FencedLock(_)
-        | Strategy::Batched(_)
-        | Strategy::Quoted(_)
-        | Strategy::Command(_) => StockLayout::Plain,
     }
 }
 

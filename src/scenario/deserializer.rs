@@ -12,7 +12,9 @@ use serde_spanned::Spanned;
 use toml::de::{DeArray, DeInteger, DeString, DeTable, DeValue};
 
 use super::mistake::{Expected, Found, Mistake, MistakeKind};
-use crate::settings::strategy::ONE_CHOICE;
+
+/// The content of a choice that is written as a table.
+pub(super) const ONE_CHOICE: &str = "exactly one choice";
 
 /// A value of a document.
 #[derive(Clone, Copy, Debug)]

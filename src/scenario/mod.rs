@@ -7,6 +7,7 @@
 pub mod expectation;
 pub mod keys;
 pub mod library;
+mod load;
 pub mod metric;
 pub mod types;
 

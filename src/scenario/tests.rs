@@ -188,7 +188,7 @@ fn a_strategy_is_a_name_or_a_table_with_its_settings() {
     assert_eq!(strategy("strategy = \"hold\"", &[]), Strategy::Hold(HoldSettings::default()));
     let settings = HoldSettings { ttl: Span::seconds(4), ..HoldSettings::default() };
     assert_eq!(strategy("strategy.hold = { ttl = \"4s\" }", &[]), Strategy::Hold(settings));
-    for name in Strategy::NAMES.into_iter().filter(|name| *name != "command") {
+    for name in Strategy::names_with_defaults() {
         assert_eq!(strategy(&format!("strategy = \"{name}\""), &[]).name(), name);
     }
     for text in ["load.strategy = {}", "load.strategy = { hold = {}, naive = {} }"] {

@@ -3,10 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::load::Load;
 use crate::fault::Plan;
 pub use crate::fault::settings::{RandomFaults, ScheduledFault};
 pub use crate::fault::{Direction, Inject, LinkSet};
 pub use crate::settings::types::*;
+pub use crate::shop::purchase::{
+    Alternatives, BatchedSettings, CommandSettings, FencedLockSettings, HoldSettings, LockSettings, NaiveSettings, OptimisticSettings,
+    QuotedSettings, Retry, ShardedSettings, Stall, Strategy,
+};
 pub use crate::testbed::Cluster;
 
 /// A scenario: a cluster, a shop, a load, what breaks, and what is expected of it.

@@ -1,8 +1,8 @@
 //! The settings of each part of a run, as plain data: types, units, bounds, and random streams. A scenario is made of them.
 
+pub mod draws;
 pub mod limits;
 pub mod problem;
-pub mod strategy;
 pub mod streams;
 mod suggest;
 pub mod types;

@@ -4,9 +4,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use super::strategy::*;
-use super::strategy::{ATTEMPTS, BACK_OFF, by_name_or_table, name_or_table};
 use super::units::{Bound, Rate, Span};
+
+/// Transactions for one order, by default.
+pub(crate) const ATTEMPTS: u32 = 12;
+/// Longest pause after the first conflict, by default.
+pub(crate) const BACK_OFF: Span = Span::milliseconds(2);
 
 /// The shop that is written before the load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,70 +51,6 @@ pub enum Popularity {
     Uniform,
     /// The k-th event has weight k^-s, so that a few are hot. The number is s.
     Zipf(f64),
-}
-
-/// The load on the shop.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Load {
-    /// Number of buyers. Each runs one operation at a time.
-    pub buyers: u32,
-    /// The purchase strategy: a name, or a table with its settings, such as `strategy.hold = { ttl = "4s" }`.
-    #[serde(deserialize_with = "by_name_or_table")]
-    #[schemars(schema_with = "name_or_table")]
-    pub strategy: Strategy,
-    /// Settings of other strategies, for `--strategy NAME` and for a matrix.
-    #[serde(skip_serializing_if = "Alternatives::is_empty")]
-    pub alternatives: Alternatives,
-    /// How long the load lasts, warm-up not counted.
-    pub duration: Span,
-    /// Load before the counted load.
-    pub warm_up: Span,
-    /// When operations begin.
-    pub arrivals: Arrivals,
-    /// What buyers do, by weight.
-    pub mix: Mix,
-    /// Tickets of one type in an order, at most: a uniform random number from 1.
-    pub quantity_max: u32,
-    /// Ticket types in one order, at most: a uniform random number from 1.
-    pub types_max: u32,
-    /// Which member a buyer uses.
-    pub members: Pinning,
-    /// Timeout of a request.
-    pub timeout: Span,
-    /// Settings of the queries of the mix. Refused when the mix has none.
-    pub queries: Queries,
-    /// Settings of the cancellations of the mix. Refused when the mix has none.
-    pub cancellations: Cancellations,
-    /// Settings of the stock boards of the mix. Refused when the mix has none.
-    pub boards: Boards,
-    /// Compactions and defragmentations during the load.
-    pub housekeeping: Housekeeping,
-    /// Connections to each member.
-    pub channels: u8,
-}
-
-impl Default for Load {
-    fn default() -> Self {
-        Self {
-            buyers: 100,
-            strategy: Strategy::Optimistic(OptimisticSettings::default()),
-            alternatives: Alternatives::default(),
-            duration: Span::seconds(10),
-            warm_up: Span::seconds(1),
-            arrivals: Arrivals::Closed(Closed { think: Span::milliseconds(0) }),
-            mix: Mix::default(),
-            quantity_max: 2,
-            types_max: 1,
-            members: Pinning::Pinned,
-            timeout: Span::milliseconds(2000),
-            queries: Queries::default(),
-            cancellations: Cancellations::default(),
-            boards: Boards::default(),
-            housekeeping: Housekeeping::default(),
-            channels: 1,
-        }
-    }
 }
 
 /// How reads are made.

@@ -7,7 +7,7 @@ use ticketcd::etcd::{Client, RecordingClient};
 use ticketcd::load::{Load, Offer, OrderGenerator};
 use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Mix, Scenario};
-use ticketcd::shop::{Cancel, Cancelling, Order, RetryPolicy, Shop, StockCache, Strategy};
+use ticketcd::shop::{Cancel, Cancelling, Order, RetryPolicy, Shop, StockCache, StrategyContext};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
@@ -37,7 +37,7 @@ impl Fixture {
             keys: Keyspace::new("t/"),
             run_tag: "r1".into(),
             date: "01-05-2026 20:00".into(),
-            strategy: Strategy::new(&types::Load::default().strategy, 1),
+            strategy: types::Load::default().strategy.start(&StrategyContext::of(1)),
         };
         let fixture = Self { client: etcd.client().await, _etcd: etcd, shop };
         let event = concert(STOCK);

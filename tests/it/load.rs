@@ -11,7 +11,7 @@ use ticketcd::scenario::streams::stream;
 use ticketcd::scenario::types::{self, Arrivals, Constant, Mix, NaiveSettings, Scenario};
 use ticketcd::scenario::units::{Rate, Span};
 use ticketcd::shop::queries::{Search, orders_of, revenue_of, search};
-use ticketcd::shop::{Order, Shop, StockCache, Strategy};
+use ticketcd::shop::{Order, Shop, StockCache, StrategyContext};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::{Event, Phase};
@@ -113,7 +113,7 @@ impl Fixture {
             keys: self.keys.clone(),
             run_tag: "r1".into(),
             date: "01-05-2026 20:00".into(),
-            strategy: Strategy::new(&load.strategy, load.buyers),
+            strategy: load.strategy.start(&StrategyContext::of(load.buyers)),
         }
     }
 

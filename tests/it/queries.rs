@@ -18,7 +18,7 @@ use ticketcd::scenario::types;
 use ticketcd::shop::queries::{
     FoundEvent, PAGE_KEYS_MAX, QueryError, Search, account_of, event_of, events_of, revenue_of, revenue_of_all, search,
 };
-use ticketcd::shop::{Order, Shop, StockCache, Strategy};
+use ticketcd::shop::{Order, Shop, StockCache, StrategyContext};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::event::Event;
@@ -187,7 +187,7 @@ fn same_event(event: &FoundEvent, all: &Everything) {
 /// A buyer that buys and cancels until it is stopped; every tenth answer of its own it compares.
 async fn buy_and_cancel(fixture: Arc<Fixture>, buyer: u32, sold: Arc<AtomicUsize>, cancelled: Arc<AtomicUsize>, stop: CancellationToken) {
     let (_, mut caller) = fixture.caller();
-    let strategy = Strategy::new(&types::Load::default().strategy, 1);
+    let strategy = types::Load::default().strategy.start(&StrategyContext::of(1));
     let shop = Shop { keys: fixture.keys(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy };
     let mut memory = StockCache::new(stream(1, "back-off", buyer));
     let catalogue = fixture.catalogue();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ticketcd::scenario::types::{self, CommandSettings, Load};
 use ticketcd::scenario::units::Span;
-use ticketcd::shop::{PurchaseResult, Shop, Strategy, StrategyError};
+use ticketcd::shop::{PurchaseResult, Shop, StrategyContext, StrategyError, Supervision};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::task::JoinSet;
 
@@ -110,7 +110,9 @@ async fn nothing_that_a_script_started_is_left() {
 async fn served_in_a_run(script: &str, log: &std::path::Path) -> (PurchaseResult, Result<(), StrategyError>) {
     let load = shell(script);
     let mut fixture = ShopFixture::new(&[], &[("pink", 9)], &load).await;
-    let strategy = Strategy::new(&load.strategy, load.buyers).within(&ticketcd_binary(), log);
+    let strategy = load
+        .strategy
+        .start(&StrategyContext { buyers: load.buyers, supervision: Some(Supervision { supervisor: &ticketcd_binary(), log }) });
     fixture.shop = Arc::new(Shop { strategy, ..(*fixture.shop).clone() });
     let (_, sink, recorder) = Kept::start();
     let mut caller = fixture.caller(&sink);
@@ -154,7 +156,9 @@ async fn in_a_run_nothing_that_a_script_started_is_left_either() {
 async fn in_a_run_a_script_that_cannot_be_started_is_reported_before_the_load() {
     let directory = tempfile::tempdir().unwrap();
     let load = load(&["/no/such/program", "x"], Span::seconds(5));
-    let strategy = Strategy::new(&load.strategy, load.buyers).within(&ticketcd_binary(), &directory.path().join("script.log"));
+    let log = directory.path().join("script.log");
+    let supervision = Supervision { supervisor: &ticketcd_binary(), log: &log };
+    let strategy = load.strategy.start(&StrategyContext { buyers: load.buyers, supervision: Some(supervision) });
     let fixture = ShopFixture::new(&[], &[("pink", 9)], &load).await;
     let shop = Shop { strategy, ..(*fixture.shop).clone() };
     let (_, sink, recorder) = Kept::start();

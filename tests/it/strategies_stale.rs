@@ -3,7 +3,7 @@
 use ticketcd::etcd::{Client, RecordingClient};
 use ticketcd::record::Sink;
 use ticketcd::scenario::types::{self, ReadMode};
-use ticketcd::shop::{Shop, Strategy};
+use ticketcd::shop::{Shop, StrategyContext};
 use ticketcd::testbed::{Route, Testbed};
 use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::annotation::OrderOutcome;
@@ -51,7 +51,7 @@ impl Remote {
 
     /// What a buyer of this strategy is told there.
     async fn tells(&self, sink: &Sink, name: &str) -> OrderOutcome {
-        let strategy = Strategy::new(&types::Strategy::with_defaults(name).unwrap(), 1);
+        let strategy = types::Strategy::with_defaults(name).unwrap().start(&StrategyContext::of(1));
         let shop = Shop { keys: self.keys.clone(), run_tag: "r1".into(), date: "01-05-2026 20:00".into(), strategy };
         let timeout = std::time::Duration::from_millis(500);
         let mut caller =

@@ -14,8 +14,8 @@ use super::super::{Exit, Failure};
 use crate::report::numbers::{counted, seconds};
 use crate::report::synthetic;
 use crate::run::directory;
+use crate::scenario::types::Strategy as PurchaseStrategy;
 use crate::scenario::{Scenario, nearest};
-use crate::settings::strategy::{self as settings, FencedLockSettings, HoldSettings, LockSettings, OptimisticSettings, ShardedSettings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -126,13 +126,10 @@ fn scenario(size: &Size, strategy: Strategy, mutation: Option<Mutation>) -> Scen
     scenario.description = format!("Synthetic: {operations} on {tickets} by {}{with}.", counted(size.buyers.into(), "buyer"));
     scenario.expect = mutation.map(|mutation| format!("violation:{}", mutation.check()));
     scenario.load.buyers = size.buyers;
-    scenario.load.strategy = match strategy {
-        Strategy::Optimistic => settings::Strategy::Optimistic(OptimisticSettings::default()),
-        Strategy::Sharded => settings::Strategy::Sharded(ShardedSettings::default()),
-        Strategy::Hold => settings::Strategy::Hold(HoldSettings::default()),
-        Strategy::Lock => settings::Strategy::Lock(LockSettings::default()),
-        Strategy::FencedLock => settings::Strategy::FencedLock(FencedLockSettings::default()),
-    };
+    // Synthetic strategies have the names of the real ones.
+    if let Some(strategy) = PurchaseStrategy::with_defaults(strategy.name()) {
+        scenario.load.strategy = strategy;
+    }
     scenario.dataset.events = size.tickets.div_ceil(2);
     scenario.dataset.ticket_types = if size.tickets == 1 { 1 } else { 2 };
     scenario

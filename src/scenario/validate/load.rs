@@ -1,12 +1,11 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{
-    Arrivals, Boards, Cancellations, Dataset, HoldSettings, Housekeeping, Load, Mix, Queries, Spike, Stall, Strategy,
-};
-use super::super::units::{Rate, Span};
+use super::super::types::{Arrivals, Boards, Cancellations, Dataset, Housekeeping, Load, Mix, Queries, Spike, Strategy};
+use super::super::units::Rate;
 use super::{Checked, Problem, between};
 use crate::settings::problem::{span, span_or_none};
+use crate::shop::purchase::StrategyScope;
 
 pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     between("load.buyers", load.buyers, 1, limits::BUYERS_MAX)?;
@@ -31,45 +30,9 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
     between("load.channels", load.channels.into(), 1, limits::CHANNELS_MAX.into())
 }
 
-/// A strategy's settings, which stand in the table with the strategy's name at `path`.
+/// The settings of a strategy, which stand in the table with its name at `path`.
 fn strategy(path: &str, strategy: &Strategy, types_max: u32) -> Checked {
-    let at = |key: &str| format!("{path}.{}.{key}", strategy.name());
-    let attempts = |attempts: u32| between(&at("attempts"), attempts, 1, limits::ATTEMPTS_MAX);
-    let back_off = |back_off: Span| span_or_none(&at("back_off"), back_off, limits::TIMEOUT_MAX);
-    match strategy {
-        Strategy::Naive(settings) => span_or_none(&at("pause"), settings.pause, limits::TIMEOUT_MAX),
-        Strategy::Optimistic(settings) => {
-            attempts(settings.attempts)?;
-            back_off(settings.back_off)
-        }
-        Strategy::Lock(settings) => lock(&at, settings.ttl, settings.wait, settings.waiters, settings.stall.as_ref()),
-        Strategy::FencedLock(settings) => lock(&at, settings.ttl, settings.wait, settings.waiters, settings.stall.as_ref()),
-        Strategy::Batched(settings) => {
-            attempts(settings.attempts)?;
-            batched(&at("max_txn_ops"), settings.max_txn_ops, types_max)
-        }
-        Strategy::Sharded(settings) => {
-            attempts(settings.attempts)?;
-            back_off(settings.back_off)?;
-            sharded(&at("shards"), settings.shards, types_max)
-        }
-        Strategy::Hold(settings) => {
-            attempts(settings.attempts)?;
-            back_off(settings.back_off)?;
-            hold(&at, settings)
-        }
-        Strategy::Quoted(settings) => {
-            attempts(settings.attempts)?;
-            back_off(settings.back_off)
-        }
-        Strategy::Command(settings) => {
-            span(&at("timeout"), settings.timeout, limits::TIMEOUT_MAX)?;
-            if settings.run.first().is_none_or(|program| program.is_empty()) {
-                return Err(Problem::new(at("run"), "it names no program, such as [\"python3\", \"buy.py\"]"));
-            }
-            Ok(())
-        }
-    }
+    strategy.check(&StrategyScope { path: &format!("{path}.{}", strategy.name()), types_max })
 }
 
 /// The settings of the strategies that the scenario does not run with by itself.
@@ -82,61 +45,6 @@ fn alternatives(load: &Load) -> Checked {
                 .help(format!("write strategy.{own} = {{ ... }} in [load]; load.alternatives is for the other strategies")));
         }
         strategy("load.alternatives", &alternative, load.types_max)?;
-    }
-    Ok(())
-}
-
-fn batched(path: &str, max_txn_ops: u32, types_max: u32) -> Checked {
-    between(path, max_txn_ops, limits::TXN_OPERATIONS_MIN, limits::TXN_OPERATIONS_MAX)?;
-    let needed = types_max.saturating_add(2);
-    if max_txn_ops < needed {
-        let message = format!("an order of {types_max} ticket types needs {needed} operations: each ticket, the event, the purchases");
-        return Err(Problem::new(path, message));
-    }
-    Ok(())
-}
-
-fn sharded(path: &str, shards: u8, types_max: u32) -> Checked {
-    between(path, shards.into(), 1, limits::SHARDS_MAX.into())?;
-    let needed = types_max.saturating_mul(u32::from(shards) + 1).saturating_add(1);
-    if needed > limits::TXN_OPERATIONS_OF_ETCD {
-        let message = format!(
-            "an order of {types_max} ticket types may need all {shards} shards of each, the tickets and the purchases: {needed} \
-             operations in one transaction, and etcd accepts {}",
-            limits::TXN_OPERATIONS_OF_ETCD
-        );
-        return Err(Problem::new(path, message));
-    }
-    Ok(())
-}
-
-fn lock(at: &impl Fn(&str) -> String, ttl: Span, wait: Span, waiters: Option<u32>, stall: Option<&Stall>) -> Checked {
-    time_to_live(&at("ttl"), ttl)?;
-    span(&at("wait"), wait, limits::TIMEOUT_MAX)?;
-    if let Some(waiters) = waiters {
-        between(&at("waiters"), waiters, 1, limits::BUYERS_MAX)?;
-    }
-    match stall {
-        Some(stall) => {
-            between(&at("stall.every"), stall.every, 1, limits::STALL_EVERY_MAX)?;
-            span(&at("stall.for"), stall.lasts, limits::TIMEOUT_MAX)
-        }
-        None => Ok(()),
-    }
-}
-
-fn hold(at: &impl Fn(&str) -> String, hold: &HoldSettings) -> Checked {
-    time_to_live(&at("ttl"), hold.ttl)?;
-    span_or_none(&at("pay"), hold.pay, limits::TIMEOUT_MAX)?;
-    between(&at("abandon_percent"), hold.abandon_percent.into(), 0, 100)?;
-    between(&at("cancel_percent"), hold.cancel_percent.into(), 0, 100)?;
-    let together = u32::from(hold.abandon_percent) + u32::from(hold.cancel_percent);
-    if together > 100 {
-        let abandon = hold.abandon_percent;
-        return Err(Problem::new(
-            at("cancel_percent"),
-            format!("{} percent and the {abandon} percent of `abandon_percent` are more than 100", hold.cancel_percent),
-        ));
     }
     Ok(())
 }
@@ -163,15 +71,6 @@ fn cancellations(load: &Load) -> Checked {
 fn without_effect(path: &str, why: &str, instead: &str) -> Problem {
     Problem::new(path, format!("these settings have no effect, because {why}"))
         .help(format!("set {instead}, or remove them; on the command line --set {path}={{}} removes them"))
-}
-
-/// The time to live of a lease: etcd counts whole seconds.
-fn time_to_live(path: &str, ttl: Span) -> Checked {
-    span(path, ttl, limits::LEASE_TTL_MAX)?;
-    if ttl.0.subsec_nanos() != 0 {
-        return Err(Problem::new(path, format!("{ttl} is no whole number of seconds, as etcd counts the life of a lease")));
-    }
-    Ok(())
 }
 
 fn arrivals(load: &Load) -> Checked {
@@ -248,15 +147,14 @@ fn mix(mix: &Mix) -> Checked {
     Ok(())
 }
 
-/// Cancellations guard what they write, but take no lock: who relies on locks alone would be convicted of what is ours.
+/// Cancellations guard their writes but take no lock. With a strategy that relies on locks alone, the run would report violations
+/// that etcd did not cause.
 fn cancel(load: &Load) -> Checked {
-    match load.strategy {
-        Strategy::Lock(_) | Strategy::FencedLock(_) if load.mix.cancel > 0 => {
-            let strategy = load.strategy.name();
-            Err(Problem::new("load.mix.cancel", format!("orders are given back without a lock, on which {strategy} relies")))
-        }
-        _ => Ok(()),
+    if load.strategy.relies_on_locks() && load.mix.cancel > 0 {
+        let strategy = load.strategy.name();
+        return Err(Problem::new("load.mix.cancel", format!("orders are cancelled without a lock, on which {strategy} relies")));
     }
+    Ok(())
 }
 
 fn boards(load: &Load) -> Checked {

@@ -4,19 +4,52 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Delete, Guard, GuardTarget, Relation, Request, Txn};
 use ticketcd_judge::history::{Blob, Revision};
 
+use super::fenced_lock::FencedLockSettings;
 use super::lock_admission::LockAdmission;
 use super::session::Session;
 use super::state::fetch;
+use super::strategy_scope::StrategyScope;
 use super::write::{Decision, decide, rejected};
 use super::{PurchaseResult, StockCache};
 use crate::etcd::{CallError, RecordingClient, errors};
-use crate::settings::strategy::{FencedLockSettings, Stall};
+use crate::settings::limits;
+use crate::settings::problem::{Checked, between};
+use crate::settings::units::Span;
 use crate::shop::{Order, Shop};
+
+/// Lock holders that stall.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stall {
+    /// Every Nth purchase under a lock stalls.
+    pub every: u32,
+    /// How long it stalls.
+    #[serde(rename = "for")]
+    pub lasts: Span,
+}
+
+/// The checks of the settings that `lock` and `fenced-lock` share.
+pub(super) fn check(scope: &StrategyScope<'_>, settings: &FencedLockSettings) -> Checked {
+    scope.time_to_live(settings.ttl)?;
+    scope.timeout("wait", settings.wait)?;
+    if let Some(waiters) = settings.waiters {
+        between(&scope.at("waiters"), waiters, 1, limits::BUYERS_MAX)?;
+    }
+    match &settings.stall {
+        Some(stall) => {
+            between(&scope.at("stall.every"), stall.every, 1, limits::STALL_EVERY_MAX)?;
+            scope.timeout("stall.for", stall.lasts)
+        }
+        None => Ok(()),
+    }
+}
 
 /// How locks are taken.
 #[derive(Clone, Debug)]
@@ -165,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_nth_purchase_stalls_across_all_buyers() {
-        let stall = Stall { every: 3, lasts: crate::settings::units::Span::seconds(1) };
+        let stall = Stall { every: 3, lasts: Span::seconds(1) };
         let locking = Locking::new(&FencedLockSettings { stall: Some(stall), ..FencedLockSettings::default() });
         let buyers = [locking.stalls.clone().unwrap(), locking.stalls.unwrap()];
         let stalled: Vec<_> = (0..6).map(|purchase| buyers[purchase % 2].next().is_some()).collect();

@@ -18,35 +18,116 @@
 //! resends the transaction safely; `blind` starts over under the same order id as if nothing had been sent. That sells twice
 //! whenever only the answer was lost, and is there for demonstration.
 
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
 use super::same_guard::{self, Resent};
 use super::state::{Stock, fetch, fetch_latest, reads};
+use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
+use super::strategy_draws::StrategyDraws;
+use super::strategy_scope::StrategyScope;
 use super::write::{Decision, Write, decide, rejected};
 use super::{PurchaseResult, RetryPolicy, StockCache};
 use crate::etcd::{CallError, RecordingClient};
-use crate::settings::strategy::Retry;
+use crate::settings::problem::Checked;
+use crate::settings::types::{ATTEMPTS, BACK_OFF, ReadMode};
+use crate::settings::units::Span;
 use crate::shop::{Order, Shop};
 
-/// The optimistic strategy's settings.
-#[derive(Clone, Copy, Debug)]
-pub struct Optimistic {
-    /// How often an order is tried, and the pauses between the attempts.
-    pub retries: RetryPolicy,
-    /// What to do when no answer comes.
+/// One guarded transaction: safe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimisticSettings {
+    /// Transactions sent for one order before it ends as a conflict.
+    pub attempts: u32,
+    /// Longest pause after the first conflict. The limit doubles with each conflict, up to 100 times this value.
+    pub back_off: Span,
+    /// What to do when a purchase is not answered.
     pub retry: Retry,
+    /// How the stock is read.
+    pub read: ReadMode,
+}
+
+impl Default for OptimisticSettings {
+    fn default() -> Self {
+        Self { attempts: ATTEMPTS, back_off: BACK_OFF, retry: Retry::Never, read: ReadMode::Linearizable }
+    }
+}
+
+/// What to do when a purchase is not answered, so that its outcome is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retry {
+    /// Do nothing: the outcome of the order stays unknown.
+    Never,
+    /// Send the same transaction with the same guards again: at most one of the two can be applied.
+    SameGuard,
+    /// Read the stock again and buy under new guards: the classic double sale, for demonstration.
+    Blind,
+}
+
+impl StrategySettings for OptimisticSettings {
+    fn check(&self, scope: &StrategyScope<'_>) -> Checked {
+        scope.retries(self.attempts, self.back_off)
+    }
+
+    fn read(&self) -> ReadMode {
+        self.read
+    }
+
+    fn retry(&self) -> Retry {
+        self.retry
+    }
+
+    fn fails_by_design(&self) -> &'static [&'static str] {
+        match self.retry {
+            Retry::Blind => &["revenue", "ledger"],
+            Retry::Never | Retry::SameGuard => &[],
+        }
+    }
+
+    fn start(&self, _context: &StrategyContext<'_>) -> Arc<dyn ActiveStrategy> {
+        Arc::new(Optimistic { retries: RetryPolicy::new(self.attempts, self.back_off), retry: self.retry })
+    }
+
+    fn defaults() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn draw(draws: &mut StrategyDraws<'_>) -> Option<Self> {
+        let &mut StrategyDraws { attempts, back_off, retry, read, .. } = draws;
+        Some(Self { attempts, back_off, retry, read })
+    }
+}
+
+/// The strategy in a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Optimistic {
+    /// How often an order is tried, and the pauses between the attempts.
+    pub(super) retries: RetryPolicy,
+    /// What to do when no answer comes.
+    pub(super) retry: Retry,
+}
+
+impl ActiveStrategy for Optimistic {
+    fn buy<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        cache: &'a mut StockCache,
+        order: &'a Order,
+    ) -> Pending<'a, PurchaseResult> {
+        Box::pin(self.purchase(shop, caller, cache, order))
+    }
 }
 
 impl Optimistic {
-    pub(in crate::shop) async fn buy(
-        &self,
-        shop: &Shop,
-        caller: &mut RecordingClient,
-        cache: &mut StockCache,
-        order: &Order,
-    ) -> PurchaseResult {
+    async fn purchase(&self, shop: &Shop, caller: &mut RecordingClient, cache: &mut StockCache, order: &Order) -> PurchaseResult {
         let mut remembered = cache.take(&order.event);
         // Set once this call has read the stock through consensus: only then may it refuse.
         let mut fresh: Option<Stock> = None;

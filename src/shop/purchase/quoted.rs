@@ -16,29 +16,87 @@
 //!
 //! **Cost.** As `optimistic`: one round trip without a conflict, one more for each conflict; the answer is larger.
 
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnOp};
 
 use super::optimistic;
 use super::state::{Stock, fetch, fetch_latest};
+use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
+use super::strategy_draws::StrategyDraws;
+use super::strategy_scope::StrategyScope;
 use super::write::{Decision, Write, decide_at, rejected};
 use super::{PurchaseResult, RetryPolicy, StockCache};
 use crate::etcd::{CallError, RecordingClient};
+use crate::settings::problem::Checked;
+use crate::settings::types::{ATTEMPTS, BACK_OFF, ReadMode};
+use crate::settings::units::Span;
 use crate::shop::{Order, Shop};
 
-/// The quoted strategy's settings: how often an order is tried, and the pauses between the attempts.
+/// Bought at the price of an earlier revision, which the transaction reads again: safe on a correct etcd only. It meets a defect
+/// of every etcd release so far (etcd issue 18667).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotedSettings {
+    /// Transactions sent for one order before it ends as a conflict.
+    pub attempts: u32,
+    /// Longest pause after the first conflict. The limit doubles with each conflict, up to 100 times this value.
+    pub back_off: Span,
+    /// How the stock is read.
+    pub read: ReadMode,
+}
+
+impl Default for QuotedSettings {
+    fn default() -> Self {
+        Self { attempts: ATTEMPTS, back_off: BACK_OFF, read: ReadMode::Linearizable }
+    }
+}
+
+impl StrategySettings for QuotedSettings {
+    fn check(&self, scope: &StrategyScope<'_>) -> Checked {
+        scope.retries(self.attempts, self.back_off)
+    }
+
+    fn read(&self) -> ReadMode {
+        self.read
+    }
+
+    fn start(&self, _context: &StrategyContext<'_>) -> Arc<dyn ActiveStrategy> {
+        Arc::new(Quoted(RetryPolicy::new(self.attempts, self.back_off)))
+    }
+
+    fn defaults() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn draw(draws: &mut StrategyDraws<'_>) -> Option<Self> {
+        let &mut StrategyDraws { attempts, back_off, read, .. } = draws;
+        Some(Self { attempts, back_off, read })
+    }
+}
+
+/// The strategy in a run: how often an order is tried, and the pauses between the attempts.
 #[derive(Clone, Copy, Debug)]
-pub struct Quoted(pub RetryPolicy);
+struct Quoted(RetryPolicy);
+
+impl ActiveStrategy for Quoted {
+    fn buy<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        cache: &'a mut StockCache,
+        order: &'a Order,
+    ) -> Pending<'a, PurchaseResult> {
+        Box::pin(self.purchase(shop, caller, cache, order))
+    }
+}
 
 impl Quoted {
-    pub(in crate::shop) async fn buy(
-        &self,
-        shop: &Shop,
-        caller: &mut RecordingClient,
-        cache: &mut StockCache,
-        order: &Order,
-    ) -> PurchaseResult {
+    async fn purchase(&self, shop: &Shop, caller: &mut RecordingClient, cache: &mut StockCache, order: &Order) -> PurchaseResult {
         let remembered = cache.take(&order.event);
         // Only what this call has read, as it is now, may refuse.
         let mut fresh = remembered.is_none() && !caller.reads_may_be_stale();

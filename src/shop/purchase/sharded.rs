@@ -17,27 +17,99 @@
 //! failure branch reads all parts), and so does a part that runs dry. Near the end of the stock all buyers use the same
 //! parts, and it is as slow as `optimistic`. The total requires a read of all parts.
 
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnAnswer, TxnOp};
+use ticketcd_judge::history::run_info::StockLayout;
 use ticketcd_judge::history::{Blob, Revision};
 use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard};
 use ticketcd_judge::model::{Cents, Keyspace, ShopKey};
 
+use super::shards;
 use super::state::{ReadError, Seen, Stock, found, reads, record, responses};
+use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
+use super::strategy_draws::StrategyDraws;
+use super::strategy_scope::StrategyScope;
 use super::write::{append, json, put, rejected, unchanged};
-use super::{PurchaseResult, RetryPolicy, StockCache};
+use super::{PurchaseResult, RetryPolicy, StockCache, StrategyError};
 use crate::etcd::{CallError, RecordingClient};
+use crate::settings::limits;
+use crate::settings::problem::{Checked, Problem, between};
+use crate::settings::types::{ATTEMPTS, BACK_OFF, ReadMode};
+use crate::settings::units::Span;
 use crate::shop::{Order, Shop};
 
-/// The sharded strategy's settings.
+/// The stock of a ticket in several keys: safe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShardedSettings {
+    /// Parts that the stock of each ticket is split into.
+    pub shards: u8,
+    /// Transactions sent for one order before it ends as a conflict.
+    pub attempts: u32,
+    /// Longest pause after the first conflict. The limit doubles with each conflict, up to 100 times this value.
+    pub back_off: Span,
+    /// How the stock is read.
+    pub read: ReadMode,
+}
+
+impl Default for ShardedSettings {
+    fn default() -> Self {
+        Self { shards: 16, attempts: ATTEMPTS, back_off: BACK_OFF, read: ReadMode::Linearizable }
+    }
+}
+
+impl StrategySettings for ShardedSettings {
+    fn check(&self, scope: &StrategyScope<'_>) -> Checked {
+        scope.retries(self.attempts, self.back_off)?;
+        let (path, shards, types_max) = (scope.at("shards"), self.shards, scope.types_max);
+        between(&path, shards.into(), 1, limits::SHARDS_MAX.into())?;
+        let needed = types_max.saturating_mul(u32::from(shards) + 1).saturating_add(1);
+        if needed > limits::TXN_OPERATIONS_OF_ETCD {
+            let message = format!(
+                "an order of {types_max} ticket types may need all {shards} shards of each, the tickets and the purchases: {needed} \
+                 operations in one transaction, and etcd accepts {}",
+                limits::TXN_OPERATIONS_OF_ETCD
+            );
+            return Err(Problem::new(path, message));
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> ReadMode {
+        self.read
+    }
+
+    fn layout(&self) -> StockLayout {
+        StockLayout::Sharded
+    }
+
+    fn start(&self, _context: &StrategyContext<'_>) -> Arc<dyn ActiveStrategy> {
+        Arc::new(Sharded { shards: self.shards.into(), retries: RetryPolicy::new(self.attempts, self.back_off) })
+    }
+
+    fn defaults() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn draw(draws: &mut StrategyDraws<'_>) -> Option<Self> {
+        let &mut StrategyDraws { attempts, back_off, read, .. } = draws;
+        Some(Self { shards: draws.one_of(&[1, 2, 8, 16, 30], 16), attempts, back_off, read })
+    }
+}
+
+/// The strategy in a run.
 #[derive(Clone, Copy, Debug)]
-pub struct Sharded {
+struct Sharded {
     /// Parts of each ticket's stock.
-    pub shards: u32,
+    shards: u32,
     /// How often an order is tried, and the pauses between the attempts.
-    pub retries: RetryPolicy,
+    retries: RetryPolicy,
 }
 
 /// A part of a ticket's stock.
@@ -81,14 +153,38 @@ enum Decision {
     ReadAll,
 }
 
+impl ActiveStrategy for Sharded {
+    fn buy<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        cache: &'a mut StockCache,
+        order: &'a Order,
+    ) -> Pending<'a, PurchaseResult> {
+        Box::pin(self.purchase(shop, caller, cache, order))
+    }
+
+    fn prepare<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        events: &'a [String],
+    ) -> Pending<'a, Result<(), StrategyError>> {
+        Box::pin(async move { Ok(shards::split(&shop.keys, caller, events, self.shards).await?) })
+    }
+
+    fn restore<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        events: &'a [String],
+    ) -> Pending<'a, Result<(), StrategyError>> {
+        Box::pin(async move { Ok(shards::fold(&shop.keys, caller, events).await?) })
+    }
+}
+
 impl Sharded {
-    pub(in crate::shop) async fn buy(
-        &self,
-        shop: &Shop,
-        caller: &mut RecordingClient,
-        cache: &mut StockCache,
-        order: &Order,
-    ) -> PurchaseResult {
+    async fn purchase(&self, shop: &Shop, caller: &mut RecordingClient, cache: &mut StockCache, order: &Order) -> PurchaseResult {
         let mut remembered = cache.take_parts(&order.event);
         // Set once this call has read all parts: only then may it take from parts that are not its own.
         let mut fresh: Option<Parts> = None;

@@ -27,31 +27,94 @@ mod known;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::OrderOutcome;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use self::batch::BatchContext;
 use self::batcher::{Batcher, Job};
-use super::PurchaseResult;
+use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
+use super::strategy_draws::StrategyDraws;
+use super::strategy_scope::StrategyScope;
 use super::write::rejected;
+use super::{PurchaseResult, StockCache};
 use crate::etcd::RecordingClient;
+use crate::settings::limits;
+use crate::settings::problem::{Checked, Problem, between};
+use crate::settings::types::{ATTEMPTS, ReadMode};
 use crate::shop::{Order, Shop};
 
 /// Orders that may be queued at a batcher before buyers have to wait.
 const QUEUE_LENGTH: usize = 1024;
 
-/// The batched strategy's settings, and its batchers. Cloning shares the batchers.
-#[derive(Clone, Debug)]
-pub struct Batched {
-    /// Transactions to try before giving up.
-    pub attempts_max: u32,
-    /// Guards, writes or reads in one transaction, at most.
-    pub operations_max: usize,
-    batchers: Arc<Batchers>,
+/// Concurrent orders for an event in one guarded transaction: safe, and the fastest on a hot event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchedSettings {
+    /// Batches that an order may be part of before it ends as a conflict.
+    pub attempts: u32,
+    /// Operations in one transaction, at most. etcd's own limit is 128 unless `--max-txn-ops` raises it.
+    pub max_txn_ops: u32,
+    /// How the stock is read.
+    pub read: ReadMode,
 }
 
-/// The batchers. They end when the last clone of the strategy is dropped, at the latest.
+impl Default for BatchedSettings {
+    fn default() -> Self {
+        Self { attempts: ATTEMPTS, max_txn_ops: 128, read: ReadMode::Linearizable }
+    }
+}
+
+impl StrategySettings for BatchedSettings {
+    fn check(&self, scope: &StrategyScope<'_>) -> Checked {
+        scope.attempts(self.attempts)?;
+        let path = scope.at("max_txn_ops");
+        between(&path, self.max_txn_ops, limits::TXN_OPERATIONS_MIN, limits::TXN_OPERATIONS_MAX)?;
+        let types_max = scope.types_max;
+        let needed = types_max.saturating_add(2);
+        if self.max_txn_ops < needed {
+            let message = format!("an order of {types_max} ticket types needs {needed} operations: each ticket, the event, the purchases");
+            return Err(Problem::new(path, message));
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> ReadMode {
+        self.read
+    }
+
+    fn start(&self, _context: &StrategyContext<'_>) -> Arc<dyn ActiveStrategy> {
+        Arc::new(Batched {
+            attempts_max: self.attempts.max(1),
+            // At least 32 bits on every supported platform.
+            operations_max: self.max_txn_ops as usize,
+            batchers: Batchers::default(),
+        })
+    }
+
+    fn defaults() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn draw(draws: &mut StrategyDraws<'_>) -> Option<Self> {
+        let &mut StrategyDraws { attempts, read, .. } = draws;
+        Some(Self { max_txn_ops: draws.one_of(&[8, 32, 128, 128], 128), attempts, read })
+    }
+}
+
+/// The strategy in a run, with its batchers.
+#[derive(Debug)]
+struct Batched {
+    /// Transactions to try before giving up.
+    attempts_max: u32,
+    /// Guards, writes or reads in one transaction, at most.
+    operations_max: usize,
+    batchers: Batchers,
+}
+
+/// The batchers. They end when the strategy is dropped, at the latest.
 #[derive(Debug, Default)]
 struct Batchers {
     /// By event, the queue of its batcher.
@@ -59,13 +122,25 @@ struct Batchers {
     tasks: Mutex<JoinSet<()>>,
 }
 
-impl Batched {
-    /// A strategy without batchers: each is started by the first order for its event.
-    pub fn new(attempts_max: u32, operations_max: usize) -> Self {
-        Self { attempts_max, operations_max, batchers: Arc::default() }
+impl ActiveStrategy for Batched {
+    fn buy<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        _cache: &'a mut StockCache,
+        order: &'a Order,
+    ) -> Pending<'a, PurchaseResult> {
+        Box::pin(self.purchase(shop, caller, order))
     }
 
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> PurchaseResult {
+    /// Lets the batchers serve the queued orders and finish their records. Propagates a panic of a batcher.
+    fn close(&self) -> Pending<'_, ()> {
+        Box::pin(self.join())
+    }
+}
+
+impl Batched {
+    async fn purchase(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> PurchaseResult {
         let (answer, answered) = oneshot::channel();
         let job = Job { order: order.clone(), answer, attempts: 0 };
         if self.queue(shop, caller, &order.event).send(job).await.is_err() {
@@ -75,8 +150,7 @@ impl Batched {
         answered.await.unwrap_or_else(|_| PurchaseResult::nothing(OrderOutcome::Unknown, 1))
     }
 
-    /// Lets the batchers serve the queued orders and finish their records. Propagates a panic of a batcher.
-    pub(in crate::shop) async fn close(&self) {
+    async fn join(&self) {
         self.batchers.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
         let mut tasks = std::mem::take(&mut *self.batchers.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         while let Some(ended) = tasks.join_next().await {
@@ -86,7 +160,7 @@ impl Batched {
         }
     }
 
-    /// The queue of an event's batcher.
+    /// The queue of an event's batcher, which is started by the first order for its event.
     fn queue(&self, shop: &Shop, caller: &RecordingClient, event: &str) -> mpsc::Sender<Job> {
         if let Some(queue) = self.batchers.queues.read().unwrap_or_else(PoisonError::into_inner).get(event) {
             return queue.clone();

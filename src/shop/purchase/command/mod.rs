@@ -19,11 +19,12 @@ mod protocol;
 mod script;
 mod script_error;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
@@ -38,9 +39,14 @@ use self::program::Program;
 use self::protocol::{OrderLine, Reply, ScriptMessage};
 use self::script::Script;
 pub use self::script_error::ScriptError;
-use super::PurchaseResult;
+use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
+use super::strategy_scope::StrategyScope;
 use super::write::rejected;
+use super::{PurchaseResult, StockCache, StrategyError};
 use crate::etcd::RecordingClient;
+use crate::settings::problem::{Checked, Problem};
+use crate::settings::types::ReadMode;
+use crate::settings::units::Span;
 use crate::shop::{Order, Shop};
 
 /// Processes of the script, at most.
@@ -48,13 +54,64 @@ const PROCESSES_MAX: u32 = 8;
 /// Failures of scripts that are logged as warnings; all are in the record.
 const WARNINGS_MAX: u32 = 5;
 
-/// The command strategy's settings, and its processes. Cloning shares them.
-#[derive(Clone, Debug)]
-pub struct Command {
+/// A script of yours that speaks JSON lines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CommandSettings {
+    /// The program and its arguments: `["python3", "buy.py"]`.
+    pub run: Vec<String>,
+    /// How long the script may take for one order, its requests included.
+    #[serde(default = "command_timeout")]
+    pub timeout: Span,
+    /// How the script's reads are made.
+    #[serde(default)]
+    pub read: ReadMode,
+}
+
+impl CommandSettings {
+    /// A command with default settings.
+    pub fn new(run: Vec<String>) -> Self {
+        Self { run, timeout: command_timeout(), read: ReadMode::Linearizable }
+    }
+}
+
+fn command_timeout() -> Span {
+    Span::seconds(5)
+}
+
+impl StrategySettings for CommandSettings {
+    fn check(&self, scope: &StrategyScope<'_>) -> Checked {
+        scope.timeout("timeout", self.timeout)?;
+        if self.run.first().is_none_or(|program| program.is_empty()) {
+            return Err(Problem::new(scope.at("run"), "it names no program, such as [\"python3\", \"buy.py\"]"));
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> ReadMode {
+        self.read
+    }
+
+    fn start(&self, context: &StrategyContext<'_>) -> Arc<dyn ActiveStrategy> {
+        let mut program = Program::new(&self.run);
+        if let Some(supervision) = context.supervision {
+            program = program.within(supervision.supervisor, Arc::new(ScriptLog::new(supervision.log)));
+        }
+        Arc::new(Command::new(program, self.timeout.0, context.buyers))
+    }
+
+    fn defaults() -> Option<Self> {
+        None
+    }
+}
+
+/// The strategy in a run, with its processes.
+#[derive(Debug)]
+struct Command {
     program: Program,
     /// How long a script may take for one order, the requests included.
     timeout: Duration,
-    pool: Arc<Pool>,
+    pool: Pool,
 }
 
 #[derive(Debug)]
@@ -74,36 +131,53 @@ struct Sent {
     unanswered: bool,
 }
 
-impl Command {
-    /// A strategy without processes: each is started when it is needed.
-    pub fn new(command: &[String], timeout: Duration, buyers: u32) -> Self {
-        let permits = Semaphore::new(buyers.clamp(1, PROCESSES_MAX) as usize);
-        let pool = Pool { idle: Mutex::default(), permits, warnings: AtomicU32::new(0) };
-        Self { program: Program::new(command), timeout, pool: Arc::new(pool) }
+impl ActiveStrategy for Command {
+    fn buy<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        _cache: &'a mut StockCache,
+        order: &'a Order,
+    ) -> Pending<'a, PurchaseResult> {
+        Box::pin(self.purchase(shop, caller, order))
     }
 
-    /// The same strategy, whose processes are supervised by `supervisor`, this program, and log their standard error to `log`.
-    pub(super) fn within(self, supervisor: &Path, log: &Path) -> Self {
-        Self { program: self.program.within(supervisor, Arc::new(ScriptLog::new(log))), ..self }
+    fn prepare<'a>(
+        &'a self,
+        _shop: &'a Shop,
+        _caller: &'a mut RecordingClient,
+        _events: &'a [String],
+    ) -> Pending<'a, Result<(), StrategyError>> {
+        Box::pin(std::future::ready(self.start_first().map_err(StrategyError::from)))
+    }
+
+    /// Stops the processes.
+    fn close(&self) -> Pending<'_, ()> {
+        self.idle().clear();
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Command {
+    /// A strategy without processes: each is started when it is needed.
+    fn new(program: Program, timeout: Duration, buyers: u32) -> Self {
+        let permits = Semaphore::new(buyers.clamp(1, PROCESSES_MAX) as usize);
+        let pool = Pool { idle: Mutex::default(), permits, warnings: AtomicU32::new(0) };
+        Self { program, timeout, pool }
     }
 
     /// Starts the first process, so that a script that cannot start fails before the load.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(in crate::shop) fn prepare(&self) -> Result<(), ScriptError> {
+    fn start_first(&self) -> Result<(), ScriptError> {
         self.program.open_log()?;
         let script = Script::start(&self.program)?;
         self.idle().push(script);
         Ok(())
     }
 
-    /// Stops the processes.
-    pub(in crate::shop) fn close(&self) {
-        self.idle().clear();
-    }
-
-    pub(in crate::shop) async fn buy(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> PurchaseResult {
+    async fn purchase(&self, shop: &Shop, caller: &mut RecordingClient, order: &Order) -> PurchaseResult {
         // The semaphore is never closed.
         let _permit = self.pool.permits.acquire().await;
         let deadline = Instant::now() + self.timeout;

@@ -32,9 +32,13 @@ use std::time::Duration;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::Exp1;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request};
+use ticketcd_judge::history::run_info::StockLayout;
+use tokio_util::sync::CancellationToken;
 
 pub use self::release::ReleaseError;
 use self::release::{Expiry, release};
@@ -42,15 +46,100 @@ use self::reservation::{Reservation, ReservationState};
 use super::retry_policy::RetryPolicy;
 use super::session::Lease;
 use super::state::{Stock, fetch, fetch_latest};
+use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
+use super::strategy_draws::StrategyDraws;
+use super::strategy_scope::StrategyScope;
 use super::write::rejected;
-use super::{PurchaseResult, StockCache};
+use super::{PurchaseResult, StockCache, StrategyError};
 use crate::etcd::{CallError, RecordingClient};
-use crate::settings::strategy::HoldSettings;
+use crate::settings::problem::{Checked, Problem, between};
+use crate::settings::types::{ATTEMPTS, BACK_OFF, ReadMode};
+use crate::settings::units::Span;
 use crate::shop::{Order, Shop};
 
-/// The hold strategy's settings.
-#[derive(Clone, Debug)]
-pub struct Hold {
+/// Reserved under a lease, paid, confirmed; an unpaid reservation expires: safe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HoldSettings {
+    /// Time to live of a reservation's lease, in whole seconds. etcd grants at least one and a half election timeouts.
+    pub ttl: Span,
+    /// Mean time to pay. Each is drawn from an exponential distribution.
+    pub pay: Span,
+    /// Share of buyers who reserve and never pay, in percent. Their reservations expire.
+    pub abandon_percent: u8,
+    /// Share of buyers who reserve and then cancel, in percent. Their tickets return to the stock at once.
+    pub cancel_percent: u8,
+    /// Transactions sent to reserve, and again to confirm, before the order ends as a conflict.
+    pub attempts: u32,
+    /// Longest pause after the first conflict. The limit doubles with each conflict, up to 100 times this value.
+    pub back_off: Span,
+    /// How the stock is read.
+    pub read: ReadMode,
+}
+
+impl Default for HoldSettings {
+    fn default() -> Self {
+        Self {
+            ttl: Span::seconds(5),
+            pay: Span::milliseconds(20),
+            abandon_percent: 5,
+            cancel_percent: 5,
+            attempts: ATTEMPTS,
+            back_off: BACK_OFF,
+            read: ReadMode::Linearizable,
+        }
+    }
+}
+
+impl StrategySettings for HoldSettings {
+    fn check(&self, scope: &StrategyScope<'_>) -> Checked {
+        scope.retries(self.attempts, self.back_off)?;
+        scope.time_to_live(self.ttl)?;
+        scope.pause("pay", self.pay)?;
+        between(&scope.at("abandon_percent"), self.abandon_percent.into(), 0, 100)?;
+        let cancel = scope.at("cancel_percent");
+        between(&cancel, self.cancel_percent.into(), 0, 100)?;
+        if u32::from(self.abandon_percent) + u32::from(self.cancel_percent) > 100 {
+            let message =
+                format!("{} percent and the {} percent of `abandon_percent` are more than 100", self.cancel_percent, self.abandon_percent);
+            return Err(Problem::new(cancel, message));
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> ReadMode {
+        self.read
+    }
+
+    fn layout(&self) -> StockLayout {
+        StockLayout::Held
+    }
+
+    fn start(&self, _context: &StrategyContext<'_>) -> Arc<dyn ActiveStrategy> {
+        Arc::new(Hold::new(self))
+    }
+
+    fn defaults() -> Option<Self> {
+        Some(Self::default())
+    }
+
+    fn draw(draws: &mut StrategyDraws<'_>) -> Option<Self> {
+        let &mut StrategyDraws { attempts, back_off, read, .. } = draws;
+        Some(Self {
+            ttl: Span::seconds(draws.number(1..=5)),
+            pay: draws.milliseconds(&[0, 20, 200, 1_000]),
+            abandon_percent: draws.one_of(&[0, 5, 30], 5),
+            cancel_percent: draws.one_of(&[0, 5, 30], 5),
+            attempts,
+            back_off,
+            read,
+        })
+    }
+}
+
+/// The strategy in a run.
+#[derive(Debug)]
+struct Hold {
     /// Time to live of a reservation's lease.
     ttl: Duration,
     /// Mean time to pay.
@@ -60,7 +149,7 @@ pub struct Hold {
     /// Attempts at each step, and the pauses between them.
     retries: RetryPolicy,
     /// The longest time to live that was granted, seconds.
-    granted_max: Arc<AtomicU64>,
+    granted_max: AtomicU64,
 }
 
 /// What a buyer does once its tickets are reserved.
@@ -80,26 +169,45 @@ struct Reserved {
     lease: Lease,
 }
 
+impl ActiveStrategy for Hold {
+    fn buy<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        cache: &'a mut StockCache,
+        order: &'a Order,
+    ) -> Pending<'a, PurchaseResult> {
+        Box::pin(self.purchase(shop, caller, cache, order))
+    }
+
+    fn sweep_expired<'a>(&'a self, shop: &'a Shop, caller: RecordingClient, over: CancellationToken) -> Pending<'a, ()> {
+        Box::pin(release::sweep_until(shop, caller, over))
+    }
+
+    /// Returns all reserved tickets, as soon as their leases have expired.
+    fn restore<'a>(
+        &'a self,
+        shop: &'a Shop,
+        caller: &'a mut RecordingClient,
+        _events: &'a [String],
+    ) -> Pending<'a, Result<(), StrategyError>> {
+        Box::pin(async move { Ok(release::release_all(shop, caller, self.longest_lease()).await?) })
+    }
+}
+
 impl Hold {
-    /// With these settings.
-    pub fn new(settings: &HoldSettings) -> Self {
+    fn new(settings: &HoldSettings) -> Self {
         Self {
             ttl: settings.ttl.0,
             pay_mean: settings.pay.0,
             abandon_percent: settings.abandon_percent,
             cancel_percent: settings.cancel_percent,
             retries: RetryPolicy::new(settings.attempts, settings.back_off),
-            granted_max: Arc::default(),
+            granted_max: AtomicU64::default(),
         }
     }
 
-    pub(in crate::shop) async fn buy(
-        &self,
-        shop: &Shop,
-        caller: &mut RecordingClient,
-        cache: &mut StockCache,
-        order: &Order,
-    ) -> PurchaseResult {
+    async fn purchase(&self, shop: &Shop, caller: &mut RecordingClient, cache: &mut StockCache, order: &Order) -> PurchaseResult {
         let intention = self.intention(cache.intentions());
         let mut attempts = 0;
         let reserved = match self.reserve(shop, caller, cache, order, &mut attempts).await {
@@ -276,7 +384,6 @@ impl Hold {
 mod tests {
     use super::*;
     use crate::settings::streams::stream;
-    use crate::settings::units::Span;
 
     #[test]
     fn abandon_and_cancel_shares_match_the_scenario() {

@@ -12,7 +12,6 @@ use ticketcd_judge::model::records::HoldRecord;
 use ticketcd_judge::model::{Keyspace, ShopKey};
 use tokio_util::sync::CancellationToken;
 
-use super::Hold;
 use crate::etcd::{CallError, RecordingClient};
 use crate::shop::Shop;
 use crate::shop::purchase::state::{ReadError, Seen, Stock, found, record, responses, tickets};
@@ -73,38 +72,37 @@ pub enum ReleaseError {
     NotExpired(usize),
 }
 
-impl Hold {
-    /// The expiry sweeper: returns the tickets of expired reservations until `over`.
-    pub(in crate::shop) async fn sweep_expired(&self, shop: &Shop, mut caller: RecordingClient, over: CancellationToken) {
-        while tokio::time::timeout(SWEEP_EVERY, over.cancelled()).await.is_err() {
-            if let Err(error) = sweep(shop, &mut caller).await {
-                tracing::debug!("not every expired reservation could be released: {error}");
-                caller.rotate();
-            }
+/// The expiry sweeper: returns the tickets of expired reservations until `over`.
+pub(super) async fn sweep_until(shop: &Shop, mut caller: RecordingClient, over: CancellationToken) {
+    while tokio::time::timeout(SWEEP_EVERY, over.cancelled()).await.is_err() {
+        if let Err(error) = sweep(shop, &mut caller).await {
+            tracing::debug!("not every expired reservation could be released: {error}");
+            caller.rotate();
         }
-        caller.close().await;
     }
+    caller.close().await;
+}
 
-    /// Returns all reserved tickets after the last buyer has ended, as soon as their leases have expired.
-    ///
-    /// # Errors
-    /// The last error, once every lease must have expired.
-    pub(in crate::shop) async fn restore(&self, shop: &Shop, caller: &mut RecordingClient) -> Result<(), ReleaseError> {
-        let deadline = Instant::now() + self.longest_lease() + EXPIRY_DELAY_MAX;
-        loop {
-            let error = match sweep(shop, caller).await {
-                Ok(0) => return Ok(()),
-                Ok(left) => ReleaseError::NotExpired(left),
-                Err(error) => {
-                    caller.rotate();
-                    error
-                }
-            };
-            if Instant::now() > deadline {
-                return Err(error);
+/// Returns all reserved tickets after the last buyer has ended, as soon as their leases have expired. No lease lives for longer
+/// than `lease_max`.
+///
+/// # Errors
+/// The last error, once every lease must have expired.
+pub(super) async fn release_all(shop: &Shop, caller: &mut RecordingClient, lease_max: Duration) -> Result<(), ReleaseError> {
+    let deadline = Instant::now() + lease_max + EXPIRY_DELAY_MAX;
+    loop {
+        let error = match sweep(shop, caller).await {
+            Ok(0) => return Ok(()),
+            Ok(left) => ReleaseError::NotExpired(left),
+            Err(error) => {
+                caller.rotate();
+                error
             }
-            tokio::time::sleep(RESTORE_EVERY).await;
+        };
+        if Instant::now() > deadline {
+            return Err(error);
         }
+        tokio::time::sleep(RESTORE_EVERY).await;
     }
 }
 
