@@ -12,7 +12,7 @@ use crate::scenario::units::Span;
 
 use super::outcome::{Judged, conclude};
 use super::{Exit, Failure};
-use remedy::remedy;
+pub(super) use remedy::remedy;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

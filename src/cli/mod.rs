@@ -16,6 +16,7 @@ mod outcome;
 mod output;
 mod progress_reporter;
 mod query;
+mod report;
 mod rerun;
 mod run;
 mod run_flags;
@@ -70,6 +71,8 @@ enum Command {
     Hunt(hunt::Args),
     /// Check a recorded run again, without a cluster
     Check(check::Args),
+    /// Write the report of a recorded run again: report.html and the other files
+    Report(report::Args),
     /// List the built-in scenarios, or show one
     Scenario(scenario::Args),
     /// Write, verify or remove the shop's dataset on an existing cluster
@@ -106,6 +109,7 @@ impl Cli {
             Command::Schema(args) => schema::execute(args),
             Command::Completions(args) => completions::execute(args),
             Command::Check(args) => check::execute(args),
+            Command::Report(args) => report::execute(&args),
             Command::History(args) => history::execute(args),
             Command::Etcd(args) => etcd::execute(args),
             Command::Demo(args) => block_on(demo::execute(args)),

@@ -25,5 +25,5 @@ pub mod wrap;
 
 pub use build::{Report, ReportError, build};
 pub use matrix::matrix_schema;
-pub use reporters::write;
+pub use reporters::{PAGE, write};
 pub use result::{RunResult, RunVerdict, result_schema};

@@ -24,6 +24,7 @@ mod net;
 mod objectives;
 mod published_interfaces;
 mod queries;
+mod report_page;
 mod screens;
 mod shop_cli;
 mod strategies_batched;

@@ -13,7 +13,7 @@ use crate::report::ReportError;
 const RUNS_MAX: usize = 8;
 
 /// What to do next, in a sentence.
-pub(super) fn remedy(path: &Path, error: &ReportError) -> String {
+pub(in crate::cli) fn remedy(path: &Path, error: &ReportError) -> String {
     match error {
         ReportError::RunDir(RunDirError::Io { error, .. })
         | ReportError::History(HistoryError::Io { error, .. })

@@ -19,6 +19,9 @@ pub struct Reporter {
     write: fn(&Report, &mut dyn Write) -> io::Result<()>,
 }
 
+/// The page for people.
+pub const PAGE: &str = report_html::REPORTER.file;
+
 /// Every reporter, in the order in which the files are written: the verdict first.
 const REPORTERS: [Reporter; 4] = [result_json::REPORTER, latency_log::REPORTER, junit::REPORTER, report_html::REPORTER];
 

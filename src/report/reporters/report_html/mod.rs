@@ -6,6 +6,7 @@ mod chart;
 use std::io::{self, Write};
 
 use askama::Template;
+use jiff::Timestamp;
 use ticketcd_judge::checks::check_infos;
 use ticketcd_judge::core::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use ticketcd_judge::known_defects::KnownDefect;
@@ -45,6 +46,7 @@ struct Page<'run> {
     verdict_class: String,
     headline: String,
     members: String,
+    started: String,
     figures: [Figure; 3],
     checks: Vec<CheckRow>,
     anomalies: Vec<AnomalyBox>,
@@ -129,6 +131,7 @@ impl<'run> Page<'run> {
             verdict_class: serde_json::to_value(result.verdict).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default(),
             headline: headline(result),
             members: counted(result.members.len() as u64, "member"),
+            started: result.started.parse::<Timestamp>().map_or_else(|_| result.started.clone(), |at| at.strftime("%F %T UTC").to_string()),
             figures: figures(result),
             checks: result.checks.iter().map(|finding| check(finding, result)).chain(result.objectives.iter().map(objective)).collect(),
             anomalies: result.checks.iter().flat_map(|finding| finding.anomalies.iter().map(|group| anomaly(finding, group))).collect(),
@@ -192,7 +195,12 @@ fn check(finding: &Finding, result: &RunResult) -> CheckRow {
         Verdict::Violation if is_waived(&result.known, finding) => ("unknown", "✗ waived"),
         Verdict::Violation => ("violation", "✗ violation"),
     };
-    let evidence = finding.evidence.iter().map(|(name, number)| format!("{} {}", count(*number), name.replace('_', " ")));
+    // Every check counts what a run could have had: what this one had not is noise.
+    let evidence = finding
+        .evidence
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .map(|(name, number)| format!("{} {}", count(*number), name.replace('_', " ")));
     CheckRow {
         name: finding.name.clone(),
         class,

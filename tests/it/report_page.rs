@@ -1,0 +1,53 @@
+//! The report page of a run directory, as `ticketcd report` writes it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn ticketcd(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ticketcd")).args(arguments).current_dir(directory).output().unwrap()
+}
+
+/// A synthetic run with a lost order, and its page.
+fn page() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["history", "generate", "--operations", "3000", "--buyers", "20", "--mutation", "lost-order", "--out", "run"];
+    assert!(ticketcd(directory.path(), &arguments).status.success());
+    let output = ticketcd(directory.path(), &["report", "run"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "run/report.html\n");
+    let page = fs::read_to_string(directory.path().join("run/report.html")).unwrap();
+    (directory, page)
+}
+
+#[test]
+fn the_page_of_a_violation_explains_it_and_draws_the_load() {
+    let (directory, page) = page();
+    for part in
+        ["<strong>violation</strong>", "ledger · lost order", "id=\"throughput\"", "id=\"latency\"", "<path class=\"line one\" d=\"M"]
+    {
+        assert!(page.contains(part), "{part} is not on the page");
+    }
+    let result: serde_json::Value = serde_json::from_str(&fs::read_to_string(directory.path().join("run/result.json")).unwrap()).unwrap();
+    let sold: u64 = result["series"].as_array().unwrap().iter().map(|second| second["sold"].as_u64().unwrap()).sum();
+    assert_eq!(sold, result["load"]["sold"].as_u64().unwrap());
+    assert!(directory.path().join("run/junit.xml").exists() && directory.path().join("run/latency.hlog").exists());
+}
+
+#[test]
+fn the_page_needs_no_network_and_runs_no_script() {
+    let (_directory, page) = page();
+    for foreign in ["<script", "http:", "https:", "@import", "url("] {
+        assert!(!page.contains(foreign), "{foreign} is on the page");
+    }
+    assert!(page.len() < 300_000, "{} bytes", page.len());
+}
+
+#[test]
+fn a_report_on_no_run_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = ticketcd(directory.path(), &["report", "nowhere"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    assert!(text.contains("cannot report on nowhere"), "{text}");
+}
