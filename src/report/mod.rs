@@ -18,6 +18,7 @@ pub mod result;
 pub mod series;
 pub mod statistics;
 pub mod summary;
+pub mod surroundings;
 pub mod synthetic;
 pub mod waivers;
 pub mod windows;

@@ -167,7 +167,7 @@ fn path(values: &[Option<f64>], x: impl Fn(usize) -> f64, y: impl Fn(f64) -> f64
 }
 
 /// A step of an axis: 1, 2 or 5 times a power of ten, not below the wanted one.
-fn nice_step(wanted: f64) -> f64 {
+pub(super) fn nice_step(wanted: f64) -> f64 {
     if wanted <= 0.0 || !wanted.is_finite() {
         return 1.0;
     }

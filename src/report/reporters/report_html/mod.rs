@@ -2,6 +2,7 @@
 //! in a table.
 
 mod chart;
+mod lanes;
 
 use std::io::{self, Write};
 
@@ -13,6 +14,7 @@ use ticketcd_judge::known_defects::KnownDefect;
 use ticketcd_judge::model::Cents;
 
 use self::chart::{Band, Chart, Line};
+use self::lanes::Lanes;
 use super::Reporter;
 use crate::report::build::Report;
 use crate::report::explanations::group_title;
@@ -23,7 +25,9 @@ use crate::report::objectives::{ObjectiveOutcome, ObjectiveResult};
 use crate::report::result::{FaultResult, RunResult};
 use crate::report::series::{SecondResult, longest_without_sales};
 use crate::report::summary::verdict_word;
+use crate::report::surroundings::Surroundings;
 use crate::report::waivers::is_waived;
+use crate::report::windows::FaultStory;
 use crate::scenario::metric::operation_name;
 
 pub(super) const REPORTER: Reporter = Reporter { file: "report.html", write };
@@ -32,7 +36,9 @@ pub(super) const REPORTER: Reporter = Reporter { file: "report.html", write };
 const SENTENCES_MAX: usize = 40;
 
 fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
-    let page = Page::new(&report.result).and_then(|page| page.render()).map_err(io::Error::other)?;
+    let page = Page::new(&report.result, &report.surroundings, &report.statistics.timeline.faults)
+        .and_then(|page| page.render())
+        .map_err(io::Error::other)?;
     output.write_all(page.as_bytes())
 }
 
@@ -82,6 +88,7 @@ struct AnomalyBox {
     meaning: Option<&'static str>,
     sentences: Vec<String>,
     worst: Vec<String>,
+    diagram: String,
     known_defect: Option<String>,
     is_consequence: bool,
 }
@@ -108,7 +115,7 @@ struct RevenueLine {
 }
 
 impl<'run> Page<'run> {
-    fn new(result: &'run RunResult) -> askama::Result<Self> {
+    fn new(result: &'run RunResult, surroundings: &[Surroundings], faults: &[FaultStory]) -> askama::Result<Self> {
         let bands: Vec<Band> = result.faults.iter().filter_map(band).collect();
         let series = |value: fn(&SecondResult) -> Option<f64>| result.series.iter().map(value).collect::<Vec<_>>();
         let throughput = [
@@ -134,13 +141,14 @@ impl<'run> Page<'run> {
             started: result.started.parse::<Timestamp>().map_or_else(|_| result.started.clone(), |at| at.strftime("%F %T UTC").to_string()),
             figures: figures(result),
             checks: result.checks.iter().map(|finding| check(finding, result)).chain(result.objectives.iter().map(objective)).collect(),
-            anomalies: result.checks.iter().flat_map(|finding| finding.anomalies.iter().map(|group| anomaly(finding, group))).collect(),
+            anomalies: anomalies(result, surroundings, faults)?,
             throughput: Chart::new("throughput", "Operations a second", "", &throughput, &bands).render()?,
             latency: Chart::new("latency", "Latency of the operations that were due in each second", " ms", &latency, &bands).render()?,
             waiting: Chart::new("waiting", "Operations in flight, and shed because every buyer was busy", "", &waiting, &bands).render()?,
             leaders: leaders(&result.series),
             faults: result.faults.iter().map(fault).collect(),
-            lines: result.latency.iter().map(latency_row).collect(),
+            // Around faults the buyers' clock is the one that matters.
+            lines: result.latency.iter().filter(|line| line.phase == "steady" || line.clock == Clock::Response).map(latency_row).collect(),
             served: served(result),
             load: load(result),
             revenue: result
@@ -210,6 +218,17 @@ fn check(finding: &Finding, result: &RunResult) -> CheckRow {
     }
 }
 
+fn anomalies(result: &RunResult, surroundings: &[Surroundings], faults: &[FaultStory]) -> askama::Result<Vec<AnomalyBox>> {
+    let groups = result.checks.iter().flat_map(|finding| finding.anomalies.iter().map(move |group| (finding, group)));
+    groups
+        .map(|(finding, group)| {
+            let around = surroundings.iter().find(|around| around.check == finding.name && around.kind == group.kind);
+            let diagram = around.map(|around| Lanes::new(around, faults).render()).transpose()?.unwrap_or_default();
+            Ok(AnomalyBox { diagram, ..anomaly(finding, group) })
+        })
+        .collect()
+}
+
 fn anomaly(finding: &Finding, group: &AnomalyGroup) -> AnomalyBox {
     let meaning = check_infos()
         .into_iter()
@@ -226,6 +245,7 @@ fn anomaly(finding: &Finding, group: &AnomalyGroup) -> AnomalyBox {
         sentences: sentences(&group.first),
         worst: if group.count > 1 && group.worst != group.first { sentences(&group.worst) } else { Vec::new() },
         known_defect,
+        diagram: String::new(),
         is_consequence: group.consequence_of.is_some(),
     }
 }
@@ -398,7 +418,7 @@ mod tests {
     #[test]
     fn a_page_has_verdict_checks_explanation_charts_and_faults() {
         let result = result();
-        let page = Page::new(&result).unwrap().render().unwrap();
+        let page = Page::new(&result, &[], &[]).unwrap().render().unwrap();
         for part in [
             "<strong>violation</strong>",
             "✗ violation",
@@ -418,7 +438,7 @@ mod tests {
     #[test]
     fn a_page_escapes_what_it_shows_and_loads_nothing() {
         let result = result();
-        let page = Page::new(&result).unwrap().render().unwrap();
+        let page = Page::new(&result, &[], &[]).unwrap().render().unwrap();
         assert!(!page.contains("<script") && page.contains("script&#62;alert"), "the explanation is not escaped");
         assert!(!page.contains("http://") && !page.contains("https://") && !page.contains("url("), "the page refers to something outside");
         assert!(!page.contains("NaN"));
@@ -427,7 +447,7 @@ mod tests {
     #[test]
     fn a_run_without_anything_has_a_page() {
         let result = describe(RunInfo::default());
-        let page = Page::new(&result).unwrap().render().unwrap();
+        let page = Page::new(&result, &[], &[]).unwrap().render().unwrap();
         assert!(page.contains("<strong>unknown</strong>") && !page.contains("NaN"));
     }
 }
