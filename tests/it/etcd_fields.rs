@@ -117,5 +117,5 @@ async fn every_field_of_a_request_is_judged_as_etcd_means_it() {
     assert_eq!(named("reads").verdict, Verdict::Pass, "{:#?}", named("reads"));
     assert!(named("reads").evidence["ranges"] > 240, "{:?}", named("reads").evidence);
     // Three with a nested guard each, and two whose guard is two transactions deep.
-    assert_eq!((named("branch").evidence["guards"], named("branch").evidence["failed"]), (5, 2), "{:?}", named("branch").evidence);
+    assert_eq!((named("branch").evidence["compares"], named("branch").evidence["failed"]), (5, 2), "{:?}", named("branch").evidence);
 }

@@ -58,12 +58,12 @@ const CHECKS: [MakeCheck; 21] = [
     |_| Box::new(Logs::default()),
 ];
 
-/// Every check that a recorded run is judged by.
+/// All checks for a recorded run.
 pub fn standard_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
     CHECKS.iter().map(|make| make(info)).collect()
 }
 
-/// The checks that are cheap enough to be made while the load runs.
+/// The checks that are cheap enough to run during the load.
 pub fn online_checks(info: &RunInfo) -> Vec<Box<dyn Check>> {
     standard_checks(info).into_iter().filter(|check| check.info().online).collect()
 }
@@ -81,7 +81,7 @@ pub fn check_names() -> Vec<&'static str> {
 /// A run directory cannot be judged.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// It is no run directory, or one of another format.
+    /// It is not a run directory, or has another format.
     #[error(transparent)]
     RunDir(#[from] RunDirError),
     /// Its history cannot be read.
@@ -92,8 +92,7 @@ pub enum CheckError {
 /// Judges a run directory.
 ///
 /// # Errors
-/// When it is no run directory, or its history cannot be read at all. A history that is cut off is judged as far as it
-/// goes.
+/// When it is not a run directory, or its history cannot be read at all. A truncated history is judged as far as it goes.
 pub fn check_run(directory: &Path) -> Result<Judgement, CheckError> {
     let run = RunDir::new(directory);
     let info = run.read_info()?;

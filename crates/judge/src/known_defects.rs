@@ -31,7 +31,7 @@ pub const KNOWN_DEFECTS: [KnownDefect; 2] = [
     // sources of every release since 3.1.
     KnownDefect {
         name: "etcd/prev-kv-at-creation",
-        title: "the first events of a watch may lack the previous values that it asked for: they are looked up before that is noted",
+        title: "the first events of a watch may lack the previous values that it requested: they are looked up before the request is registered",
         check: "watch",
         kind: "previous_missing_at_creation",
         fixed_in: &[],

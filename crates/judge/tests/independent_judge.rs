@@ -591,13 +591,13 @@ fn what_the_checks_of_revisions_acquit_is_linearizable() {
         let calls = 6 + draw.below(50);
         let (mut record, _) = recorded(&mut draw, calls, planted, false);
         stretched(&mut draw, &mut record);
-        let convicting = rejecting(&record);
+        let rejecting = rejecting(&record);
         let is_linearizable = searched(&operations(&record));
-        assert!(!convicting.is_empty() || is_linearizable, "history {number}, {planted:?}: {:?}", operations(&record));
+        assert!(!rejecting.is_empty() || is_linearizable, "history {number}, {planted:?}: {:?}", operations(&record));
         if planted == Planted::Nothing {
-            assert!(convicting.is_empty() && is_linearizable, "history {number}: {convicting:?}, {:?}", operations(&record));
+            assert!(rejecting.is_empty() && is_linearizable, "history {number}: {rejecting:?}, {:?}", operations(&record));
         }
-        *counts.entry((convicting.is_empty(), is_linearizable)).or_default() += 1;
+        *counts.entry((rejecting.is_empty(), is_linearizable)).or_default() += 1;
     }
     println!("(accepted by the checks, linearizable): {counts:?}");
     let count = |accepted, linearizable| counts.get(&(accepted, linearizable)).copied().unwrap_or(0);

@@ -1,6 +1,6 @@
-//! Collecting what is wrong without keeping it all: of each kind its count, the first, the worst and the last.
+//! Collects anomalies in bounded memory: for each kind its count, the first, the worst and the last.
 //!
-//! Purpose: a broken cluster can break a promise a million times, and a report needs four facts about it, not a million.
+//! A broken cluster can break a promise a million times, and a report needs four facts about it, not a million.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use ticketcd_history::Nanos;
 /// Anomalies by kind, in memory bounded by the number of kinds. They may come in any order.
 #[derive(Debug, Default)]
 pub struct Anomalies {
-    /// In the order in which the kinds showed.
+    /// In the order in which the kinds first occurred.
     groups: Vec<(&'static AnomalyKind, Group)>,
 }
 
@@ -31,9 +31,9 @@ impl Anomalies {
         Self::default()
     }
 
-    /// Adds one that happened `at` this moment. Fills in its seconds when it has none.
+    /// Adds one that happened `at` this time. Fills in its seconds if it has none.
     ///
-    /// Of two at the same moment the one added earlier is the first, of two equally bad ones the first is the worst.
+    /// Of two at the same time the one added earlier is the first; of two equally bad ones the earlier is the worst.
     pub fn add(&mut self, kind: &'static AnomalyKind, at: Nanos, mut anomaly: Anomaly) {
         anomaly.at_seconds.get_or_insert(ticketcd_history::seconds(at));
         let Some((_, group)) = self.groups.iter_mut().find(|(of, _)| *of == kind) else {
@@ -63,19 +63,19 @@ impl Anomalies {
         self.groups.iter().map(|(_, group)| &group.first).min_by_key(|(at, _)| *at).map(|(_, anomaly)| anomaly)
     }
 
-    /// Those that will be shown, with their kinds: what is learnt of them later can be added.
+    /// Those that will be reported, with their kinds, so that later facts can be added.
     pub fn shown_mut(&mut self) -> impl Iterator<Item = (&'static AnomalyKind, &mut Anomaly)> {
         self.groups
             .iter_mut()
             .flat_map(|(kind, Group { first, worst, last, .. })| [first, worst, last].map(|(_, anomaly)| (*kind, anomaly)))
     }
 
-    /// What is wrong so far, in a sentence or a few: the explanation of the first anomaly.
+    /// What is wrong so far, in one or a few sentences: the explanation of the first anomaly.
     pub fn alarm(&self) -> Option<String> {
         self.first().map(|anomaly| anomaly.explanation.join(" "))
     }
 
-    /// The groups, each counting in its own right: the kind that showed first comes first.
+    /// The groups, each counted as a violation: the kind that occurred first comes first.
     pub fn into_groups(mut self, check: &'static CheckInfo) -> Vec<AnomalyGroup> {
         debug_assert!(
             self.groups.iter().all(|(kind, _)| check.kinds.contains(kind)),
@@ -95,8 +95,8 @@ impl Anomalies {
         self.groups.into_iter().map(group).collect()
     }
 
-    /// The finding of a check that has these anomalies: a violation when there are any, else unknown when evidence lacks for
-    /// the reason given, else a pass. The engine adds the faults in force, and what is a consequence of what.
+    /// The finding of a check with these anomalies: a violation if there are any, else unknown if evidence is missing for the
+    /// given reason, else a pass. The engine adds the faults in force and the consequences.
     pub fn into_finding(self, check: &'static CheckInfo, evidence: BTreeMap<String, u64>, lacking: Option<String>) -> Finding {
         let verdict = match (self.is_empty(), &lacking) {
             (false, _) => Verdict::Violation,
@@ -114,12 +114,12 @@ pub fn evidence<const N: usize>(counts: [(&str, u64); N]) -> BTreeMap<String, u6
 
 /// One reason out of several, each a sentence: the first three in full.
 pub fn one_reason(reasons: &[String]) -> Option<String> {
-    let told = reasons.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let first = reasons.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(" ");
     match reasons.len() {
         0 => None,
-        1..=3 => Some(told),
-        4 => Some(format!("{told} There is one more reason.")),
-        all => Some(format!("{told} There are {} more reasons.", all - 3)),
+        1..=3 => Some(first),
+        4 => Some(format!("{first} There is one more reason.")),
+        all => Some(format!("{first} There are {} more reasons.", all - 3)),
     }
 }
 

@@ -9,17 +9,17 @@ pub struct AnomalyKind {
     pub name: &'static str,
     /// What is wrong, in a sentence.
     pub meaning: &'static str,
-    /// Later findings with this basis are a consequence of an anomaly of this kind.
+    /// Later findings with this basis are consequences of an anomaly of this kind.
     pub explains: Option<Basis>,
 }
 
 impl AnomalyKind {
-    /// A kind that explains nothing but itself.
+    /// A kind that has no consequences.
     pub const fn new(name: &'static str, meaning: &'static str) -> Self {
         Self { name, meaning, explains: None }
     }
 
-    /// A kind that explains later findings with this basis.
+    /// A kind whose consequences are later findings with this basis.
     pub const fn explaining(name: &'static str, meaning: &'static str, basis: Basis) -> Self {
         Self { name, meaning, explains: Some(basis) }
     }

@@ -1,4 +1,4 @@
-//! Keeping track of the audits: which members were read from end to end, at which position, and which were not.
+//! Tracks the audits: which members were read completely, at which position, and which were not.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use ticketcd_history::event::Event;
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::{Blob, MemberIndex, Revision};
 
-/// A set of members, one bit each: of member 0 the lowest.
+/// A set of members, one bit each: member 0 has the lowest.
 pub type MemberSet = u32;
 
-/// Members beyond this are not told apart: etcd advises against more than seven.
+/// Members beyond this are not distinguished: etcd advises against more than seven.
 pub const MEMBERS_MAX: u8 = 32;
 
 /// The set that holds the one member; empty when its index is beyond [`MEMBERS_MAX`].
@@ -28,7 +28,7 @@ pub fn names_of(set: MemberSet) -> Vec<String> {
     members_of(set).map(MemberIndex::name).collect()
 }
 
-/// What a stage is called in a sentence.
+/// The stage as a phrase.
 pub fn stage_name(stage: AuditStage) -> &'static str {
     match stage {
         AuditStage::Healed => "after healing",
@@ -46,13 +46,13 @@ pub struct Audits {
 struct Audit {
     revision: Revision,
     last_key: Option<Blob>,
-    /// The pages do not follow each other: the audit was begun anew, and what was seen first cannot be told from the rest.
+    /// The pages are not consecutive: the audit was restarted, and the two readings cannot be separated.
     repeated: bool,
     outcome: Option<Result<AuditFacts, AuditFailure>>,
 }
 
 impl Audits {
-    /// Takes in a page or the end of an audit; other events are none of its business.
+    /// Processes a page or the end of an audit; other events are ignored.
     pub fn observe(&mut self, event: &Event) {
         match event {
             Event::AuditPage(page) => self.page(page),
@@ -79,24 +79,24 @@ impl Audits {
         }
     }
 
-    /// The members whose audit tells what they have, from end to end and at rest.
+    /// The members whose audit is complete and was made at rest.
     pub fn complete(&self, stage: AuditStage) -> MemberSet {
         self.facts(stage).fold(0, |set, (member, _)| set | set_of(member))
     }
 
-    /// Of the complete ones, those that had applied as much as any other: the rest may merely be behind.
+    /// Of the complete ones, those that had applied as much as any other: the rest may only be behind.
     pub fn up_to_date(&self, stage: AuditStage) -> MemberSet {
         let newest = self.facts(stage).map(|(_, facts)| facts.after.applied_index).max().unwrap_or(0);
         self.facts(stage).filter(|(_, facts)| facts.after.applied_index == newest).fold(0, |set, (member, _)| set | set_of(member))
     }
 
-    /// The lowest revision of these, when they are complete ones.
+    /// The lowest revision of these members, if their audits are complete.
     pub fn revision_of(&self, stage: AuditStage, members: MemberSet) -> Revision {
         let theirs = self.facts(stage).filter(|(member, _)| members & set_of(*member) != 0);
         theirs.map(|(_, facts)| facts.after.revision).min().unwrap_or(0)
     }
 
-    /// What the complete ones said about themselves.
+    /// The facts that complete audits recorded.
     pub fn facts(&self, stage: AuditStage) -> impl Iterator<Item = (MemberIndex, &AuditFacts)> {
         self.audits.iter().filter(move |((of, _), _)| *of == stage).filter_map(|((_, member), audit)| match &audit.outcome {
             Some(Ok(facts)) if audit.trouble(facts).is_none() && set_of(*member) != 0 => Some((*member, facts)),
@@ -104,17 +104,17 @@ impl Audits {
         })
     }
 
-    /// Whether the member's content was read more than once, so that its pages repeat themselves.
+    /// Whether the member's content was read more than once, so that pages are repeated.
     pub fn repeated(&self, stage: AuditStage, member: MemberIndex) -> bool {
         self.audits.get(&(stage, member)).is_some_and(|audit| audit.repeated)
     }
 
-    /// Whether there is anything at all of this stage.
+    /// Whether any audit of this stage exists.
     pub fn any(&self, stage: AuditStage) -> bool {
         self.audits.keys().any(|(of, _)| *of == stage)
     }
 
-    /// Why members of the cluster do not count as audited, one sentence each.
+    /// Why members do not count as audited, one sentence each.
     pub fn missing(&self, stage: AuditStage, info: &RunInfo) -> Vec<String> {
         let members = (0..=u8::MAX).map(MemberIndex).take(info.members.len());
         let why = |member: MemberIndex| {
@@ -131,11 +131,11 @@ impl Audits {
 }
 
 impl Audit {
-    /// Why the audit says nothing although it was answered.
+    /// Why the audit is no evidence although the member responded.
     fn trouble(&self, facts: &AuditFacts) -> Option<String> {
         let read_elsewhere = self.last_key.is_some() && self.revision != facts.after.revision;
         if self.repeated {
-            Some("was read twice, with readings that cannot be told apart,".to_owned())
+            Some("was read twice, and the two readings cannot be separated,".to_owned())
         } else if facts.before != facts.after || read_elsewhere {
             Some("was not at rest while it was read".to_owned())
         } else {

@@ -1,4 +1,4 @@
-//! Joins requests with what came back.
+//! Pairs requests with their responses.
 
 use rustc_hash::FxHashMap;
 
@@ -6,7 +6,7 @@ use crate::core::shared_event::SharedEvent;
 use ticketcd_history::call::{CallId, Invoke, Return};
 use ticketcd_history::event::Event;
 
-/// The calls under way. Requests are shared with whoever is still being shown them.
+/// The calls in flight. Requests are shared with the checks that still process them.
 #[derive(Debug, Default)]
 pub(crate) struct OpenCalls {
     open: FxHashMap<CallId, SharedEvent>,
@@ -18,7 +18,7 @@ impl OpenCalls {
         self.open.extend(requests);
     }
 
-    /// A call ended: its request. `None` when the record has none, or the call ended before.
+    /// A call ended: its request. `None` if the record has none, or the call ended before.
     pub(crate) fn end(&mut self, returned: &Return) -> Option<SharedEvent> {
         self.open.remove(&returned.id)
     }

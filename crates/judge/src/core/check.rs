@@ -1,6 +1,6 @@
-//! What a check is: a promise that is held against what was recorded.
+//! What a check is: a promise that is verified against the recorded history.
 //!
-//! A check observes and then finishes: the same code while the load runs and afterwards from the files.
+//! A check observes and then finishes: the same code runs during the load and afterwards from the files.
 
 use std::any::Any;
 use std::path::Path;
@@ -33,20 +33,20 @@ pub struct CheckInfo {
     pub online: bool,
 }
 
-/// What the findings of a check rest on, and therefore what can explain them away.
+/// The basis of the findings of a check, and therefore what they can be a consequence of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Basis {
-    /// The deliveries of the collectors: its findings are causes, and never the consequence of another finding.
+    /// The deliveries of the collectors: its findings are root causes and never the consequence of another finding.
     Deliveries,
     /// The log of revisions that was merged from them.
     Log,
-    /// The revisions that earlier responses named: one that never existed makes every later one look old.
+    /// The revisions of earlier responses: one that never existed makes every later one look old.
     EarlierResponses,
     /// The members' log files.
     MemberLogs,
 }
 
-/// A promise, held against what was recorded.
+/// A promise that is verified against the recorded history.
 pub trait Check: Send {
     /// What it is called, what it verifies, and what it can report.
     fn info(&self) -> &'static CheckInfo;
@@ -54,32 +54,31 @@ pub trait Check: Send {
     /// Takes in one observation. They come in the order described at [`Observation`].
     fn observe(&mut self, observation: &Observation<'_>);
 
-    /// What is wrong so far, in a sentence: asked while the load runs, to end a run at its first violation.
+    /// The first violation so far, in a sentence: polled during the load, to end a run at its first violation.
     fn alarm(&self) -> Option<String> {
         None
     }
 
-    /// Whether the run did anything that the promise is about. If it did not, the promise is neither kept nor broken nor in
-    /// doubt: the check is left out of the verdict.
+    /// Whether the run did anything that the promise is about. If not, the check is left out of the verdict.
     fn applies(&self) -> bool {
         true
     }
 
-    /// Whether it wants to be shown this kind of observation. It may be shown it all the same.
+    /// Whether it uses this kind of observation. It may receive it even if it does not.
     ///
-    /// There are three observations for every operation, and most checks have no use for two of them.
+    /// There are three observations for every operation, and most checks use only one of them.
     fn observes(&self, _kind: ObservationKind) -> bool {
         true
     }
 
-    /// Whether it compares responses with the key space: [`Observation::Replayed`], and key spaces that are not empty.
-    /// Keeping them costs time and memory, so they are kept for those who ask.
+    /// Whether it compares responses with the key space: [`Observation::Replayed`], and key spaces that are not empty. Keeping
+    /// them costs time and memory, so they are kept only for checks that use them.
     fn replays(&self) -> bool {
         false
     }
 
-    /// The view of each revision that it needs beside etcd's own: [`SequencedRevision::view`]. It is computed once for all
-    /// checks, and all that ask for one must ask for the same.
+    /// The view of each revision that it needs in addition to etcd's events: [`SequencedRevision::view`]. It is computed once
+    /// for all checks, so all checks that need one must return the same.
     fn view(&self, _info: &RunInfo) -> Option<Box<dyn View>> {
         None
     }
@@ -88,19 +87,19 @@ pub trait Check: Send {
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding;
 }
 
-/// Reads in each revision what a layer above etcd sees in it: the shop, for example.
+/// Interprets each revision for a layer above etcd, such as the shop.
 pub trait View: std::fmt::Debug + Send {
     /// Reads the events of the next revision. They come in the order of the log.
     fn read(&mut self, events: &[WatchEvent]) -> Viewed;
 }
 
-/// What a [`View`] read in a revision.
+/// The result of a [`View`] for a revision.
 pub type Viewed = Box<dyn Any + Send + Sync>;
 
 /// A kind of observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObservationKind {
-    /// [`Observation::Event`] of a request or of what came back.
+    /// [`Observation::Event`] of a request or its response.
     Traffic,
     /// [`Observation::Event`] of anything else.
     Event,
@@ -114,19 +113,19 @@ pub enum ObservationKind {
     Delivery,
 }
 
-/// Something a check may want to know.
+/// An input of a check.
 #[derive(Clone, Copy, Debug)]
 pub enum Observation<'run> {
     /// An event, in the order it was recorded.
     Event(&'run Event),
-    /// A call that ended: its request and what came back. Calls that never ended come last, without a return.
+    /// A call that ended: its request and its return. Calls that never ended come last, without a return.
     Call(&'run Invoke, Option<&'run Return>),
     /// A revision, each once and in order, as soon as one collector has delivered it.
     Revision(&'run SequencedRevision<'run>),
-    /// A call that was answered, once more, as soon as the log has reached the revision its answer names. A call whose
-    /// revision the unbroken log never reaches is not shown.
+    /// A call with a response, for a second time, as soon as the log has reached the revision of the response. A call whose
+    /// revision the unbroken log never reaches is omitted.
     Replayed(&'run ReplayedCall<'run>),
-    /// A collector's delivery that does not belong where it came in its own stream.
+    /// A collector's delivery that is out of place in its own stream.
     Irregularity(&'run Irregularity),
     /// A collector's delivery of a revision that differs from an earlier delivery of it.
     Disagreement(&'run Disagreement),
@@ -155,11 +154,11 @@ pub struct SequencedRevision<'run> {
     pub at: Nanos,
     /// Its events.
     pub events: &'run [WatchEvent],
-    /// What the [view](Check::view) read in it; none when no check asked for one.
+    /// The result of the [view](Check::view); none if no check uses one.
     pub view: Option<&'run (dyn Any + Send + Sync)>,
-    /// Whether a revision before this one was delivered by no collector. What a replay says after a hole is not evidence.
+    /// Whether a revision before this one was delivered by no collector. A replay after such a gap is not evidence.
     pub after_hole: bool,
-    /// The key space, this revision included, for checks that [ask for it](Check::replays). Ask first whether it covers a
+    /// The key space, including this revision, for checks that [replay](Check::replays). Check first whether it covers a
     /// revision.
     pub versions: &'run Versions,
 }
@@ -167,19 +166,19 @@ pub struct SequencedRevision<'run> {
 /// What is known when the record ends.
 #[derive(Clone, Copy, Debug)]
 pub struct End<'run> {
-    /// What the record is of.
+    /// The description of the run.
     pub info: &'run RunInfo,
     /// The run directory, when there is one: member logs are read from it.
     pub directory: Option<&'run Path>,
     /// The faults, with when they were in force.
     pub faults: &'run [FaultWindow],
-    /// What the log of revisions came to.
+    /// A summary of the log of revisions.
     pub log: &'run LogSummary,
     /// The highest revision that a member had when it was audited; 0 when none was.
     pub audited: Revision,
-    /// Whether the record has its last event: neither the harness nor its files were cut off.
+    /// Whether the record has its last event: neither the run nor its files were truncated.
     pub complete: bool,
-    /// The key space as it was at the last revisions.
+    /// The key space at the last revisions.
     pub versions: &'run Versions,
 }
 
@@ -196,21 +195,21 @@ pub struct FaultWindow {
     pub members: Vec<MemberIndex>,
     /// From when.
     pub from: Nanos,
-    /// Until when; `None` when the record does not say.
+    /// Until when; `None` if the record does not show it.
     pub until: Option<Nanos>,
     /// Whether etcd promises to survive it.
     pub survivable: bool,
 }
 
 impl End<'_> {
-    /// The last revision that can have existed. None where the record does not show that there were no others.
+    /// The last revision that can have existed. None if the record does not rule out later ones.
     pub fn last_that_existed(&self) -> Option<Revision> {
         let is_whole = self.complete && self.log.missing == 0 && self.audited > 0;
         let is_shown = is_whole && self.info.testbed.records_every_write() && self.faults.iter().all(|fault| fault.survivable);
         is_shown.then(|| self.log.unbroken_until.max(self.audited))
     }
 
-    /// The faults that were in force at a moment, in words.
+    /// The faults in force at a time, in words.
     pub fn faults_at(&self, at: Nanos) -> Vec<String> {
         let in_force = |window: &&FaultWindow| window.from <= at && window.until.is_none_or(|until| at <= until);
         self.faults.iter().filter(in_force).map(|window| window.name.clone()).collect()

@@ -1,4 +1,4 @@
-//! Guards, evaluated as etcd does.
+//! Compares of transactions, evaluated as etcd does.
 
 use std::cmp::Ordering;
 
@@ -6,23 +6,23 @@ use crate::core::key_space::{KeyRange, Versions};
 use ticketcd_history::request::{Guard, GuardTarget, KeyValue, Relation};
 use ticketcd_history::{Blob, Revision};
 
-/// A guard that does not hold.
+/// A compare that does not hold.
 #[derive(Debug)]
 pub(crate) struct Failed<'call> {
     pub(crate) guard: &'call Guard,
-    /// The key it fails for, as it was; `None` when the range had none.
+    /// The key it fails for; `None` if the range had none.
     pub(crate) key: Option<KeyValue>,
 }
 
-/// The first guard that did not hold at a revision; `None` when all did.
+/// The first compare that did not hold at a revision; `None` if all did.
 pub(crate) fn first_failed<'call>(guards: &'call [Guard], versions: &Versions, revision: Revision) -> Option<Failed<'call>> {
     guards.iter().find_map(|guard| failed(guard, versions.range(KeyRange::new(&guard.key, &guard.range_end), revision)))
 }
 
-/// A guard, held against the keys of its range; `None` when it holds.
+/// Evaluates a compare on the keys of its range; `None` if it holds.
 ///
-/// A guard on a range must hold for every key of it. One on keys that do not exist compares with zeros; only a value that
-/// does not exist compares as false whatever the relation, for no message could tell it from an empty one.
+/// A compare on a range must hold for every key of it. A key that does not exist compares as zeros; only its value compares as
+/// false for every relation, because a message cannot distinguish it from an empty value.
 pub(crate) fn failed<'call, 'key>(guard: &'call Guard, keys: impl Iterator<Item = &'key KeyValue>) -> Option<Failed<'call>> {
     let mut keys = keys.peekable();
     if keys.peek().is_none() {
@@ -48,7 +48,7 @@ fn holds(guard: &Guard, kv: &KeyValue) -> bool {
     }
 }
 
-/// A guard in words: `the mod_revision of shop/ticket:e1:pink = 7`.
+/// A compare in words: `the mod_revision of shop/ticket:e1:pink = 7`.
 pub(crate) fn described(guard: &Guard) -> String {
     let (what, value) = match &guard.target {
         GuardTarget::Version(version) => ("version", version.to_string()),
@@ -70,9 +70,9 @@ pub(crate) fn described(guard: &Guard) -> String {
     format!("the {what} of {keys} {relation} {value}")
 }
 
-/// What a guard failed for, in words: the key as it was, as far as guards can speak of it.
+/// Why a compare failed, in words: the fields of the key that compares can refer to.
 pub(crate) fn state(failed: &Failed<'_>) -> String {
-    let Some(kv) = &failed.key else { return "there was no such key".to_owned() };
+    let Some(kv) = &failed.key else { return "the key did not exist".to_owned() };
     let value = match failed.guard.target {
         GuardTarget::Value(_) => format!(", and held {}", shown(&kv.value)),
         _ => String::new(),

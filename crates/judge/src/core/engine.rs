@@ -1,4 +1,4 @@
-//! The judge: takes in the events of a run one by one, live or from the files, and gives every check what it needs.
+//! The judge: processes the events of a run one by one, live or from the files, and passes every check what it needs.
 
 mod check_group;
 mod consequences;
@@ -33,7 +33,7 @@ pub struct Judge {
     dispatch: Dispatch,
     calls: OpenCalls,
     follower: Follower,
-    /// What follows from the event that is taken in; empty between two events.
+    /// What the current event implies; empty between two events.
     derived: Vec<Derived>,
     events: u64,
 }
@@ -41,43 +41,43 @@ pub struct Judge {
 /// Where the checks run.
 #[derive(Debug)]
 enum Dispatch {
-    /// On this thread, at once: what they have found can be asked at any time.
+    /// On this thread, immediately: their findings are available at any time.
     Here(Box<CheckGroup>),
-    /// On threads of their own, a little later.
+    /// On separate threads, with a delay.
     Apart(Groups),
 }
 
-/// What was found about a run.
+/// The result of judging a run.
 #[derive(Clone, Debug)]
 pub struct Judgement {
     /// One finding for each check, the root causes first.
     pub findings: Vec<Finding>,
     /// A violation dominates unknown, unknown dominates pass. Without any finding: unknown.
     pub verdict: Verdict,
-    /// Events taken in.
+    /// Events processed.
     pub events: u64,
     /// Revisions replayed.
     pub revisions: u64,
     /// Revisions that no collector delivered.
     pub missing_revisions: u64,
-    /// The last revision before which none is missing; 0 when there is none.
+    /// The last revision before which none is missing; 0 if there is none.
     pub last_revision: Revision,
     /// Whether the record has its last event.
     pub complete: bool,
-    /// What is wrong with the files of the record; nothing when it was judged live.
+    /// Flaws of the record's files; empty if it was judged live.
     pub flaws: Vec<RecordFlaw>,
     /// The faults, with when they were in force.
     pub faults: Vec<FaultWindow>,
 }
 
 impl Judge {
-    /// A judge of a run that makes these checks on this thread.
+    /// A judge of a run that runs these checks on this thread.
     pub fn new(info: &RunInfo, checks: Vec<Box<dyn Check>>) -> Self {
         Self::with(info, checks, |checks| Dispatch::Here(Box::new(CheckGroup::new(checks))))
     }
 
-    /// A judge that makes its checks on threads of their own: faster, with the same verdicts. It cannot report a violation
-    /// before the end.
+    /// A judge that runs its checks on separate threads: faster, with the same verdicts. It cannot report a violation before
+    /// the end.
     pub fn in_parallel(info: &RunInfo, checks: Vec<Box<dyn Check>>) -> Self {
         Self::with(info, checks, |checks| Dispatch::Apart(Groups::new(checks)))
     }
@@ -96,7 +96,7 @@ impl Judge {
         }
     }
 
-    /// Takes in the next event of the record.
+    /// Processes the next event of the record.
     pub fn observe(&mut self, event: &Event) {
         match self.dispatch {
             Dispatch::Here(_) => self.show_here(event, || Some(SharedEvent::copy(event))),
@@ -104,7 +104,7 @@ impl Judge {
         }
     }
 
-    /// Takes in the next events of the record. They are shared with whoever needs them for longer.
+    /// Processes the next events of the record. They are shared with the checks that keep them.
     pub fn take(&mut self, events: &Arc<Vec<Event>>) {
         let Dispatch::Apart(groups) = &self.dispatch else {
             for (place, event) in events.iter().enumerate() {
@@ -113,7 +113,7 @@ impl Judge {
             return;
         };
         self.events += events.len() as u64;
-        // Nearly every second event is the return of a call.
+        // About half of all events are returns of calls.
         let mut derived = Vec::with_capacity(events.len() / 2);
         for (place, event) in events.iter().enumerate() {
             match event {
@@ -135,7 +135,7 @@ impl Judge {
         groups.show(Batch { events: Arc::clone(events), derived });
     }
 
-    /// Shows an event, and what follows from it, to the checks on this thread.
+    /// Passes an event, and what it implies, to the checks on this thread.
     fn show_here(&mut self, event: &Event, share: impl Fn() -> Option<SharedEvent>) {
         let Dispatch::Here(group) = &mut self.dispatch else { return };
         self.events += 1;
@@ -155,7 +155,7 @@ impl Judge {
         }
     }
 
-    /// The first violation so far, in a sentence after the name of its check: asked while the load runs.
+    /// The first violation so far, in a sentence after the name of its check: polled during the load.
     pub fn violation(&self) -> Option<String> {
         match &self.dispatch {
             Dispatch::Here(group) => group.alarm(),
@@ -163,14 +163,14 @@ impl Judge {
         }
     }
 
-    /// Gives the verdict on a record whose files are whole. Checks of the members' logs read them from the run directory, when
+    /// Gives the verdict on a record whose files are intact. Checks of the members' logs read them from the run directory, if
     /// there is one.
     pub fn finish(self, directory: Option<&Path>) -> Judgement {
         self.finish_flawed(directory, Vec::new())
     }
 
-    /// Gives the verdict on a record with these flaws: it is never a pass, and what was found by a file that is not the one
-    /// that was recorded counts for nothing.
+    /// Gives the verdict on a record with these flaws: it is never a pass, and findings based on a file that was changed are
+    /// not evidence.
     pub fn finish_flawed(mut self, directory: Option<&Path>, flaws: Vec<RecordFlaw>) -> Judgement {
         let derived = self.follower.end();
         let derived = derived.into_iter().chain(self.calls.into_never_ended().into_iter().map(Derived::Call));
@@ -186,7 +186,7 @@ impl Judge {
         let complete = complete && is_history_whole;
         let faults = faults.into_windows();
         let log = log.summary();
-        // Each group of checks has a key space of its own.
+        // Each group of checks has its own key space.
         let versions = Versions::default();
         let end = End { info: &self.info, directory, faults: &faults, log: &log, audited, complete, versions: &versions };
         let mut findings: Vec<Finding> = match self.dispatch {

@@ -1,4 +1,4 @@
-//! As much of a value as a person wants to read, around the place that matters.
+//! A short excerpt of a value around a position.
 
 /// Longer values are shortened to this many bytes.
 const SHOWN_BYTES: usize = 120;
@@ -11,7 +11,7 @@ pub(crate) fn excerpt(value: &[u8], around: usize) -> String {
     format!("{before}{}{after}", String::from_utf8_lossy(shown))
 }
 
-/// The first byte in which two values differ; their common length when one is the beginning of the other.
+/// The first byte at which two values differ; their common length if one is a prefix of the other.
 pub(crate) fn first_difference(one: &[u8], other: &[u8]) -> usize {
     one.iter().zip(other).take_while(|(here, there)| here == there).count()
 }

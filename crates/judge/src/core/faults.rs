@@ -4,7 +4,7 @@ use crate::core::check::FaultWindow;
 use crate::explain::fault_name;
 use ticketcd_history::event::{FaultEvent, FaultStage};
 
-/// The faults of a run, from what the record says of them.
+/// The faults of a run, as recorded.
 #[derive(Debug, Default)]
 pub(crate) struct FaultTimeline {
     planned: Vec<Planned>,
@@ -19,7 +19,7 @@ struct Planned {
 }
 
 impl FaultTimeline {
-    /// Takes in what happened to a fault. One that was not recovered from stays in force.
+    /// Processes an event of a fault. A fault that was not recovered from stays in force.
     pub(crate) fn observe(&mut self, event: &FaultEvent) {
         match &event.stage {
             FaultStage::Planned { kind, survivable, .. } => {
@@ -35,7 +35,7 @@ impl FaultTimeline {
                     members: members.clone(),
                     from: event.at,
                     until: None,
-                    // A record that was cut off before its plan speaks for no excuse.
+                    // A record that was truncated before its plan excuses nothing.
                     survivable: planned.is_none_or(|planned| planned.survivable),
                 });
             }

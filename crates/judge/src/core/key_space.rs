@@ -1,8 +1,8 @@
-//! The key space as it was at each of the last revisions: what answers, guards and watches are held against.
+//! The key space at each of the last revisions: what responses, compares and watches are checked against.
 //!
-//! Every key has its chain of versions. A version that a newer one has replaced is kept while the newer one is within the
-//! last [`WINDOW`] revisions, so that memory is bounded by the keys that exist and by what was written lately. Values are
-//! shared with the events they came in, never copied.
+//! Every key has a chain of versions. A version that a newer one has replaced is kept while the newer one is within the last
+//! [`WINDOW`] revisions, so that memory is bounded by the existing keys and the recent writes. Values are shared with their
+//! events, never copied.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -14,11 +14,11 @@ use ticketcd_history::request::KeyValue;
 use ticketcd_history::watch::WatchEvent;
 use ticketcd_history::{Blob, Revision};
 
-/// How many revisions back the key space is known. Answers are rarely older than what the collectors delivered last by
-/// more than a few seconds of writes; what is older is not judged, and counted.
+/// How many revisions back the key space is known. Responses are rarely more than a few seconds of writes behind the
+/// collectors; older ones are counted and not judged.
 pub const WINDOW: Revision = 32_768;
 
-/// A key space without any event has revision 1: the first that has one is the next.
+/// An empty key space has revision 1: the first revision with an event is the next.
 pub const FIRST_REVISION: Revision = 2;
 
 /// The key space, at any of the last revisions.
@@ -26,17 +26,17 @@ pub const FIRST_REVISION: Revision = 2;
 pub struct Versions {
     /// The versions of each key, oldest first and at least one; a version of 0 is a deletion.
     chains: FxHashMap<Blob, Vec<KeyValue>>,
-    /// The keys of `chains`, in order, once a range of several was asked for: nearly always it is a single key.
+    /// The keys of `chains`, in order, once a range of several keys was read: most reads are of a single key.
     ordered: OnceLock<BTreeSet<Blob>>,
-    /// The last revision that was applied; 0 when the beginning of the key space was not seen, or nothing was.
+    /// The last revision that was applied; 0 if the beginning of the key space, or everything, is missing.
     newest: Revision,
-    /// Whether a revision is missing: what comes after it is not known.
+    /// Whether a revision is missing: later states are then unknown.
     broken: bool,
     changes_since_sweep: usize,
 }
 
 impl Versions {
-    /// Applies a revision. After a hole nothing is applied any more: what the missing revisions did is not known.
+    /// Applies a revision. After a gap nothing is applied any more, because the effect of the missing revisions is unknown.
     pub fn apply(&mut self, revision: Revision, events: &[WatchEvent], missing_before: u64) {
         let continues = if self.newest == 0 { revision == FIRST_REVISION } else { revision == self.newest + 1 };
         self.broken |= missing_before > 0 || !continues;
@@ -56,7 +56,7 @@ impl Versions {
             };
             let key = chain.last().map_or_else(|| event.kv.key.clone(), |last| last.key.clone());
             chain.push(version(event, key));
-            // Only once half of it is outdated: what is left is moved, and a hot key has thousands of versions.
+            // Only when half of it is outdated: removing moves the rest, and a hot key has thousands of versions.
             if chain.get(chain.len() / 2).is_some_and(|middle| middle.mod_revision <= oldest) {
                 drop_outdated(chain, oldest);
             }
@@ -67,12 +67,12 @@ impl Versions {
         }
     }
 
-    /// Whether the key space is known as it was at a revision.
+    /// Whether the state at a revision is known.
     pub fn covers(&self, revision: Revision) -> bool {
         self.newest > 0 && revision >= self.oldest() && revision <= self.newest && revision >= FIRST_REVISION - 1
     }
 
-    /// Whether a revision is missing, so that nothing more will ever be known.
+    /// Whether a revision is missing, so that no later state will be known.
     pub fn is_broken(&self) -> bool {
         self.broken
     }
@@ -82,17 +82,17 @@ impl Versions {
         self.newest
     }
 
-    /// A key as it was at a revision that is [covered](Self::covers); `None` when it did not exist.
+    /// A key at a revision that is [covered](Self::covers); `None` if it did not exist.
     pub fn get(&self, key: &[u8], revision: Revision) -> Option<&KeyValue> {
         self.chains.get(key).and_then(|chain| at(chain, revision))
     }
 
-    /// The keys of a range, in order, as they were at a revision that is [covered](Self::covers).
+    /// The keys of a range, in order, at a revision that is [covered](Self::covers).
     pub fn range<'versions>(&'versions self, range: KeyRange<'versions>, revision: Revision) -> impl Iterator<Item = &'versions KeyValue> {
         self.range_by(range, move |_| revision)
     }
 
-    /// The keys of a range, in order, each as it was at a revision of its own.
+    /// The keys of a range, in order, each at its own revision.
     pub fn range_by<'versions>(
         &'versions self,
         range: KeyRange<'versions>,
@@ -101,12 +101,12 @@ impl Versions {
         self.chains(range).filter_map(move |chain| at(chain, revision(&chain.first()?.key)))
     }
 
-    /// The first revision from which on every change is still known.
+    /// The first revision since which every change is still known.
     pub fn known_from(&self) -> Revision {
         self.oldest().max(FIRST_REVISION - 1) + 1
     }
 
-    /// What is known of the past of the keys of a range: of each key its versions, oldest first, a version of 0 for a deletion.
+    /// The known versions of each key of a range, oldest first; a version of 0 is a deletion.
     pub fn chains<'versions>(&'versions self, range: KeyRange<'versions>) -> impl Iterator<Item = &'versions [KeyValue]> {
         let single = if range.is_single() { self.chains.get(range.key) } else { None };
         let ordered = || self.ordered.get_or_init(|| self.chains.keys().cloned().collect());
@@ -114,7 +114,7 @@ impl Versions {
         single.into_iter().chain(several.filter_map(|key| self.chains.get(key))).map(Vec::as_slice)
     }
 
-    /// Whether a key was ever exactly so, as far as is known.
+    /// Whether a key ever had exactly this content, as far as is known.
     pub fn knows(&self, kv: &KeyValue) -> bool {
         self.chains.get(&kv.key).is_some_and(|chain| chain.contains(kv))
     }
@@ -123,7 +123,7 @@ impl Versions {
         self.newest.saturating_sub(WINDOW)
     }
 
-    /// Drops what no revision within the window shows: this costs a little for each change, and not a look-up each.
+    /// Drops versions that no revision within the window needs, without a look-up for each change.
     fn sweep(&mut self) {
         let oldest = self.oldest();
         self.changes_since_sweep = 0;
@@ -147,12 +147,12 @@ pub struct KeyRange<'key> {
 }
 
 impl<'key> KeyRange<'key> {
-    /// `[key, end)`; an empty end names the one key, the byte 0 stands for "to the end".
+    /// `[key, end)`; an empty end is the single key, the byte 0 means "to the end".
     pub fn new(key: &'key Blob, end: &'key Blob) -> Self {
         Self { key: key.as_bytes(), end: end.as_bytes() }
     }
 
-    /// Whether a key lies in it.
+    /// Whether it contains a key.
     pub fn contains(&self, key: &[u8]) -> bool {
         match self.end {
             [] => key == self.key,
@@ -170,29 +170,29 @@ impl<'key> KeyRange<'key> {
         match self.end {
             [] => (first, Bound::Included(self.key)),
             [0] => (first, Bound::Unbounded),
-            // A range that ends before it begins is empty.
+            // A range that ends before its start is empty.
             end if end <= self.key => (first, Bound::Excluded(self.key)),
             end => (first, Bound::Excluded(end)),
         }
     }
 }
 
-/// The version of a chain that a revision shows.
+/// The version of a chain at a revision.
 fn at(chain: &[KeyValue], revision: Revision) -> Option<&KeyValue> {
-    // Mostly it is one of the last; a hot key has thousands.
+    // Usually it is one of the last; a hot key has thousands.
     const NEAR: usize = 16;
     let near = chain.iter().rev().take(NEAR).find(|version| version.mod_revision <= revision);
     let shown = near.or_else(|| chain.get(chain.partition_point(|version| version.mod_revision <= revision).checked_sub(1)?));
     shown.filter(|version| version.version != 0)
 }
 
-/// Drops the versions that no revision from `oldest` on shows.
+/// Drops the versions that no revision from `oldest` on needs.
 fn drop_outdated(chain: &mut Vec<KeyValue>, oldest: Revision) {
     let shown = chain.partition_point(|version| version.mod_revision <= oldest);
     chain.drain(..shown.saturating_sub(1));
 }
 
-/// What an event makes of a key, which all its versions share.
+/// The key of an event, shared by all its versions.
 fn version(event: &WatchEvent, key: Blob) -> KeyValue {
     let KeyValue { key: _, ref value, create_revision, mod_revision, version, lease } = event.kv;
     if event.deleted {

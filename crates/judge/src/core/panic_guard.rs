@@ -1,4 +1,4 @@
-//! A check whose panic is a verdict.
+//! Runs a check and turns a panic into a verdict.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::core::check::{Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Finding, Verdict};
 
-/// A check that is given up when it panics: its verdict is then unknown, and the others go on.
+/// A check that is dropped if it panics: its verdict is then unknown, and the others continue.
 pub(crate) struct PanicGuard {
     info: &'static CheckInfo,
     state: State,
@@ -25,7 +25,7 @@ impl PanicGuard {
 
     pub(crate) fn observe(&mut self, observation: &Observation<'_>) {
         if let State::Working(check) = &mut self.state {
-            // After a panic the check is dropped, so nobody sees what state it was left in.
+            // After a panic the check is dropped, so its inconsistent state is never used.
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check.observe(observation))) {
                 self.state = State::Panicked(words(panic.as_ref()));
             }
@@ -44,7 +44,7 @@ impl PanicGuard {
         alarm.map(|alarm| format!("{}: {alarm}", self.info.name))
     }
 
-    /// Whether the run did anything that the promise is about. A check that failed is not left out.
+    /// Whether the run did anything that the promise is about. A check that failed is never left out.
     pub(crate) fn applies(&self) -> bool {
         match &self.state {
             State::Working(check) => catch_unwind(AssertUnwindSafe(|| check.applies())).unwrap_or(true),
@@ -52,7 +52,7 @@ impl PanicGuard {
         }
     }
 
-    /// Whether it wants to be shown this kind of observation.
+    /// Whether it uses this kind of observation.
     pub(crate) fn observes(&self, kind: ObservationKind) -> bool {
         match &self.state {
             State::Working(check) => check.observes(kind),
@@ -60,7 +60,7 @@ impl PanicGuard {
         }
     }
 
-    /// Whether it wants to be shown the key space as it was.
+    /// Whether it replays the key space.
     pub(crate) fn replays(&self) -> bool {
         match &self.state {
             State::Working(check) => check.replays(),
@@ -77,7 +77,7 @@ impl PanicGuard {
         finding.unwrap_or_else(|words| Finding {
             name: name.to_owned(),
             verdict: Verdict::Unknown,
-            reason: Some(format!("The check itself failed: {words}.")),
+            reason: Some(format!("Internal error in this check (please report it): {words}.")),
             evidence: BTreeMap::new(),
             anomalies: Vec::new(),
             revenue: Vec::new(),
@@ -91,8 +91,8 @@ impl std::fmt::Debug for PanicGuard {
     }
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it panicked without a word".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it panicked without a message".to_owned())
 }

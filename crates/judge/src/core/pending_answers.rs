@@ -1,4 +1,4 @@
-//! Answers that wait until the log has reached the revision they name: only then can they be held against the key space.
+//! Responses that wait until the log has reached their revision: only then can they be checked against the key space.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ use ticketcd_history::event::Event;
 use ticketcd_history::request::{Answer, Request};
 use ticketcd_history::watch::WatchEvent;
 
-/// An answered call, shown when the log has reached the revision its answer names.
+/// A call with a response, passed on when the log has reached the revision of the response.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayedCall<'run> {
     /// The request.
     pub invoke: &'run Invoke,
     /// What came back.
     pub returned: &'run Return,
-    /// The answer in it.
+    /// The response in it.
     pub answer: &'run Answer,
-    /// The key space as it was. Ask first whether it covers a revision: an answer may be older than what is kept.
+    /// The key space. Check first whether it covers a revision: a response may be older than what is kept.
     pub versions: &'run Versions,
 }
 
-/// The key space as it was, and the answers that wait for it.
+/// The key space, and the responses that wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct Replayed {
     versions: Versions,
@@ -38,7 +38,7 @@ pub(crate) struct WaitingCall {
 }
 
 impl Replayed {
-    /// The key space as it was.
+    /// The key space.
     pub(crate) fn versions(&self) -> &Versions {
         &self.versions
     }
@@ -48,7 +48,8 @@ impl Replayed {
         self.versions.apply(revision, events, missing_before);
     }
 
-    /// A call ended. Only answers about keys can be held against them. When its turn is now, it can be shown at once.
+    /// A call ended. Only responses about keys can be checked. If the log has already reached its revision, it can be passed
+    /// on immediately.
     pub(crate) fn add<'run>(
         &'run mut self,
         invoke: &'run Invoke,
@@ -63,7 +64,7 @@ impl Replayed {
             return Some(ReplayedCall { invoke, returned, answer, versions: &self.versions });
         }
         if self.versions.is_broken() {
-            // Its turn never comes, nor that of those that wait.
+            // The log never reaches its revision, nor those of the waiting ones.
             self.waiting.clear();
         } else if let Some((request, returned)) = share() {
             self.waiting.entry(answer.revision).or_default().push(WaitingCall { request, returned });
@@ -71,7 +72,7 @@ impl Replayed {
         None
     }
 
-    /// The calls whose turn has come.
+    /// The calls whose revision the log has reached.
     pub(crate) fn ready(&mut self) -> Vec<WaitingCall> {
         let newest = self.versions.newest();
         let first = self.waiting.first_entry().filter(|first| *first.key() <= newest);
@@ -80,7 +81,7 @@ impl Replayed {
 }
 
 impl WaitingCall {
-    /// The call, with the key space as it was.
+    /// The call, with the key space.
     pub(crate) fn replayed<'run>(&'run self, versions: &'run Versions) -> Option<ReplayedCall<'run>> {
         match (&*self.request, &*self.returned) {
             (Event::Invoke(invoke), Event::Return(returned @ Return { outcome: CallOutcome::Ok(answer), .. })) => {

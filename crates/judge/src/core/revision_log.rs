@@ -1,8 +1,8 @@
-//! One log of revisions out of what the collectors of all members delivered.
+//! Merges the deliveries of all collectors into one log of revisions.
 //!
-//! Each revision is taken from whichever collector delivers it first; what the others deliver for it is compared with
-//! that by a hash. Nothing is merged by majority: a revision about which members disagree is reported, not repaired. Of a
-//! revision only its hash and who delivered it are kept; its events only for a while, to tell what differs.
+//! Each revision is taken from the collector that delivers it first; later deliveries of it are compared by a hash. Nothing is
+//! merged by majority: a revision about which members disagree is reported, not repaired. Only the hash of a revision and its
+//! deliverers are kept; its events only for a while, to describe differences.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -21,14 +21,14 @@ pub struct RevisionLog {
     collectors: FxHashMap<u32, Collector>,
     /// The last revision delivered by each member.
     reached: FxHashMap<MemberIndex, Revision>,
-    /// Where each member said that it is compacted. Of that revision a watch shows what is still there: deletions are not.
+    /// The compacted revision that each member reported. A watch delivers that revision without its deletions.
     compacted: FxHashMap<MemberIndex, Revision>,
-    /// The last revision that was passed on. `None` before any collector says where the log begins.
+    /// The last revision that was passed on. `None` before any collector shows where the log starts.
     position: Option<Revision>,
     passed_on: u64,
     missing: u64,
     first_missing: Option<Revision>,
-    /// From `known_from` on, what is known of each revision.
+    /// The state of each revision from `known_from` on.
     known_from: Revision,
     hashes: Vec<u64>,
     delivered_by: Vec<u16>,
@@ -45,7 +45,7 @@ pub struct RevisionLog {
 /// What a log of revisions came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogSummary {
-    /// The last revision before which none is missing; 0 when there is none.
+    /// The last revision before which none is missing; 0 if there is none.
     pub unbroken_until: Revision,
     /// Revisions in the log.
     pub revisions: u64,
@@ -59,10 +59,10 @@ pub struct LogSummary {
     pub compared: u64,
     /// Members with a collector.
     pub members: usize,
-    /// The lowest revision of which members delivered different content: the root cause of whatever is found there or later.
+    /// The lowest revision of which members delivered different content: the root cause of every finding there or later.
     pub diverged_from: Option<Revision>,
-    /// The first revision of which only a part was passed on, because its collector had split it and was the first: what is
-    /// found from there on may be a consequence.
+    /// The first revision that was passed on only in part, because its first collector had split it: findings from there on
+    /// may be consequences.
     pub partial_from: Option<Revision>,
 }
 
@@ -70,27 +70,26 @@ pub struct LogSummary {
 #[derive(Debug)]
 struct Collector {
     member: MemberIndex,
-    /// The first revision that it owes.
+    /// The first revision that it must deliver.
     start: Revision,
-    /// The first revision that it may deliver. For a watch from "now" it is not known: from etcd 3.4.38, 3.5.22 and 3.6.2 on
-    /// the header of `created` is read after the watch was registered, so that revisions up to it may be delivered too.
+    /// The first revision that it may deliver. For a watch from "now" it is unknown: from etcd 3.4.38, 3.5.22 and 3.6.2 on,
+    /// the header of `created` is read after the watch was registered, so that revisions up to it may be delivered, too.
     lowest: Revision,
-    /// The last revision, and the hash of what was delivered of it last.
+    /// The last revision, and the hash of its last delivery.
     last: Option<(Revision, u64)>,
     whole_key_space: bool,
-    /// What its last revision has that others have not: told when that revision is whole, for the rest may be still to come.
+    /// The disagreement about its last revision: reported when that revision is complete, because the rest may still come.
     disagreement: Option<Disagreement>,
 }
 
-/// A revision that waits for the ones before it.
+/// A revision that is held back until the ones before it come.
 #[derive(Debug)]
 struct Held {
     at: Nanos,
     events: Vec<WatchEvent>,
 }
 
-/// The events of the last revisions, to tell what differs. They are kept as bytes, in one piece a revision: hardly any is
-/// ever looked at.
+/// The events of the last revisions, to describe differences. They are kept serialized, because hardly any is ever read.
 #[derive(Debug, Default)]
 struct Recent(VecDeque<(Revision, Vec<u8>)>);
 
@@ -102,7 +101,7 @@ impl Recent {
         let oldest = if self.0.len() < Self::COUNT_MAX { None } else { self.0.pop_front() };
         let mut bytes = oldest.map(|(_, bytes)| bytes).unwrap_or_default();
         bytes.clear();
-        // What cannot be encoded could not have been recorded either.
+        // An event that cannot be encoded could not have been recorded.
         if let Ok(bytes) = postcard::to_extend(events, bytes) {
             self.0.push_back((revision, bytes));
         }
@@ -119,29 +118,29 @@ impl Recent {
     }
 }
 
-/// What became of a delivery.
+/// The result of a delivery.
 #[derive(Debug)]
 pub struct Offer {
-    /// Where it belongs.
+    /// Its position in the log.
     pub placement: Placement,
-    /// What is wrong with its place in the collector's own stream.
+    /// How it is out of place in the collector's own stream.
     pub irregularity: Option<Irregularity>,
-    /// What others had delivered instead of the revision that came before this one on the same watch.
+    /// A disagreement about the revision before this one on the same watch.
     pub disagreement: Option<Disagreement>,
 }
 
-/// Where a delivery belongs.
+/// The position of a delivery in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// It is the next revision of the log.
     Next,
-    /// It waits for the ones before it: ask [`RevisionLog::next_held`].
+    /// It is held back until the ones before it come: see [`RevisionLog::next_held`].
     Held,
     /// It was delivered before.
     Known,
 }
 
-/// A delivery that a watch of the whole key space must not make.
+/// A delivery that violates the guarantees of a watch on the whole key space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Irregularity {
     /// Which.
@@ -152,7 +151,7 @@ pub struct Irregularity {
     pub subscription: u32,
     /// The revision delivered.
     pub revision: Revision,
-    /// The revision it has to be seen against: the one delivered before it, or the start of the watch.
+    /// The revision it conflicts with: the one delivered before it, or the start of the watch.
     pub against: Revision,
     /// When.
     pub at: Nanos,
@@ -167,18 +166,18 @@ pub enum IrregularityKind {
     Split,
     /// A later revision was delivered before it.
     OutOfOrder,
-    /// It is older than what was asked for.
+    /// It is below the start revision.
     BeforeStart,
-    /// Revisions before it were left out.
+    /// Revisions before it were skipped.
     Gap,
 }
 
-/// Two members, or one member at two times, that disagree about a revision.
+/// Two deliveries of a revision with different content, by two members or by one.
 #[derive(Clone, Debug)]
 pub struct Disagreement {
     /// The revision.
     pub revision: Revision,
-    /// When the second content came.
+    /// When the second content was delivered.
     pub at: Nanos,
     /// Who delivered it.
     pub member: MemberIndex,
@@ -186,11 +185,11 @@ pub struct Disagreement {
     pub events: Vec<WatchEvent>,
     /// Who delivered the first content.
     pub others: Vec<MemberIndex>,
-    /// It, when it is still at hand.
+    /// The first content, if it is still kept.
     pub other_events: Option<Vec<WatchEvent>>,
 }
 
-/// A revision whose turn has come.
+/// A revision that is next in the log.
 #[derive(Debug)]
 pub struct Sequenced {
     /// Which.
@@ -204,12 +203,12 @@ pub struct Sequenced {
 }
 
 impl RevisionLog {
-    /// A watch was asked for; those that do not collect are passed over.
+    /// A watch was opened; watches that are not collectors are ignored.
     pub fn open(&mut self, opened: &WatchOpened) {
         if opened.role != WatchRole::Collector {
             return;
         }
-        // Key 0 to range end 0 is everything: only there every revision must show.
+        // Key 0 to range end 0 is everything: only such a watch delivers every revision.
         let whole_key_space = opened.key.as_bytes() == [0] && opened.range_end.as_bytes() == [0];
         let (member, start) = (opened.member, opened.start_revision);
         let collector = Collector { member, start, lowest: start, last: None, whole_key_space, disagreement: None };
@@ -220,13 +219,13 @@ impl RevisionLog {
         }
     }
 
-    /// Whether a message is one of a collector.
+    /// Whether a message belongs to a collector.
     pub fn is_collector(&self, batch: &WatchBatch) -> bool {
         self.collectors.contains_key(&batch.subscription)
     }
 
-    /// A message of a collector that has no events. One that starts "now" owes everything after the revision of its `created`
-    /// header, and one that starts below the compaction is cancelled.
+    /// A message of a collector without events. A collector from "now" must deliver everything after the revision of its
+    /// `created` header, and one that starts below the compaction is cancelled.
     pub fn note(&mut self, batch: &WatchBatch) {
         let Some(collector) = self.collectors.get_mut(&batch.subscription) else { return };
         match batch.body {
@@ -251,7 +250,7 @@ impl RevisionLog {
         }
     }
 
-    /// Takes in all the events that one message of a collector has for one revision. `None` when it is no collector's.
+    /// Processes all events that one message of a collector has for one revision. `None` if it belongs to no collector.
     pub fn offer(&mut self, subscription: u32, at: Nanos, revision: Revision, events: &[WatchEvent]) -> Option<Offer> {
         let collector = self.collectors.get_mut(&subscription)?;
         self.deliveries += 1;
@@ -275,7 +274,7 @@ impl RevisionLog {
         *reached = revision.max(*reached);
 
         if revision <= compacted {
-            // Not the whole revision: no evidence of what it did.
+            // Not the complete revision, so no evidence of its content.
             return Some(Offer { placement: Placement::Known, irregularity, disagreement: None });
         }
         let position = *self.position.get_or_insert(revision.saturating_sub(1));
@@ -299,7 +298,7 @@ impl RevisionLog {
                 }
                 (Placement::Known, disagreement)
             }
-            // Before the log's beginning, or a revision far beyond anything that can be counted.
+            // Before the start of the log, or implausibly far ahead of it.
             (None, None) => (Placement::Known, None),
             (None, Some(slot)) => {
                 let is_next = if whole_key_space {
@@ -308,7 +307,7 @@ impl RevisionLog {
                     revision > position && covered_from <= position.saturating_add(1)
                 };
                 if revision <= position {
-                    // It was given up as missing.
+                    // It was already counted as missing.
                     (Placement::Known, None)
                 } else {
                     self.mark(slot, hash, member);
@@ -323,14 +322,14 @@ impl RevisionLog {
                 }
             }
         };
-        // What it delivered before is whole now.
+        // The revision that it delivered before is complete now.
         let collector = self.collectors.get_mut(&subscription)?;
         let whole = std::mem::replace(&mut collector.disagreement, disagreement);
         self.note_divergence(whole.as_slice());
         Some(Offer { placement, irregularity, disagreement: whole })
     }
 
-    /// The record ends: what disagrees in the revisions that were delivered last.
+    /// The record ends: the disagreements about the revisions that were delivered last.
     pub fn last_disagreements(&mut self) -> Vec<Disagreement> {
         let mut last: Vec<_> =
             self.collectors.iter_mut().filter_map(|(id, collector)| Some((*id, collector.disagreement.take()?))).collect();
@@ -346,8 +345,8 @@ impl RevisionLog {
         }
     }
 
-    /// The next revision that was held back and whose turn has come: the ones before it were delivered, or every member
-    /// is past them, or the record ends.
+    /// The next revision that was held back and is now next: the ones before it were delivered, or every member is past them,
+    /// or the record ends.
     pub fn next_held(&mut self, record_ends: bool) -> Option<Sequenced> {
         let (&revision, _) = self.held.first_key_value()?;
         let position = self.position?;
@@ -366,7 +365,7 @@ impl RevisionLog {
         Some(Sequenced { revision, at: held.at, events: held.events, missing_before })
     }
 
-    /// The record ends and the cluster was seen to have reached a revision: what lies between the log and it is missing.
+    /// The record ends and the cluster had reached a revision: those between the log and it are missing.
     pub fn end_at(&mut self, revision: Revision) {
         let Some(position) = self.position else { return };
         let behind = u64::try_from(revision.saturating_sub(position)).unwrap_or(0);
@@ -376,7 +375,7 @@ impl RevisionLog {
         }
     }
 
-    /// What it came to so far.
+    /// A summary so far.
     pub fn summary(&self) -> LogSummary {
         let unbroken_until = match (self.passed_on, self.first_missing) {
             (0, _) => 0,
@@ -396,12 +395,12 @@ impl RevisionLog {
         }
     }
 
-    /// Whether a revision that is passed on now comes after one that no collector delivered.
+    /// Whether the next revision comes after one that no collector delivered.
     pub fn has_hole(&self) -> bool {
         self.missing > 0
     }
 
-    /// Whether every revision must show: at least one collector watches everything.
+    /// Whether every revision must be delivered: at least one collector watches everything.
     fn is_contiguous(&self) -> bool {
         self.collectors.values().any(|collector| collector.whole_key_space)
     }
@@ -411,9 +410,9 @@ impl RevisionLog {
         self.passed_on += 1;
     }
 
-    /// Where a revision is kept. `None` when it lies before the log, or absurdly far ahead of it.
+    /// The index of a revision. `None` if it is before the log, or implausibly far ahead of it.
     fn slot(&mut self, revision: Revision) -> Option<usize> {
-        /// Nobody writes this many revisions while a watch is silent; a number beyond is no revision of this log.
+        /// More revisions than can be written while a watch is silent; a higher number is not a revision of this log.
         const FARTHEST_AHEAD: usize = 1 << 22;
         if self.hashes.is_empty() {
             self.known_from = self.position.unwrap_or(0).saturating_add(1);
@@ -422,7 +421,7 @@ impl RevisionLog {
         (slot <= self.hashes.len().saturating_add(FARTHEST_AHEAD)).then_some(slot)
     }
 
-    /// The rest of a revision that others delivered whole: with it, they may agree.
+    /// The rest of a revision that others delivered completely: together they may agree.
     fn reconcile(&mut self, subscription: u32, slot: usize, rest: &[WatchEvent]) {
         let Some(collector) = self.collectors.get_mut(&subscription) else { return };
         let Some(disagreement) = &mut collector.disagreement else { return };
@@ -436,7 +435,7 @@ impl RevisionLog {
         }
     }
 
-    /// The rest of a revision, of which nobody else has delivered anything: what others deliver is compared with the whole.
+    /// The rest of a revision that no other collector has delivered: later deliveries are compared with the complete one.
     fn complete(&mut self, slot: usize, revision: Revision, rest: &[WatchEvent]) {
         if let Some(held) = self.held.get_mut(&revision) {
             held.events.extend_from_slice(rest);
@@ -472,7 +471,7 @@ impl RevisionLog {
 }
 
 impl Collector {
-    /// What is wrong with a delivery, seen against this subscription alone.
+    /// How a delivery is irregular within this subscription.
     fn irregularity(&self, revision: Revision, hash: u64, compacted: Revision) -> Option<(IrregularityKind, Revision)> {
         if revision < self.lowest {
             return Some((IrregularityKind::BeforeStart, self.lowest));
@@ -482,7 +481,7 @@ impl Collector {
             Some((last, _)) if revision == last => Some((IrregularityKind::Split, last)),
             Some((last, _)) if revision < last => Some((IrregularityKind::OutOfOrder, last)),
             Some((last, _)) if self.whole_key_space && revision > last.saturating_add(1) => Some((IrregularityKind::Gap, last)),
-            // What was deleted at the compaction does not show: then the revision behind it is the first.
+            // Deletions at the compacted revision are not delivered: then the revision after it is the first.
             None if self.whole_key_space
                 && self.start > 0
                 && revision > self.start.max(FIRST_REVISION).max(compacted.saturating_add(1)) =>
@@ -494,12 +493,12 @@ impl Collector {
     }
 }
 
-/// Clusters have at most sixteen members that are told apart here; later ones share the last bit.
+/// At most sixteen members are distinguished here; later ones share the last bit.
 fn bit(member: MemberIndex) -> u16 {
     1 << member.0.min(15)
 }
 
-/// A hash of what a revision did, whatever the order of its events: that of a whole is the sum of those of its parts. Of a
+/// An order-independent hash of the events of a revision: the hash of a whole is the sum of the hashes of its parts. Of a
 /// deletion only key and revision count.
 fn content_hash(events: &[WatchEvent]) -> u64 {
     let hash_of = |event: &WatchEvent| {

@@ -1,10 +1,10 @@
-//! Events that are needed for longer than they are being shown: shared, not copied.
+//! Events that are kept for longer than they are processed: shared, not copied.
 
 use std::sync::Arc;
 
 use ticketcd_history::event::Event;
 
-/// An event of a batch, which stays for as long as any of its events is shared.
+/// An event of a batch, which is kept as long as any of its events is shared.
 #[derive(Clone, Debug)]
 pub(crate) struct SharedEvent {
     batch: Arc<Vec<Event>>,
@@ -12,7 +12,7 @@ pub(crate) struct SharedEvent {
 }
 
 impl SharedEvent {
-    /// The event at a place of a batch; `None` when it has no such place.
+    /// The event at an index of a batch; `None` if it has no such index.
     pub(crate) fn new(batch: &Arc<Vec<Event>>, index: usize) -> Option<Self> {
         (index < batch.len()).then(|| Self { batch: Arc::clone(batch), index })
     }
@@ -27,7 +27,7 @@ impl std::ops::Deref for SharedEvent {
     type Target = Event;
 
     fn deref(&self) -> &Event {
-        // The place is checked when it is made, and a batch never changes.
+        // The index is checked when it is created, and a batch never changes.
         &self.batch[self.index]
     }
 }

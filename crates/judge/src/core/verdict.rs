@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A three-valued verdict. A check that crashes or lacks evidence is unknown; a violation dominates everything.
+/// A verdict. A check that crashes or lacks evidence is unknown; a violation dominates everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The promise was kept, and there was evidence enough to say so.
+    /// The promise was kept, with enough evidence.
     Pass,
-    /// Nothing speaks against it, but there is not evidence enough.
+    /// No violation was found, but there is not enough evidence.
     Unknown,
     /// The promise was broken.
     Violation,
@@ -26,11 +26,11 @@ pub struct Finding {
     pub verdict: Verdict,
     /// Why the verdict is unknown, or another remark, in a sentence.
     pub reason: Option<String>,
-    /// What was looked at: counts by name, such as `revisions` or `orders_resolved`.
+    /// What was checked: counts by name, such as `revisions` or `orders_resolved`.
     pub evidence: BTreeMap<String, u64>,
     /// What is wrong, grouped by kind.
     pub anomalies: Vec<AnomalyGroup>,
-    /// The revenue, counted three ways: only from the check of that name.
+    /// The revenue, counted in three ways: only from the check of that name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revenue: Vec<RevenueRow>,
 }
@@ -45,9 +45,9 @@ pub struct RevenueRow {
     pub counters_cents: i64,
     /// Σ price × quantity over the purchase records.
     pub records_cents: i64,
-    /// Σ what buyers were told they paid, less what they were told they are paid back.
+    /// Σ of the buyers' receipts for purchases, less those for refunds.
     pub receipts_cents: i64,
-    /// The records of orders whose buyers were told nothing certain, but which were carried out.
+    /// The records of orders whose outcome was unknown to the buyer, but which were applied.
     pub unknown_cents: i64,
     /// The records that are not of this run.
     pub other_cents: i64,
@@ -60,10 +60,10 @@ pub struct AnomalyGroup {
     pub kind: String,
     /// How many there are.
     pub count: u64,
-    /// Whether they count as violations. Consequences of another finding or of a fault beyond etcd's promise do not.
+    /// Whether they count as violations. Consequences of another finding, or of a fault that etcd does not promise to survive, do not.
     pub consequence_of: Option<String>,
-    /// The defect of etcd that they have the shape of, on a release that has it: `etcd#22294`. They count as violations all
-    /// the same; a `[[known]]` entry of that name waives them.
+    /// The defect of etcd that they match, on a release that has it: `etcd#22294`. They still count as violations; a
+    /// `[[known]]` entry of that name waives them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_defect: Option<String>,
     /// The first in time.
@@ -74,14 +74,14 @@ pub struct AnomalyGroup {
     pub last: Anomaly,
 }
 
-/// One thing that is wrong, told so that a person can follow it.
+/// One violation, with an explanation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Anomaly {
-    /// Sentences that tell it, in order, with tickets, orders, buyers, revisions, members and seconds.
+    /// Sentences that explain it, in order, with tickets, orders, buyers, revisions, members and seconds.
     pub explanation: Vec<String>,
     /// How bad, by the measure of its kind (tickets too many, revisions behind, …).
     pub severity: u64,
-    /// The revision at which it shows.
+    /// The revision at which it occurs.
     pub revision: Option<i64>,
     /// Seconds since the run began.
     pub at_seconds: Option<f64>,

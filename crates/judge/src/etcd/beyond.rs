@@ -7,7 +7,7 @@ use ticketcd_history::Revision;
 /// A response named a revision that never existed: whatever is answered later looks old in comparison.
 pub(super) static BEYOND_WHAT_EXISTS: AnomalyKind = AnomalyKind::explaining(
     "beyond_what_exists",
-    "A response names a revision that no member has at the end. Later responses look stale in comparison, and are reported as its consequence.",
+    "A response carries a revision that no member had reached by the end of the run. Later responses look stale in comparison and are reported as its consequences.",
     Basis::EarlierResponses,
 );
 

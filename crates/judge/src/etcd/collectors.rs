@@ -42,11 +42,13 @@ impl Collectors {
             IrregularityKind::Split => (&SPLIT_REVISION, "in more than one message".to_owned(), 1),
             IrregularityKind::OutOfOrder => (&OUT_OF_ORDER, format!("after revision {against}"), against.saturating_sub(*revision)),
             IrregularityKind::BeforeStart => {
-                (&BEFORE_START, format!("which was asked to begin at revision {against}"), against.saturating_sub(*revision))
+                (&BEFORE_START, format!("which starts at revision {against}"), against.saturating_sub(*revision))
             }
-            IrregularityKind::Gap => {
-                (&GAP, format!("right after revision {against}: what lies between had not come"), revision.saturating_sub(*against) - 1)
-            }
+            IrregularityKind::Gap => (
+                &GAP,
+                format!("right after revision {against}: the revisions between were not delivered"),
+                revision.saturating_sub(*against) - 1,
+            ),
         };
         self.anomalies.add(
             kind,
@@ -93,7 +95,7 @@ impl Check for Collectors {
             // It does not say whether no collector delivered them, or the file lost them.
             (.., Some(missing)) => {
                 let revisions = if log.missing == 1 { "revision" } else { "revisions" };
-                Some(format!("The record holds no delivery of {} {revisions}, the first of them {missing}.", log.missing))
+                Some(format!("The record contains no delivery of {} {revisions}; the first is {missing}.", log.missing))
             }
             _ => None,
         };

@@ -25,7 +25,7 @@ static MEMBERS_DISAGREE: AnomalyKind =
     AnomalyKind::new("members_disagree", "Two members delivered different content for the same revision.");
 static REVISION_REWRITTEN: AnomalyKind = AnomalyKind::new(
     "revision_rewritten",
-    "A member delivered a revision again with other content, before any other member delivered it. Where members keep up, `members_disagree` is reported instead.",
+    "A member delivered a revision again with different content, before any other member delivered it. If another member delivered it first, `members_disagree` is reported instead.",
 );
 
 /// Disagreements that wait for other members to say the same.
@@ -127,8 +127,7 @@ fn describe(pending: &Pending, same_member: bool) -> Anomaly {
     let (moment, who) = (seconds(*at), names(&pending.members));
     let mut explanation = Vec::new();
     if same_member {
-        explanation
-            .push(format!("{who} delivered revision {revision} twice, and the second time ({moment:.3} s) it says something else.",));
+        explanation.push(format!("{who} delivered revision {revision} twice, the second time ({moment:.3} s) with different content.",));
     } else {
         explanation.push(format!(
             "Members disagree about revision {revision}: {} delivered one content, {who} another ({moment:.3} s).",
@@ -173,7 +172,7 @@ fn changes_in_words(events: &[WatchEvent], other: &[WatchEvent]) -> String {
     const SHOWN_MAX: usize = 3;
     let different: Vec<&WatchEvent> = events.iter().filter(|event| !other.contains(event)).collect();
     if different.is_empty() {
-        return "has nothing that the other has not".to_owned();
+        return "contains no other change".to_owned();
     }
     let mut words: Vec<String> = different.iter().take(SHOWN_MAX).map(|event| in_words(event, other)).collect();
     if different.len() > SHOWN_MAX {

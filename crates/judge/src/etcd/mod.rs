@@ -1,4 +1,4 @@
-//! The promises of etcd.
+//! The checks of etcd's guarantees.
 
 pub mod authorship;
 mod beyond;

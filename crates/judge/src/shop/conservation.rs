@@ -102,8 +102,9 @@ impl Check for Conservation {
         let sold = |event: &&EventStock| event.tickets.iter().any(|ticket| ticket.sold_on_record() != 0);
         let unsettled = self.book.events().iter().filter(sold).filter(|event| !event.settled).count();
         let lacking = stock::lacking(&self.book, end).or_else(|| {
-            (unsettled > 0)
-                .then(|| format!("Of {unsettled} events that were sold, record and tickets never agreed: they cannot be judged."))
+            (unsettled > 0).then(|| {
+                format!("For {unsettled} events with sales, the event's counter and its tickets never agreed, so they were not checked.")
+            })
         });
         let counts = evidence([
             ("revisions", self.book.revisions),
@@ -132,9 +133,9 @@ fn judge_ticket(
     let mut anomaly = stock::anomaly(keys, event, Some(&ticket.kind), revision.revision);
     anomaly.severity = now.abs_diff(before);
     anomaly.orders = ticket.sales_of(revision.revision).map(|sale| sale.order.clone()).collect();
-    let was = if before == 0 { String::new() } else { format!("; before it that made {}", total.saturating_add(before)) };
+    let was = if before == 0 { String::new() } else { format!("; before it, the sum was {}", total.saturating_add(before)) };
     anomaly.explanation.push(format!(
-        "At revision {} ({:.3} s) the {} ticket of {} has {} and {} sold, which makes {accounted}, of {total}{was}.",
+        "At revision {} ({:.3} s), the {} ticket of {} has {} and {} sold: {accounted} instead of {total}{was}.",
         revision.revision,
         seconds(revision.at),
         ticket.kind.to_text(),
@@ -158,10 +159,10 @@ fn judge_ticket(
         some => format!("{some} tickets are"),
     };
     if *kind == VANISHED_TICKETS {
-        anomaly.explanation.push(format!("{changed} neither left nor held nor sold{}.", if before > 0 { " any more" } else { "" }));
+        anomaly.explanation.push(format!("{changed} neither left, held nor sold{}.", if before > 0 { " any more" } else { "" }));
     } else if *kind == SURPLUS_TICKETS {
         let were = if anomaly.severity == 1 { "was" } else { "were" };
-        anomaly.explanation.push(format!("{changed} accounted for that {were} not there before."));
+        anomaly.explanation.push(format!("{changed} counted that {were} not counted before."));
     }
     anomaly.orders.sort_unstable();
     anomaly.orders.dedup();
@@ -188,7 +189,7 @@ fn judge_event(keys: &Keyspace, event: &EventStock, revision: &SequencedRevision
     anomaly.orders = sales.map(|sale| sale.order.clone()).collect();
     anomaly.orders.dedup();
     anomaly.explanation.push(format!(
-        "At revision {} ({:.3} s) {} says that {current} are left, its tickets say {left}.",
+        "At revision {} ({:.3} s), the counter of {} is {current}, but its tickets have {left} left.",
         revision.revision,
         seconds(revision.at),
         event.name_in_words(),

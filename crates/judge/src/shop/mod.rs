@@ -1,4 +1,4 @@
-//! The promises of the shop.
+//! The checks of the shop's rules.
 
 pub mod conservation;
 mod demand;

@@ -125,9 +125,9 @@ impl Case<'_> {
         let (sold, held) = (ticket.sold(), ticket.held());
         let reserved = sold.saturating_add(held);
         if sold > total && ticket.sold_in_revision > 0 && !after_hole {
-            found.push((&OVERSOLD, self.describe(sold.saturating_sub(total), &format!("with that {sold} of {total} are sold"), true)));
+            found.push((&OVERSOLD, self.describe(sold.saturating_sub(total), &format!("bringing sales to {sold} of {total}"), true)));
         } else if reserved > total && ticket.held_in_revision > 0 && !after_hole {
-            let what = format!("with that {sold} are sold and {held} reserved, of {total}");
+            let what = format!("bringing the total to {sold} sold and {held} reserved of {total}");
             found.push((&OVER_RESERVED, self.describe(reserved.saturating_sub(total), &what, true)));
         }
         for stock_key in ticket.changed_keys() {
@@ -137,11 +137,11 @@ impl Case<'_> {
             }
         }
         if let Some(available) = ticket.available().filter(|available| *available > total.max(ticket.available_before())) {
-            let what = format!("with that {available} are left, although there were only {total}");
+            let what = format!("leaving {available} of {total}");
             found.push((&STOCK_ABOVE_TOTAL, self.describe(available.saturating_sub(total), &what, false)));
         }
         if let Some((from, to)) = ticket.changed_total() {
-            let what = format!("with that there are said to be {to} tickets in all, where {from} were put on sale");
+            let what = format!("changing its total from {from} to {to}");
             found.push((&TOTAL_CHANGED, self.describe(to.saturating_sub(from).saturating_abs(), &what, false)));
         }
         found
@@ -149,9 +149,9 @@ impl Case<'_> {
 
     fn describe_key(&self, stock_key: &StockKey, current: i64) -> Anomaly {
         let Some(number) = stock_key.number else {
-            return self.describe(current.saturating_neg(), &format!("with that {current} are left"), true);
+            return self.describe(current.saturating_neg(), &format!("leaving {current}"), true);
         };
-        let mut anomaly = self.describe(current.saturating_neg(), &format!("with that {current} are left in shard {number}"), true);
+        let mut anomaly = self.describe(current.saturating_neg(), &format!("leaving {current} in shard {number}"), true);
         let key = self.keys.shard(self.event.id.to_text(), self.ticket.kind.to_text(), number);
         anomaly.keys.push(key.to_text());
         anomaly
@@ -173,8 +173,8 @@ impl Case<'_> {
             })
             .collect();
         let first = match sales.is_empty() {
-            true => format!("{moment} the {kind} ticket of {event} was changed without a sale; {what}."),
-            false => format!("{moment} {}; {what}.", sales.join(", ")),
+            true => format!("{moment}, the {kind} ticket of {event} was changed without a sale, {what}."),
+            false => format!("{moment}, {}, {what}.", sales.join(", ")),
         };
         anomaly.explanation.push(first);
         if explain {

@@ -282,7 +282,7 @@ mod tests {
     fn purchases_are_told_apart_by_element() {
         let (a, b, c) = (order("r-1-1"), order("r-1-2"), order("r-1-3"));
         let values = [format!("[{a}]"), format!("[{a},{b}]"), format!("[{a}, {b} ,{c}]"), format!("[{c},{a}]"), "[]".to_owned(), a.clone()];
-        let told: Vec<String> = differences(&values).iter().map(|(added, removed)| format!("+{added:?} -{removed:?}")).collect();
+        let found: Vec<String> = differences(&values).iter().map(|(added, removed)| format!("+{added:?} -{removed:?}")).collect();
         let expected = [
             r#"+["r-1-1"] -[]"#,
             r#"+["r-1-2"] -[]"#,
@@ -292,9 +292,9 @@ mod tests {
             r#"+["r-1-1"] -[]"#,
         ];
         // What is removed comes in the order of the value before.
-        assert_eq!(told[..4], expected[..4]);
-        assert_eq!(told[5], expected[5]);
-        assert!(told[4].contains("r-1-3") && told[4].contains("r-1-1"), "{}", told[4]);
+        assert_eq!(found[..4], expected[..4]);
+        assert_eq!(found[5], expected[5]);
+        assert!(found[4].contains("r-1-3") && found[4].contains("r-1-1"), "{}", found[4]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Checks on one thread, with one key space between them.
+//! Checks on one thread, which share one key space.
 
 use super::derived::{Derived, LogEntry};
 use crate::core::calls::invoke_of;
@@ -10,7 +10,7 @@ use crate::core::verdict::Finding;
 use ticketcd_history::call::Return;
 use ticketcd_history::event::Event;
 
-/// Checks on one thread. The key space is replayed for them when one of them asks for it.
+/// Checks on one thread. The key space is replayed for them if one of them uses it.
 #[derive(Debug)]
 pub(super) struct CheckGroup {
     members: Members,
@@ -18,11 +18,11 @@ pub(super) struct CheckGroup {
     replays: bool,
 }
 
-/// The checks, and which of them want what.
+/// The checks, and which observations each of them uses.
 #[derive(Debug)]
 struct Members {
     checks: Vec<PanicGuard>,
-    /// The positions of the checks that want a kind of observation, by kind.
+    /// The indexes of the checks that use a kind of observation, by kind.
     observed_by: [Vec<usize>; 6],
 }
 
@@ -41,12 +41,12 @@ impl CheckGroup {
         Self { members: Members { checks, observed_by }, replayed: Replayed::default(), replays }
     }
 
-    /// Shows an event.
+    /// Passes on an event.
     pub(super) fn event(&mut self, event: &Event) {
         self.members.show(&Observation::Event(event));
     }
 
-    /// Shows what follows from an event, or from the end of the record. `share` gives the event, to keep it.
+    /// Passes on what an event, or the end of the record, implies. `share` returns the event, to keep it.
     pub(super) fn derived(&mut self, derived: &Derived, cause: Option<&Event>, share: impl FnOnce() -> Option<SharedEvent>) {
         match (derived, cause) {
             (Derived::Call(call), Some(Event::Return(returned))) => self.call(call, Some(returned), share),
@@ -57,8 +57,8 @@ impl CheckGroup {
         }
     }
 
-    /// Shows a call, once when it ends and once more when the log has reached the revision its response names. `share` gives
-    /// the return to keep until then.
+    /// Passes on a call, once when it ends and once more when the log has reached the revision of its response. `share`
+    /// returns the return event, to keep it until then.
     pub(super) fn call(&mut self, call: &SharedEvent, returned: Option<&Return>, share: impl FnOnce() -> Option<SharedEvent>) {
         let Some(invoke) = invoke_of(call) else { return };
         self.members.show(&Observation::Call(invoke, returned));
@@ -69,7 +69,7 @@ impl CheckGroup {
         }
     }
 
-    /// Shows the next revision of the log. `cause` is the event that it follows from.
+    /// Passes on the next revision of the log. `cause` is the event that implies it.
     fn revision(&mut self, entry: &LogEntry, cause: Option<&Event>) {
         if self.replays {
             self.replayed.apply(entry.revision, entry.events(cause), entry.missing_before);
@@ -86,7 +86,7 @@ impl CheckGroup {
         self.members.checks.iter().find_map(PanicGuard::alarm)
     }
 
-    /// Everything was shown: a finding of each check, in their order; none of a check whose promise the run never touched.
+    /// The record has ended: a finding of each check, in their order; none for a check that does not apply.
     pub(super) fn finish(self, end: &End<'_>) -> Vec<Option<Finding>> {
         let end = End { versions: self.replayed.versions(), ..*end };
         self.members.checks.into_iter().map(|check| check.applies().then(|| check.finish(&end))).collect()

@@ -1,4 +1,4 @@
-//! What is a consequence of what: a finding with a deeper cause is shown, and does not count in its own right.
+//! Consequences: a finding with a root cause elsewhere is reported, but does not count as a violation.
 
 use std::cmp::Ordering;
 
@@ -7,24 +7,24 @@ use crate::core::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
 use ticketcd_history::integrity::RecordFlaw;
 use ticketcd_history::{Nanos, Revision};
 
-/// Where what every check judges by is written.
+/// The file that every check depends on.
 const RUN_INFO: &str = "run.json";
 
-/// What findings can be the consequence of.
+/// What findings can be a consequence of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Consequences<'run> {
-    /// Every check that was made.
+    /// Every check that ran.
     pub(super) checks: &'run [&'static CheckInfo],
     /// What is known when the record ends.
     pub(super) end: &'run End<'run>,
-    /// What is wrong with the files of the record.
+    /// Flaws of the record's files.
     pub(super) flaws: &'run [RecordFlaw],
 }
 
 impl Consequences<'_> {
-    /// Marks each anomaly that has a deeper cause, names the faults in force at each, and brings root causes to the front.
+    /// Marks each anomaly that is a consequence, names the faults in force at each, and moves root causes to the front.
     pub(super) fn mark(&self, findings: &mut [Finding]) {
-        // A divergence is the deeper cause: it is named first, and what has a cause keeps it.
+        // A divergence is the root cause: it comes first, and a group that already has a cause keeps it.
         let log = self.end.log;
         let causes = [(log.diverged_from, "divergence"), (log.partial_from, "a collector that received a revision in parts,")];
         for (from, what) in causes.into_iter().filter_map(|(from, what)| Some((from?, what))) {
@@ -47,14 +47,14 @@ impl Consequences<'_> {
         self.info(finding).map(|info| info.basis)
     }
 
-    /// Whether an anomaly of a finding is a response that names what never existed, so that later responses look old.
+    /// Whether an anomaly of a finding is a response with a revision that never existed, so that later responses look old.
     fn is_invention(&self, finding: &Finding, group: &AnomalyGroup) -> bool {
         let kinds = self.info(finding).map_or(&[][..], |info| info.kinds);
         kinds.iter().any(|kind| kind.name == group.kind && kind.explains == Some(Basis::EarlierResponses))
     }
 
-    /// A response that names a revision that never existed makes every later one look old: what was compared with it is marked
-    /// as its consequence, and it comes first.
+    /// A response with a revision that never existed makes every later one look old: findings that compared with it are marked
+    /// as its consequences, and it comes first.
     fn blame_invention(&self, findings: &mut [Finding]) {
         let of_finding = |finding| finding_inventions(self, finding);
         let first = findings
@@ -71,15 +71,15 @@ impl Consequences<'_> {
             inventions.append(&mut others);
             finding.anomalies = inventions;
         }
-        // Causes stay in front of it.
+        // Root causes stay in front of it.
         let roots = findings.iter().take_while(|finding| self.basis(finding) == Some(Basis::Deliveries)).count();
         if let Some(others) = findings.get_mut(roots..) {
             others.sort_by_key(|finding| finding_inventions(self, finding).next().is_none());
         }
     }
 
-    /// What was found by means of a file that is not the one that was recorded is no evidence: every check judges by
-    /// `run.json`, and those of the members' logs judge by these.
+    /// A finding based on a file that was changed after the run is not evidence: every check depends on `run.json`, and the
+    /// log checks on the members' logs.
     fn distrust(&self, finding: &mut Finding) {
         let reads_logs = self.basis(finding) == Some(Basis::MemberLogs);
         let changed = self.flaws.iter().find_map(|flaw| match flaw {
@@ -91,16 +91,16 @@ impl Consequences<'_> {
             group.consequence_of.get_or_insert_with(|| format!("{changed}, which was changed after the run"));
         }
         finding.verdict = Verdict::Unknown;
-        finding.reason = Some(format!("{changed} was changed after the run, so that nothing found by it is evidence."));
+        finding.reason = Some(format!("{changed} was changed after the run, so findings based on it are not evidence."));
     }
 }
 
-/// The first anomaly of each kind of a finding that is a response naming what never existed.
+/// The first anomaly of each kind of a finding that is a response with a revision that never existed.
 fn finding_inventions<'found>(consequences: &Consequences<'_>, finding: &'found Finding) -> impl Iterator<Item = &'found Anomaly> {
     finding.anomalies.iter().filter(move |group| consequences.is_invention(finding, group)).map(|group| &group.first)
 }
 
-/// Marks what was found as a consequence of a cause, unless it showed before that.
+/// Marks anomalies as consequences of a cause, unless they occurred before it.
 fn blame(finding: &mut Finding, from: Revision, what: &str) {
     let later = |group: &&mut AnomalyGroup| group.first.revision.is_none_or(|revision| revision >= from);
     for group in finding.anomalies.iter_mut().filter(later) {
@@ -108,11 +108,11 @@ fn blame(finding: &mut Finding, from: Revision, what: &str) {
     }
 }
 
-/// Names the faults that were in force at each anomaly.
+/// Adds the faults in force to each anomaly.
 fn name_faults(finding: &mut Finding, end: &End<'_>) {
     for anomaly in finding.anomalies.iter_mut().flat_map(shown) {
         if let (Some(at), true) = (anomaly.at_seconds, anomaly.faults.is_empty()) {
-            // Rounded up, so that what happens at the very moment of an injection counts as under the fault.
+            // Rounded up, so that an anomaly at the time of an injection counts as under the fault.
             anomaly.faults = end.faults_at((at * 1e9).round() as Nanos);
         }
     }
@@ -122,7 +122,7 @@ fn shown(group: &mut AnomalyGroup) -> [&mut Anomaly; 3] {
     [&mut group.first, &mut group.worst, &mut group.last]
 }
 
-/// After a fault that etcd does not promise to survive, what is found is a consequence of the fault and no violation.
+/// After a fault that etcd does not promise to survive, anomalies are consequences of the fault and not violations.
 fn excuse(finding: &mut Finding, faults: &[FaultWindow]) {
     let Some(fault) = faults.iter().find(|fault| !fault.survivable) else { return };
     let since = ticketcd_history::seconds(fault.from);
@@ -134,6 +134,6 @@ fn excuse(finding: &mut Finding, faults: &[FaultWindow]) {
     let excused = finding.anomalies.iter().all(|group| group.consequence_of.is_some());
     if finding.verdict == Verdict::Violation && excused {
         finding.verdict = Verdict::Unknown;
-        finding.reason = Some(format!("What was found came after a fault that etcd does not promise to survive: {}.", fault.name));
+        finding.reason = Some(format!("The findings came after a fault that etcd does not promise to survive: {}.", fault.name));
     }
 }

@@ -1,5 +1,4 @@
-//! What follows from the events of a record: revisions in the order of the log, calls with their responses, and what is wrong
-//! with the deliveries that the log is merged from.
+//! What the events of a record imply: revisions in the order of the log, calls with their responses, and irregular deliveries.
 
 use std::ops::Range;
 
@@ -11,14 +10,14 @@ use ticketcd_history::event::Event;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchEvent};
 use ticketcd_history::{Nanos, Revision};
 
-/// What follows from an event.
+/// What an event implies.
 #[derive(Debug)]
 pub(super) enum Derived {
-    /// A call ended with it: its request. At the end of the record: it never ended.
+    /// A call ended with it: the request. At the end of the record: the call never ended.
     Call(SharedEvent),
     /// The next revision of the log.
     Revision(Box<LogEntry>),
-    /// A delivery that does not belong where it came.
+    /// A delivery that is out of place.
     Irregularity(Irregularity),
     /// A delivery that differs from an earlier one of the same revision.
     Disagreement(Box<Disagreement>),
@@ -39,14 +38,14 @@ pub(super) struct LogEntry {
 /// The events of a revision.
 #[derive(Debug)]
 pub(super) enum EntryEvents {
-    /// A part of what the event that it follows from has.
+    /// A part of the events of the message that delivered it.
     Within(Range<usize>),
-    /// They had to wait for the revisions before them.
+    /// They were held back until the revisions before them came.
     Held(Vec<WatchEvent>),
 }
 
 impl LogEntry {
-    /// Its events. `cause` is the event that it follows from.
+    /// Its events. `cause` is the event that implies it.
     pub(super) fn events<'run>(&'run self, cause: Option<&'run Event>) -> &'run [WatchEvent] {
         match (&self.events, cause) {
             (EntryEvents::Held(events), _) => events.as_slice(),
@@ -57,7 +56,7 @@ impl LogEntry {
         }
     }
 
-    /// The revision as checks see it, in a key space that has it already.
+    /// The revision as checks observe it, with a key space that includes it.
     pub(super) fn sequenced<'run>(&'run self, cause: Option<&'run Event>, versions: &'run Versions) -> SequencedRevision<'run> {
         let Self { revision, at, after_hole, .. } = *self;
         SequencedRevision { revision, at, events: self.events(cause), view: self.view.as_deref(), after_hole, versions }

@@ -1,4 +1,4 @@
-//! Follows a record: merges the log of revisions, and notes the faults and how far the cluster is known to have got.
+//! Follows a record: merges the log of revisions, and tracks the faults and the highest revision that the cluster is known to have reached.
 
 use super::derived::{Derived, EntryEvents, LogEntry};
 use crate::core::check::View;
@@ -17,7 +17,7 @@ pub(super) struct Follower {
     pub(super) faults: FaultTimeline,
     /// Whether the record has its last event.
     pub(super) complete: bool,
-    /// What the checks see in a revision beside its events.
+    /// The view of a revision beside its events.
     view: Option<Box<dyn View>>,
     /// The highest revision that the cluster is known to have reached.
     reached: Revision,
@@ -30,7 +30,7 @@ impl Follower {
         Self { log: RevisionLog::default(), faults: FaultTimeline::default(), complete: false, view, reached: 0, audited: 0 }
     }
 
-    /// Takes in an event that is no call: what follows from it is added to `derived`.
+    /// Processes an event that is not a call, and adds what it implies to `derived`.
     pub(super) fn follow(&mut self, event: &Event, derived: &mut Vec<Derived>) {
         match event {
             Event::WatchOpened(opened) => self.log.open(opened),
@@ -54,11 +54,11 @@ impl Follower {
         }
     }
 
-    /// The record ends: what follows from that, such as the revisions that were still waiting.
+    /// The record ends: the revisions that were still held back.
     pub(super) fn end(&mut self) -> Vec<Derived> {
         let mut derived: Vec<Derived> = self.log.last_disagreements().into_iter().map(Box::new).map(Derived::Disagreement).collect();
         self.pass_on_held(true, &mut derived);
-        // A cluster that we started has no other writers: whatever it is known to have reached must have been delivered.
+        // A cluster that the run started has no other writers: every revision that it is known to have reached must have been delivered.
         self.log.end_at(self.reached);
         derived
     }

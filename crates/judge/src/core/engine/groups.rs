@@ -1,7 +1,7 @@
-//! Checks in groups, each on a thread of its own.
+//! Checks in groups, each on its own thread.
 //!
-//! What checks are shown is gathered in batches that all groups share; a group takes them in at its own pace, and none may
-//! fall far behind. Every check sees what it would see on one thread, in the same order, so the verdicts are the same.
+//! Observations are collected in batches that all groups share. Each group processes them at its own pace, up to a bounded
+//! lag. Every check receives the same observations in the same order as on one thread, so the verdicts are the same.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -16,20 +16,20 @@ use crate::core::shared_event::SharedEvent;
 use crate::core::verdict::Finding;
 use ticketcd_history::event::Event;
 
-/// Batches a group may be behind.
+/// Batches that a group may lag behind.
 const BATCHES_BEHIND: usize = 24;
 
-/// Events, and what follows from each of them.
+/// Events, and what each of them implies.
 #[derive(Debug)]
 pub(super) struct Batch {
     /// The events.
     pub(super) events: Arc<Vec<Event>>,
-    /// What follows from the event at a place, in the order of the events. At a place behind the last: what follows from
-    /// the end of the record.
+    /// What the event at an index implies, in the order of the events. An index after the last event stands for the end of the
+    /// record.
     pub(super) derived: Vec<(usize, Derived)>,
 }
 
-/// The checks of a group, and which of all they are.
+/// The checks of a group, with their indexes among all checks.
 #[derive(Default)]
 struct Share {
     numbers: Vec<usize>,
@@ -40,21 +40,21 @@ struct Share {
 #[derive(Debug)]
 pub(super) struct Groups {
     groups: Vec<Group>,
-    /// Checks in all.
+    /// The number of checks.
     checks: usize,
 }
 
 #[derive(Debug)]
 struct Group {
     batches: SyncSender<Arc<Batch>>,
-    /// Which of all checks these are.
+    /// The indexes of these checks among all checks.
     numbers: Vec<usize>,
     thread: JoinHandle<CheckGroup>,
 }
 
 impl Groups {
-    /// As many groups as there are processors. Those who ask for the key space sit together where there are only two: each
-    /// group keeps its own.
+    /// As many groups as there are processors. With only two, the checks that replay the key space share a group, because each
+    /// group keeps its own key space.
     pub(super) fn new(checks: Vec<PanicGuard>) -> Self {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let count = processors.clamp(1, checks.len().max(1));
@@ -76,25 +76,25 @@ impl Groups {
         Self { groups: shares.into_iter().map(start).collect(), checks: total }
     }
 
-    /// Shows a batch to all checks.
+    /// Passes a batch to all checks.
     pub(super) fn show(&self, batch: Batch) {
         let batch = Arc::new(batch);
         for group in &self.groups {
-            // A group ends only when its checks do, and these are guarded; then nobody is there to be shown anything.
+            // A group ends only when all its checks have failed, and panics are caught: then there is no receiver.
             let _ = group.batches.send(Arc::clone(&batch));
         }
     }
 
-    /// Everything was shown: the checks as they are then, in the groups they were in.
+    /// Ends all groups: their checks, in the same groups.
     pub(super) fn end(self) -> Judged {
-        // All are told that it is over before the first is waited for.
-        let told = self.groups.into_iter().map(|Group { batches: _, numbers, thread }| (numbers, thread)).collect::<Vec<_>>();
+        // All channels are closed before the first thread is joined.
+        let threads = self.groups.into_iter().map(|Group { batches: _, numbers, thread }| (numbers, thread)).collect::<Vec<_>>();
         let join = |thread: JoinHandle<CheckGroup>| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Judged { groups: told.into_iter().map(|(numbers, thread)| (numbers, join(thread))).collect(), checks: self.checks }
+        Judged { groups: threads.into_iter().map(|(numbers, thread)| (numbers, join(thread))).collect(), checks: self.checks }
     }
 }
 
-/// Checks that were shown everything.
+/// Checks that have observed the whole record.
 #[derive(Debug)]
 pub(super) struct Judged {
     groups: Vec<(Vec<usize>, CheckGroup)>,
@@ -102,7 +102,7 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Lets every group finish on a thread of its own; the findings in the order of the checks.
+    /// Finishes every group on its own thread; the findings are in the order of the checks.
     pub(super) fn finish(self, end: &End<'_>) -> Vec<Finding> {
         let mut findings: Vec<Option<Finding>> = (0..self.checks).map(|_| None).collect();
         thread::scope(|scope| {
@@ -121,7 +121,7 @@ impl Judged {
     }
 }
 
-/// Shows batches to the checks of a group until there are no more.
+/// Passes batches to the checks of a group until there are no more.
 fn take_in(mut group: CheckGroup, batches: &Receiver<Arc<Batch>>) -> CheckGroup {
     for batch in batches {
         let mut derived = batch.derived.iter().peekable();

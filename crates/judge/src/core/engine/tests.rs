@@ -10,7 +10,7 @@ use ticketcd_history::run_dir::RunDir;
 use ticketcd_history::writer::HistoryWriter;
 use ticketcd_synth::{self as synth, Mutation, Size};
 
-/// A record with every legal oddity, and sales on every event.
+/// A record with every legal irregularity, and sales for every event.
 fn valid() -> Record {
     let mut shop = Simulation::new(&Shape::default());
     shop.buy(0, "ann", "e1", &[("pink", 2), ("yellow", 1)], RequestOutcome::Answered);
@@ -79,7 +79,7 @@ fn a_member_that_delivers_another_content_is_named() {
 fn members_that_say_the_same_against_the_first_are_one_disagreement() {
     for wrong in [0, 1, 2].map(MemberIndex) {
         let mut record = valid();
-        // Not the last: a disagreement is told when the revision is known to be whole.
+        // Not the last: a disagreement is reported when the revision is known to be complete.
         let revision = judge(&record).last_revision - 1;
         record.edit_delivery(wrong, revision, |event| event.kv.version += 7);
         let mut judge = Judge::new(&record.info, vec![Box::new(Divergence::default())]);
@@ -107,7 +107,7 @@ fn members_that_say_the_same_against_the_first_are_one_disagreement() {
 fn what_is_found_after_a_divergence_is_its_consequence() {
     let mut record = valid();
     let revision = judge(&record).last_revision;
-    // The first member to deliver is the one that is wrong: the replay follows it into a negative stock.
+    // The first member to deliver is the wrong one: the replay follows it into a negative stock.
     record.edit_delivery(MemberIndex(0), revision, |event| {
         event.kv.value = event.kv.value.to_text().replace("\"current_quantity\":", "\"current_quantity\":-").into();
     });
@@ -149,12 +149,15 @@ fn a_revision_that_nobody_delivered_makes_the_replay_unknown() {
     for name in ["oversell", "conservation"] {
         assert_eq!(finding(&judgement, name).verdict, Verdict::Unknown, "{name}");
     }
-    // That the collectors passed over it is a broken promise of etcd all the same.
+    // That the collectors skipped it still violates a guarantee of etcd.
     let collectors = finding(&judgement, "collectors");
     assert_eq!(kinds(collectors), ["gap"]);
     let explanation = &collectors.anomalies[0].first.explanation[0];
-    assert!(explanation.ends_with(&format!("right after revision {}: what lies between had not come.", revision - 1)), "{explanation}");
-    let reason = format!("The record holds no delivery of 1 revision, the first of them {revision}.");
+    assert!(
+        explanation.ends_with(&format!("right after revision {}: the revisions between were not delivered.", revision - 1)),
+        "{explanation}"
+    );
+    let reason = format!("The record contains no delivery of 1 revision; the first is {revision}.");
     assert_eq!(collectors.reason, Some(reason));
 }
 
@@ -198,8 +201,8 @@ fn a_delivery_that_comes_twice_or_late_does_not_confuse_the_log() {
     }
 }
 
-/// A revision that a member told in two messages breaks a promise of watches. The members have the same all the same, and
-/// what the replay sees of one half is a consequence.
+/// A revision that a member delivered in two messages violates a guarantee of watches. The members still have the same
+/// content, and what the replay finds in one half is a consequence.
 #[test]
 fn a_delivery_in_parts_is_no_divergence() {
     for (splitting, is_first) in [(MemberIndex(0), true), (MemberIndex(2), false)] {
@@ -216,7 +219,7 @@ fn a_delivery_in_parts_is_no_divergence() {
     }
 }
 
-/// A half that stays one is another content.
+/// A half without the other half is different content.
 #[test]
 fn a_delivery_whose_rest_never_comes_is_a_divergence() {
     for member in [MemberIndex(0), MemberIndex(2)] {
@@ -268,7 +271,7 @@ fn a_directory_that_is_none_is_refused() {
     assert!(check_run(directory.path()).unwrap_err().to_string().contains("run.json"));
 }
 
-/// A fault that etcd does not promise to survive excuses what comes after it, and only that.
+/// A fault that etcd does not promise to survive excuses what comes after it, and nothing before it.
 #[test]
 fn what_comes_after_a_fault_beyond_the_promise_is_its_consequence() {
     for (fault_first, verdict) in [(true, Verdict::Unknown), (false, Verdict::Violation)] {
@@ -380,8 +383,8 @@ fn what_was_found_before_a_divergence_is_not_its_consequence() {
     assert_eq!(finding(&judgement, "oversell").anomalies[0].consequence_of, None);
 }
 
-/// A member that was down resumes at a compaction that took a deletion away: etcd keeps what is current there, not what
-/// is gone.
+/// A member that was down resumes at a compaction that removed a deletion: etcd keeps the keys that exist there, not the
+/// deletions.
 #[test]
 fn a_collector_that_resumes_at_a_compaction_sees_what_is_left() {
     let seen = |whole_revision: bool| {
@@ -407,7 +410,7 @@ fn a_collector_that_resumes_at_a_compaction_sees_what_is_left() {
     }
 }
 
-/// A check that is shown everything, whatever it wants.
+/// A check that receives all observations, whatever it uses.
 struct Flooded(Box<dyn Check>);
 
 impl Check for Flooded {

@@ -239,13 +239,17 @@ impl Attempt {
             Held::Unknown => Fit::Fits,
             Held::All if same.contains(&true) => Fit::Fits,
             Held::Not(_) if same.contains(&false) => Fit::Fits,
-            Held::Not(failed) => {
-                Fit::Forbidden(format!("sent that, but demanded {}; at revision {before} {}", described(failed.guard), state(&failed)))
-            }
+            Held::Not(failed) => Fit::Forbidden(format!(
+                "sent this content, but required {}; at revision {before} {}",
+                described(failed.guard),
+                state(&failed)
+            )),
             Held::All => {
                 let guards: Vec<String> = self.guards.iter().take(4).map(described).collect();
-                let guards = if guards.is_empty() { "it has none".to_owned() } else { guards.join("; ") };
-                Fit::Forbidden(format!("sent that for when its guards do not hold; at revision {before} all of them held: {guards}"))
+                let guards = if guards.is_empty() { "it has no compares".to_owned() } else { guards.join("; ") };
+                Fit::Forbidden(format!(
+                    "sends this content only if one of its compares does not hold; at revision {before} all of them held: {guards}"
+                ))
             }
         }
     }

@@ -111,7 +111,7 @@ pub(super) fn difference(sent: &[TxnOp], events: &[WatchEvent], before: Option<(
     }
     let further = events.next()?;
     let what = if further.deleted { "the deletion" } else { "a put" };
-    Some(format!("it has {what} of {}, which was not sent", further.kv.key.to_text()))
+    Some(format!("it contains {what} of {}, which was not sent", further.kv.key.to_text()))
 }
 
 fn put_difference(put: &Put, event: &WatchEvent, before: Option<(&Versions, Revision)>) -> Option<String> {
@@ -125,24 +125,24 @@ fn put_difference(put: &Put, event: &WatchEvent, before: Option<(&Versions, Revi
     if !put.ignore_value && event.kv.value != put.value {
         let (sent, stored) = (put.value.as_bytes(), event.kv.value.as_bytes());
         let around = first_difference(sent, stored);
-        return Some(format!("{} was put as `{}`, and it has `{}`", name(), excerpt(sent, around), excerpt(stored, around)));
+        return Some(format!("{} was put as `{}` and stored as `{}`", name(), excerpt(sent, around), excerpt(stored, around)));
     }
     if !put.ignore_lease && event.kv.lease != put.lease {
-        return Some(format!("{} was put with lease {:x}, and it has lease {:x}", name(), put.lease, event.kv.lease));
+        return Some(format!("{} was put with lease {:x} and stored with lease {:x}", name(), put.lease, event.kv.lease));
     }
     let (versions, revision) = before?;
     let previous = versions.get(put.key.as_bytes(), revision);
     if put.ignore_value && previous.is_none_or(|kv| kv.value != event.kv.value) {
-        return Some(format!("{} was to keep its value, and it has another", name()));
+        return Some(format!("{} was to keep its value, which changed", name()));
     }
     if put.ignore_lease && previous.is_none_or(|kv| kv.lease != event.kv.lease) {
-        return Some(format!("{} was to keep its lease, and it has lease {:x}", name(), event.kv.lease));
+        return Some(format!("{} was to keep its lease, and has lease {:x}", name(), event.kv.lease));
     }
     let version = previous.map_or(1, |kv| kv.version + 1);
     let created = previous.map_or(revision + 1, |kv| kv.create_revision);
-    let told = (event.kv.version, event.kv.create_revision);
-    (told != (version, created)).then(|| {
-        format!("{} must be version {version}, created at revision {created}; it is version {}, created at {}", name(), told.0, told.1)
+    let found = (event.kv.version, event.kv.create_revision);
+    (found != (version, created)).then(|| {
+        format!("{} must be version {version}, created at revision {created}; it is version {}, created at {}", name(), found.0, found.1)
     })
 }
 

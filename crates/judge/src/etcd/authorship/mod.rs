@@ -164,11 +164,14 @@ impl Check for Authorship {
                 }
                 Claim::Refused(attempt) => (&REFUSED_BUT_WRITTEN, self.refused(revision, delivered, attempt)),
                 Claim::Again(attempt, earlier) => {
-                    let explanation = format!("{}, which nobody knows the end of, had written revision {earlier}.", self.attempt(attempt));
+                    let explanation = format!(
+                        "It matches {}, whose outcome is unknown and which had already written revision {earlier}.",
+                        self.attempt(attempt)
+                    );
                     (&TWICE_APPLIED, self.anomaly(revision, delivered, attempt.order, explanation))
                 }
                 Claim::Altered(attempt, difference) => {
-                    let explanation = format!("It is {}'s, which nobody knows the end of; but {difference}.", self.attempt(attempt));
+                    let explanation = format!("It was written by {}, whose outcome is unknown, but {difference}.", self.attempt(attempt));
                     (&ALTERED, self.anomaly(revision, delivered, attempt.order, explanation))
                 }
                 // The record was cut off: what its last requests were is not known.
@@ -187,16 +190,16 @@ impl Check for Authorship {
         let counts = evidence([
             ("revisions", self.revisions),
             ("acknowledged", self.acknowledged),
-            ("attempts_without_answer", attempts.len() as u64),
+            ("attempts_without_response", attempts.len() as u64),
             ("resolved_attempts", by_attempt),
             ("leases_ended", by_lease),
         ]);
         let lacking = if self.revisions == 0 {
-            Some("The log of revisions does not begin with the first one.".to_owned())
+            Some("The log does not start at the first revision.".to_owned())
         } else if end.log.missing > 0 {
-            Some(format!("Revisions are missing after {}: what follows was not judged.", end.log.unbroken_until))
+            Some(format!("Revisions are missing after {}: later ones were not checked.", end.log.unbroken_until))
         } else {
-            let cut = format!("The record was cut off: the authors of {unexplained} revisions may not be in it.");
+            let cut = format!("The record is incomplete: it may lack the authors of {unexplained} revisions.");
             (unexplained > 0).then_some(cut)
         };
         self.anomalies.into_finding(&CHECK, counts, lacking)
@@ -239,8 +242,8 @@ impl Authorship {
         if revision < FIRST_REVISION {
             let who = self.call(invoke.id, invoke.member, order);
             let explanation = vec![
-                format!("At {:.3} s {who} was told that it wrote revision {revision}.", seconds(done)),
-                "That is the revision of a key space that nobody has written to: the write is lost.".to_owned(),
+                format!("At {:.3} s {who} was acknowledged with revision {revision}.", seconds(done)),
+                "That is the revision of an empty key space: the write is lost.".to_owned(),
             ];
             let anomaly = self.described(revision, explanation, order, vec![invoke.member.name()], Vec::new());
             self.anomalies.add(&ACKNOWLEDGED_BUT_ABSENT, done, anomaly);
@@ -249,9 +252,11 @@ impl Authorship {
         if let Some(answered) = self.answered.get(&revision) {
             let first = call_name(answered.call);
             let second = self.call(invoke.id, invoke.member, order);
-            let explanation =
-                format!("At {:.3} s {second} was told that it wrote revision {revision}; so had been call {first}.", seconds(done));
-            let further = "Each write has a revision of its own: one of the two is lost.".to_owned();
+            let explanation = format!(
+                "At {:.3} s {second} was acknowledged with revision {revision}, which had already been acknowledged to call {first}.",
+                seconds(done)
+            );
+            let further = "Every write has a revision of its own: one of the two writes is lost.".to_owned();
             let anomaly = self.described(revision, vec![explanation, further], order, vec![invoke.member.name()], Vec::new());
             self.anomalies.add(&TWO_AUTHORS, done, anomaly);
             return;
@@ -277,7 +282,7 @@ impl Authorship {
         if let Some(difference) = difference(&written(&invoke.request, answer), &delivered.events, before) {
             let order = invoke.orders.first().copied();
             let who = self.call(invoke.id, invoke.member, order);
-            let explanation = format!("At {:.3} s {who} was told that it wrote it; but {difference}.", seconds(returned.done));
+            let explanation = format!("At {:.3} s {who} was acknowledged with this revision, but {difference}.", seconds(returned.done));
             let anomaly = self.anomaly(revision, &delivered, order, explanation);
             self.anomalies.add(&ALTERED, delivered.at, anomaly);
         }
@@ -291,8 +296,8 @@ impl Authorship {
             let Some(reached) = later().max().filter(|reached| *reached < revision) else { continue };
             let who = self.call(awaited.call, awaited.member, awaited.order);
             let explanation = vec![
-                format!("At {:.3} s {who} was told that it wrote revision {revision}.", seconds(awaited.done)),
-                format!("When the members were audited, the highest revision of any was {reached}: the write is lost."),
+                format!("At {:.3} s {who} was acknowledged with revision {revision}.", seconds(awaited.done)),
+                format!("When the members were audited, the highest revision of any member was {reached}: the write is lost."),
             ];
             absent.push((awaited.done, self.described(revision, explanation, awaited.order, vec![awaited.member.name()], Vec::new())));
         }
@@ -300,14 +305,18 @@ impl Authorship {
     }
 
     fn refused(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt) -> Anomaly {
-        let explanation = format!("It is {}'s, which was told by an error that nothing was written.", self.attempt(attempt));
+        let explanation = format!(
+            "It was written by {}, which had failed with an error that guarantees that nothing was written.",
+            self.attempt(attempt)
+        );
         self.anomaly(revision, delivered, attempt.order, explanation)
     }
 
     /// A revision that only attempts account for whose guards say otherwise.
     fn forbidden(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt, reason: &str) -> Anomaly {
-        let end = if attempt.refused { "was told by an error that nothing was written" } else { "nobody knows the end of" };
-        let explanation = format!("No request of the run can have written that: {}, which {end}, {reason}.", self.attempt(attempt));
+        let end = if attempt.refused { "which failed with a definite error" } else { "whose outcome is unknown" };
+        let explanation =
+            format!("No request of the run can have written it. The closest one, {}, {end}, {reason}.", self.attempt(attempt));
         self.anomaly(revision, delivered, attempt.order, explanation)
     }
 
@@ -324,13 +333,13 @@ impl Authorship {
             Some((first, answered)) => {
                 let call = call_name(answered.call);
                 let explanation = format!(
-                    "It holds the same as revision {first}, which call {call} was told that it wrote; nobody sent that a second time."
+                    "Its content equals that of revision {first}, which was acknowledged to call {call}; no call sent it a second time."
                 );
                 (&TWICE_APPLIED, self.anomaly(revision, delivered, None, explanation))
             }
             None => {
                 let explanation =
-                    "Nobody was told of having written it, no request of unknown end sent that, and it ends no lease.".to_owned();
+                    "It was acknowledged to no call, no call with an unknown outcome sent it, and it is not the end of a lease.".to_owned();
                 (&UNAUTHORED, self.anomaly(revision, delivered, None, explanation))
             }
         }

@@ -144,8 +144,8 @@ fn what_was_acknowledged_must_be_what_is_there() {
         explanation_of(&finding)
     };
     let both = || txn(&[("k", "1"), ("l", "1")]);
-    assert!(alter(both(), &|events| events[1].kv.value = "9".into()).contains("l was put as `1`, and it has `9`"));
-    assert!(alter(both(), &|events| events[1].kv.lease = 3).contains("l was put with lease 0, and it has lease 3"));
+    assert!(alter(both(), &|events| events[1].kv.value = "9".into()).contains("l was put as `1` and stored as `9`"));
+    assert!(alter(both(), &|events| events[1].kv.lease = 3).contains("l was put with lease 0 and stored with lease 3"));
     assert!(alter(both(), &|events| events[1].kv.version = 7).contains("l must be version 2"));
     assert!(alter(both(), &|events| drop(events.pop())).contains("the put of l is missing"));
     assert!(alter(both(), &|events| events.swap(0, 1)).contains("it changes l where k was put"));
@@ -155,7 +155,7 @@ fn what_was_acknowledged_must_be_what_is_there() {
         event.kv.key = "m".into();
         events.push(event);
     });
-    assert!(further.contains("it has a put of m, which was not sent"), "{further}");
+    assert!(further.contains("it contains a put of m, which was not sent"), "{further}");
 }
 
 #[test]
@@ -165,13 +165,13 @@ fn one_attempt_writes_once() {
     etcd.write(vec![("k".into(), Some(put("k", "once")))]);
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]));
-    assert!(explanation_of(&finding).contains("had written revision"), "{}", explanation_of(&finding));
+    assert!(explanation_of(&finding).contains("had already written revision"), "{}", explanation_of(&finding));
     let mut etcd = everybody();
     etcd.call(1, txn(&[("k", "once")]));
     etcd.write(vec![("k".into(), Some(put("k", "once")))]);
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]));
-    assert!(explanation_of(&finding).contains("nobody sent that a second time"), "{}", explanation_of(&finding));
+    assert!(explanation_of(&finding).contains("no call sent it a second time"), "{}", explanation_of(&finding));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_write_of_the_revision_before_the_first_is_absent() {
         }
         let finding = judge(&etcd.finish());
         assert_eq!(kinds(&finding), (Verdict::Violation, vec![("acknowledged_but_absent", 1)]));
-        assert!(explanation_of(&finding).contains("was told that it wrote revision 1."), "{}", explanation_of(&finding));
+        assert!(explanation_of(&finding).contains("was acknowledged with revision 1."), "{}", explanation_of(&finding));
     }
 }
 
@@ -300,11 +300,11 @@ fn guards_that_did_not_hold_rule_an_attempt_out() {
         deny(&mut etcd);
         judge(&etcd.finish())
     };
-    for (refused, end) in [(false, "nobody knows the end of"), (true, "was told by an error that nothing was written")] {
+    for (refused, end) in [(false, "whose outcome is unknown"), (true, "which failed with a definite error")] {
         let finding = denied(compare_and_set("k", "1", "1"), refused);
         assert_eq!(kinds(&finding), (Verdict::Violation, vec![("unauthored", 1)]));
         let explanation = explanation_of(&finding);
-        for words in ["call 2/3 (worker/call) at m3", end, "demanded the value of k = `1`; at revision", "k was version 1", "held `3`."] {
+        for words in ["call 2/3 (worker/call) at m3", end, "required the value of k = `1`; at revision", "k was version 1", "held `3`."] {
             assert!(explanation.contains(words), "{words}: {explanation}");
         }
     }
@@ -337,7 +337,7 @@ fn a_transaction_writes_the_branch_that_its_guards_say() {
             continue;
         }
         assert_eq!(kinds(&finding), (Verdict::Violation, vec![("unauthored", 1)]));
-        let words = if there == "1" { "all of them held: the value of k = `1`." } else { "demanded the value of k = `1`" };
+        let words = if there == "1" { "all of them held: the value of k = `1`." } else { "required the value of k = `1`" };
         assert!(explanation_of(&finding).contains(words), "{}", explanation_of(&finding));
     }
 }

@@ -106,13 +106,13 @@ impl Check for Branch {
         let counts = evidence([
             ("succeeded", self.succeeded),
             ("failed", self.failed),
-            ("guards", self.guards),
+            ("compares", self.guards),
             ("transactions_too_old", self.too_old),
         ]);
         let lacking = if self.guards == 0 {
-            Some("No transaction with a guard could be held against the log.".to_owned())
+            Some("No transaction with a compare could be checked against the log.".to_owned())
         } else if end.log.missing > 0 && self.records_every_write {
-            Some(format!("Revisions are missing after {}: what follows was not judged.", end.log.unbroken_until))
+            Some(format!("Revisions are missing after {}: later ones were not checked.", end.log.unbroken_until))
         } else {
             None
         };
@@ -154,9 +154,9 @@ impl Branch {
         let orders: Vec<String> =
             invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();
         let order = orders.first().map(|order| format!(" for order {order}")).unwrap_or_default();
-        let branch = if failed.is_some() { "its guards held" } else { "its guards did not hold" };
+        let branch = if failed.is_some() { "its compares held" } else { "its compares did not hold" };
         let mut explanation = vec![format!(
-            "At {:.3} s the transaction {}/{} (worker/call){order} at {} was told, at revision {}, that {branch}.",
+            "At {:.3} s the response to transaction {}/{} (worker/call){order} at {}, at revision {}, reported that {branch}.",
             seconds(done),
             invoke.id.worker,
             invoke.id.sequence,
@@ -165,11 +165,11 @@ impl Branch {
         )];
         match failed {
             Some(failed) => {
-                explanation.push(format!("It demanded {}; at revision {at} {}.", described(failed.guard), state(failed)));
+                explanation.push(format!("It required {}; at revision {at} {}.", described(failed.guard), state(failed)));
             }
             None => {
                 let guards: Vec<String> = txn.guards.iter().take(4).map(described).collect();
-                explanation.push(format!("All of them held at revision {at}: {}.", guards.join("; ")));
+                explanation.push(format!("At revision {at} all of its compares held: {}.", guards.join("; ")));
             }
         }
         let keys = match failed {

@@ -268,7 +268,7 @@ impl Renewal {
     /// Until when it is owed, and by how much that was missed, in a sentence.
     fn describe(&self, missed_at: Nanos) -> String {
         format!(
-            "The last acknowledged grant or keep-alive of that lease was sent at {:.3} s, so it was owed until {:.3} s: it ended {:.3} s too early, under one and the same leader.",
+            "The last acknowledged grant or keep-alive of the lease was sent at {:.3} s, so the lease could not expire before {:.3} s: it ended {:.3} s too early, without a change of leader.",
             seconds(self.sent),
             seconds(self.owed_until),
             seconds(self.owed_until.saturating_sub(missed_at)),
@@ -285,7 +285,7 @@ impl Deletion {
     fn describe(&self, revision: Revision, renewal: Renewal) -> Anomaly {
         let key = self.key.to_text();
         let gone = format!(
-            "At revision {revision} ({:.3} s) {key} was gone, although nobody had deleted it: its lease {:x} had expired.",
+            "At revision {revision} ({:.3} s) {key} was deleted although no client had requested that: its lease {:x} had expired.",
             seconds(self.at),
             self.lease
         );
@@ -303,7 +303,7 @@ impl Denial {
     fn describe(&self) -> Anomaly {
         let Self { lease, call, member, done, renewal } = self;
         let denied = format!(
-            "At {:.3} s {} answered call {}/{} that lease {lease:x} does not exist, although nobody had revoked it.",
+            "At {:.3} s {} responded to call {}/{} (worker/call) that lease {lease:x} does not exist, although no client had revoked it.",
             seconds(*done),
             member.name(),
             call.worker,

@@ -69,9 +69,12 @@ impl Check for Leases {
         let mut anomalies = Anomalies::new();
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
-        when(!self.records_every_write, "Clients that are not recorded may have revoked leases and deleted keys.".to_owned());
-        when(end.log.missing > 0, "The log of revisions has a hole.".to_owned());
-        when(end.log.diverged_from.is_some(), "The members disagree about what was written, so there is no one log to replay.".to_owned());
+        when(!self.records_every_write, "Clients that are not recorded may have revoked leases or deleted keys.".to_owned());
+        when(end.log.missing > 0, "The log of revisions has a gap.".to_owned());
+        when(
+            end.log.diverged_from.is_some(),
+            "The members disagree about the content of a revision, so there is no single log to replay.".to_owned(),
+        );
         if self.records_every_write {
             expiries.early.into_iter().for_each(|(at, anomaly)| anomalies.add(&EARLY_EXPIRY, at, anomaly));
             expiries.lost.into_iter().for_each(|(at, anomaly)| anomalies.add(&LOST_LEASE, at, anomaly));

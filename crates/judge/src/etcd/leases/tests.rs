@@ -58,7 +58,7 @@ fn a_lease_that_expires_early_is_rejected_unless_the_leader_may_have_changed() {
             let anomaly = &finding.anomalies[0].first;
             assert!((1_900..2_000).contains(&anomaly.severity), "{} ms", anomaly.severity);
             assert_eq!(anomaly.keys, ["shop/lock:e1/7001"]);
-            assert!(anomaly.explanation[1].contains("too early, under one and the same leader"), "{anomaly:?}");
+            assert!(anomaly.explanation[1].contains("too early, without a change of leader"), "{anomaly:?}");
         }
     }
 }

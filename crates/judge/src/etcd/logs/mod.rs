@@ -116,7 +116,7 @@ pub(crate) struct MachineTrouble {
 impl fmt::Display for MachineTrouble {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { member, line, text } = self;
-        write!(formatter, "Member {} was failed by its machine (line {line} of its log): {text}.", member.name())
+        write!(formatter, "Member {} failed because of its machine (line {line} of its log): {text}.", member.name())
     }
 }
 
@@ -158,7 +158,7 @@ impl Scan {
         for (member, info) in (0..=u8::MAX).map(MemberIndex).zip(&end.info.members) {
             let path = end.directory.zip(info.log.as_deref()).map(|(directory, log)| directory.join(log));
             let scanned = match &path {
-                None => Err("there is none".to_owned()),
+                None => Err("the file does not exist".to_owned()),
                 Some(path) => File::open(path).and_then(|file| self.file(member, BufReader::new(file))).map_err(|error| error.to_string()),
             };
             match scanned {

@@ -57,7 +57,7 @@ impl Mismatch {
     pub(super) fn beside_right_ones(mut self) -> Self {
         if self.kind == MismatchKind::Value && self.is_real {
             self.kind = MismatchKind::Torn;
-            self.what.push_str("; other keys in the same answer are as they were then");
+            self.what.push_str("; other keys of the same response match that revision");
         }
         self
     }
@@ -132,16 +132,17 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
 
 /// A key that is not in an answer that must have it.
 pub(super) fn missing(right: &KeyValue) -> Mismatch {
-    let what = format!("it lacks {}, which had version {} since revision {}", right.key.to_text(), right.version, right.mod_revision);
+    let what =
+        format!("the response lacks {}, which had version {} since revision {}", right.key.to_text(), right.version, right.mod_revision);
     Mismatch { kind: MismatchKind::Missing, key: right.key.clone(), what, is_real: false }
 }
 
 /// What is wrong with the numbers of an answer, when its keys are right.
 pub(super) fn wrong_count(range: &Range, found: &RangeAnswer, count: i64, more: bool) -> Option<Mismatch> {
     let what = match (found.count == count, found.more == more) {
-        (false, _) => format!("it counts {} keys, and the right count is {count}", found.count),
-        (true, false) if more => "it does not report that there are more keys behind its limit".to_owned(),
-        (true, false) => "it reports that there are more keys, and there are none".to_owned(),
+        (false, _) => format!("the response counts {} keys instead of {count}", found.count),
+        (true, false) if more => "the response does not report that more keys follow after its limit".to_owned(),
+        (true, false) => "the response reports that more keys follow, and none do".to_owned(),
         (true, true) => return None,
     };
     Some(Mismatch { kind: MismatchKind::Count, key: range.key.clone(), what, is_real: false })
@@ -151,11 +152,11 @@ pub(super) fn wrong_count(range: &Range, found: &RangeAnswer, count: i64, more: 
 pub(super) fn differing(kv: &KeyValue, right: Option<&KeyValue>, versions: &Versions) -> Mismatch {
     let was = match right {
         Some(right) => format!("it had version {} of revision {}, `{}`", right.version, right.mod_revision, shown(&right.value)),
-        None => "it did not exist or is out of its place".to_owned(),
+        None => "it did not exist or is out of order".to_owned(),
     };
     let name = kv.key.to_text();
     let kind = if right.is_some() { MismatchKind::Value } else { MismatchKind::Phantom };
-    let what = format!("{name} is answered as version {} of revision {}, `{}`; {was}", kv.version, kv.mod_revision, shown(&kv.value));
+    let what = format!("{name} is returned as version {} of revision {}, `{}`; {was}", kv.version, kv.mod_revision, shown(&kv.value));
     Mismatch { kind, key: kv.key.clone(), what, is_real: versions.knows(kv) }
 }
 

@@ -44,10 +44,10 @@ pub(super) static MISSING_KEY: AnomalyKind =
 pub(super) static PHANTOM_KEY: AnomalyKind =
     AnomalyKind::new("phantom_key", "A read returned a key that did not exist at the revision of its header.");
 pub(super) static TORN_READ: AnomalyKind =
-    AnomalyKind::new("torn_read", "A read returned some values of the revision of its header, and others of another revision.");
-pub(super) static WRONG_COUNT: AnomalyKind = AnomalyKind::new("wrong_count", "A response counts another number of keys than existed.");
+    AnomalyKind::new("torn_read", "A read returned some values of the revision of its header, and other values of a different revision.");
+pub(super) static WRONG_COUNT: AnomalyKind = AnomalyKind::new("wrong_count", "A response counts a different number of keys than existed.");
 pub(super) static WRONG_ORDER: AnomalyKind =
-    AnomalyKind::new("wrong_order", "A sorted read returned its keys in another order than requested.");
+    AnomalyKind::new("wrong_order", "A sorted read returned its keys in a different order than requested.");
 
 /// The check.
 #[derive(Debug)]
@@ -123,9 +123,9 @@ impl Check for Reads {
             ("ranges_too_old", self.too_old),
         ]);
         let lacking = if self.ranges == 0 {
-            Some("No read could be held against the log.".to_owned())
+            Some("No read could be checked against the log.".to_owned())
         } else if end.log.missing > 0 && self.records_every_write {
-            Some(format!("Revisions are missing after {}: what follows was not judged.", end.log.unbroken_until))
+            Some(format!("Revisions are missing after {}: later ones were not checked.", end.log.unbroken_until))
         } else {
             None
         };
@@ -182,7 +182,7 @@ impl Reads {
         }
         let existing = call.versions.range(KeyRange::new(&delete.key, &delete.range_end), at).count();
         if i64::try_from(existing) != Ok(deleted) {
-            let what = format!("it counted {deleted} deleted keys; at revision {at} there were {existing}");
+            let what = format!("the response counts {deleted} deleted keys; at revision {at} {existing} existed");
             self.add(call, at, &Mismatch { kind: MismatchKind::Count, key: delete.key.clone(), what, is_real: false });
         }
     }
@@ -207,16 +207,16 @@ impl Reads {
         let orders: Vec<String> =
             invoke.orders.iter().map(|key| OrderId { run: self.run_tag.as_str().into(), key: *key }.to_string()).collect();
         let order = orders.first().map(|order| format!(" for order {order}")).unwrap_or_default();
-        let serializable = if invoke.request.is_linearizable() { "" } else { "serializable or old " };
+        let how = if invoke.request.is_linearizable() { "call" } else { "the serializable or historical call" };
         let explanation = vec![
             format!(
-                "At {:.3} s the {serializable}call {}/{} (worker/call){order} was answered by {} with what was there at revision {at}.",
+                "At {:.3} s {how} {}/{} (worker/call){order} received from {} a response for revision {at}.",
                 seconds(done),
                 invoke.id.worker,
                 invoke.id.sequence,
                 invoke.member.name(),
             ),
-            format!("But {}.", mismatch.what),
+            format!("However, {}.", mismatch.what),
         ];
         let keys = vec![mismatch.key.to_text()];
         let members = vec![invoke.member.name()];

@@ -35,12 +35,12 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
     let right = |kv: &KeyValue| by_key.get(kv.key.as_bytes()).copied();
     let mut places = found.kvs.iter().filter_map(right).zip(&expected);
     if let Some((kv, place)) = places.find(|(kv, place)| compare(range, kv, place) != Ordering::Equal) {
-        let what = format!("it has {} where {} belongs", kv.key.to_text(), place.key.to_text());
+        let what = format!("the response has {} where {} belongs", kv.key.to_text(), place.key.to_text());
         return Some(Mismatch { kind: MismatchKind::Order, key: kv.key.clone(), what, is_real: false });
     }
     let mut seen = FxHashSet::default();
     if let Some(twice) = found.kvs.iter().find(|kv| !seen.insert(kv.key.as_bytes())) {
-        let what = format!("it has {} twice", twice.key.to_text());
+        let what = format!("the response has {} twice", twice.key.to_text());
         return Some(Mismatch { kind: MismatchKind::Order, key: twice.key.clone(), what, is_real: false });
     }
     if let Some(beyond) = found.kvs.get(shown) {

@@ -203,13 +203,13 @@ fn whatever_is_wrong_with_an_answer_is_found() {
     let serializable = || Request::Range(Range { serializable: true, ..range("a", "z") });
     let (kind, explanation) = rejected(serializable(), |found| found.kvs[0].value = "7".into());
     assert_eq!(kind, "wrong_value");
-    assert!(explanation.contains("a is answered as version 2 of revision 3, `7`; it had version 2 of revision 3, `2`"), "{explanation}");
+    assert!(explanation.contains("a is returned as version 2 of revision 3, `7`; it had version 2 of revision 3, `2`"), "{explanation}");
     assert_eq!(rejected(all(), |found| found.kvs[1].lease = 7).0, "wrong_value");
     assert_eq!(rejected(all(), |found| found.kvs[1].version = 7).0, "wrong_value");
     assert_eq!(rejected(all(), |found| found.kvs[1].create_revision = 7).0, "wrong_value");
     let (kind, explanation) = rejected(all(), |found| drop(found.kvs.remove(1)));
     assert_eq!(kind, "missing_key");
-    assert!(explanation.contains("it lacks b"), "{explanation}");
+    assert!(explanation.contains("the response lacks b"), "{explanation}");
     assert_eq!(rejected(all(), |found| drop(found.kvs.pop())).0, "missing_key");
     let phantom = |found: &mut RangeAnswer| {
         let mut kv = found.kvs[1].clone();
@@ -234,7 +234,7 @@ fn two_states_in_one_answer_are_torn() {
     let (kind, explanation) = rejected(Request::Range(range("a", "z")), |found| found.kvs[0] = old("a", 2));
     assert_eq!(kind, "torn_read");
     assert!(
-        explanation.contains("a is answered as version 1 of revision 2, `1`; it had version 2 of revision 3, `2`; other keys"),
+        explanation.contains("a is returned as version 1 of revision 2, `1`; it had version 2 of revision 3, `2`; other keys"),
         "{explanation}"
     );
     // Also over several reads of one transaction.

@@ -133,7 +133,7 @@ impl Mark {
     fn describe(self, run_tag: &str) -> String {
         let what = match self.kind() {
             Kind::Read => "the read",
-            Kind::Transaction => "the transaction that wrote nothing",
+            Kind::Transaction => "the read-only transaction",
             Kind::WritingPut => "the put",
             Kind::WritingDelete => "the deletion",
             Kind::WritingTransaction => "the transaction",
@@ -174,7 +174,7 @@ impl Check for RealTime {
         {
             self.anomalies.add(&BEYOND_WHAT_EXISTS, highest.at, invention(highest, exists, &self.run_tag));
         }
-        let unknown = (self.compared == 0).then(|| "No operation began after another had been answered.".to_owned());
+        let unknown = (self.compared == 0).then(|| "No operation started after another had completed.".to_owned());
         let counts = evidence([("operations_judged", self.operations), ("operations_compared", self.compared)]);
         self.anomalies.into_finding(&CHECK, counts, unknown)
     }
@@ -272,7 +272,7 @@ fn invention(mark: Mark, exists: Revision, run_tag: &str) -> Anomaly {
     let (what, revision) = (mark.describe(run_tag), mark.revision());
     Anomaly {
         explanation: vec![
-            format!("At {:.6} s {what} was sent, and it was answered with revision {revision}.", seconds(mark.at)),
+            format!("At {:.6} s {what} was sent. Its response carried revision {revision}.", seconds(mark.at)),
             never_existed(exists),
         ],
         severity: revision.abs_diff(exists),
@@ -291,10 +291,10 @@ fn contradiction(known: Mark, judged: Mark, run_tag: &str) -> Anomaly {
     members.dedup();
     Anomaly {
         explanation: vec![
-            format!("At {:.6} s {first} was answered with revision {}.", seconds(known.at), known.revision()),
+            format!("At {:.6} s {first} completed with revision {}.", seconds(known.at), known.revision()),
             format!("At {:.6} s, after that, {second} was sent.", seconds(judged.at)),
             format!(
-                "Its answer must name a revision {must} {}; it names {}: it missed what had already been answered.",
+                "The revision of its response must be {must} {}, but is {}: it does not include what had already been acknowledged.",
                 known.revision(),
                 judged.revision()
             ),

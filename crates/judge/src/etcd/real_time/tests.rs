@@ -204,9 +204,9 @@ fn an_answer_of_what_never_existed_is_the_cause_of_what_looks_old_beside_it() {
         judge.finish(None).findings.into_iter().find(|finding| finding.name == "real_time").unwrap()
     };
     let finding = judge(&record.events);
-    let told = finding.anomalies.iter().map(|group| (group.kind.as_str(), group.count, group.consequence_of.as_deref()));
+    let found = finding.anomalies.iter().map(|group| (group.kind.as_str(), group.count, group.consequence_of.as_deref()));
     let cause = "a response that named revision 90, which never existed";
-    assert_eq!(told.collect::<Vec<_>>(), [("beyond_what_exists", 1, None), ("write_went_back", 3, Some(cause))]);
+    assert_eq!(found.collect::<Vec<_>>(), [("beyond_what_exists", 1, None), ("write_went_back", 3, Some(cause))]);
     assert_eq!(finding.verdict, Verdict::Violation);
     // Where the record is cut off, what it does not have may have existed.
     let finding = judge(&record.events[..record.events.len() - 1]);

@@ -36,7 +36,7 @@ pub static CHECK: CheckInfo = CheckInfo {
 static CRASHED: AnomalyKind = AnomalyKind::new("crashed", "A member's process exited without being stopped.");
 static NOT_RECOVERED: AnomalyKind = AnomalyKind::new(
     "not_recovered",
-    "The cluster made no progress within its time after a fault was healed. This is reported prominently, leaves the verdict unknown, and is no violation.",
+    "The cluster made no progress within 60 s after a fault was healed. The verdict is then unknown: etcd does not promise how fast it recovers.",
 );
 
 /// How long after healing an operation may take before the cluster counts as not recovered: 60 s.
@@ -118,10 +118,10 @@ impl Check for Recovery {
             // The members of a run share a machine, and a full disk does not even take the last words of who dies of it.
             let trouble = machine_trouble.iter().find(|trouble| trouble.member == *member).or(machine_trouble.first());
             if exit.is_from_outside() {
-                reasons.push(format!("Member {} was ended from outside at {:.1} s ({}).", member.name(), seconds(*at), exit.in_words()));
+                reasons.push(format!("Member {} was killed from outside at {:.1} s ({}).", member.name(), seconds(*at), exit.in_words()));
             } else if let Some(trouble) = trouble {
                 reasons.push(format!(
-                    "Member {} ended at {:.1} s ({}), and its machine had failed. {trouble}",
+                    "Member {} exited at {:.1} s ({}) after its machine had failed. {trouble}",
                     member.name(),
                     seconds(*at),
                     exit.in_words()
@@ -142,10 +142,10 @@ impl Check for Recovery {
         }
         let grew = self.lowest_revision.is_some_and(|lowest| self.highest_revision > lowest);
         if self.acknowledged_writes == 0 && !grew {
-            reasons.push("No progress was seen: no write was acknowledged and no member's revision grew.".to_owned());
+            reasons.push("No progress was recorded: no write was acknowledged and no member's revision increased.".to_owned());
         }
         if self.samples == self.samples_unanswered {
-            reasons.push("No member ever said how it was.".to_owned());
+            reasons.push("No status of a member was recorded.".to_owned());
         }
         let counts = self.counts();
         let is_violation = !violations.is_empty();
@@ -217,7 +217,7 @@ impl Recovery {
             return Err(Lacking::Progress(*at, format!("The cluster did not recover from {name}: {reason}.")));
         }
         let Some(healed) = &fault.healed else {
-            return Err(Lacking::Evidence(format!("The record does not say that {name} was healed.")));
+            return Err(Lacking::Evidence(format!("The record does not show that {name} was healed.")));
         };
         let waited = |until: Nanos| until.saturating_sub(self.free_since(healed.at, until));
         let late = |until: Nanos| waited(until) > RECOVERY_MAX;
@@ -226,13 +226,19 @@ impl Recovery {
             Some(progress) if !late(progress) => Ok(()),
             Some(progress) => {
                 let waited = seconds(waited(progress));
-                Err(Lacking::Progress(healed.at, format!("The first answer of a majority after {name} was healed took {waited:.1} s.")))
+                Err(Lacking::Progress(
+                    healed.at,
+                    format!("After {name} was healed, the first response that needs a majority took {waited:.1} s."),
+                ))
             }
             None if late(under_load_until) => {
                 let waited = seconds(waited(under_load_until));
-                Err(Lacking::Progress(healed.at, format!("No majority answered in the {waited:.1} s after {name} was healed.")))
+                Err(Lacking::Progress(
+                    healed.at,
+                    format!("In the {waited:.1} s after {name} was healed, no operation that needs a majority completed."),
+                ))
             }
-            None => Err(Lacking::Evidence(format!("Nothing was answered by a majority after {name} was healed."))),
+            None => Err(Lacking::Evidence(format!("After {name} was healed, no operation that needs a majority completed."))),
         }
     }
 

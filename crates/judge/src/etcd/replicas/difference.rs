@@ -48,7 +48,7 @@ fn has(side: Side, kv: Option<&KeyValue>) -> String {
     match kv {
         None => format!("{member} does not have it {}.", stage_name(side.stage)),
         Some(kv) => format!(
-            "{member} has version {} of it {}, last written at revision {}: {}",
+            "{member} has version {} {}, last written at revision {}: {}",
             kv.version,
             stage_name(side.stage),
             kv.mod_revision,

@@ -126,7 +126,7 @@ impl Check for Replicas {
         }
         compared += self.compare_restarts(end, &mut anomalies, &mut reasons);
         if compared == 0 && reasons.is_empty() {
-            reasons.push("There was nothing to compare.".to_owned());
+            reasons.push("No two readings could be compared.".to_owned());
         }
         let audited = |stage| u64::from(self.audits.complete(stage).count_ones());
         let counts = evidence([
@@ -215,12 +215,12 @@ impl Replicas {
             }
             if first.facts.leases != other.facts.leases {
                 let leases = |facts: &AuditFacts| facts.leases.iter().map(|lease| format!("{lease:x}")).collect::<Vec<_>>().join(" ");
-                let sentence = format!("{one} knows the leases [{}] and {two} [{}]", leases(first.facts), leases(other.facts));
+                let sentence = format!("{one} has the leases [{}] and {two} has [{}]", leases(first.facts), leases(other.facts));
                 found(&DIFFERENT_LEASES, 1, sentence);
             }
         } else {
             reasons.push(format!(
-                "Member {two} had applied index {} and {one} {}, {}: not both were at rest.",
+                "Member {two} had applied index {} and {one} index {}, {}: at least one was not at rest.",
                 b.applied_index,
                 a.applied_index,
                 stage_name(stage)
@@ -249,7 +249,8 @@ impl Replicas {
             let (before, after) = (side(AuditStage::Healed), side(AuditStage::Restarted));
             if after.revision < before.revision {
                 let (name, from, to) = (member.name(), before.revision, after.revision);
-                let explanation = vec![format!("{name} was at revision {from} before all members were restarted, and at {to} afterwards.")];
+                let explanation =
+                    vec![format!("{name} was at revision {from} before all members were restarted, and at revision {to} afterwards.")];
                 let anomaly =
                     Anomaly { explanation, severity: from.abs_diff(to), revision: Some(to), members: vec![name], ..Anomaly::default() };
                 anomalies.add(&LOST_AFTER_RESTART, self.now, anomaly);
@@ -277,7 +278,10 @@ impl Replicas {
                 }
             }
             if unexplained > 0 {
-                reasons.push(format!("Member {} lacks {unexplained} keys since the restart, and no watch tells why.", member.name()));
+                reasons.push(format!(
+                    "Member {} lacks {unexplained} keys since the restart, and no recorded revision deleted them.",
+                    member.name()
+                ));
             }
         }
         u64::from(both.count_ones())

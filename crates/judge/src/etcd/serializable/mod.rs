@@ -102,12 +102,12 @@ impl Check for Serializable {
             && named.revision > exists
         {
             let explanation = vec![
-                format!("At {:.3} s {} was answered with revision {}.", seconds(named.done), describe(named), named.revision),
+                format!("At {:.3} s {} received a response with revision {}.", seconds(named.done), describe(named), named.revision),
                 never_existed(exists),
             ];
             self.anomalies.add(&BEYOND_WHAT_EXISTS, named.done, anomaly(explanation, named, named.revision - exists));
         }
-        let lacking = (self.judged == 0).then(|| "No serializable read was answered.".to_owned());
+        let lacking = (self.judged == 0).then(|| "No serializable read completed.".to_owned());
         let counts = evidence([("reads_judged", self.judged), ("reads_compared", self.compared)]);
         self.anomalies.into_finding(&CHECK, counts, lacking)
     }
@@ -139,13 +139,13 @@ impl Serializable {
         self.compared += 1;
         if named.revision < mark.revision {
             let explanation = vec![
-                format!("At {:.6} s {} was answered with revision {}.", seconds(mark.done), describe(mark), mark.revision),
+                format!("At {:.6} s {} received a response with revision {}.", seconds(mark.done), describe(mark), mark.revision),
                 format!(
                     "At {:.6} s, after that and with no restart between, {} was sent to the same member.",
                     seconds(sent),
                     describe(named)
                 ),
-                format!("It was answered with the older revision {}: the member went back.", named.revision),
+                format!("The response carried the older revision {}: the member went back.", named.revision),
             ];
             self.anomalies.add(&MEMBER_WENT_BACK, named.done, anomaly(explanation, named, mark.revision - named.revision));
         }

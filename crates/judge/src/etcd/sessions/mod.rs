@@ -115,7 +115,7 @@ impl Check for Sessions {
 
     fn finish(self: Box<Self>, _end: &End<'_>) -> Finding {
         let counts = evidence([("workers", self.workers.len() as u64), ("operations_compared", self.compared)]);
-        let lacking = (self.compared == 0).then(|| "No worker was answered twice.".to_owned());
+        let lacking = (self.compared == 0).then(|| "No worker completed two operations.".to_owned());
         self.anomalies.into_finding(&CHECK, counts, lacking)
     }
 }
@@ -189,7 +189,7 @@ impl Sessions {
                 last.sequence
             ),
             format!(
-                "At {:.6} s it sent call {worker}/{} to {}, and {then} at revision {revision}: that must be {must} {}.",
+                "At {:.6} s it sent call {worker}/{} to {}, which {then} at revision {revision}: that must be {must} {}.",
                 seconds(invoke.sent),
                 invoke.id.sequence,
                 invoke.member.name(),

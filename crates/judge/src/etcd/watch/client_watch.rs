@@ -26,7 +26,7 @@ pub(super) struct ClientWatch {
     pub(super) member: MemberIndex,
     pub(super) key: Blob,
     pub(super) end: Blob,
-    pub(super) asked: Revision,
+    pub(super) start: Revision,
     pub(super) opened: Nanos,
     pub(super) previous_requested: bool,
     /// Whether its member was known to be compacted beyond its start: then it must be cancelled.
@@ -128,7 +128,7 @@ impl ClientWatch {
             member: opened.member,
             key: opened.key.clone(),
             end: opened.range_end.clone(),
-            asked: opened.start_revision,
+            start: opened.start_revision,
             opened: opened.at,
             previous_requested: opened.options.previous,
             compacted,
@@ -187,7 +187,7 @@ impl ClientWatch {
                 for group in events.chunk_by(|one, next| one.kv.mod_revision == next.kv.mod_revision) {
                     let Some(revision) = group.first().map(|event| event.kv.mod_revision) else { continue };
                     if revision < last {
-                        let what = format!("It was told of revision {revision} after revision {last}, in one message.");
+                        let what = format!("It received revision {revision} after revision {last}, in one message.");
                         violations.push(Violation { kind: &UNORDERED, at, revision, key: None, what });
                     }
                     last = last.max(revision);
@@ -200,7 +200,7 @@ impl ClientWatch {
                 self.give_up_partial(violations);
                 if let Some(change) = self.owed(owed, range).first() {
                     let what = format!(
-                        "Its owner closed it, and it had not been told of revision {}, which changed {}: its member's collector had been, more than {} s before.",
+                        "Its owner closed it before it had received revision {}, which changed {}: the member had delivered that to its collector more than {} s earlier.",
                         change.revision,
                         change.key.to_text(),
                         super::PATIENCE / 1_000_000_000
@@ -225,15 +225,15 @@ impl ClientWatch {
         let key = group.first().map(|event| event.kv.key.clone());
         let mut violation = |kind, what| violations.push(Violation { kind, at, revision, key: key.clone(), what });
         if self.first.is_none() {
-            violation(&BELOW_START, format!("It received revision {revision} before its member had confirmed it."));
+            violation(&BELOW_START, format!("It received revision {revision} before the member had confirmed the watch."));
             return;
         }
         if revision < self.lowest {
-            let what = if self.asked > 0 {
-                format!("It received revision {revision}, and was opened to begin at revision {}.", self.asked)
+            let what = if self.start > 0 {
+                format!("It received revision {revision}, although it starts at revision {}.", self.start)
             } else {
                 format!(
-                    "It received revision {revision}, and was opened to begin after revision {}, which its member was known to have had before.",
+                    "It received revision {revision}, although the member had already reached revision {} when the watch was opened.",
                     self.lowest - 1
                 )
             };
@@ -249,7 +249,7 @@ impl ClientWatch {
             let before = partial.missing.len();
             partial.missing.retain(|change| group.iter().all(|event| event.kv.key != change.key));
             if partial.missing.len() < before {
-                violation(&SPLIT_REVISION, format!("The events of revision {revision} came in more than one message."));
+                violation(&SPLIT_REVISION, format!("It received the events of revision {revision} in more than one message."));
                 if partial.missing.is_empty() {
                     self.partial = None;
                 }
@@ -262,12 +262,12 @@ impl ClientWatch {
             if revision > last {
                 violation(
                     &BOOKMARK_BROKEN,
-                    format!("It was told of revision {revision} after a bookmark said that it had everything up to {bookmark}."),
+                    format!("It received revision {revision} after a progress notification for revision {bookmark}."),
                 );
             } else if was_missed {
-                violation(&UNORDERED, format!("It was told of revision {revision} only after revision {last}."));
+                violation(&UNORDERED, format!("It received revision {revision} only after revision {last}."));
             } else {
-                violation(&DUPLICATED_EVENT, format!("It was told of revision {revision} a second time, after revision {last}."));
+                violation(&DUPLICATED_EVENT, format!("It received revision {revision} a second time, after revision {last}."));
             }
             self.last_event = last.max(revision);
             return;
@@ -284,7 +284,7 @@ impl ClientWatch {
         let skipped = range.from(next).iter().take_while(|change| change.revision < revision);
         for changes in skipped.collect::<Vec<_>>().chunk_by(|one, other| one.revision == other.revision) {
             let Some(change) = changes.first() else { continue };
-            let what = format!("It was told of revision {revision} without revision {}, which changed {}.", change.revision, keys(changes));
+            let what = format!("It received revision {revision} without revision {}, which changed {}.", change.revision, keys(changes));
             violations.push(Violation { kind: &MISSED_EVENT, at, revision: change.revision, key: Some(change.key.clone()), what });
             self.miss(change.revision);
         }
@@ -311,14 +311,17 @@ impl ClientWatch {
                 violation(
                     &ALTERED_EVENT,
                     format!(
-                        "It was told that {name} has version {version} and was created at revision {created}, in revision {revision}: that cannot be."
+                        "In revision {revision}, it received version {version} of {name}, created at revision {created}: that is impossible."
                     ),
                 );
                 continue;
             }
             let Some(change) = expected.iter().find(|change| change.key == event.kv.key) else {
                 let what = if event.deleted { "deletion" } else { "put" };
-                violation(&ALTERED_EVENT, format!("It was told of a {what} of {name} in revision {revision}: the log has none."));
+                violation(
+                    &ALTERED_EVENT,
+                    format!("It received a {what} of {name} in revision {revision}, which the log does not contain."),
+                );
                 continue;
             };
             if event_hash(event.deleted, &event.kv) != change.content {
@@ -329,7 +332,7 @@ impl ClientWatch {
                 };
                 violation(
                     &ALTERED_EVENT,
-                    format!("It was told of {what} of {name} in revision {revision}: what the collectors delivered is different."),
+                    format!("It received {what} of {name} in revision {revision}, which differs from what the collectors delivered."),
                 );
                 continue;
             }
@@ -338,7 +341,7 @@ impl ClientWatch {
             }
             self.counts.previous += u64::from(event.previous.is_some());
             match (&event.previous, change.previous) {
-                (Some(told), Previous::Some(before)) if kv_hash(told) == before => {}
+                (Some(received), Previous::Some(before)) if kv_hash(received) == before => {}
                 (None, Previous::None) | (_, Previous::Forgotten) => {}
                 // What the compaction has taken cannot be told.
                 (None, Previous::Some(_)) if revision <= compacted => {}
@@ -346,13 +349,16 @@ impl ClientWatch {
                     violation(
                         if self.is_unprepared { &PREVIOUS_MISSING_AT_CREATION } else { &WRONG_PREVIOUS },
                         format!(
-                            "It asked for previous values and was told none of {name} in revision {revision}; there was one, and no compaction took it."
+                            "It requested previous values and received none for {name} in revision {revision}, although there was one and no compaction had removed it."
                         ),
                     );
                 }
-                (Some(told), _) => {
-                    let told = format!("version {} of revision {}", told.version, told.mod_revision);
-                    violation(&WRONG_PREVIOUS, format!("It was told that {name} was {told} before revision {revision}: it was not."));
+                (Some(received), _) => {
+                    let received = format!("version {} of revision {}", received.version, received.mod_revision);
+                    violation(
+                        &WRONG_PREVIOUS,
+                        format!("It received {received} as the previous value of {name} in revision {revision}, which is wrong."),
+                    );
                 }
             }
         }
@@ -371,9 +377,10 @@ impl ClientWatch {
         }
         let owed = self.owed(revision, range);
         if let (Some(first), Some(last)) = (owed.first(), owed.last()) {
-            let more = if first.revision < last.revision { format!(", and of more up to {}", last.revision) } else { String::new() };
+            let more =
+                if first.revision < last.revision { format!(", nor later ones up to revision {}", last.revision) } else { String::new() };
             let what = format!(
-                "A bookmark said that it had been told everything up to revision {revision}; it had not been told of revision {}, which changed {}{more}.",
+                "It received a progress notification for revision {revision}, but had not received revision {}, which changed {}{more}.",
                 first.revision,
                 first.key.to_text()
             );
@@ -396,7 +403,7 @@ impl ClientWatch {
         let Some(Partial { revision, at, missing }) = self.partial.take() else { return };
         let key = missing.first().map(|change| change.key.clone());
         let what =
-            format!("It was told of a part of revision {revision}; what is missing is {}.", keys(&missing.iter().collect::<Vec<_>>()));
+            format!("It received only a part of revision {revision}, without the change of {}.", keys(&missing.iter().collect::<Vec<_>>()));
         violations.push(Violation { kind: &MISSED_EVENT, at, revision, key, what });
     }
 

@@ -89,13 +89,13 @@ pub(super) static BOOKMARK_BROKEN: AnomalyKind = AnomalyKind::new(
 pub(super) static BELOW_START: AnomalyKind = AnomalyKind::new("below_start", "A watch received an event below its start revision.");
 pub(super) static SPLIT_REVISION: AnomalyKind = AnomalyKind::new(
     "split_revision",
-    "A watch received the events of one revision in more than one message without being told that it was a fragment.",
+    "A watch received the events of one revision in more than one message, which were not marked as fragments.",
 );
 pub(super) static WRONG_PREVIOUS: AnomalyKind =
     AnomalyKind::new("wrong_previous", "A watch received a previous value that is not the one that was replaced.");
 pub(super) static PREVIOUS_MISSING_AT_CREATION: AnomalyKind = AnomalyKind::new(
     "previous_missing_at_creation",
-    "The first events of a watch lack the previous values that it requested: every release of etcd reads them before it has registered the request. A scenario can waive it as `etcd/prev-kv-at-creation`.",
+    "The first events of a watch lack the previous values that it requested: every release of etcd looks them up before it has registered that they are requested. A scenario can waive it as `etcd/prev-kv-at-creation`.",
 );
 pub(super) static ALTERED_EVENT: AnomalyKind =
     AnomalyKind::new("altered_event", "A watch received an event that differs from what was committed.");
@@ -103,7 +103,7 @@ pub(super) static STALLED: AnomalyKind =
     AnomalyKind::new("stalled", "An open watch received nothing although events of its range were committed.");
 pub(super) static STARVED: AnomalyKind = AnomalyKind::new(
     "starved",
-    "A watch from an old revision received nothing, or was not refused, within its time, on a member that had more than 512 unsynced watches while compactions ran: etcd issue 22294, which affects every release. A scenario can waive it by that name.",
+    "A watch from an old revision received nothing within its time, or was not cancelled, on a member that had more than 512 unsynced watches while compactions ran. This is etcd issue 22294, which affects every release. A scenario can waive it by that name.",
 );
 pub(super) static RESUMED_ELSEWHERE: AnomalyKind =
     AnomalyKind::new("resumed_elsewhere", "A watch was resumed after a revision that it had not received.");
@@ -196,7 +196,7 @@ impl Check for Watch {
 
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
         self.look(end.versions);
-        let unheard: usize = self.watches.values().map(|watch| watch.waiting.len()).sum();
+        let unchecked: usize = self.watches.values().map(|watch| watch.waiting.len()).sum();
         for Stall { kind, from, at, is_starved, anomaly } in std::mem::take(&mut self.stalls) {
             if !end.faults.iter().any(|fault| in_force(fault, from, at)) {
                 let kind = if is_starved && self.has_defect(&STARVED) { &STARVED } else { kind };
@@ -206,9 +206,9 @@ impl Check for Watch {
         let mut counts = self.counts;
         self.watches.values().for_each(|watch| add(&mut counts, watch.counts));
         let lacking = if counts.events + counts.bookmarks == 0 && self.compacted_starts == 0 {
-            Some("No watch was told anything that could be judged.".to_owned())
-        } else if unheard > 0 && end.info.testbed.records_every_write() {
-            Some(format!("{unheard} messages speak of revisions that the unbroken log does not have."))
+            Some("No watch received anything that could be checked.".to_owned())
+        } else if unchecked > 0 && end.info.testbed.records_every_write() {
+            Some(format!("{unchecked} messages carry revisions that the unbroken log does not contain."))
         } else {
             None
         };
@@ -317,7 +317,7 @@ impl Watch {
             self.resumed += 1;
             if opened.start_revision > before.received + 1 {
                 let what = format!(
-                    "It resumes watch {}, which had been told everything up to revision {}, at revision {}: what lies between is skipped.",
+                    "It resumes watch {}, which had received everything up to revision {}, at revision {}: the revisions between are skipped.",
                     before.subscription, before.received, opened.start_revision
                 );
                 let violation = Violation { kind: &RESUMED_ELSEWHERE, at: opened.at, revision: opened.start_revision, key: None, what };
@@ -345,10 +345,10 @@ impl Watch {
                 self.unsynced.received(batch.subscription, last, batch.at);
                 if let Some(compacted) = watch.compacted.take() {
                     let what = format!(
-                        "It was told of revision {last} and not refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
-                        watch.asked
+                        "It received revision {last} instead of being cancelled, although it starts at revision {}, below the compacted revision {compacted} of the member.",
+                        watch.start
                     );
-                    let violation = Violation { kind: &COMPACTION_IGNORED, at: batch.at, revision: watch.asked, key: None, what };
+                    let violation = Violation { kind: &COMPACTION_IGNORED, at: batch.at, revision: watch.start, key: None, what };
                     let anomaly = anomaly(watch, &violation);
                     self.anomalies.add(violation.kind, violation.at, anomaly);
                 }
@@ -389,11 +389,11 @@ impl Watch {
             _ if !closed.is_intended() || watch.cancelled => Message::Broken,
             Some(compacted) if had_time => {
                 let what = format!(
-                    "It had been open for {:.0} s and was never refused, although it was to begin at revision {}, below the compaction at {compacted}, which its member had carried out.",
+                    "It had been open for {:.0} s and was not cancelled, although it starts at revision {}, below the compacted revision {compacted} of the member.",
                     seconds(until - watch.opened),
-                    watch.asked
+                    watch.start
                 );
-                let violation = Violation { kind: &COMPACTION_IGNORED, at: closed.at, revision: watch.asked, key: None, what };
+                let violation = Violation { kind: &COMPACTION_IGNORED, at: closed.at, revision: watch.start, key: None, what };
                 let stall = Self::stall(&self.unsynced, &self.compactions, watch, &violation, until);
                 self.stalls.push(stall);
                 Message::Broken
@@ -432,7 +432,7 @@ impl Watch {
 
     fn stall(unsynced: &Unsynced, compactions: &Compactions, watch: &ClientWatch, violation: &Violation, read_until: Nanos) -> Stall {
         // One that was synced when it was created is not looked at among the unsynced ones.
-        let began_behind = watch.asked > 0;
+        let began_behind = watch.start > 0;
         let is_starved = began_behind && compactions.possible() > 0 && unsynced.was_crowded(watch.member, watch.opened);
         let from = read_until.saturating_sub(PATIENCE);
         Stall { kind: violation.kind, from, at: violation.at, is_starved, anomaly: anomaly(watch, violation) }
@@ -524,12 +524,12 @@ fn anomaly(watch: &ClientWatch, violation: &Violation) -> Anomaly {
     let range = match watch.end.is_empty() {
         true => watch.key.to_text(),
         false if watch.key.as_bytes() == [0] && watch.end.as_bytes() == [0] => "all keys".to_owned(),
-        false if watch.end == prefix_end(watch.key.as_bytes()) => format!("all keys that begin with {}", watch.key.to_text()),
+        false if watch.end == prefix_end(watch.key.as_bytes()) => format!("all keys with the prefix {}", watch.key.to_text()),
         false => format!("the keys from {} to {}", watch.key.to_text(), watch.end.to_text()),
     };
-    let start = if watch.asked > 0 { format!("revision {}", watch.asked) } else { "now".to_owned() };
+    let start = if watch.start > 0 { format!("revision {}", watch.start) } else { "now".to_owned() };
     let who = format!(
-        "At {:.3} s watch {} was opened at {}, on {range}, from {start} on.",
+        "At {:.3} s watch {} was opened at {} on {range}, from {start} on.",
         seconds(watch.opened),
         watch.subscription,
         watch.member.name()

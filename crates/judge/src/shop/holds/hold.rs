@@ -88,12 +88,12 @@ impl Hold {
         let ending = if was_alive { Ending::GivenUp } else { Ending::Released };
         (self.has_record, self.ending, self.ended) = (false, Some(ending), revision);
         if was_alive && changes.alive != Some(false) {
-            let explanation = "its reservation was released although it had not expired: the key that keeps it alive was there, and stayed";
+            let explanation = "its reservation was released before it expired: the key with its lease still existed";
             return Some((&EARLY_RELEASE, explanation.to_owned()));
         }
         if let (true, (Some(_), earlier)) = (self.has_stock_back, before) {
             let explanation =
-                format!("its tickets were given back at revision {earlier}, and now once more: it was reserved again without taking any");
+                format!("its tickets were returned at revision {earlier} and again now, although it had not taken any in between");
             return Some((&DOUBLE_RELEASE, explanation));
         }
         None
@@ -114,7 +114,7 @@ impl Hold {
         (self.ending, self.ended) = (Some(Ending::Confirmed), revision);
         match (was_reserved, was_alive) {
             (true, true) if self.has_record => {
-                Some((&UNRELEASED_PURCHASE, "it was bought, and its reservation is still there: its tickets are counted twice".to_owned()))
+                Some((&UNRELEASED_PURCHASE, "it was bought, but its reservation still exists: its tickets are counted twice".to_owned()))
             }
             (true, true) => None,
             (true, false) => {

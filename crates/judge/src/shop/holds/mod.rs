@@ -162,11 +162,8 @@ impl Holds {
         let alive = left.iter().filter(|(_, hold)| hold.is_alive()).count() as u64;
         let is_over = end.complete && !self.was_stopped && !self.release_failed && end.log.missing == 0;
         for (order, hold) in left.iter().filter(|(_, hold)| is_over && !hold.is_alive()) {
-            let explanation = format!(
-                "it had been reserved at revision {}, expired at revision {}, and by the end nobody had released it",
-                hold.reserved,
-                hold.gone()
-            );
+            let explanation =
+                format!("it was reserved at revision {}, expired at revision {} and was never released", hold.reserved, hold.gone());
             self.anomalies.add(&LEAKED_HOLD, self.now, describe(&self.keys, (order, hold), hold.gone(), self.now, &explanation));
         }
         (left.len() as u64, alive)
@@ -211,13 +208,16 @@ impl Check for Holds {
         let (left, alive) = self.find_leaks(end);
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
-        when(end.log.missing > 0, "The log of revisions has a hole.".to_owned());
-        when(end.log.diverged_from.is_some(), "The members disagree about what was written, so there is no one log to replay.".to_owned());
-        when(self.malformed > 0, format!("Of the shop's values {} could not be read.", self.malformed));
-        when(!end.complete, "The record was cut off; what came after is not known.".to_owned());
+        when(end.log.missing > 0, "The log of revisions has a gap.".to_owned());
+        when(
+            end.log.diverged_from.is_some(),
+            "The members disagree about the content of a revision, so there is no single log to replay.".to_owned(),
+        );
+        when(self.malformed > 0, format!("{} values of the shop could not be parsed.", self.malformed));
+        when(!end.complete, "The record is incomplete: its end is missing.".to_owned());
         let hindered = self.was_stopped || self.release_failed;
-        when(end.complete && hindered && left > 0, format!("The release of {left} reservations that are left over was hindered."));
-        when(end.complete && alive > 0, format!("The leases of {alive} reservations that are left over are not over yet."));
+        when(end.complete && hindered && left > 0, format!("{left} remaining reservations could not be released because of a failure."));
+        when(end.complete && alive > 0, format!("{alive} remaining reservations have leases that have not expired."));
         let counts = evidence([
             ("holds", self.counts.holds),
             ("confirmed", self.counts.confirmed),

@@ -126,7 +126,7 @@ fn a_reservation_that_is_left_over_is_rejected_unless_something_hindered_its_rel
     }
     let finding = judge(&interrupted);
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Unknown, vec![]));
-    assert!(finding.reason.unwrap().contains("hindered"));
+    assert!(finding.reason.unwrap().contains("because of a failure"));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_reservation_whose_lease_is_not_over_yet_is_unknown() {
     [second, third, fourth].iter().for_each(|held| shop.let_go(held));
     let finding = judge(&shop.finish());
     assert_eq!((finding.verdict, kinds(&finding)), (Verdict::Unknown, vec![]));
-    assert!(finding.reason.unwrap().contains("1 reservations that are left over are not over yet"));
+    assert!(finding.reason.unwrap().contains("1 remaining reservations have leases that have not expired"));
 }
 
 #[test]

@@ -44,7 +44,7 @@ impl Ledger {
         let first = *self.cancellations.cancelled_by.entry(cancelled).or_insert(key);
         if first != key {
             let (cancelled, first) = (self.order_id(cancelled), self.order_id(first));
-            let explanation = format!("at revision {revision} it cancels order {cancelled}, which {first} has cancelled already");
+            let explanation = format!("at revision {revision} it cancels order {cancelled}, which {first} had already cancelled");
             self.report(&CANCELLED_TWICE, key, occurrence, Some(revision), explanation);
         }
     }
@@ -54,7 +54,7 @@ impl Ledger {
         let Some(cancelled) = self.cancelled_by(occurrence.purchase) else { return };
         let is_there = self.orders.get(&cancelled).is_some_and(|order| order.in_log);
         if !is_there {
-            let explanation = format!("at revision {revision} it cancels order {}, which is not there", self.order_id(cancelled));
+            let explanation = format!("at revision {revision} it cancels order {}, which does not exist", self.order_id(cancelled));
             self.report(&CANCELLED_UNBOUGHT, key, occurrence, Some(revision), explanation);
         }
     }

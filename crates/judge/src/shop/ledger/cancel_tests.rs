@@ -89,7 +89,7 @@ fn an_order_that_is_cancelled_twice_is_rejected() {
     let finding = judge(&shop.finish());
     assert_eq!(found(&finding), [("cancelled_twice", vec!["r1-1-2"])], "{finding:#?}");
     assert_eq!((finding.anomalies[0].count, finding.anomalies[0].first.members.len()), (1, 3));
-    assert!(finding.anomalies[0].first.explanation[0].contains("it cancels order r1-1-1, which r1-1-3 has cancelled already"));
+    assert!(finding.anomalies[0].first.explanation[0].contains("it cancels order r1-1-1, which r1-1-3 had already cancelled"));
 }
 
 #[test]

@@ -123,16 +123,15 @@ impl Ledger {
                 } else {
                     String::new()
                 };
-                let explanation = format!("it is there{written}, but no buyer of this run placed it");
+                let explanation = format!("it exists{written}, but no buyer of this run placed it");
                 violations.push(Violation { kind: &PHANTOM_ORDER, revision: order.log_revision, explanation, members: anywhere });
             }
             Acknowledgement::Refused if order.is_present() => {
                 let place = match order.log_revision {
-                    0 => format!("{} nevertheless had it", names_of(anywhere).join(", ")),
-                    revision => format!("it was nevertheless written, at revision {revision}"),
+                    0 => format!("is present on {}", names_of(anywhere).join(", ")),
+                    revision => format!("was written at revision {revision}"),
                 };
-                let explanation =
-                    format!("its buyer was told at {:.3} s that it was refused and nothing written; {place}", seconds(order.at));
+                let explanation = format!("it was refused at {:.3} s, but {place}", seconds(order.at));
                 violations.push(Violation { kind: &REFUSED_BUT_APPLIED, revision: order.log_revision, explanation, members: anywhere });
             }
             Acknowledgement::Sold => violations.extend(self.violation_in_log(order, end)),
@@ -149,22 +148,22 @@ impl Ledger {
 
     /// Of an acknowledged order: whether the log has it where its buyer was told.
     fn violation_in_log(&self, order: &Order, end: &End<'_>) -> Option<Violation> {
-        let (told, found) = (order.acknowledged_revision, order.log_revision);
-        if told > self.judged_until(end) || found == told {
+        let (acknowledged, found) = (order.acknowledged_revision, order.log_revision);
+        if acknowledged > self.judged_until(end) || found == acknowledged {
             return None;
         }
-        let acknowledged = format!("its buyer was told at {:.3} s that revision {told} {}", seconds(order.at), order.effect());
+        let what = format!("it was acknowledged at {:.3} s with revision {acknowledged}", seconds(order.at));
         Some(match found {
             0 => Violation {
                 kind: &LOST_ORDER,
-                revision: told,
-                explanation: format!("{acknowledged}; that revision did not write it"),
+                revision: acknowledged,
+                explanation: format!("{what}, but that revision did not write it"),
                 members: 0,
             },
             found => Violation {
                 kind: &ALTERED_ORDER,
                 revision: found,
-                explanation: format!("{acknowledged}; it was written at revision {found}"),
+                explanation: format!("{what}, but written at revision {found}"),
                 members: 0,
             },
         })
@@ -202,8 +201,7 @@ impl Ledger {
         let mut reasons = Vec::new();
         if counts.acknowledged == 0 {
             let others = counts.refused + counts.unknown;
-            reasons
-                .push(format!("No order was acknowledged, so nothing shows that what is acknowledged is kept; {others} ended otherwise."));
+            reasons.push(format!("No order was acknowledged, so durability was not tested; {others} orders had another outcome."));
         }
         for stage in [AuditStage::Healed, AuditStage::Restarted] {
             if stage == AuditStage::Healed || self.audits.any(stage) {
@@ -218,23 +216,23 @@ impl Ledger {
             reasons.push("No member was read.".to_owned());
         }
         if self.log_has_hole || end.log.missing > 0 {
-            reasons.push(format!("The log of revisions has a hole after revision {}.", self.log_until));
+            reasons.push(format!("The log of revisions has a gap after revision {}.", self.log_until));
         } else if counts.acknowledged_beyond_log > 0 {
             reasons.push(format!(
-                "Of the acknowledged orders {} lie beyond the last delivered revision {}.",
+                "{} acknowledged orders are beyond the last delivered revision {}.",
                 counts.acknowledged_beyond_log,
                 self.judged_until(end)
             ));
         }
         if counts.acknowledged_beyond_audit > 0 {
             let beyond = counts.acknowledged_beyond_audit;
-            reasons.push(format!("Of the acknowledged orders {beyond} are later than what the members that were read have."));
+            reasons.push(format!("{beyond} acknowledged orders are later than what the audited members had applied."));
         }
         if counts.unrecorded > 0 {
-            reasons.push(format!("The record was cut off before {} orders that are there.", counts.unrecorded));
+            reasons.push(format!("The record is incomplete: it lacks {} orders that are in the data.", counts.unrecorded));
         }
         if self.unreadable_values > 0 {
-            reasons.push(format!("Of the purchase values {} could not be read.", self.unreadable_values));
+            reasons.push(format!("{} purchase values could not be parsed.", self.unreadable_values));
         }
         reasons
     }
@@ -260,11 +258,6 @@ impl Ledger {
 }
 
 impl Order {
-    /// What the revision that its buyer was told did with it.
-    fn effect(&self) -> &'static str {
-        if self.is_cancel { "carried it out" } else { "sold it" }
-    }
-
     /// Whether it was seen anywhere.
     fn is_present(&self) -> bool {
         self.log_revision != 0 || self.replicas.in_any_audit() != 0
@@ -279,9 +272,9 @@ fn violation_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -
     // Acknowledgement only of what is wrong: there are millions of orders.
     let bought = || match (order.acknowledgement, order.log_revision) {
         (Acknowledgement::Sold, _) => {
-            format!("its buyer was told at {:.3} s that revision {} {}", seconds(order.at), order.acknowledged_revision, order.effect())
+            format!("it was acknowledged at {:.3} s with revision {}", seconds(order.at), order.acknowledged_revision)
         }
-        (_, 0) => "nothing certain was told to its buyer".to_owned(),
+        (_, 0) => "its outcome is unknown".to_owned(),
         (_, revision) => format!("it was written at revision {revision}"),
     };
     let revision = order.acknowledged_revision.max(order.log_revision);

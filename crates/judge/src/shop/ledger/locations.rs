@@ -47,6 +47,6 @@ impl Locations {
         }
         let audits = audits.into_iter().filter(|(_, members)| *members != 0);
         let shown = audits.map(|(stage, members)| format!("on {} {}", names_of(members).join(", "), stage_name(stage)));
-        anomaly.explanation.push(format!("It shows {}.", shown.collect::<Vec<_>>().join(", and ")));
+        anomaly.explanation.push(format!("It was found {}.", shown.collect::<Vec<_>>().join(", and ")));
     }
 }

@@ -289,7 +289,7 @@ impl Ledger {
                 let occurrence = Occurrence { user: user.as_bytes(), event: event.as_bytes(), purchase, audit: None };
                 let now = revision.revision;
                 let explanation =
-                    format!("it was there from revision {since} on, and revision {now} ({:.3} s) dropped it", seconds(revision.at));
+                    format!("it was written at revision {since} and removed by revision {now} ({:.3} s)", seconds(revision.at));
                 self.report(&LOST_ORDER, key, &occurrence, Some(now), explanation);
             }
         }
@@ -314,7 +314,7 @@ impl Ledger {
             let place = revision.map_or_else(|| place.to_owned(), |revision| format!("{place}, at revision {revision},"));
             let (user, event) = (String::from_utf8_lossy(occurrence.user), String::from_utf8_lossy(occurrence.event));
             let explanation = format!(
-                "user {ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which is not what was ordered"
+                "user {ordered_by} ordered it for event {ordered_for}; {place} it is {what} {stored} by {user} for event {event}, which differs from the order"
             );
             self.report(&ALTERED_ORDER, key, occurrence, revision, explanation);
         }

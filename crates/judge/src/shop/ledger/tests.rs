@@ -280,8 +280,8 @@ fn an_order_is_counted_once_however_many_members_have_it_wrong() {
         assert_eq!(kinds(&finding), [(kind, 1)], "{finding:#?}");
         let AnomalyGroup { first, last, .. } = group(&finding, kind);
         assert_eq!((&first.members, first), (&vec!["m1".to_owned(), "m2".to_owned(), "m3".to_owned()], last));
-        let told = "It shows on m1, m2, m3 after healing, and on m1, m2, m3 after the restart of all members.";
-        assert_eq!(first.explanation.iter().filter(|sentence| *sentence == told).count(), 1, "{first:#?}");
+        let found = "It was found on m1, m2, m3 after healing, and on m1, m2, m3 after the restart of all members.";
+        assert_eq!(first.explanation.iter().filter(|sentence| *sentence == found).count(), 1, "{first:#?}");
     }
     // One member alone, in one audit: the explanation says so already.
     let mut record = shop().finish();

@@ -18,7 +18,7 @@ use ticketcd_history::{Blob, OrderKey};
 pub(super) struct ValueCache {
     values: Vec<ReadValue>,
     /// By the hash of the key. Of two keys with one hash only the first is found again; the other is taken apart each time.
-    locations: FxHashMap<u64, usize>,
+    positions: FxHashMap<u64, usize>,
     /// Where the next value is expected.
     next: usize,
 }
@@ -60,7 +60,7 @@ impl ValueCache {
         let mut had = ReplicaSet::default();
         had.add(stage, member);
         let read = ReadValue { key: key.clone(), value: value.clone(), orders, had, reported: had };
-        match self.locations.entry(hash(key)) {
+        match self.positions.entry(hash(key)) {
             Entry::Occupied(place) if self.values[*place.get()].key == *key => self.values[*place.get()] = read,
             Entry::Occupied(_) => self.values.push(read),
             Entry::Vacant(place) => {
@@ -78,7 +78,7 @@ impl ValueCache {
 
     fn find(&mut self, key: &Blob) -> Option<usize> {
         let is_next = self.values.get(self.next).is_some_and(|read| read.key == *key);
-        let place = if is_next { self.next } else { *self.locations.get(&hash(key))? };
+        let place = if is_next { self.next } else { *self.positions.get(&hash(key))? };
         self.next = place + 1;
         self.values.get(place).is_some_and(|read| read.key == *key).then_some(place)
     }

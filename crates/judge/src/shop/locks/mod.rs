@@ -167,17 +167,17 @@ impl Locks {
         let id = OrderId { run: self.run_tag.clone(), key: written.order };
         let instead = match &position.holder {
             Some(holder) => format!("lock:{} held it, since revision {}", holder.to_text(), position.since),
-            None => "nobody held it".to_owned(),
+            None => "no client held it".to_owned(),
         };
         let event = written.event.to_text();
         if written.is_fenced {
             let explanation = format!(
-                "Order {id} was written at revision {revision} under the guard that {lock} still held the lock of event {event}, but {instead}."
+                "Order {id} was written at revision {revision} on the condition that {lock} still held the lock of event {event}, but {instead}."
             );
             let anomaly = Anomaly {
                 explanation: vec![
                     explanation,
-                    format!("It was acknowledged at {:.3} s: two writers were in the lock at once.", seconds(written.at)),
+                    format!("It was acknowledged at {:.3} s: two clients were in the critical section at once.", seconds(written.at)),
                 ],
                 severity: 1,
                 revision: Some(revision),
@@ -228,9 +228,9 @@ impl Check for Locks {
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: &str| reasons.extend(so.then(|| reason.to_owned()));
         when(self.counts.granted > 0 && self.counts.fenced + self.counts.unfenced == 0, "Nothing was written under a lock.");
-        when(end.log.missing > 0, "The log of revisions has a hole.");
-        when(end.log.diverged_from.is_some(), "The members disagree about what was written, so there is no one log to replay.");
-        when(!end.complete, "The record was cut off; what came after is not known.");
+        when(end.log.missing > 0, "The log of revisions has a gap.");
+        when(end.log.diverged_from.is_some(), "The members disagree about the content of a revision, so there is no single log to replay.");
+        when(!end.complete, "The record is incomplete: its end is missing.");
         let counts = evidence([
             ("locks_granted", self.counts.granted),
             ("fenced_writes", self.counts.fenced),
@@ -241,7 +241,7 @@ impl Check for Locks {
         let after_loss = self.counts.after_loss;
         let mut remarks = Vec::new();
         if after_loss > 0 {
-            remarks.push(format!("Of the writes without a fence {after_loss} came after their lock was lost."));
+            remarks.push(format!("{after_loss} writes without a fence were applied after their lock was lost."));
             remarks.extend(self.lost);
         }
         Finding { reason: finding.reason.or(one_reason(&remarks)), ..finding }

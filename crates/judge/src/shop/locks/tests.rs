@@ -122,7 +122,7 @@ fn a_fence_on_a_lock_that_is_gone_is_rejected() {
     });
     let finding = judge(&record);
     assert_eq!(kinds(&finding), [("fence_passed", 1)]);
-    assert!(finding.anomalies[0].first.explanation[0].contains("but nobody held it"), "{finding:#?}");
+    assert!(finding.anomalies[0].first.explanation[0].contains("but no client held it"), "{finding:#?}");
 }
 
 #[test]

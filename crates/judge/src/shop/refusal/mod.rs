@@ -178,15 +178,16 @@ impl Refusal {
         let wanted: Vec<String> = placed_order.items.iter().map(|(kind, quantity)| format!("{quantity} {}", kind.to_text())).collect();
         let explanation = vec![
             format!(
-                "Order {id} of user {} for {} of event {} was told at {:.3} s that it is sold out.",
+                "Order {id} of user {} for {} of event {} was refused as sold out at {:.3} s.",
                 placed_order.user.to_text(),
                 wanted.join(" + "),
                 placed_order.event.to_text(),
                 seconds(*done)
             ),
             format!(
-                "It was placed at {:.3} s, when revision {} was known already, and the last revision that was known when it was answered is {until}: \
-                 at each of these there were enough of everything, and of {} never fewer than {available}.",
+                "It was placed at {:.3} s, when some client had already received revision {}; when it was refused, the highest revision that any client had \
+                 received was {until}. At every revision from the first to the second, enough tickets of each type were left, and never fewer than \
+                 {available} {}.",
                 seconds(placed_order.sent),
                 placed_order.from,
                 kind.to_text(),
@@ -240,14 +241,14 @@ impl Check for Refusal {
         let mut reasons = Vec::new();
         let mut when = |so: bool, reason: String| reasons.extend(so.then_some(reason));
         when(self.position == 0, "No revision was delivered.".to_owned());
-        when(end.log.missing > 0, "The log of revisions has a hole.".to_owned());
-        when(end.log.diverged_from.is_some(), "The members disagree about what was written, so there is no one log to replay.".to_owned());
-        when(self.malformed > 0, format!("Of the shop's values {} could not be read.", self.malformed));
-        when(!end.complete, "The record was cut off; what came after is not known.".to_owned());
+        when(end.log.missing > 0, "The log of revisions has a gap.".to_owned());
         when(
-            beyond > 0 && end.log.missing == 0,
-            format!("Of the refusals {beyond} lie beyond the last delivered revision {}.", self.position),
+            end.log.diverged_from.is_some(),
+            "The members disagree about the content of a revision, so there is no single log to replay.".to_owned(),
         );
+        when(self.malformed > 0, format!("{} values of the shop could not be parsed.", self.malformed));
+        when(!end.complete, "The record is incomplete: its end is missing.".to_owned());
+        when(beyond > 0 && end.log.missing == 0, format!("{beyond} refusals are beyond the last delivered revision {}.", self.position));
         let counts = evidence([
             ("refused", self.counts.refused),
             ("judged", self.counts.judged),
@@ -255,7 +256,7 @@ impl Check for Refusal {
             ("beyond_log", beyond),
             ("revisions", self.available.revisions()),
         ]);
-        let remark = (self.counts.refused == 0).then(|| "Nobody was told that anything is sold out.".to_owned());
+        let remark = (self.counts.refused == 0).then(|| "No order was refused as sold out.".to_owned());
         let finding = self.anomalies.into_finding(&CHECK, counts, one_reason(&reasons));
         Finding { reason: finding.reason.or(remark), ..finding }
     }

@@ -37,7 +37,7 @@ impl Book {
         if let (Some(paid), Some(listed), None) = (line.price, listed, &self.wrong_price)
             && paid != listed
         {
-            let what = format!("is entered with {} {} at {paid}, and the ticket costs {listed}", line.quantity, line.kind);
+            let what = format!("has an entry of {} {} at {paid} each, but the ticket costs {listed}", line.quantity, line.kind);
             self.wrong_price = Some((order.to_owned(), what));
         }
     }

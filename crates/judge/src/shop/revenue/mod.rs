@@ -160,7 +160,7 @@ impl Check for Revenue {
         let mut events: Vec<(&Blob, &Book)> = self.books.iter().collect();
         events.sort_unstable_by_key(|(event, _)| *event);
         for (event, book) in &events {
-            let told = book.receipts + unknown.get(event).copied().unwrap_or(0) + book.other;
+            let receipts = book.receipts + unknown.get(event).copied().unwrap_or(0) + book.other;
             if counted && !book.counters_agree() && book.earned_before != 0 {
                 unexplained += 1;
             } else if counted && !book.counters_agree() {
@@ -168,14 +168,14 @@ impl Check for Revenue {
                 let mismatch = self.mismatch(end, event, (left, right), book.wrong_price.as_ref());
                 anomalies.add(&COUNTERS_DIFFER_FROM_RECORDS, self.now, mismatch);
             }
-            if whole && told != book.records {
-                let (left, right) = (("the receipts and resolved orders", told), ("the purchase records", book.records));
+            if whole && receipts != book.records {
+                let (left, right) = (("the receipts and resolved orders", receipts), ("the purchase records", book.records));
                 let mismatch = self.mismatch(end, event, (left, right), book.wrong_receipt.as_ref());
                 anomalies.add(&RECEIPTS_DIFFER_FROM_RECORDS, self.now, mismatch);
             }
         }
         if unexplained > 0 {
-            reasons.push(format!("Of {unexplained} events tickets had been sold before the record began, and purchases do not say which."));
+            reasons.push(format!("For {unexplained} events, tickets had been sold before the record began, and no purchases show which."));
         }
         let rows = table(&events, &unknown, &mut reasons);
         let counts = evidence([
@@ -306,7 +306,7 @@ impl Revenue {
 
     /// The receipt of an order is not what its entry says: the first of an event is told.
     fn note_receipt(&mut self, key: OrderKey, event: &Blob, paid: i128, recorded: i128) {
-        self.name_first(key, event, format!("was told that it paid {}, and its entry says {}", Total(paid), Total(recorded)));
+        self.name_first(key, event, format!("has a receipt of {} and an entry of {}", Total(paid), Total(recorded)));
     }
 
     /// An order that explains why receipts and entries differ, unless an earlier one does.
@@ -320,7 +320,7 @@ impl Revenue {
         let mut missing: Vec<(OrderKey, (Blob, i128))> = self.awaited.drain().collect();
         missing.sort_unstable_by_key(|(key, _)| *key);
         for (key, (event, paid)) in missing {
-            self.name_first(key, &event, format!("was told that it paid {}, and has no entry", Total(paid)));
+            self.name_first(key, &event, format!("has a receipt of {} and no entry", Total(paid)));
         }
     }
 
@@ -337,7 +337,7 @@ impl Revenue {
         for (key, WithoutReceipt { event, cents, revision, has_gone }) in entries {
             let what = match has_gone {
                 true => format!("lost an entry of {} at revision {revision}", Total(-cents)),
-                false => format!("has {} in its entries that no receipt has", Total(cents)),
+                false => format!("has entries of {} without a receipt", Total(cents)),
             };
             self.name_first(key, &event, what);
         }
@@ -351,12 +351,12 @@ impl Revenue {
             }
         };
         when(self.revisions == 0, "No revision was delivered.");
-        when(self.receipts == 0, "Nobody was told that they bought anything.");
-        when(end.log.missing > 0, "The log of revisions has a hole.");
-        when(!end.complete, "The record was cut off, so receipts cannot be held against records.");
+        when(self.receipts == 0, "No order was acknowledged.");
+        when(end.log.missing > 0, "The log of revisions has a gap.");
+        when(!end.complete, "The record is incomplete, so receipts cannot be compared with records.");
         when(self.last_acknowledged > self.last_revision, "The log ends before the last receipt.");
-        when(self.unpriced_lines > 0, "Some purchases do not say at what price.");
-        when(self.repriced_tickets > 0, "Ticket prices were changed, so counters do not say what was paid.");
+        when(self.unpriced_lines > 0, "Some purchases have no price.");
+        when(self.repriced_tickets > 0, "Ticket prices were changed, so the counters do not show what was paid.");
         reasons
     }
 
@@ -371,15 +371,15 @@ impl Revenue {
         let (more, less, difference) = if left > right { (one, two, left - right) } else { (two, one, right - left) };
         let mut explanation = vec![
             format!(
-                "At revision {} ({:.3} s) of {key}, {one} say {} and {two} say {}.",
+                "At revision {} ({:.3} s), the revenue of {key} is {} by {one} and {} by {two}.",
                 self.last_revision,
                 seconds(self.now),
                 Total(left),
                 Total(right)
             ),
-            format!("By {more} it earned {} more than by {less}.", Total(difference)),
+            format!("By {more}, it is {} higher than by {less}.", Total(difference)),
         ];
-        explanation.extend(first.map(|(order, what)| format!("The first order that does not fit is {order}: it {what}.")));
+        explanation.extend(first.map(|(order, what)| format!("The first order that does not match is {order}: it {what}.")));
         Anomaly {
             explanation,
             orders: first.map(|(order, _)| order.clone()).into_iter().collect(),
@@ -403,7 +403,7 @@ fn table(events: &[(&Blob, &Book)], unknown: &FxHashMap<&Blob, i128>, reasons: &
     }
     let mut fit = |cents: i128| {
         i64::try_from(cents).unwrap_or_else(|_| {
-            reasons.push("A sum does not fit the table.".to_owned());
+            reasons.push("A sum is too large for the table.".to_owned());
             if cents < 0 { i64::MIN } else { i64::MAX }
         })
     };

@@ -84,10 +84,10 @@ fn the_first_entry_that_no_receipt_has_is_named() {
     shop.write(vec![(key.clone(), Some(format!("[{own},{}]", entry("r1-1-9")).into()))]);
     shop.write(vec![(key, Some(format!("[{own},{},{}]", entry("r1-1-9"), entry("r1-1-8")).into()))]);
     let finding = judge(&shop.finish());
-    let told = finding.anomalies.iter().find(|group| group.kind == "receipts_differ_from_records").unwrap();
-    assert_eq!(told.first.orders, ["r1-1-9"]);
-    let words = "The first order that does not fit is r1-1-9: it has 99.80 in its entries that no receipt has.";
-    assert_eq!(told.first.explanation.last().map(String::as_str), Some(words));
+    let group = finding.anomalies.iter().find(|group| group.kind == "receipts_differ_from_records").unwrap();
+    assert_eq!(group.first.orders, ["r1-1-9"]);
+    let words = "The first order that does not match is r1-1-9: it has entries of 99.80 without a receipt.";
+    assert_eq!(group.first.explanation.last().map(String::as_str), Some(words));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn without_the_whole_record_it_is_unknown() {
     let mut refused = Simulation::new(&Shape::default());
     let order = refused.place(1, "ann", "e1", &[("pink", 1)]);
     refused.refuse(order);
-    assert_eq!(judge(&refused.finish()).verdict, Verdict::Unknown, "nobody was told that they bought anything");
+    assert_eq!(judge(&refused.finish()).verdict, Verdict::Unknown, "no order was acknowledged");
 }
 
 #[test]

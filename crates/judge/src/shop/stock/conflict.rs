@@ -109,7 +109,7 @@ impl TicketStock {
         let were = if *really == 1 { "was" } else { "were" };
         let Some(erased) = erased else {
             explanation.push(format!(
-                "Order {later} {verb} {quantity} and wrote {left} left{place}, where {really} {were} left before it: it should have written {right}.",
+                "Order {later} {verb} {quantity} and wrote {left} left{place}, although {really} {were} left before it: it should have written {right}.",
             ));
             orders.push(by.order.clone());
             self.count_conflicts(explanation);
@@ -124,7 +124,7 @@ impl TicketStock {
                  wrote {left} left. {then}"
             ),
             false => format!(
-                "Order {later} {verb} {quantity} and wrote {left} left{place}, as if {seen} were left; so many were left before order {earlier}, which \
+                "Order {later} {verb} {quantity} and wrote {left} left{place}, computed from the {seen} that were left before order {earlier}, which \
                  {first_verb} {first_quantity}. {then}"
             ),
         });
@@ -134,10 +134,7 @@ impl TicketStock {
 
     fn count_conflicts(&self, explanation: &mut Vec<String>) {
         if self.conflicts > 1 {
-            explanation.push(format!(
-                "So far {} sales of this ticket wrote something else than they should have; the last is told here.",
-                self.conflicts
-            ));
+            explanation.push(format!("So far, {} sales of this ticket wrote a wrong stock; this is the last of them.", self.conflicts));
         }
     }
 }

@@ -175,7 +175,7 @@ fn more_reserved_than_there_is_shows_before_it_is_sold() {
     let oversell = finding(&judgement, "oversell");
     assert_eq!(kinds(&judgement, "oversell"), ["over_reserved"]);
     assert!(oversell.anomalies[0].first.explanation[0].contains("order r1-3-1 of user cid reserved 2 pink tickets"), "{oversell:#?}");
-    assert!(oversell.anomalies[0].first.explanation[0].contains("1 are sold and 4 reserved, of 3"), "{oversell:#?}");
+    assert!(oversell.anomalies[0].first.explanation[0].contains("1 sold and 4 reserved of 3"), "{oversell:#?}");
 }
 
 #[test]

@@ -253,7 +253,7 @@ impl EventStock {
 pub(super) fn sales_in_words(ticket: &TicketStock, revision: Revision) -> Vec<String> {
     let sentences = ticket.sales_of(revision).map(|sale| {
         let ((verb, quantity), kind) = (sale.effect(), ticket.kind.to_text());
-        format!("That revision is order {} of user {}, which {verb} {quantity} {kind}.", sale.order, sale.user.to_text())
+        format!("Order {} of user {} wrote that revision: it {verb} {quantity} {kind}.", sale.order, sale.user.to_text())
     });
     sentences.collect()
 }
@@ -273,13 +273,15 @@ pub(super) fn lacking(book: &StockBook, end: &End<'_>) -> Option<String> {
         (0, _) => "No revision was recorded.".to_owned(),
         (_, 0) => "No purchase was seen.".to_owned(),
         _ if end.info.layout == StockLayout::Sharded && book.shards == 0 => "No shard was seen.".to_owned(),
-        _ if end.log.diverged_from.is_some() => "The members disagree about what was written, so there is no one log to replay.".to_owned(),
+        _ if end.log.diverged_from.is_some() => {
+            "The members disagree about the content of a revision, so there is no single log to replay.".to_owned()
+        }
         _ if end.log.missing > 0 => {
             let revisions = if end.log.missing == 1 { "revision" } else { "revisions" };
-            format!("The log lacks {} {revisions}; it is unbroken until revision {} only.", end.log.missing, end.log.unbroken_until)
+            format!("The log lacks {} {revisions} and is complete only up to revision {}.", end.log.missing, end.log.unbroken_until)
         }
-        _ if book.malformed > 0 => format!("Of the shop's values {} could not be read.", book.malformed),
-        _ if !end.complete => "The record was cut off; what came after is not known.".to_owned(),
+        _ if book.malformed > 0 => format!("{} values of the shop could not be parsed.", book.malformed),
+        _ if !end.complete => "The record is incomplete: its end is missing.".to_owned(),
         _ => return None,
     };
     Some(reason)
