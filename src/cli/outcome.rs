@@ -1,13 +1,18 @@
 //! How a judged run is shown, and the exit code it ends with.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 
 use crate::report::decide::unmet;
-use crate::report::{RunResult, summary};
+use crate::report::{RunResult, markdown, summary};
 use crate::scenario::Expectation;
 
 use super::output::print;
 use super::{Exit, Failure};
+
+/// The variable with which a CI system names the file of a step's summary.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 /// Flags of every command that ends with a verdict.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -34,6 +39,7 @@ pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) ->
     if judged.json {
         eprintln!("{last_lines}");
     }
+    append_step_summary(result);
     if result.interrupted && result.exit_code == Exit::Interrupted.code() {
         return Ok(Exit::Interrupted);
     }
@@ -42,6 +48,15 @@ pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) ->
         (Some(_), None) => Exit::Pass,
         (Some(_), Some(_)) => Exit::Unexpected,
     })
+}
+
+/// Appends the result to the step summary of a CI system, where there is one. A summary that cannot be written changes no verdict.
+fn append_step_summary(result: &RunResult) {
+    let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else { return };
+    let file = OpenOptions::new().create(true).append(true).open(&path);
+    if let Err(error) = file.and_then(|mut file| file.write_all(markdown(result).as_bytes())) {
+        eprintln!("note: cannot write the step summary {}: {}", Path::new(&path).display(), error.kind());
+    }
 }
 
 /// The exit of a result's exit code.

@@ -26,5 +26,5 @@ pub mod wrap;
 
 pub use build::{Report, ReportError, build};
 pub use matrix::matrix_schema;
-pub use reporters::{PAGE, write};
+pub use reporters::{PAGE, markdown, write};
 pub use result::{RunResult, RunVerdict, result_schema};

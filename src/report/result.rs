@@ -1,7 +1,10 @@
 //! `result.json`: the outcome of a run for programs. Its schema is published with `ticketcd schema result`.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use ticketcd_judge::checks::check_infos;
 use ticketcd_judge::core::verdict::{Finding, RevenueRow};
 use ticketcd_judge::history::run_info::{EtcdInfo, HostInfo, StockLayout};
 
@@ -130,7 +133,16 @@ pub struct FaultResult {
     pub trouble: Option<String>,
 }
 
-/// The JSON Schema of `result.json`.
+/// The JSON Schema of `result.json`. The names of checks and of kinds of anomalies are those that the checks declare.
 pub fn result_schema() -> serde_json::Value {
-    schemars::schema_for!(RunResult).to_value()
+    let mut schema = schemars::schema_for!(RunResult).to_value();
+    let checks = check_infos();
+    let names: BTreeSet<&str> = checks.iter().map(|check| check.name).collect();
+    let kinds: BTreeSet<&str> = checks.iter().flat_map(|check| check.kinds).map(|kind| kind.name).collect();
+    for (place, values) in [("/$defs/Finding/properties/name", names), ("/$defs/AnomalyGroup/properties/kind", kinds)] {
+        if let Some(property) = schema.pointer_mut(place) {
+            property["enum"] = values.into_iter().collect();
+        }
+    }
+    schema
 }

@@ -185,6 +185,15 @@ fn the_modules_of_a_crate_form_no_circle() {
     }
 }
 
+/// Any history of etcd can be judged, whether a shop made it or not.
+#[test]
+fn what_judges_etcd_knows_no_shop() {
+    let uses = module_uses(&root().join("crates/judge/src"));
+    for module in ["core", "etcd", "explain", "linearizability"] {
+        assert!(!uses[module].contains("shop"), "{module} of crates/judge uses its shop: {:?}", uses[module]);
+    }
+}
+
 #[test]
 fn a_circle_of_modules_is_found() {
     let uses = |list: &[(&str, &[&str])]| {

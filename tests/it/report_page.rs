@@ -51,3 +51,19 @@ fn a_report_on_no_run_says_what_to_do() {
     assert_eq!(output.status.code(), Some(64), "{text}");
     assert!(text.contains("cannot report on nowhere"), "{text}");
 }
+
+#[test]
+fn the_step_summary_of_a_ci_system_is_appended_to() {
+    let (directory, _) = page();
+    let summary = directory.path().join("step.md");
+    fs::write(&summary, "before\n").unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_ticketcd"));
+    let output = check.args(["check", "run"]).current_dir(directory.path()).env("GITHUB_STEP_SUMMARY", &summary).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = fs::read_to_string(&summary).unwrap();
+    assert!(text.starts_with("before\n## ") && text.contains("| ledger | ❌ violation |"), "{text}");
+    assert!(directory.path().join("run/summary.md").exists());
+    let output = check.env("GITHUB_STEP_SUMMARY", directory.path()).output().unwrap();
+    let note = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && note.contains("cannot write the step summary"), "{note}");
+}

@@ -546,6 +546,19 @@ pub struct RangeAnswer {
     pub count: i64,
 }
 
+/// The end of the range of all keys that begin with `prefix`, as etcd counts ranges: the first key behind them, or the
+/// single byte 0 ("to the end of the key space") when there is none.
+pub fn prefix_end(prefix: &[u8]) -> Blob {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < 0xff {
+            end.push(last + 1);
+            return end.into();
+        }
+    }
+    Blob::from(&[0u8][..])
+}
+
 /// The key by which etcd's lock service holds a lock, or waits for it: the name, and the lease in hexadecimal.
 pub fn lock_key(name: &Blob, lease: i64) -> Blob {
     let mut key = name.as_bytes().to_vec();
@@ -690,5 +703,17 @@ impl TxnAnswer {
             TxnAnswerBody::Range(_) => false,
             TxnAnswerBody::Txn { responses, .. } => responses.iter().any(Self::wrote),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_before_the_next_key() {
+        assert_eq!(prefix_end(b"a:").as_bytes(), b"a;");
+        assert_eq!(prefix_end(&[b'a', 0xff]).as_bytes(), b"b");
+        assert_eq!(prefix_end(b"").as_bytes(), [0]);
     }
 }

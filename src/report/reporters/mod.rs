@@ -4,12 +4,15 @@ mod junit;
 mod latency_log;
 mod report_html;
 mod result_json;
+mod summary_md;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::build::{Report, ReportError};
+
+pub use summary_md::markdown;
 
 /// Writes one file of a run directory.
 pub struct Reporter {
@@ -23,7 +26,8 @@ pub struct Reporter {
 pub const PAGE: &str = report_html::REPORTER.file;
 
 /// Every reporter, in the order in which the files are written: the verdict first.
-const REPORTERS: [Reporter; 4] = [result_json::REPORTER, latency_log::REPORTER, junit::REPORTER, report_html::REPORTER];
+const REPORTERS: [Reporter; 5] =
+    [result_json::REPORTER, latency_log::REPORTER, junit::REPORTER, report_html::REPORTER, summary_md::REPORTER];
 
 /// Writes the files of all reporters into the run directory.
 ///

@@ -47,10 +47,9 @@ use crate::core::check::{Basis, Check, CheckInfo, End, FaultWindow, Observation}
 use crate::core::key_space::Versions;
 use crate::core::verdict::{Anomaly, Finding};
 use crate::known_defects::KnownDefect;
-use crate::shop::model::keys::prefix_end;
 use ticketcd_history::call::{CallOutcome, Invoke, Return};
 use ticketcd_history::event::Event;
-use ticketcd_history::request::Request;
+use ticketcd_history::request::{Request, prefix_end};
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::watch::{WatchBatch, WatchBody, WatchClosed, WatchOpened, WatchRole};
 use ticketcd_history::{MemberIndex, Nanos, Revision, seconds};

@@ -6,8 +6,7 @@ use std::hash::BuildHasher;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::core::key_space::{KeyRange, Versions};
-use crate::shop::model::keys::prefix_end;
-use ticketcd_history::request::KeyValue;
+use ticketcd_history::request::{KeyValue, prefix_end};
 use ticketcd_history::watch::WatchEvent;
 use ticketcd_history::{Blob, Revision};
 

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use ticketcd_history::Blob;
+pub use ticketcd_history::request::prefix_end;
 
 /// The key space of one shop: every key begins with its prefix, which may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -215,19 +216,6 @@ fn shard(name: &str) -> Option<ShopKey<'_>> {
     Some(ShopKey::Shard { event, kind, number: number.parse().ok()? })
 }
 
-/// The end of the range of all keys that begin with `prefix`, as etcd counts ranges: the first key behind them, or the
-/// single byte 0 ("to the end of the key space") when there is none.
-pub fn prefix_end(prefix: &[u8]) -> Blob {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < 0xff {
-            end.push(last + 1);
-            return end.into();
-        }
-    }
-    Blob::from(&[0u8][..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,12 +234,5 @@ mod tests {
         assert_eq!(keys.parse(b"shop/shard:e-1"), Some(ShopKey::Other("shard:e-1")));
         assert_eq!(keys.parse(b"shop/lock:e-1/6b5c"), Some(ShopKey::Lock("e-1/6b5c")));
         assert_eq!(keys.parse(keys.search_text("rock:n").as_bytes()), Some(ShopKey::SearchText("rock:n")));
-    }
-
-    #[test]
-    fn a_prefix_ends_before_the_next_key() {
-        assert_eq!(prefix_end(b"a:").as_bytes(), b"a;");
-        assert_eq!(prefix_end(&[b'a', 0xff]).as_bytes(), b"b");
-        assert_eq!(prefix_end(b"").as_bytes(), [0]);
     }
 }

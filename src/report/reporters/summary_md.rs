@@ -1,0 +1,144 @@
+//! `summary.md`: the run in Markdown, for the step summary of a CI system.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use ticketcd_judge::core::verdict::{Finding, Verdict};
+
+use super::Reporter;
+use crate::report::build::Report;
+use crate::report::explanations::group_title;
+use crate::report::headline::headline;
+use crate::report::latency::{Clock, LatencyLine};
+use crate::report::numbers::{count, milliseconds, rate, seconds};
+use crate::report::objectives::ObjectiveOutcome;
+use crate::report::result::RunResult;
+use crate::report::summary::verdict_word;
+use crate::report::waivers::is_waived;
+use crate::scenario::metric::operation_name;
+
+pub(super) const REPORTER: Reporter = Reporter { file: "summary.md", write };
+
+/// Sentences of an explanation, at most: a step summary is read at a glance.
+const SENTENCES_MAX: usize = 6;
+
+fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
+    output.write_all(markdown(&report.result).as_bytes())
+}
+
+/// The run in Markdown.
+pub fn markdown(result: &RunResult) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_all(&mut text, result);
+    text
+}
+
+fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
+    writeln!(text, "## {}: {}\n", plain(&result.scenario), verdict_word(result.verdict))?;
+    writeln!(text, "{}\n", plain(&headline(result)))?;
+    for reason in &result.reasons {
+        writeln!(text, "- {}", plain(reason))?;
+    }
+    let (strategy, version) = (plain(&result.strategy), plain(&result.etcd_version));
+    writeln!(text, "\n{strategy}, etcd {version}, {} members, seed {}.\n", result.members.len(), result.seed)?;
+    let load = &result.load;
+    writeln!(text, "{} orders sold in {} ({}).\n", count(load.sold), seconds(load.seconds), rate(load.purchases_per_second))?;
+    let steady: Vec<&LatencyLine> = result.latency.iter().filter(|line| line.phase == "steady" && line.clock == Clock::Response).collect();
+    if !steady.is_empty() {
+        writeln!(text, "| response time | count | p50 | p99 | max |\n|---|---:|---:|---:|---:|")?;
+        for line in steady {
+            let [p50, p99, max] = [line.p50_ms, line.p99_ms, line.max_ms].map(milliseconds);
+            writeln!(text, "| {} | {} | {p50} | {p99} | {max} |", operation_name(line.operation), count(line.count))?;
+        }
+        writeln!(text)?;
+    }
+    writeln!(text, "| check | verdict | |\n|---|---|---|")?;
+    for finding in &result.checks {
+        writeln!(text, "| {} | {} | {} |", finding.name, mark(finding, result), plain(finding.reason.as_deref().unwrap_or_default()))?;
+    }
+    for objective in &result.objectives {
+        let mark = match objective.outcome {
+            ObjectiveOutcome::Met => "✅ met",
+            ObjectiveOutcome::Missed => "❌ missed",
+            ObjectiveOutcome::Unknown => "❔ unknown",
+        };
+        writeln!(text, "| objective | {mark} | {} |", plain(&objective.sentence))?;
+    }
+    let groups = result.checks.iter().flat_map(|finding| finding.anomalies.iter().map(move |group| (finding, group)));
+    for (finding, group) in groups.filter(|(_, group)| group.consequence_of.is_none()) {
+        writeln!(text, "\n**{} · {}**\n", finding.name, plain(&group_title(group)))?;
+        for sentence in group.first.explanation.iter().take(SENTENCES_MAX) {
+            writeln!(text, "1. {}", plain(sentence))?;
+        }
+    }
+    Ok(())
+}
+
+fn mark(finding: &Finding, result: &RunResult) -> &'static str {
+    match finding.verdict {
+        Verdict::Pass => "✅ pass",
+        Verdict::Unknown => "❔ unknown",
+        Verdict::Violation if is_waived(&result.known, finding) => "⚠️ waived",
+        Verdict::Violation => "❌ violation",
+    }
+}
+
+/// A text without anything that Markdown or HTML would read as markup, on one line.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => plain.extend(['\\', letter]),
+            '<' => plain.push_str("&lt;"),
+            '>' => plain.push_str("&gt;"),
+            '&' => plain.push_str("&amp;"),
+            letter if letter.is_control() => plain.push(' '),
+            letter => plain.push(letter),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use ticketcd_judge::core::verdict::{Anomaly, AnomalyGroup};
+    use ticketcd_judge::history::run_info::RunInfo;
+
+    use super::*;
+    use crate::report::build::describe;
+    use crate::report::result::RunVerdict;
+
+    #[test]
+    fn what_a_cluster_wrote_is_text_and_no_markup() {
+        assert_eq!(plain("a|b <img> [x](y)\n\u{1b}[31m"), "a\\|b &lt;img&gt; \\[x\\](y)  \\[31m");
+    }
+
+    #[test]
+    fn a_violation_is_explained() {
+        let first = Anomaly { explanation: vec!["Order r-1-1 is on no member.".to_owned()], ..Anomaly::default() };
+        let group = AnomalyGroup {
+            kind: "lost_order".to_owned(),
+            count: 1,
+            consequence_of: None,
+            known_defect: None,
+            worst: first.clone(),
+            last: first.clone(),
+            first,
+        };
+        let checks = vec![Finding {
+            name: "ledger".to_owned(),
+            verdict: Verdict::Violation,
+            reason: None,
+            evidence: BTreeMap::new(),
+            anomalies: vec![group],
+            revenue: Vec::new(),
+        }];
+        let text = markdown(&RunResult { verdict: RunVerdict::Violation, checks, ..describe(RunInfo::default()) });
+        for part in ["| ledger | ❌ violation |", "**ledger · lost order, once**", "1. Order r-1-1 is on no member."] {
+            assert!(text.contains(part), "{part} is not in: {text}");
+        }
+    }
+}
