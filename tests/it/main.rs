@@ -34,6 +34,7 @@ mod strategies_locks;
 mod strategies_retry;
 mod strategies_sharded;
 mod strategies_stale;
+mod strategies_two_step;
 mod support;
 mod testbed;
 mod watches;

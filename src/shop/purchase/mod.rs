@@ -30,6 +30,7 @@ mod naive;
 mod optimistic;
 mod quoted;
 pub(super) mod sharded;
+mod two_step;
 
 pub use locking::Stall;
 pub use optimistic::Retry;

@@ -102,6 +102,7 @@ strategies! {
     "sharded" => sharded::ShardedSettings as Sharded,
     "hold" => hold::HoldSettings as Hold,
     "quoted" => quoted::QuotedSettings as Quoted,
+    "two-step" => two_step::TwoStepSettings as TwoStep,
     "command" => command::CommandSettings as Command,
 }
 
