@@ -546,8 +546,8 @@ pub struct RangeAnswer {
     pub count: i64,
 }
 
-/// The end of the range of all keys that begin with `prefix`, as etcd counts ranges: the first key behind them, or the
-/// single byte 0 ("to the end of the key space") when there is none.
+/// The end of the range of all keys that begin with `prefix`, as etcd counts ranges: the first key after them, or the single
+/// byte 0 ("to the end of the key space") if there is none.
 pub fn prefix_end(prefix: &[u8]) -> Blob {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {

@@ -1,6 +1,6 @@
-//! Defects of etcd that a finding can be recognised as, by its shape and by the release it was found on.
+//! Known defects of etcd, recognised by the kind of the anomaly and the release.
 //!
-//! Such a finding is a violation like any other. It names the defect, so that a scenario can waive it and nothing else.
+//! Such an anomaly is a violation like any other. It names the defect, so that a scenario can waive exactly that defect.
 
 /// A defect of etcd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,13 +11,13 @@ pub struct KnownDefect {
     pub title: &'static str,
     /// The check that finds it.
     pub check: &'static str,
-    /// The kind of anomaly that has its shape.
+    /// The kind of anomaly that indicates it.
     pub kind: &'static str,
     /// The first release of each line in which it is fixed: (minor, patch). Lines that are not listed have it.
     fixed_in: &'static [(u64, u64)],
 }
 
-/// The defects that are recognised.
+/// All known defects.
 pub const KNOWN_DEFECTS: [KnownDefect; 2] = [
     KnownDefect {
         name: "etcd#22294",
@@ -26,9 +26,9 @@ pub const KNOWN_DEFECTS: [KnownDefect; 2] = [
         kind: "starved",
         fixed_in: &[],
     },
-    // `recvLoop` of etcd's v3rpc/watch.go registers a watch and notes after that, under a lock of its own, that it asked for
-    // previous values; `sendLoop` may look up in between what the watch is to receive. Found on 3.5.30, and the same in the
-    // sources of every release since 3.1.
+    // `recvLoop` of etcd's v3rpc/watch.go registers a watch and afterwards, under a separate lock, that it requested previous
+    // values; in between, `sendLoop` may prepare its first events. Found on 3.5.30, and the same in the sources of every
+    // release since 3.1.
     KnownDefect {
         name: "etcd/prev-kv-at-creation",
         title: "the first events of a watch may lack the previous values that it requested: they are looked up before the request is registered",
@@ -39,7 +39,7 @@ pub const KNOWN_DEFECTS: [KnownDefect; 2] = [
 ];
 
 impl KnownDefect {
-    /// The defect that anomalies of this kind show.
+    /// The defect that anomalies of this kind indicate.
     pub fn of(check: &str, kind: &str) -> Option<&'static Self> {
         KNOWN_DEFECTS.iter().find(|defect| defect.check == check && defect.kind == kind)
     }

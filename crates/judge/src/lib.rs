@@ -1,15 +1,15 @@
-//! Judges the recorded history of an etcd cluster that sold tickets.
+//! Judges the recorded history of an etcd cluster under a ticket sale.
 //!
-//! The crate reads a run directory and gives a verdict. It knows no cluster and no network: whatever it says follows from
-//! what was recorded, and anybody with the directory can have it said again.
+//! The crate reads a run directory and returns a verdict. It needs no cluster and no network: the verdict depends only on the
+//! recorded history and can be reproduced from the directory.
 //!
 //! * [`checks`]: the table of all checks, and the judgement of a run directory.
-//! * [`core`]: what a check is, and what checks share: the engine, the log of revisions, the key space, the verdict. It knows
-//!   no shop.
+//! * [`core`]: what a check is, and what checks share: the engine, the log of revisions, the key space, the verdict. It is
+//!   independent of the shop.
 //! * [`etcd`]: the checks of etcd's guarantees, for any history of an etcd cluster.
 //! * [`shop`]: the shop's keys, records and money, its replay, and the checks of its rules.
-//! * [`explain`]: recorded facts in English.
-//! * [`known_defects`]: the defects of etcd that findings are recognised as.
+//! * [`explain`]: recorded facts in words.
+//! * [`known_defects`]: known defects of etcd, and how they are recognised.
 //! * [`linearizability`]: the general search, for any history of registers.
 
 pub mod checks;

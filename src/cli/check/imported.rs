@@ -49,7 +49,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
         Answer::Undecided(_) => (RunVerdict::Unknown, Exit::Unknown),
     };
     let undecided_by = undecided_by(&judgement);
-    judgement.story.extend(next_step(&judgement, timeout, args.initial.as_deref()));
+    judgement.explanation.extend(next_step(&judgement, timeout, args.initial.as_deref()));
     if args.judged.json {
         print(&format!("{:#}\n", as_json(&judgement, verdict, undecided_by, seconds)))?;
     } else {
@@ -108,7 +108,7 @@ fn word(verdict: RunVerdict) -> &'static str {
 }
 
 fn as_text(judgement: &Judgement, verdict: RunVerdict, path: &dyn std::fmt::Display, seconds: f64) -> String {
-    let mut text: String = judgement.story.iter().map(|sentence| format!("{sentence}\n")).collect();
+    let mut text: String = judgement.explanation.iter().map(|sentence| format!("{sentence}\n")).collect();
     let Judgement { operations, unknown, keys, steps, .. } = judgement;
     let of = if *keys > 1 { format!(" of {keys} keys") } else { String::new() };
     let (operations, steps) = (counted(*operations, "operation"), counted(*steps, "step"));
@@ -127,6 +127,6 @@ fn as_json(judgement: &Judgement, verdict: RunVerdict, undecided_by: Option<&str
         "keys": judgement.keys,
         "steps": judgement.steps,
         "seconds": seconds,
-        "explanation": judgement.story,
+        "explanation": judgement.explanation,
     })
 }

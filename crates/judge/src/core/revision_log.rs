@@ -198,7 +198,7 @@ pub struct Sequenced {
     pub at: Nanos,
     /// Its events.
     pub events: Vec<WatchEvent>,
-    /// Revisions directly before it that nobody delivered.
+    /// Revisions directly before it that no collector delivered.
     pub missing_before: u64,
 }
 

@@ -92,7 +92,7 @@ impl Check for Collectors {
         let lacking = match (self.subscriptions, log.revisions, log.first_missing) {
             (0, ..) => Some("No collector was opened.".to_owned()),
             (_, 0, _) => Some("No collector delivered a revision.".to_owned()),
-            // It does not say whether no collector delivered them, or the file lost them.
+            // It is unknown whether no collector delivered them, or the file lost them.
             (.., Some(missing)) => {
                 let revisions = if log.missing == 1 { "revision" } else { "revisions" };
                 Some(format!("The record contains no delivery of {} {revisions}; the first is {missing}.", log.missing))

@@ -1,4 +1,4 @@
-//! Divergence: members that deliver different content for one revision. It is the root cause of whatever else is found.
+//! Divergence: members that deliver different content for one revision. It is the root cause of every later finding.
 
 use std::collections::BTreeMap;
 
@@ -28,19 +28,19 @@ static REVISION_REWRITTEN: AnomalyKind = AnomalyKind::new(
     "A member delivered a revision again with different content, before any other member delivered it. If another member delivered it first, `members_disagree` is reported instead.",
 );
 
-/// Disagreements that wait for other members to say the same.
+/// Disagreements that other members may still join.
 const PENDING_MAX: usize = 1_024;
 
 /// The disagreements so far.
 #[derive(Debug, Default)]
 pub struct Divergence {
     anomalies: Anomalies,
-    /// Those of the highest revisions: another member may still deliver what one has delivered, and that is the same one.
+    /// Those of the highest revisions: another member may still deliver the same second content, which belongs to the same disagreement.
     pending: BTreeMap<Revision, Vec<Pending>>,
     pending_count: usize,
 }
 
-/// A disagreement, with everybody who delivered its second content.
+/// A disagreement, with all members that delivered its second content.
 #[derive(Debug)]
 struct Pending {
     disagreement: Disagreement,
@@ -74,7 +74,7 @@ impl Divergence {
         }
     }
 
-    /// Nobody else is waited for in the lowest revision. False when there is none.
+    /// Reports the disagreements of the lowest pending revision. Returns false if there are none.
     fn decide_first(&mut self) -> bool {
         let Some((_, decided)) = self.pending.pop_first() else { return false };
         self.pending_count -= decided.len();
@@ -121,7 +121,7 @@ impl Check for Divergence {
     }
 }
 
-/// Tells who delivered what, and what differs.
+/// Describes who delivered what, and the differences.
 fn describe(pending: &Pending, same_member: bool) -> Anomaly {
     let Disagreement { revision, at, events, others, other_events, .. } = &pending.disagreement;
     let (moment, who) = (seconds(*at), names(&pending.members));
@@ -167,7 +167,7 @@ fn names(members: &[MemberIndex]) -> String {
     names.join(" and ")
 }
 
-/// The events that the other side does not have, in words.
+/// The events that the other side lacks, in words.
 fn changes_in_words(events: &[WatchEvent], other: &[WatchEvent]) -> String {
     const SHOWN_MAX: usize = 3;
     let different: Vec<&WatchEvent> = events.iter().filter(|event| !other.contains(event)).collect();

@@ -1,4 +1,4 @@
-//! When the process of a member was replaced: what a member promises about its own state ends with its process.
+//! When the process of a member was replaced: guarantees about a member's own state end with its process.
 
 use ticketcd_history::event::MemberEvent;
 use ticketcd_history::{MemberIndex, Nanos};
@@ -21,7 +21,7 @@ impl Incarnations {
         }
     }
 
-    /// When the member's process was last started or ended: an answer to what was sent before may be that of another process.
+    /// When the member's process was last started or ended: a response to an earlier request may be from another process.
     pub(super) fn since(&self, member: MemberIndex) -> Nanos {
         self.changed.get(member.index()).copied().unwrap_or(0)
     }

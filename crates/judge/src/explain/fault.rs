@@ -1,4 +1,4 @@
-//! Faults: what was done, what it caused, and how it ended.
+//! Faults: their actions, their effects, and how they ended.
 
 use std::fmt;
 
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_injection_says_what_was_done_and_whether_it_hit_the_leader() {
+    fn an_injection_describes_what_was_done_and_whether_it_hit_the_leader() {
         let leader = Some(Leadership { member: M2, term: 3 });
         let killed = applied(&[on(M2, ProcessOperation::Kill)], &[M2], leader);
         assert_eq!(killed, "killed m2 (pid 4711); m2 was the leader in term 3");
@@ -236,13 +236,13 @@ mod tests {
     }
 
     #[test]
-    fn healing_says_what_was_done_and_how_long_recovery_took() {
+    fn healing_describes_what_was_done_and_how_long_recovery_took() {
         assert_eq!(healed(&[on(M1, ProcessOperation::Start)], 400_000_000), "started m1 (pid 4711); recovered after 0.4 s");
         assert_eq!(healed(&[], 0), "recovered after 0.0 s");
     }
 
     #[test]
-    fn failures_say_on_what_and_why() {
+    fn failures_name_the_member_and_the_reason() {
         let failed = ProcessAction {
             member: M1,
             pid: None,

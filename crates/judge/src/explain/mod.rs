@@ -1,7 +1,7 @@
-//! Recorded facts in English: the one place where they are put into words.
+//! Recorded facts in words.
 //!
-//! The record holds enums, numbers and ids. What people read is their [`Explain`], or a function here where several facts make
-//! one sentence.
+//! The record contains enums, numbers and ids. Their text is their [`Explain`], or a function here if several facts form one
+//! sentence.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub mod quantity;
 pub use fault::{applied, fault_name, healed, not_recovered};
 pub use health::all_missing;
 
-/// A recorded fact that can be put into words.
+/// A recorded fact that can be described in words.
 pub trait Explain {
     /// Writes it in words.
     ///
@@ -22,7 +22,7 @@ pub trait Explain {
     /// When the formatter fails.
     fn explain(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result;
 
-    /// It in words, to be formatted.
+    /// Itself in words, to be formatted.
     fn in_words(&self) -> InWords<'_, Self> {
         InWords(self)
     }

@@ -73,7 +73,7 @@ fn the_search_agrees_with_trying_every_order() {
         prop_assert!(!matches!(found, Answer::Undecided(_)));
         // What is told is told without a panic, and only of histories that have no order.
         let judgement = judge(&parsed, std::time::Duration::from_secs(60));
-        prop_assert_eq!(judgement.story.is_empty(), expected, "{}", log);
+        prop_assert_eq!(judgement.explanation.is_empty(), expected, "{}", log);
         Ok(())
     });
     result.unwrap();

@@ -28,7 +28,7 @@ pub struct Judgement {
     /// operation writes.
     pub linearizable_from: Option<String>,
     /// What cannot be ordered, in sentences; empty when everything can.
-    pub story: Vec<String>,
+    pub explanation: Vec<String>,
 }
 
 /// Judges a history within a time for each of its keys. One in which nothing was answered is linearizable, and shows nothing.
@@ -43,7 +43,7 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
         keys: parsed.histories.len() as u64,
         steps: 0,
         linearizable_from: None,
-        story: Vec::new(),
+        explanation: Vec::new(),
     };
     for history in &parsed.histories {
         let left = deadline.map_or(timeout, |deadline| deadline.saturating_duration_since(Instant::now()));
@@ -55,12 +55,12 @@ pub fn judge(parsed: &Parsed, timeout: Duration) -> Judgement {
                 judgement.answer = Answer::NotLinearizable;
                 let initial = other_initial(register, &history.operations, timeout);
                 judgement.linearizable_from = initial.map(|initial| parsed.values.name(initial).to_owned());
-                judgement.story = explain(register, history, contradiction, &parsed.values);
+                judgement.explanation = explain(register, history, contradiction, &parsed.values);
                 return judgement;
             }
             Answer::Undecided(bound) => {
                 judgement.answer = Answer::Undecided(bound);
-                judgement.story = vec![format!(
+                judgement.explanation = vec![format!(
                     "The {} operations{} were neither put in an order nor shown to have none: {}, after {steps} steps.",
                     history.operations.len(),
                     of_key(history),
@@ -110,7 +110,7 @@ fn explain(register: Register, history: &History<Action>, contradiction: Option<
         return vec![format!("The history{of} has no order; which operation shows it was not found within the time limit.")];
     };
     let operation = &operations[culprit];
-    let mut story = vec![
+    let mut explanation = vec![
         format!(
             "Everything{of} that had returned before line {} can be put in an order; with the operation that returns there nothing can.",
             operation.done_line
@@ -120,10 +120,10 @@ fn explain(register: Register, history: &History<Action>, contradiction: Option<
     let mut held: Vec<&str> = refused_in.iter().map(|state| values.name(*state)).collect();
     held.sort_unstable();
     if !held.is_empty() {
-        story.push(format!("Wherever it is put, the register then holds {}.", held.join(" or ")));
+        explanation.push(format!("Wherever it is put, the register then holds {}.", held.join(" or ")));
     }
     if let Some(Err(conflict)) = unique_values::decide(&operations, register.initial) {
-        story.extend(why_unordered(conflict, &operations, register, values));
+        explanation.extend(why_unordered(conflict, &operations, register, values));
     }
     let overlapping = |other: &&Operation<Action>| other.line != operation.line && other.done.is_none_or(|done| done > operation.call);
     let (unknown, known): (Vec<_>, Vec<_>) = operations.iter().filter(overlapping).partition(|other| other.done.is_none());
@@ -135,10 +135,10 @@ fn explain(register: Register, history: &History<Action>, contradiction: Option<
             if others.len() > OVERLAPPING_MAX {
                 named.insert(0, format!("{} more", others.len() - OVERLAPPING_MAX));
             }
-            story.push(format!("{what}: {}.", named.join("; ")));
+            explanation.push(format!("{what}: {}.", named.join("; ")));
         }
     }
-    story
+    explanation
 }
 
 /// Why unique values have no order.

@@ -25,10 +25,10 @@ fn a_read_may_come_before_or_after_a_write_it_overlaps() {
     assert_eq!(judged(&history("2")).answer, Answer::Linearizable);
     let judgement = judged(&history("3"));
     assert_eq!(judgement.answer, Answer::NotLinearizable);
-    let story = judgement.story.join("\n");
-    assert!(story.contains("process 2: read 3 (line 4 to 5)"), "{story}");
-    assert!(story.contains("then holds 1 or 2"), "{story}");
-    assert!(story.contains("process 1: write 2 (line 3)"), "{story}");
+    let explanation = judgement.explanation.join("\n");
+    assert!(explanation.contains("process 2: read 3 (line 4 to 5)"), "{explanation}");
+    assert!(explanation.contains("then holds 1 or 2"), "{explanation}");
+    assert!(explanation.contains("process 1: write 2 (line 3)"), "{explanation}");
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_read_may_not_go_back() {
     let lines = "0 :invoke :write 1\n0 :ok :write 1\n0 :invoke :write 2\n0 :ok :write 2\n1 :invoke :read nil\n1 :ok :read 1";
     let judgement = judged(lines);
     assert_eq!(judgement.answer, Answer::NotLinearizable);
-    assert!(judgement.story[0].contains("line 6"), "{:?}", judgement.story);
+    assert!(judgement.explanation[0].contains("line 6"), "{:?}", judgement.explanation);
 }
 
 #[test]
@@ -90,8 +90,11 @@ fn hard() -> Parsed {
 fn the_bound_that_ended_a_search_is_named() {
     let judgement = judge(&hard(), Duration::ZERO);
     assert_eq!(judgement.answer, Answer::Undecided(Bound::Time));
-    let story = judgement.story.join("\n");
-    assert!(story.contains("62 operations") && story.contains("time limit") && !story.contains("memory"), "{story}");
+    let explanation = judgement.explanation.join("\n");
+    assert!(
+        explanation.contains("62 operations") && explanation.contains("time limit") && !explanation.contains("memory"),
+        "{explanation}"
+    );
 
     let bounds = Bounds { memo_bytes_max: 1 << 20, ..Bounds::until(None) };
     let found = search(&Register::default(), &hard().histories[0].operations, &bounds, None);
@@ -117,17 +120,18 @@ fn unique_values_need_no_search() {
     assert_eq!(judged(7, 7).answer, Answer::Linearizable);
     let judgement = judged(7, 8);
     assert_eq!(judgement.answer, Answer::NotLinearizable);
-    let story = judgement.story.join("\n");
+    let explanation = judgement.explanation.join("\n");
     assert!(
-        story.contains("7 came before 8, because process 7: write 7 (line 8 to 48) had returned before process 0: read 8 (line 83 to 84)"),
-        "{story}"
+        explanation
+            .contains("7 came before 8, because process 7: write 7 (line 8 to 48) had returned before process 0: read 8 (line 83 to 84)"),
+        "{explanation}"
     );
-    assert!(story.contains("However, 8 came before 7, because process 8: write 8 (line 9 to 49) had returned"), "{story}");
+    assert!(explanation.contains("However, 8 came before 7, because process 8: write 8 (line 9 to 49) had returned"), "{explanation}");
     let judgement = judged(7, 99);
     assert!(
-        judgement.linearizable_from.is_none() && judgement.story.join("\n").contains("No operation writes 99"),
+        judgement.linearizable_from.is_none() && judgement.explanation.join("\n").contains("No operation writes 99"),
         "{:?}",
-        judgement.story
+        judgement.explanation
     );
 }
 
@@ -136,7 +140,11 @@ fn a_register_may_hold_a_value_from_the_start() {
     let parsed = log("1 :invoke :read nil\n1 :ok :read 95\n0 :invoke :write 34\n0 :ok :write 34\n1 :invoke :read nil\n1 :ok :read 34");
     let judgement = judge(&parsed, TIMEOUT);
     assert_eq!((judgement.answer, judgement.linearizable_from.as_deref()), (Answer::NotLinearizable, Some("95")));
-    assert!(judgement.story.join("\n").contains("No operation writes 95, and the register held nil at first."), "{:?}", judgement.story);
+    assert!(
+        judgement.explanation.join("\n").contains("No operation writes 95, and the register held nil at first."),
+        "{:?}",
+        judgement.explanation
+    );
     assert_eq!(judge(&parsed.clone().starting_with("95"), TIMEOUT).answer, Answer::Linearizable);
     assert_eq!(judge(&parsed.starting_with("34"), TIMEOUT).answer, Answer::NotLinearizable);
     // No initial value explains two values that nobody writes, or one that is read too late.
@@ -280,8 +288,8 @@ fn lines_of_json_have_keys_that_are_judged_apart() {
     assert_eq!((judged("\"one\"").answer, judged("\"one\"").keys), (Answer::Linearizable, 2));
     let judgement = judged("1");
     assert_eq!(judgement.answer, Answer::NotLinearizable);
-    assert!(judgement.story[0].contains("key \"y\""), "{:?}", judgement.story);
-    assert!(judgement.story[2].contains("holds one"), "{:?}", judgement.story);
+    assert!(judgement.explanation[0].contains("key \"y\""), "{:?}", judgement.explanation);
+    assert!(judgement.explanation[2].contains("holds one"), "{:?}", judgement.explanation);
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! Conservation: at every revision, of every ticket, total = left in its record + left in its shards + held + sold, where a
-//! cancellation counts as a sale of as many fewer; and an event has what its tickets have.
+//! Conservation: at every revision, for every ticket, total = left in its record + left in its shards + held + sold, where a
+//! cancellation counts as a negative sale; and an event's counter is the sum of its tickets.
 //!
-//! Source: double-entry book-keeping; every strategy moves tickets between these places in one transaction. While a part of
-//! an event's stock is in shards its own record is not kept up, so that no two buyers need the same key: it is owed again
-//! when the last shard is gone.
+//! Source: double-entry book-keeping; every strategy moves tickets between these in one transaction. While part of an event's
+//! stock is in shards its counter is not maintained, so that buyers do not contend for one key: it must be correct again when
+//! the last shard is removed.
 //!
-//! Evaluated after all events of a revision, and of an event only once its record and its tickets have agreed: until then
-//! it is being seeded. What is out of balance stays so: it is counted when it gets so, and when it gets so by another number.
+//! Evaluated after all events of a revision, and for an event only once its record and its tickets have agreed: until then it
+//! is being seeded. An imbalance persists, so it is counted when it appears and when it changes.
 
 use super::stock::{self, Balance, EventStock, StockBook, TicketStock};
 use crate::core::anomalies::{Anomalies, evidence};
@@ -39,7 +39,7 @@ static EVENT_COUNTER: AnomalyKind = AnomalyKind::new("event_counter", "An event'
 #[derive(Debug)]
 pub struct Conservation {
     keys: Keyspace,
-    /// Until the first hole.
+    /// Until the first gap.
     book: StockBook,
     anomalies: Anomalies,
     judged: u64,
@@ -77,7 +77,7 @@ impl Check for Conservation {
     fn observe(&mut self, observation: &Observation<'_>) {
         match observation {
             Observation::Event(event) => self.book.observe(event),
-            // A sale may lie in a hole.
+            // A sale may be in the gap.
             Observation::Revision(revision) if !revision.after_hole => {
                 self.book.apply(revision);
                 self.judge(revision);
@@ -143,7 +143,7 @@ fn judge_ticket(
         unsold(ticket, available),
         ticket.sold(),
     ));
-    // Two buyers got the same tickets only where one of them is known to have written over the other.
+    // Two buyers got the same tickets only if one of them is known to have overwritten the other.
     let kind = match now > before {
         true if ticket.erases_in(revision.revision) => &LOST_UPDATE,
         true => &SURPLUS_TICKETS,
@@ -169,7 +169,7 @@ fn judge_ticket(
     Some((kind, anomaly))
 }
 
-/// What is not sold yet, and where it is.
+/// The tickets that are not sold, by where they are.
 fn unsold(ticket: &TicketStock, available: i64) -> String {
     let place = if ticket.is_sharded() { format!(" ({} of them in shards)", ticket.in_shards()) } else { String::new() };
     match ticket.held() {

@@ -1,27 +1,27 @@
-//! Whether a run called upon the promises about sales at all.
+//! Whether a run tested the promises about sales.
 
 use ticketcd_history::event::Event;
 
-/// What a run shows of anybody wanting to buy something. Buyers that only look around neither keep nor break a promise about
-/// sales; but only a record that is whole shows that nobody did more than that.
+/// Whether a run had any purchase attempts. Searches alone do not test a promise about sales, but only a complete record shows
+/// that there was nothing else.
 #[derive(Debug, Default)]
 pub(super) struct Demand {
-    wanted: bool,
+    attempted: bool,
     ended: bool,
 }
 
 impl Demand {
-    /// Takes note of an event.
+    /// Processes an event.
     pub(super) fn observe(&mut self, event: &Event) {
         match event {
-            Event::OrderPlaced(_) | Event::CancelPlaced(_) => self.wanted = true,
+            Event::OrderPlaced(_) | Event::CancelPlaced(_) => self.attempted = true,
             Event::Ended(_) => self.ended = true,
             _ => {}
         }
     }
 
-    /// Whether somebody wanted to buy, or may have.
+    /// Whether there was, or may have been, a purchase attempt.
     pub(super) fn may_be(&self) -> bool {
-        self.wanted || !self.ended
+        self.attempted || !self.ended
     }
 }

@@ -1,7 +1,7 @@
-//! Oversell: at every revision, of every ticket, nothing below 0 is left anywhere, no more than the total is left in all, and
-//! no more are sold, or reserved and sold together, than there are. What was cancelled is not sold.
+//! Oversell: at every revision, for every ticket, no stock is below 0, no more than the total is left, and no more are sold,
+//! or reserved and sold together, than exist. Cancelled tickets are not sold.
 //!
-//! Source: the rule of the original TickETCD, that a ticket is sold once; the places are those of the run's strategy (the
+//! Source: the rule of the original TickETCD, that a ticket is sold once; the stock is where the run's strategy keeps it (the
 //! ticket's own record, its shards, holds).
 
 use super::stock::{self, EventStock, StockBook, StockKey, TicketStock};
@@ -30,7 +30,7 @@ static TOTAL_CHANGED: AnomalyKind = AnomalyKind::new("total_changed", "The total
 static OVERSOLD: AnomalyKind = AnomalyKind::new("oversold", "By the purchases, more tickets were sold than exist.");
 static OVER_RESERVED: AnomalyKind = AnomalyKind::new("over_reserved", "More tickets are reserved and sold than exist.");
 
-/// The check. Totals are learnt from the tickets as they are created.
+/// The check. Totals are read from the tickets as they are created.
 #[derive(Debug)]
 pub struct Oversell {
     keys: Keyspace,
@@ -115,9 +115,8 @@ struct Case<'book> {
 }
 
 impl Case<'_> {
-    /// What is wrong with it, as far as the revision made it worse: a stock that is wrong stays so, and a sale that finds it
-    /// wrong is no other violation. After a hole in the log only what the ticket's own record says counts: purchases may have
-    /// been removed in the hole.
+    /// Violations that the revision caused or made worse: a wrong stock stays wrong, and a later sale from it is not another
+    /// violation. After a gap in the log only the ticket's own record counts: purchases may have been removed in the gap.
     fn anomalies(&self, after_hole: bool) -> Vec<(&'static AnomalyKind, Anomaly)> {
         let ticket = self.ticket;
         let Some(total) = ticket.total else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! The shop as it is after each revision, and what a revision changes in it.
+//! The state of the shop after each revision, and the changes of each revision.
 
 use rustc_hash::FxHashMap;
 
@@ -38,9 +38,9 @@ pub enum ShopChange {
         user: Blob,
         /// The event's id.
         event: Blob,
-        /// Elements that were not there before.
+        /// Entries that were added.
         added: Vec<Purchase>,
-        /// Elements that are there no more.
+        /// Entries that were removed.
         removed: Vec<Purchase>,
     },
     /// A reservation.
@@ -60,9 +60,9 @@ pub enum ShopChange {
         event: Blob,
         /// The order's id.
         order: Blob,
-        /// Whether it is there now.
+        /// Whether it exists now.
         alive: bool,
-        /// The lease it is attached to; 0 when it is gone.
+        /// The lease it is attached to; 0 if it was deleted.
         lease: i64,
     },
     /// A part of a ticket's stock.
@@ -82,9 +82,9 @@ pub enum ShopChange {
     Lock {
         /// The lock's name and the lease, as etcd writes them: `{event}/{lease}`.
         name: Blob,
-        /// Whether it is there now.
+        /// Whether it exists now.
         held: bool,
-        /// The lease it is attached to; 0 when it is gone.
+        /// The lease it is attached to; 0 if it was deleted.
         lease: i64,
     },
     /// A key of the shop whose value cannot be read.
@@ -98,8 +98,7 @@ pub enum ShopChange {
     Other,
 }
 
-/// What a revision changed in the shop, one change an event, in their order. Nothing when the revision was not read as one of
-/// a shop.
+/// The changes of a revision to the shop, one per event, in order. Empty if the revision has no view of a shop.
 pub(super) fn changes<'run>(revision: &SequencedRevision<'run>) -> &'run [ShopChange] {
     revision.view.and_then(|view| view.downcast_ref::<Vec<ShopChange>>()).map_or(&[], Vec::as_slice)
 }
@@ -124,7 +123,7 @@ pub(super) struct ShopReplay {
     holds: FxHashMap<Blob, HoldRecord>,
     shards: FxHashMap<Blob, Shard>,
     events: FxHashMap<Blob, EventRecord>,
-    /// Kept as written: there is one for every buyer of every event.
+    /// Kept serialized: there is one for every buyer of every event.
     purchases: FxHashMap<Blob, Blob>,
 }
 
@@ -140,7 +139,7 @@ impl ShopReplay {
         }
     }
 
-    /// Applies the events of a revision: what they change, one change an event.
+    /// Applies the events of a revision and returns one change per event.
     fn apply(&mut self, events: &[WatchEvent]) -> Vec<ShopChange> {
         events.iter().map(|event| self.change(event)).collect()
     }
@@ -205,7 +204,7 @@ impl ShopReplay {
     }
 }
 
-/// Puts the decoded value in the place of the one before: both. A value that cannot be read replaces nothing.
+/// Replaces the previous value by the decoded one and returns both. A value that cannot be parsed replaces nothing.
 fn replace<Record: Clone + serde::de::DeserializeOwned>(
     records: &mut FxHashMap<Blob, Record>,
     key: &Blob,
@@ -216,7 +215,7 @@ fn replace<Record: Clone + serde::de::DeserializeOwned>(
     Ok((put(records, key, after.clone()), Some(after)))
 }
 
-/// As `insert`, which would need a key of its own for a key that is there.
+/// As `insert`, but without cloning a key that exists.
 fn put<Record>(records: &mut FxHashMap<Blob, Record>, key: &Blob, record: Record) -> Option<Record> {
     match records.get_mut(key) {
         Some(place) => Some(std::mem::replace(place, record)),
@@ -224,8 +223,8 @@ fn put<Record>(records: &mut FxHashMap<Blob, Record>, key: &Blob, record: Record
     }
 }
 
-/// The elements that were appended, when an array is the one before with something appended: nearly always, and an array
-/// that grows need not be read from its beginning every time.
+/// The entries that were appended, if the new array only extends the old one: this is nearly always the case, and avoids
+/// parsing a growing array from its start every time.
 fn appended(before: &[u8], after: &[u8]) -> Option<Vec<Purchase>> {
     let kept = before.strip_suffix(b"]")?;
     if !kept.ends_with(b"}") {
@@ -235,7 +234,7 @@ fn appended(before: &[u8], after: &[u8]) -> Option<Vec<Purchase>> {
     serde_json::from_slice(&[b"[", rest].concat()).ok()
 }
 
-/// The elements of `after` that are not in `before`, and those of `before` that are not in `after`.
+/// The entries of `after` that are not in `before`, and those of `before` that are not in `after`.
 fn difference(mut before: Vec<Purchase>, after: Vec<Purchase>) -> (Vec<Purchase>, Vec<Purchase>) {
     let shared = before.iter().zip(&after).take_while(|(old, new)| old == new).count();
     before.drain(..shared);
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn purchases_are_told_apart_by_element() {
+    fn purchases_are_compared_by_entry() {
         let (a, b, c) = (order("r-1-1"), order("r-1-2"), order("r-1-3"));
         let values = [format!("[{a}]"), format!("[{a},{b}]"), format!("[{a}, {b} ,{c}]"), format!("[{c},{a}]"), "[]".to_owned(), a.clone()];
         let found: Vec<String> = differences(&values).iter().map(|(added, removed)| format!("+{added:?} -{removed:?}")).collect();
@@ -291,7 +290,7 @@ mod tests {
             r#"+[] -["r-1-3", "r-1-1"]"#,
             r#"+["r-1-1"] -[]"#,
         ];
-        // What is removed comes in the order of the value before.
+        // Removed entries are in the order of the previous value.
         assert_eq!(found[..4], expected[..4]);
         assert_eq!(found[5], expected[5]);
         assert!(found[4].contains("r-1-3") && found[4].contains("r-1-1"), "{}", found[4]);

@@ -131,7 +131,7 @@ impl ClientWatches {
             for WatchEvent { deleted, kv, .. } in group {
                 let before = state.last.get(&kv.key);
                 if let Some(watch) = state.watch.as_ref().filter(|watch| watch.receives(kv)) {
-                    let previous = before.filter(|_| watch.wants_previous()).cloned().map(Box::new);
+                    let previous = before.filter(|_| watch.requests_previous()).cloned().map(Box::new);
                     matching.push(WatchEvent { deleted: *deleted, kv: kv.clone(), previous });
                 }
                 if !kv.key.as_bytes().starts_with(b"ticket:") {
@@ -165,7 +165,7 @@ impl ClientWatches {
         for body in messages {
             watch.receive(at, *delivered, body, out);
         }
-        // A progress notification says that everything was received.
+        // A progress notification confirms that everything was received.
         if watch.owes_nothing() && watch.deliveries % BOOKMARK_EVERY == 5 {
             watch.receive(at, *delivered, WatchBody::Progress, out);
         }

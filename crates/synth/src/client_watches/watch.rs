@@ -112,7 +112,7 @@ impl ClientWatch {
         in_range && kv.mod_revision >= self.first && !self.is_broken
     }
 
-    pub(crate) fn wants_previous(&self) -> bool {
+    pub(crate) fn requests_previous(&self) -> bool {
         self.opened.options.previous
     }
 

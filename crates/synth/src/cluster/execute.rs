@@ -9,7 +9,7 @@ use ticketcd_history::request::{
 };
 use ticketcd_history::{Blob, Nanos, Revision};
 
-/// What a request was answered: the revision of the header, and the body.
+/// The response to a request: the revision of the header, and the body.
 pub(crate) type Executed = (Revision, AnswerBody);
 
 impl Cluster {
@@ -67,7 +67,7 @@ impl Cluster {
                 (self.revision(), AnswerBody::LeaseTimeToLive { id: *id, ttl, granted, keys: attached })
             }
             Request::Leases => (self.revision(), AnswerBody::Leases(self.lease_ids())),
-            // Nothing else changes the key space, and no check judges its answer.
+            // Nothing else changes the key space, and no check judges its response.
             Request::Maintenance(_) | Request::Membership(_) | Request::Auth(_) => {
                 (self.revision(), AnswerBody::Maintenance(MaintenanceAnswer::Defragmented))
             }
@@ -92,12 +92,12 @@ impl Cluster {
         (revision, body)
     }
 
-    /// Whether the guards of a transaction hold.
+    /// Whether the compares of a transaction hold.
     pub(crate) fn succeeds(&self, txn: &Txn) -> bool {
         txn.guards.iter().all(|guard| self.holds(guard, self.revision()))
     }
 
-    /// Executes one branch of a transaction, whatever its guards.
+    /// Executes one branch of a transaction, whatever its compares.
     pub(crate) fn execute_branch(&mut self, txn: &Txn, succeeded: bool) -> Executed {
         let (revision, responses) = self.operations(if succeeded { &txn.success } else { &txn.failure });
         (revision, AnswerBody::Txn { succeeded, responses })
@@ -184,7 +184,7 @@ impl Cluster {
         RangeAnswer { kvs, more, count }
     }
 
-    /// Whether a guard holds at a revision: for every key of its range, or for a key that does not exist.
+    /// Whether a compare holds at a revision: for every key of its range, or for a key that does not exist.
     fn holds(&self, guard: &Guard, revision: Revision) -> bool {
         if guard.range_end.is_empty() {
             return match self.keys.get_at(&guard.key, revision) {

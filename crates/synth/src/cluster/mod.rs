@@ -2,7 +2,7 @@
 //! on it, whatever the strategy, and so are the small histories that tests are written with.
 //!
 //! It keeps etcd's promises. A mutation breaks one of them, from outside: by executing a branch
-//! whose guards do not hold, by answering without executing, by editing a response, a delivery or an audit.
+//! whose compares do not hold, by responding without executing, by editing a response, a delivery or an audit.
 
 mod audit;
 mod delivery;

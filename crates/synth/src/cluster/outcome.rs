@@ -3,11 +3,11 @@
 /// What becomes of the transaction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestOutcome {
-    /// It is executed and answered.
+    /// It is executed, and the response arrives.
     Answered,
     /// It is executed, and the response is lost.
     UnknownApplied,
-    /// It is lost on its way: the buyer cannot tell.
+    /// It is lost on its way, and the buyer does not know.
     UnknownNotApplied,
     /// It is executed after its sender gave up.
     UnknownLate,
@@ -17,8 +17,8 @@ pub enum RequestOutcome {
     NeverEnded,
     /// Violation: it is refused with a definite error, and executed.
     RefusedButApplied,
-    /// Violation: it is answered, and not executed.
+    /// Violation: it is acknowledged, and not executed.
     AnsweredNotApplied,
-    /// Violation: it is executed although its guards do not hold.
+    /// Violation: it is executed although its compares do not hold.
     WrongBranch,
 }

@@ -9,7 +9,7 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::StockAboveTotal => "The shop will sell tickets that do not exist.",
         Mutation::TotalChanged => "The capacity changed during the sale: every later count is compared to a wrong number.",
         Mutation::LostUpdate => {
-            "Two buyers got the same ticket. This is the classic read-modify-write bug without a guard, and it appears only under load."
+            "Two buyers got the same ticket. This is the classic read-modify-write bug without a compare, and it appears only under load."
         }
         Mutation::VanishedTicket => "A seat stays empty that could have been sold, and the books do not balance.",
         Mutation::UnreturnedTicket => "The buyer has the money back, and the ticket cannot be sold again: a seat stays empty.",
@@ -28,20 +28,20 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::DuplicateOrder => {
             "A buyer pays twice for one order. A shop that retries an order without checking whether the first attempt was applied does this whenever responses are lost."
         }
-        Mutation::PhantomOrder => "A purchase exists that nobody made: somebody will be billed for it, and a seat is lost.",
+        Mutation::PhantomOrder => "A purchase exists that no buyer made: someone will be billed for it, and a seat is lost.",
         Mutation::AlteredOrder => "The buyer receives, and pays for, something other than ordered.",
         Mutation::RefusedButApplied => {
             "The buyer saw an error and bought elsewhere; now there are two purchases. Shops retry after definite errors, so a definite error must mean that nothing was written."
         }
-        Mutation::DivergentOrder => "Whether the buyer has a ticket depends on which member answers.",
+        Mutation::DivergentOrder => "Whether the buyer has a ticket depends on which member responds.",
         Mutation::CancelledTwice => "The refund is paid twice, and the same seat returns to the stock twice.",
         Mutation::CancelledUnbought => "A refund is paid for something that was never bought.",
-        Mutation::FalseRefusal => "A buyer was turned away while tickets were left: lost revenue that nobody notices.",
+        Mutation::FalseRefusal => "A buyer was turned away while tickets were left: lost revenue that goes unnoticed.",
         Mutation::MissingIndexEntry => "A search by type does not find the event, so it does not sell.",
         Mutation::WrongIndexEntry => "Buyers find the event in the wrong city, and some of them buy.",
         Mutation::DanglingIndexEntry => "A search returns an event that does not exist, and buyers get an error.",
         Mutation::OverReserved => "Buyers pay during their reservation for tickets that do not exist.",
-        Mutation::EarlyRelease => "The ticket is sold to somebody else while the buyer with the reservation is still paying.",
+        Mutation::EarlyRelease => "The ticket is sold to another buyer while the buyer with the reservation is still paying.",
         Mutation::DoubleRelease => "Tickets that were taken once are returned twice: the shop sells more than it has.",
         Mutation::ConfirmedAfterExpiry => "The reservation had expired and the ticket may have been sold again: two buyers for one seat.",
         Mutation::UnreleasedPurchase => {
@@ -53,7 +53,7 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::EarlyLockExpiry => "The holder loses the lock in the middle of a purchase. Without a fence, that oversells.",
         Mutation::ShardOversell => "One shard was oversold while others still have tickets: in the end a buyer gets none.",
         Mutation::ShardLostUpdate => {
-            "Two buyers got the same ticket. Sharding makes that rarer, not impossible: each shard needs its guard."
+            "Two buyers got the same ticket. Sharding makes that rarer, not impossible: every write to a shard needs a compare."
         }
         Mutation::ShardLeak => "Tickets get lost when stock is moved between shards: seats stay empty.",
         Mutation::StaleRead => {
@@ -65,11 +65,11 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::UnauthoredWrite => "Data changed without a request: corruption, or an unknown client of the cluster.",
         Mutation::AlteredWrite => "What was stored is not what was sent. No check on the client's side can find that.",
         Mutation::TwiceApplied => {
-            "A request that was sent once was executed twice. Orders are protected where a guard stops the second execution; nothing else is."
+            "A request that was sent once was executed twice. Orders are protected where a compare stops the second execution; nothing else is."
         }
         Mutation::LostAtTheEnd => "The last purchase was acknowledged and is lost.",
         Mutation::WrongBranch => {
-            "Guards keep two buyers from the same ticket. A store that ignores them oversells, however careful the shop is."
+            "Compares keep two buyers from the same ticket. A store that ignores them oversells, however careful the shop is."
         }
         Mutation::IgnoredSuccess => {
             "Buyers retry although they should have succeeded: slow at best, and sold twice if the transaction was executed."
@@ -105,7 +105,7 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::WrongPrevious => "A consumer that computes sales from the previous and the new value computes a wrong number.",
         Mutation::WrongCreation => "A consumer lists the ticket twice.",
         Mutation::AlteredEvent => "The board shows a number that was never written.",
-        Mutation::StalledWatch => "The board stops and looks healthy. Nobody notices until a buyer complains.",
+        Mutation::StalledWatch => "The board stops and looks healthy. It goes unnoticed until a buyer complains.",
         Mutation::UnservedWatch => {
             "A client that catches up after a break waits for changes that its member has and never sends: it shows an old stock without knowing it."
         }
@@ -123,7 +123,7 @@ pub(super) fn meaning(mutation: Mutation) -> &'static str {
         Mutation::ReplicaHash => {
             "Two members report the same revision with different content: one of them will show it after the next failover."
         }
-        Mutation::ReplicaContent => "What a buyer reads depends on the member that answers.",
+        Mutation::ReplicaContent => "What a buyer reads depends on the member that responds.",
         Mutation::ReplicaRevision => "Two members count revisions differently: every later revision means something else on each of them.",
         Mutation::ReplicaLeases => {
             "A member keeps alive, or expires, leases that the others do not know: reservations and locks end unpredictably."

@@ -27,7 +27,7 @@ pub(super) const KINDS: [Kind; 86] = [
         Mutation::LostUpdate,
         Strategy::Optimistic,
         ("lost-update", "conservation", "lost_update"),
-        "A sale is computed from an outdated stock and written without guards: it overwrites another sale.",
+        "A sale is computed from an outdated stock and written without compares: it overwrites another sale.",
     ),
     kind(
         Mutation::VanishedTicket,
@@ -81,7 +81,7 @@ pub(super) const KINDS: [Kind; 86] = [
         Mutation::DuplicateOrder,
         Strategy::Optimistic,
         ("duplicate-order", "ledger", "duplicate_order"),
-        "An order whose response was lost is sent again with new guards: it buys twice.",
+        "An order whose response was lost is sent again with new compares: it buys twice.",
     ),
     kind(
         Mutation::PhantomOrder,
@@ -184,7 +184,7 @@ pub(super) const KINDS: [Kind; 86] = [
         Mutation::FencePassed,
         Strategy::FencedLock,
         ("fence-passed", "locks", "fence_passed"),
-        "A client that waits for a lock writes under the guard that it holds the lock: two clients are in the critical section at once.",
+        "A client that waits for a lock writes on the condition that its own lock key exists: two clients are in the critical section at once.",
     ),
     kind(
         Mutation::EarlyLockExpiry,
@@ -250,13 +250,13 @@ pub(super) const KINDS: [Kind; 86] = [
         Mutation::WrongBranch,
         Strategy::Optimistic,
         ("wrong-branch", "branch", "guard_ignored"),
-        "A transaction is executed although its guards do not hold.",
+        "A transaction is executed although its compares do not hold.",
     ),
     kind(
         Mutation::IgnoredSuccess,
         Strategy::Optimistic,
         ("ignored-success", "branch", "guards_held"),
-        "A transaction whose guards hold is answered as if they did not.",
+        "The compares of a transaction hold, and the response reports that they did not.",
     ),
     kind(
         Mutation::WrongRead,
@@ -318,7 +318,7 @@ pub(super) const KINDS: [Kind; 86] = [
         Mutation::MemberWentBack,
         Strategy::Optimistic,
         ("member-went-back", "serializable", "member_went_back"),
-        "A member answers a serializable read with an older state than it had returned to any client before.",
+        "A member returns an older state to a serializable read than it had returned to any client before.",
     ),
     kind(
         Mutation::BeyondWhatExists,

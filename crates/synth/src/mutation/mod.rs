@@ -19,7 +19,7 @@ pub enum Mutation {
     StockAboveTotal,
     /// A sale changes the total number of tickets.
     TotalChanged,
-    /// A sale is computed from an outdated stock and written without guards: it overwrites another sale.
+    /// A sale is computed from an outdated stock and written without compares: it overwrites another sale.
     LostUpdate,
     /// A ticket leaves the stock and is in no purchase.
     VanishedTicket,
@@ -37,7 +37,7 @@ pub enum Mutation {
     LostOrder,
     /// A cancellation is acknowledged and never written.
     LostCancellation,
-    /// An order whose response was lost is sent again with new guards: it buys twice.
+    /// An order whose response was lost is sent again with new compares: it buys twice.
     DuplicateOrder,
     /// A purchase exists that no buyer ordered.
     PhantomOrder,
@@ -73,7 +73,7 @@ pub enum Mutation {
     LeakedHold,
     /// The lease of a reservation expires before its time to live has passed.
     EarlyExpiry,
-    /// A client that waits for a lock writes under the guard that it holds the lock: two clients are in the critical section at once.
+    /// A client that waits for a lock writes on the condition that its own lock key exists: two clients are in the critical section at once.
     FencePassed,
     /// The lease of a lock expires before its time to live has passed.
     EarlyLockExpiry,
@@ -95,9 +95,9 @@ pub enum Mutation {
     TwiceApplied,
     /// The last write is acknowledged, and no member has it.
     LostAtTheEnd,
-    /// A transaction is executed although its guards do not hold.
+    /// A transaction is executed although its compares do not hold.
     WrongBranch,
-    /// A transaction whose guards hold is answered as if they did not.
+    /// The compares of a transaction hold, and the response reports that they did not.
     IgnoredSuccess,
     /// A read returns a value that was not current at the revision of its header.
     WrongRead,
@@ -121,7 +121,7 @@ pub enum Mutation {
     WritesOutOfOrder,
     /// A client's serializable read at a member returns an older state than the member had returned to it before.
     LocalReadWentBack,
-    /// A member answers a serializable read with an older state than it had returned to any client before.
+    /// A member returns an older state to a serializable read than it had returned to any client before.
     MemberWentBack,
     /// A serializable read names a revision that never existed.
     BeyondWhatExists,

@@ -113,7 +113,7 @@ impl Sale<'_> {
         self.buyers[buyer as usize].call = Some(call);
     }
 
-    /// The answer arrives.
+    /// The response arrives.
     pub(super) fn returned(&mut self, buyer: u32) {
         let Some(call) = self.buyers[buyer as usize].call.take() else { return };
         let Some(outcome) = call.outcome else { return };

@@ -44,7 +44,7 @@ enum Task {
     Wake(u32),
     /// A buyer's request takes effect.
     Apply(u32),
-    /// The answer arrives.
+    /// The response arrives.
     Return(u32),
     /// A write takes effect whose sender has given up.
     Late(u32),

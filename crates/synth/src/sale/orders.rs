@@ -186,7 +186,7 @@ impl Sale<'_> {
         }
     }
 
-    /// The answer to a call of an order arrived: what its buyer does next.
+    /// The response to a call of an order arrived: the next step of its buyer.
     pub(super) fn continue_order(&mut self, buyer: u32, mut order: Box<Order>, action: Action, outcome: CallOutcome) {
         let (write, answer) = match (action, outcome) {
             (Action::Purchase(write, _), CallOutcome::Ok(answer)) => (write, answer),

@@ -57,7 +57,7 @@ impl Sale<'_> {
     }
 
     /// A serializable read of all tickets of an event: as they are, or as they were before the last sale, unless the member
-    /// has answered with a later revision.
+    /// has responded with a later revision.
     pub(super) fn read_page(&mut self, event: usize, call: &Call) -> CallOutcome {
         let tickets = self.shop.events[event].tickets.iter().map(|ticket| &self.shop.tickets[*ticket].key);
         let until = tickets.map(|key| self.cluster.written(key)).max().unwrap_or(0) - 1;

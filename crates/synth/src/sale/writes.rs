@@ -59,9 +59,9 @@ impl Sale<'_> {
                 changes[0].1 = self.shop.ticket_value_of(first, total, seen.tickets[0].0 - taken[0]);
             }
             Some(Mutation::WrongBranch) => match self.cluster.previous(&changes[0].0) {
-                // A guard on the previous revision does not hold.
+                // A compare with the previous revision does not hold.
                 Some(kv) => changes[0].2 = kv.mod_revision,
-                // Not sold before: the guard holds, and the next order carries the mutation.
+                // Not sold before: the compare holds, and the next order carries the mutation.
                 None => mutation = None,
             },
             _ => {}
@@ -148,7 +148,7 @@ impl Sale<'_> {
         if self.allows(Mutation::UnauthoredWrite) {
             self.mutated();
             let key = self.shop.keys.meta("ghost");
-            let put = Put { key: key.clone(), value: "nobody wrote this".into(), ..Put::default() };
+            let put = Put { key: key.clone(), value: "written without a request".into(), ..Put::default() };
             self.cluster.write(vec![(key, Some(put))]);
             self.schedule_deliveries();
         }
@@ -222,7 +222,7 @@ impl Sale<'_> {
         Some(revision)
     }
 
-    /// The guards failed: the response contains what is there now.
+    /// The compares did not hold: the response contains the current state.
     fn conflict(&mut self, buyer: u32, member: MemberIndex, txn: &Txn) -> CallOutcome {
         let (revision, body) = self.cluster.execute_branch(txn, false);
         if let AnswerBody::Txn { responses, .. } = &body {

@@ -64,7 +64,7 @@ impl Simulation {
         self.confirm_guarded(held, vec![unchanged(held.record.clone(), held.reserved), exists(held.alive.clone())], outcome);
     }
 
-    /// Confirms a reservation under other guards than it should.
+    /// Confirms a reservation with other compares than it should.
     pub fn confirm_guarded(&mut self, held: &HeldOrder, guards: Vec<Guard>, outcome: RequestOutcome) {
         self.confirm_deleting(held, guards, &[&held.record, &held.alive], outcome);
     }

@@ -76,7 +76,7 @@ impl Simulation {
         }
     }
 
-    /// A call for no order, executed and answered.
+    /// A call for no order, executed, with its response.
     fn call(&mut self, worker: u32, request: Request) -> AnswerBody {
         let (call, revision, body) = self.send(worker, request);
         self.answer(call, revision, body.clone());

@@ -43,7 +43,7 @@ impl Simulation {
         self.record(|at| Event::Fault(FaultEvent { fault, at, stage }));
     }
 
-    /// Samples the status of every member; those that are down do not answer.
+    /// Samples the status of every member; those that are down do not respond.
     pub fn sample(&mut self) {
         for member in self.cluster.indices() {
             let at = self.tick();

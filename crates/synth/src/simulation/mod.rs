@@ -45,7 +45,7 @@ pub struct Record {
     pub events: Vec<Event>,
 }
 
-/// A shop on a cluster that keeps its promises, except where a method of it says otherwise.
+/// A shop on a cluster that keeps its promises, except where a method documents otherwise.
 #[derive(Debug)]
 pub struct Simulation {
     info: RunInfo,

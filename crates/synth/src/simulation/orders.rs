@@ -194,7 +194,7 @@ impl Basket {
         Self { order, user, event, items, takes: Vec::new(), cancels: None, seen: BTreeMap::new(), fence: None }
     }
 
-    /// The same, to be written under the guard that a lock is still held.
+    /// The same, to be written on the condition that a lock is still held.
     pub fn fenced_by(self, lock: &LockHolder) -> Self {
         Self { fence: Some(lock.clone()), ..self }
     }

@@ -20,7 +20,7 @@ pub struct Shape {
     pub prefix: String,
     /// The purchase strategy, as the record names it.
     pub strategy: String,
-    /// Where the record says that the stock is kept.
+    /// Where the stock is kept, by the record.
     pub layout: StockLayout,
 }
 

@@ -18,9 +18,9 @@ pub(super) type Caller = (u32, Purpose, Vec<OrderKey>);
 /// How a transaction ended for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Done {
-    /// It was answered: by this revision.
+    /// It completed, at this revision.
     Written(Revision),
-    /// A guard failed.
+    /// A compare did not hold.
     Failed,
     /// It may have been executed.
     Unknown,

@@ -45,7 +45,7 @@ impl Etcd {
         self.cluster.revision()
     }
 
-    /// Executes a request and answers it.
+    /// Executes a request and records its response.
     pub fn call(&mut self, worker: u32, request: Request) -> Answer {
         let id = self.invoke(worker, request.clone());
         let (revision, body) = self.execute(&request);
@@ -53,7 +53,7 @@ impl Etcd {
         self.answer(id, outcome)
     }
 
-    /// Answers a request that only reads, as a member would that is behind.
+    /// Responds to a request that only reads, as a member would that is behind.
     pub fn call_at(&mut self, worker: u32, request: Request, revision: Revision) -> Answer {
         let id = self.invoke(worker, request.clone());
         let (revision, body) = self.cluster.execute_at(&request, revision);
@@ -63,7 +63,7 @@ impl Etcd {
 
     /// A request whose response is lost: it may have been executed.
     pub fn unanswered(&mut self, worker: u32, request: Request, applied: bool) {
-        let outcome = CallOutcome::Unknown { code: "Timeout".to_owned(), message: "no answer".to_owned() };
+        let outcome = CallOutcome::Unknown { code: "Timeout".to_owned(), message: "no response".to_owned() };
         self.without_answer(worker, &request, applied, outcome);
     }
 

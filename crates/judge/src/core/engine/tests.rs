@@ -76,7 +76,7 @@ fn a_member_that_delivers_another_content_is_named() {
 }
 
 #[test]
-fn members_that_say_the_same_against_the_first_are_one_disagreement() {
+fn members_that_agree_against_the_first_are_one_disagreement() {
     for wrong in [0, 1, 2].map(MemberIndex) {
         let mut record = valid();
         // Not the last: a disagreement is reported when the revision is known to be complete.
@@ -120,7 +120,7 @@ fn what_is_found_after_a_divergence_is_its_consequence() {
 }
 
 #[test]
-fn what_is_held_against_a_revision_that_never_existed_is_its_consequence_and_told_behind_it() {
+fn what_conflicts_with_a_revision_that_never_existed_is_its_consequence_and_reported_after_it() {
     let size = Size { operations: 600, tickets: 3, buyers: 12, seed: 3 };
     let info = synth::run_info(&size, Some(Mutation::BeyondWhatExists));
     let mut judge = Judge::new(&info, standard_checks(&info));
@@ -140,7 +140,7 @@ fn what_is_held_against_a_revision_that_never_existed_is_its_consequence_and_tol
 }
 
 #[test]
-fn a_revision_that_nobody_delivered_makes_the_replay_unknown() {
+fn a_revision_that_no_collector_delivered_makes_the_replay_unknown() {
     let mut record = valid();
     let revision = judge(&record).last_revision - 2;
     record.drop_revision(revision);
@@ -438,7 +438,7 @@ impl Check for Flooded {
 }
 
 #[test]
-fn what_a_check_does_not_want_would_tell_it_nothing() {
+fn observations_that_a_check_does_not_use_change_nothing() {
     for plant in [None].into_iter().chain(Mutation::all().map(Some)) {
         let size = Size { operations: 600, tickets: 3, buyers: 30, seed: 5 };
         let info = synth::run_info(&size, plant);

@@ -1,8 +1,8 @@
-//! Attempts whose effect the answer does not tell, and the revisions they turn out to have written.
+//! Attempts with an unknown outcome, and the revisions that they wrote.
 //!
-//! Two attempts may have sent the same, and the guards of one may have held at fewer revisions than those of the other: who
-//! wrote what is a matching between revisions and attempts. It is found one revision after the other; when everybody who can
-//! have written a revision is taken, some of them may have written another one (an augmenting path, after Berge, "Two
+//! Two attempts may have sent the same content, and the compares of one may have held at fewer revisions than those of the
+//! other. Authors are therefore a matching between revisions and attempts. It is built one revision at a time; if all
+//! candidates for a revision are taken, one of them may be moved to another revision (an augmenting path, after Berge, "Two
 //! theorems in graph theory", 1957). Only then is a revision without an author evidence.
 
 use std::collections::BTreeMap;
@@ -27,45 +27,45 @@ pub(super) struct Attempt {
     sent: Nanos,
     /// Whether the error said that nothing was written.
     pub(super) refused: bool,
-    /// The revision it turned out to have written.
+    /// The revision that it is matched to.
     wrote: Option<Revision>,
-    /// Whether it is taken, and whoever it could be exchanged for is, too.
+    /// Whether it is matched, and no exchange can free it.
     exhausted: bool,
     guards: Vec<Guard>,
-    /// None when there are too many to tell apart: it then may have written anything.
+    /// None if there are too many to enumerate: it may then have written anything.
     ways: Option<Vec<Way>>,
 }
 
-/// The attempts of a run that nobody knows the end of.
+/// The attempts of a run with an unknown outcome.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     all: Vec<Attempt>,
     by_first_put: FxHashMap<u64, Vec<usize>>,
     only_deleting: Vec<usize>,
     of_any_content: Vec<usize>,
-    /// Which attempt wrote a revision.
+    /// The attempt that wrote a revision.
     authors: FxHashMap<Revision, usize>,
 }
 
-/// The revisions that no answer names, and the key space at the last ones.
+/// The revisions that no response acknowledged, and the key space at the last ones.
 #[derive(Clone, Copy)]
 pub(super) struct Unclaimed<'run> {
     pub(super) revisions: &'run BTreeMap<Revision, Delivered>,
     pub(super) versions: &'run Versions,
 }
 
-/// Who wrote a revision that no answer names.
+/// The author of a revision that no response acknowledged.
 pub(super) enum Claim<'attempts> {
-    /// An attempt that nobody knows the end of.
+    /// An attempt with an unknown outcome.
     Author,
-    /// This attempt, which was told that nothing was written.
+    /// This attempt, which failed with a definite error.
     Refused(&'attempts Attempt),
     /// This attempt, which had written another revision already.
     Again(&'attempts Attempt, Revision),
-    /// This attempt, but what it sent was something else, in words.
+    /// This attempt, but it sent different content; the difference in words.
     Altered(&'attempts Attempt, String),
-    /// None of them. This one sent it, but its guards forbade it, in words.
-    Nobody(Option<(&'attempts Attempt, String)>),
+    /// None of them. This one sent the content, but its compares excluded it; the reason in words.
+    None(Option<(&'attempts Attempt, String)>),
 }
 
 /// Whether an attempt can have written a revision.
@@ -110,7 +110,7 @@ impl Attempts {
         self.all.len()
     }
 
-    /// The keys that decide which of the attempts so far wrote a revision, beside those that it changes.
+    /// The keys that decide which of the attempts so far wrote a revision, other than those it changes.
     pub(super) fn guarded_keys(&self, delivered: &Delivered) -> Vec<Blob> {
         let mut keys = Vec::new();
         for attempt in self.candidates(&delivered.events).filter_map(|index| self.all.get(index)) {
@@ -125,12 +125,12 @@ impl Attempts {
         keys
     }
 
-    /// Finds who wrote a revision. Revisions are to be asked for in order.
+    /// Finds the author of a revision. Must be called in the order of the revisions.
     pub(super) fn claim(&mut self, revision: Revision, unclaimed: Unclaimed<'_>) -> Claim<'_> {
         if self.find_author(revision, unclaimed) {
             return Claim::Author;
         }
-        let Some(delivered) = unclaimed.revisions.get(&revision) else { return Claim::Nobody(None) };
+        let Some(delivered) = unclaimed.revisions.get(&revision) else { return Claim::None(None) };
         let (mut refused, mut again, mut altered, mut forbidden) = (None, None, None, None);
         for index in self.candidates(&delivered.events) {
             let Some(attempt) = self.all.get(index) else { continue };
@@ -143,25 +143,25 @@ impl Attempts {
             }
         }
         if let Some(index) = refused {
-            let Some(attempt) = self.all.get_mut(index) else { return Claim::Nobody(None) };
+            let Some(attempt) = self.all.get_mut(index) else { return Claim::None(None) };
             attempt.wrote = Some(revision);
             return Claim::Refused(attempt);
         }
-        let told = |index: usize| self.all.get(index);
-        if let Some((attempt, earlier)) = again.and_then(|(index, earlier)| Some((told(index)?, earlier))) {
+        let get = |index: usize| self.all.get(index);
+        if let Some((attempt, earlier)) = again.and_then(|(index, earlier)| Some((get(index)?, earlier))) {
             return Claim::Again(attempt, earlier);
         }
-        if let Some(forbidden) = forbidden.and_then(|(index, reason)| Some((told(index)?, reason))) {
-            return Claim::Nobody(Some(forbidden));
+        if let Some(forbidden) = forbidden.and_then(|(index, reason)| Some((get(index)?, reason))) {
+            return Claim::None(Some(forbidden));
         }
-        // An attempt that only deletes says nothing by which it could be recognised.
+        // An attempt that only deletes cannot be recognised by its content.
         let altered = altered.filter(|_| event_anchors(&delivered.events).is_some());
         altered
-            .and_then(|(index, difference)| Some((told(index)?, difference)))
-            .map_or(Claim::Nobody(None), |(attempt, difference)| Claim::Altered(attempt, difference))
+            .and_then(|(index, difference)| Some((get(index)?, difference)))
+            .map_or(Claim::None(None), |(attempt, difference)| Claim::Altered(attempt, difference))
     }
 
-    /// Finds an attempt that can have written a revision and is not needed for another one, and says whether there is one.
+    /// Finds an attempt that can have written a revision and is not needed for another one. Returns whether there is one.
     fn find_author(&mut self, revision: Revision, unclaimed: Unclaimed<'_>) -> bool {
         let mut asking = vec![revision];
         // The revision that an attempt was first considered for.
@@ -199,7 +199,7 @@ impl Attempts {
         false
     }
 
-    /// Gives a free attempt to the revision it was considered for, the attempt that this one had to the one before, and so on.
+    /// Matches a free attempt to the revision it was considered for, the attempt that this one had to the one before, and so on.
     fn exchange(&mut self, free: usize, considered: &FxHashMap<usize, Revision>) {
         let mut next = Some(free);
         while let Some(index) = next {

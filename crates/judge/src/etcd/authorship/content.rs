@@ -1,4 +1,4 @@
-//! What a request writes, held against the events of a revision.
+//! What a request writes, compared with the events of a revision.
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -11,7 +11,7 @@ use ticketcd_history::request::{Answer, AnswerBody, Delete, Put, Request, TxnOp,
 use ticketcd_history::watch::WatchEvent;
 use ticketcd_history::{Blob, Revision};
 
-/// The operations of an answered request that may have written: of a transaction those that were carried out.
+/// The operations of a completed request that may have written: of a transaction those that were executed.
 pub(super) fn written<'call>(request: &'call Request, answer: &'call Answer) -> Cow<'call, [TxnOp]> {
     match (request, &answer.body) {
         (Request::Txn(txn), AnswerBody::Txn { succeeded, responses }) if txn.branch(*succeeded).iter().any(is_nested) => {
@@ -22,19 +22,19 @@ pub(super) fn written<'call>(request: &'call Request, answer: &'call Answer) -> 
     }
 }
 
-/// A way a request can be carried out.
+/// A way in which a request can be executed.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
-    /// Whether it is the way when all guards hold. A request without guards has only that one.
+    /// Whether it is the way when all compares hold. A request without compares has only this one.
     pub(super) guards_held: bool,
     /// What it writes.
     pub(super) operations: Vec<TxnOp>,
 }
 
-/// Ways of one branch that are told apart, at most: each nested transaction can double them.
+/// Ways of one branch that are enumerated, at most: each nested transaction can double them.
 const WAYS_MAX: usize = 64;
 
-/// The ways a request can be carried out that write; `None` when there are too many to tell apart.
+/// The ways to execute a request that write; `None` if there are too many.
 pub(super) fn ways(request: &Request) -> Option<Vec<Way>> {
     let single = |operation| vec![Way { guards_held: true, operations: vec![operation] }];
     let lock = |name, lease| Put { key: lock_key(name, lease), value: Blob::default(), lease, ..Put::default() };
@@ -56,7 +56,7 @@ pub(super) fn ways(request: &Request) -> Option<Vec<Way>> {
     Some(ways)
 }
 
-/// What operations may write, in each way that their nested transactions can go; `None` when there are too many.
+/// What operations may write, for each combination of branches of their nested transactions; `None` if there are too many.
 fn branches(operations: &[TxnOp]) -> Option<Vec<Vec<TxnOp>>> {
     let mut ways: Vec<Vec<TxnOp>> = vec![Vec::new()];
     for operation in operations {
@@ -80,8 +80,8 @@ fn is_nested(operation: &TxnOp) -> bool {
     matches!(operation, TxnOp::Txn(_))
 }
 
-/// Where the events of a revision differ from what was sent, in words; `None` when nowhere. With the key space as it was
-/// before, deletions and what etcd counts itself (versions, revisions of creation) are held against it too.
+/// How the events of a revision differ from what was sent, in words; `None` if they do not. With the key space before the
+/// revision, deletions and the fields that etcd counts (version, create revision) are compared, too.
 pub(super) fn difference(sent: &[TxnOp], events: &[WatchEvent], before: Option<(&Versions, Revision)>) -> Option<String> {
     let mut events = events.iter().peekable();
     for operation in sent {
@@ -146,7 +146,7 @@ fn put_difference(put: &Put, event: &WatchEvent, before: Option<(&Versions, Revi
     })
 }
 
-/// A hash of what a revision did, by which two with the same content are found.
+/// A hash of the events of a revision, to find two with the same content.
 pub(super) fn content_hash(events: &[WatchEvent]) -> u64 {
     let mut hasher = FxBuildHasher.build_hasher();
     for event in events {
@@ -158,7 +158,7 @@ pub(super) fn content_hash(events: &[WatchEvent]) -> u64 {
     hasher.finish()
 }
 
-/// What an attempt is found by: its first put. `None` when it only deletes.
+/// The look-up key of an attempt: its first put. `None` if it only deletes.
 pub(super) fn sent_anchor(sent: &[TxnOp]) -> Option<u64> {
     sent.iter().find_map(|operation| match operation {
         TxnOp::Put(put) => Some(anchor(&put.key, (!put.ignore_value).then_some(&put.value))),
@@ -166,7 +166,7 @@ pub(super) fn sent_anchor(sent: &[TxnOp]) -> Option<u64> {
     })
 }
 
-/// What the attempt that wrote a revision is found by: the first put, with its value or by an attempt that keeps the value.
+/// The look-up keys of a revision: its first put, with its value or without it, for an attempt that keeps the value.
 pub(super) fn event_anchors(events: &[WatchEvent]) -> Option<[u64; 2]> {
     let first = events.iter().find(|event| !event.deleted)?;
     Some([Some(&first.kv.value), None].map(|value| anchor(&first.kv.key, value)))

@@ -1,4 +1,4 @@
-//! A revision as it was delivered, and what is known of the key space before it.
+//! A delivered revision, and what is known of the key space before it.
 
 use crate::core::compare::{Failed, failed};
 use crate::core::key_space::{KeyRange, Versions};
@@ -11,14 +11,14 @@ use ticketcd_history::{Blob, Nanos, Revision};
 pub(super) struct Delivered {
     pub(super) at: Nanos,
     pub(super) events: Vec<WatchEvent>,
-    /// The lease that all the deleted keys were attached to, when the revision deletes keys of one lease and does no more.
+    /// The lease of all deleted keys, if the revision only deletes keys of one lease.
     pub(super) lease: Option<i64>,
-    /// Keys as they were before it; a version of 0 stands for none. Kept of a revision that leaves the window of the key
-    /// space without an author: the end of who wrote it may come later.
+    /// Keys before the revision; a version of 0 stands for none. Kept if the revision leaves the window of the key space
+    /// without an author: the author's call may end later.
     kept: Vec<KeyValue>,
 }
 
-/// What guards were at a revision.
+/// The result of compares at a revision.
 pub(super) enum Held<'call> {
     /// All of them held.
     All,
@@ -38,7 +38,7 @@ impl Delivered {
         Self { at, events: events.to_vec(), lease, kept: Vec::new() }
     }
 
-    /// Keeps the keys that it changes, and these, as they were at the revision before it.
+    /// Keeps the keys that it changes, and these, from the revision before it.
     pub(super) fn keep(&mut self, further: Vec<Blob>, versions: &Versions, before: Revision) {
         let keys = self.events.iter().map(|event| event.kv.key.clone()).chain(further);
         self.kept = keys
@@ -46,7 +46,7 @@ impl Delivered {
             .collect();
     }
 
-    /// What guards were at the revision before it.
+    /// The result of compares at the revision before it.
     pub(super) fn held<'call>(&self, guards: &'call [Guard], versions: &Versions, before: Revision) -> Held<'call> {
         let mut held = Held::All;
         for guard in guards {

@@ -1,21 +1,21 @@
-//! Authorship: every revision has exactly one author, and holds exactly what that author sent.
+//! Authorship: every revision has exactly one author, and contains exactly what that author sent.
 //!
 //! Source: etcd's API guarantees call every completed operation durable and atomic, and its data model makes each writing
-//! request one revision of its own; that nothing appears which nobody wrote is what Herlihy and Wing's linearizability asks
-//! of a register ("Linearizability: a correctness condition for concurrent objects", 1990), and Jepsen's analyses call its
-//! breach a phantom or an aborted read.
+//! request one revision of its own; that nothing appears without a write follows from Herlihy and Wing's linearizability
+//! ("Linearizability: a correctness condition for concurrent objects", 1990), and Jepsen's analyses call a violation a phantom
+//! or an aborted read.
 //!
-//! The author of a revision is an acknowledged write whose keys, values and leases equal its events in order; or one
-//! attempt without a certain answer, recognised by what it put, whose guards held before it (or did not, when it sent that
-//! for this case); or the end of one lease, which deletes keys attached to
-//! it (a lock that is given up deletes its key, which is attached to its lease too). Each call is an attempt of its own, so
-//! that what a client sends twice may be written twice.
+//! The author of a revision is an acknowledged write whose keys, values and leases equal its events in order; or one attempt
+//! with an unknown outcome, recognised by its puts, whose compares held before it (or did not, for the failure branch); or the
+//! end of one lease, which deletes keys attached to it (a lock call that is given up deletes its key, which is attached to its
+//! lease, too). Each call is a separate attempt, so a request that a client sends twice may be applied twice.
 //!
-//! Only on a cluster of our own is every write recorded: elsewhere there is nothing to judge. And only the unbroken log is judged, from the first revision on.
-//! What is kept: revisions and acknowledgements until they meet, attempts of unknown effect, and 24 bytes a revision to
-//! recognise an author that shows a second time. Of a revision without an author also the keys that it changed as they were
-//! before, and those that the guards of attempts speak of by then; a guard on anything else is not judged any more when
-//! the key space before the revision is forgotten, and its attempt may be the author.
+//! The check applies only to a cluster that the run started, because only there every write is recorded. It judges the
+//! unbroken log from the first revision on. It keeps revisions and acknowledgements until they match, attempts with an unknown
+//! outcome, and 24 bytes per revision to recognise an author that appears a second time. For a revision without an author it
+//! also keeps the previous state of the keys that it changed and of those that the compares of attempts refer to by then. A
+//! compare on any other key is not judged once the key space before the revision is forgotten, and its attempt may be the
+//! author.
 
 mod attempts;
 mod content;
@@ -68,14 +68,14 @@ static REFUSED_BUT_WRITTEN: AnomalyKind =
 pub struct Authorship {
     records_every_write: bool,
     run_tag: String,
-    /// Revisions that no acknowledged write has claimed yet.
+    /// Revisions that are not matched to an acknowledged write yet.
     unclaimed: BTreeMap<Revision, Delivered>,
-    /// Who was told to have written a revision.
+    /// The acknowledged write of each revision.
     answered: FxHashMap<Revision, Answered>,
     /// Acknowledged writes whose revision the log has not reached.
     awaited: BTreeMap<Revision, Awaited>,
     attempts: Attempts,
-    /// What each member had at an audit.
+    /// The revision of each member at an audit.
     audited: Vec<(Nanos, Revision)>,
     revisions: u64,
     acknowledged: u64,
@@ -174,13 +174,13 @@ impl Check for Authorship {
                     let explanation = format!("It was written by {}, whose outcome is unknown, but {difference}.", self.attempt(attempt));
                     (&ALTERED, self.anomaly(revision, delivered, attempt.order, explanation))
                 }
-                // The record was cut off: what its last requests were is not known.
-                Claim::Nobody(_) if !end.complete => {
+                // The record was truncated, so its last requests are unknown.
+                Claim::None(_) if !end.complete => {
                     unexplained += 1;
                     continue;
                 }
-                Claim::Nobody(Some((attempt, reason))) => (&UNAUTHORED, self.forbidden(revision, delivered, attempt, &reason)),
-                Claim::Nobody(None) => self.nobody(revision, delivered),
+                Claim::None(Some((attempt, reason))) => (&UNAUTHORED, self.forbidden(revision, delivered, attempt, &reason)),
+                Claim::None(None) => self.without_author(revision, delivered),
             };
             self.anomalies.add(kind, delivered.at, anomaly);
         }
@@ -214,7 +214,7 @@ impl Authorship {
         }
         self.revisions += 1;
         self.unclaimed.insert(revision, Delivered::new(revision, at, events, versions));
-        // The last moment at which the key space before this one is known.
+        // The last time at which the key space before this revision is known.
         let leaving = revision - WINDOW + 1;
         if let Some(delivered) = self.unclaimed.get_mut(&leaving).filter(|delivered| delivered.lease.is_none()) {
             delivered.keep(self.attempts.guarded_keys(delivered), versions, leaving - 1);
@@ -229,7 +229,7 @@ impl Authorship {
             Some((_, CallOutcome::Ok(answer))) if matches!(answer.body, AnswerBody::Lock { .. }) => self.attempts.add(invoke, false),
             Some((_, CallOutcome::Ok(_))) => {}
             Some((_, CallOutcome::Refused { .. })) => {
-                // A lock puts its key before it waits: an error says nothing about that.
+                // A lock call puts its key before it waits: an error does not show whether it did.
                 let refused = !matches!(invoke.request, Request::Lock { .. });
                 self.attempts.add(invoke, refused);
             }
@@ -265,7 +265,7 @@ impl Authorship {
         self.awaited.insert(revision, Awaited { call: invoke.id, member: invoke.member, order, done });
     }
 
-    /// An acknowledged write and its revision are both there.
+    /// Compares an acknowledged write with its revision once both are known.
     fn meet(&mut self, call: &ReplayedCall<'_>) {
         let ReplayedCall { invoke, returned, answer, versions } = *call;
         let revision = answer.revision;
@@ -288,7 +288,7 @@ impl Authorship {
         }
     }
 
-    /// Acknowledged writes that no member has reached at the end.
+    /// Acknowledged writes whose revision no member had reached at the end.
     fn absent(&self) -> Vec<(Nanos, Anomaly)> {
         let mut absent = Vec::new();
         for (&revision, awaited) in &self.awaited {
@@ -312,7 +312,7 @@ impl Authorship {
         self.anomaly(revision, delivered, attempt.order, explanation)
     }
 
-    /// A revision that only attempts account for whose guards say otherwise.
+    /// A revision whose only candidates are attempts excluded by their compares.
     fn forbidden(&self, revision: Revision, delivered: &Delivered, attempt: &Attempt, reason: &str) -> Anomaly {
         let end = if attempt.refused { "which failed with a definite error" } else { "whose outcome is unknown" };
         let explanation =
@@ -320,8 +320,8 @@ impl Authorship {
         self.anomaly(revision, delivered, attempt.order, explanation)
     }
 
-    /// A revision that neither an acknowledged write nor an attempt accounts for.
-    fn nobody(&self, revision: Revision, delivered: &Delivered) -> (&'static AnomalyKind, Anomaly) {
+    /// A revision without an acknowledged write or a candidate attempt.
+    fn without_author(&self, revision: Revision, delivered: &Delivered) -> (&'static AnomalyKind, Anomaly) {
         let content = content_hash(&delivered.events);
         let twin = self
             .answered

@@ -111,7 +111,7 @@ fn a_valid_sale_has_an_author_for_every_revision() {
 }
 
 #[test]
-fn a_revision_that_nobody_sent_is_unauthored() {
+fn a_revision_that_no_call_sent_is_unauthored() {
     let mut etcd = everybody();
     let revision = etcd.write(vec![("ghost".into(), Some(put("ghost", "boo")))]);
     let finding = judge(&etcd.finish());
@@ -119,7 +119,7 @@ fn a_revision_that_nobody_sent_is_unauthored() {
     let anomaly = &finding.anomalies[0].first;
     assert_eq!((anomaly.revision, anomaly.keys.as_slice()), (Some(revision), &["ghost".to_owned()][..]));
     assert!(explanation_of(&finding).contains("it changes ghost."), "{}", explanation_of(&finding));
-    // A deletion of keys of two leases is no lease's end.
+    // A deletion of keys of two leases is not the end of a lease.
     let mut etcd = everybody();
     etcd.call(1, leased("x", 1));
     etcd.call(1, leased("y", 2));
@@ -186,11 +186,11 @@ fn two_writes_cannot_have_one_revision() {
 }
 
 #[test]
-fn a_write_that_is_told_but_nowhere_is_absent() {
+fn a_write_that_is_acknowledged_but_in_no_revision_is_absent() {
     let mut etcd = everybody();
     let reached = etcd.revision();
     etcd.call(1, Request::Range(Range { key: "k".into(), ..Range::default() }));
-    // The answer is a put's, and nothing was written.
+    // The response is a put's, and nothing was written.
     for event in etcd.events.iter_mut().rev().take(2) {
         match event {
             Event::Invoke(invoke) => invoke.request = Request::Put(put("k", "1")),
@@ -206,7 +206,7 @@ fn a_write_that_is_told_but_nowhere_is_absent() {
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("acknowledged_but_absent", 1)]));
 }
 
-/// Before the first write nobody can have written anything, and no later revision shows that it is missing.
+/// Revision 1 has no author, and no later revision shows that this one is missing.
 #[test]
 fn a_write_of_the_revision_before_the_first_is_absent() {
     for writes_later in [false, true] {
@@ -232,17 +232,17 @@ fn what_was_refused_must_not_be_there() {
 }
 
 #[test]
-fn without_the_record_of_every_write_nothing_is_said() {
+fn without_the_record_of_every_write_nothing_is_judged() {
     let mut record = everybody().finish();
     record.info.testbed.owns_key_space = false;
     assert_eq!(found(&record), None);
-    // Cut off: the author's request may be lost with the rest.
+    // Truncated: the author's request may be missing with the rest.
     let mut etcd = everybody();
     etcd.write(vec![("ghost".into(), Some(put("ghost", "boo")))]);
     let mut record = etcd.finish();
     record.events.pop();
     assert_eq!(kinds(&judge(&record)), (Verdict::Unknown, vec![]));
-    // A hole in the log: what follows is no evidence.
+    // A gap in the log: what follows is not evidence.
     let mut etcd = everybody();
     let missing = etcd.call(1, Request::Put(put("k", "1"))).revision;
     etcd.write(vec![("ghost".into(), Some(put("ghost", "boo")))]);
@@ -259,7 +259,7 @@ fn compare_and_set(key: &str, from: &str, to: &str) -> Request {
     Request::Txn(Txn { guards: vec![holds(key, from)], success: vec![TxnOp::Put(put(key, to))], failure: Vec::new() })
 }
 
-/// The last answer says that the guards did not hold and nothing was written.
+/// The last response reports that the compares did not hold and nothing was written.
 fn deny(etcd: &mut Etcd) {
     etcd.edit_answer(|answer| answer.body = AnswerBody::Txn { succeeded: false, responses: Vec::new() });
 }
@@ -278,7 +278,7 @@ fn an_attempt_whose_nested_transactions_go_too_many_ways_may_have_written_anythi
         let finding = judge(&etcd.finish());
         assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{count}: {finding:#?}");
     }
-    // One such attempt writes one revision: a second is still nobody's.
+    // One such attempt writes one revision: a second one has no author.
     let mut etcd = everybody();
     etcd.unanswered(1, Request::Txn(Txn { success: (0..8).map(nested).collect(), ..Txn::default() }), true);
     etcd.write(vec![("ghost".into(), Some(put("ghost", "boo")))]);
@@ -286,8 +286,8 @@ fn an_attempt_whose_nested_transactions_go_too_many_ways_may_have_written_anythi
 }
 
 #[test]
-fn guards_that_did_not_hold_rule_an_attempt_out() {
-    // A comparison was carried out, and its answer says that it was not. The lost one wrote the same, from another value.
+fn compares_that_did_not_hold_exclude_an_attempt() {
+    // A compare-and-set was applied, and its response reports that it was not. The attempt wrote the same, from another value.
     let denied = |lost: Request, refused: bool| {
         let mut etcd = everybody();
         etcd.call(1, Request::Put(put("k", "3")));
@@ -308,11 +308,11 @@ fn guards_that_did_not_hold_rule_an_attempt_out() {
             assert!(explanation.contains(words), "{words}: {explanation}");
         }
     }
-    // This one can have written it: nobody can tell.
+    // This one may have written it, so nothing is reported.
     assert_eq!(kinds(&denied(compare_and_set("k", "3", "1"), false)), (Verdict::Pass, vec![]));
     assert_eq!(kinds(&denied(Request::Put(put("k", "1")), false)), (Verdict::Pass, vec![]));
     assert_eq!(kinds(&denied(compare_and_set("k", "3", "1"), true)), (Verdict::Violation, vec![("refused_but_written", 1)]));
-    // All of its guards must have held, also those on ranges and on keys that are not there.
+    // All of its compares must have held, also those on ranges and on missing keys.
     let guarded = |guard: Guard| {
         let success = vec![TxnOp::Put(put("k", "1"))];
         denied(Request::Txn(Txn { guards: vec![holds("k", "3"), guard], success, failure: Vec::new() }), false).verdict
@@ -324,7 +324,7 @@ fn guards_that_did_not_hold_rule_an_attempt_out() {
 }
 
 #[test]
-fn a_transaction_writes_the_branch_that_its_guards_say() {
+fn a_transaction_writes_the_branch_that_its_compares_determine() {
     for (there, written) in [("1", "yes"), ("1", "no"), ("2", "yes"), ("2", "no")] {
         let mut etcd = everybody();
         etcd.call(1, Request::Put(put("k", there)));
@@ -342,9 +342,9 @@ fn a_transaction_writes_the_branch_that_its_guards_say() {
     }
 }
 
-/// Who can have written only one of two revisions must not be robbed of it by who can have written both.
+/// An attempt that fits only one of two revisions must not lose it to an attempt that fits both.
 #[test]
-fn attempts_share_revisions_as_their_guards_allow() {
+fn attempts_share_revisions_as_their_compares_allow() {
     let shared = |lost: &[Request]| {
         let mut etcd = everybody();
         etcd.call(1, txn(&[("k", "2"), ("l", "2"), ("m", "2")]));
@@ -369,14 +369,14 @@ fn attempts_share_revisions_as_their_guards_allow() {
     // Three for three revisions, and none of them for the last one; then only two for three.
     assert_eq!(kinds(&shared(&[low.clone(), low.clone(), lowest.clone()])), (Verdict::Violation, vec![("unauthored", 1)]));
     assert_eq!(kinds(&shared(&[any.clone(), low.clone()])), (Verdict::Violation, vec![("twice_applied", 1)]));
-    // One for the last, two for the first: the second has nobody.
+    // One for the last, two for the first: the second has no author.
     let finding = shared(&[any, lowest.clone(), lowest]);
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("twice_applied", 1)]), "{finding:#?}");
 }
 
-/// When a call is given up, the key space at the revision that it may have written can be forgotten.
+/// When a call is given up, the key space at the revision that it may have written may be forgotten.
 #[test]
-fn what_guards_say_of_the_distant_past() {
+fn compares_with_forgotten_revisions() {
     #[derive(Clone, Copy, PartialEq)]
     enum Ends {
         AtOnce,
@@ -411,7 +411,7 @@ fn what_guards_say_of_the_distant_past() {
         // What the revision changed is remembered.
         assert_eq!(judged(&[there("k")], ends), Verdict::Pass);
         assert_eq!(judged(&[there("l"), gone("k")], ends), Verdict::Violation);
-        // Other keys are when somebody was known to ask for them: else nobody can tell any more.
+        // Other keys are kept if an attempt was known to compare them; otherwise they are unknown.
         assert_eq!(judged(&[there("l"), gone("nothing")], ends), Verdict::Pass);
         let expected = if ends == Ends::AtOnce { Verdict::Violation } else { Verdict::Pass };
         assert_eq!(judged(&[gone("l")], ends), expected);

@@ -1,12 +1,11 @@
-//! Branch: a transaction takes its success branch exactly when all its guards held.
+//! Branch: a transaction takes its success branch exactly when all its compares held.
 //!
 //! Source: etcd's API (`Txn`: "if all of the comparisons succeed, the success requests are processed in order") and its
-//! guarantee that a transaction is atomic; in Adya's terms ("Weak Consistency", 1999) the guards are reads of the
-//! transaction, and must see the state that its writes replace.
+//! guarantee that a transaction is atomic; in Adya's terms ("Weak Consistency", 1999) the compares are reads of the
+//! transaction and must see the state that its writes replace.
 //!
-//! The guards are evaluated on the replayed key space: of a transaction that wrote, as it was at the revision before its
-//! own; of one that wrote nothing, at the revision its header names. How etcd compares keys that do not exist is at
-//! the file `check/guards`.
+//! The compares are evaluated on the replayed key space: for a transaction that wrote, at the revision before its own; for one
+//! that did not, at the revision of its header. `core::compare` describes how etcd compares keys that do not exist.
 
 #[cfg(test)]
 mod tests;
@@ -42,11 +41,11 @@ static GUARDS_HELD: AnomalyKind =
 pub struct Branch {
     records_every_write: bool,
     run_tag: String,
-    /// Answered transactions with guards.
+    /// Completed transactions with compares.
     asked: u64,
     succeeded: u64,
     failed: u64,
-    guards: u64,
+    compares: u64,
     too_old: u64,
     anomalies: Anomalies,
 }
@@ -61,7 +60,7 @@ impl Branch {
             asked: 0,
             succeeded: 0,
             failed: 0,
-            guards: 0,
+            compares: 0,
             too_old: 0,
             anomalies: Anomalies::new(),
         }
@@ -99,17 +98,17 @@ impl Check for Branch {
     }
 
     fn applies(&self) -> bool {
-        (self.records_every_write && self.asked > 0) || self.guards > 0
+        (self.records_every_write && self.asked > 0) || self.compares > 0
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {
         let counts = evidence([
             ("succeeded", self.succeeded),
             ("failed", self.failed),
-            ("compares", self.guards),
+            ("compares", self.compares),
             ("transactions_too_old", self.too_old),
         ]);
-        let lacking = if self.guards == 0 {
+        let lacking = if self.compares == 0 {
             Some("No transaction with a compare could be checked against the log.".to_owned())
         } else if end.log.missing > 0 && self.records_every_write {
             Some(format!("Revisions are missing after {}: later ones were not checked.", end.log.unbroken_until))
@@ -130,7 +129,7 @@ impl Branch {
             self.too_old += 1;
             return;
         }
-        self.guards += txn.guards.len() as u64;
+        self.compares += txn.guards.len() as u64;
         *(if succeeded { &mut self.succeeded } else { &mut self.failed }) += 1;
         match (first_failed(&txn.guards, call.versions, at), succeeded) {
             (Some(failed), true) => self.add(&GUARD_IGNORED, call, at, Some(&failed), txn),
@@ -139,7 +138,7 @@ impl Branch {
         }
     }
 
-    /// A transaction, and those within it: etcd evaluates all their guards before it carries out anything.
+    /// A transaction, and those nested in it: etcd evaluates all their compares before it executes any operation.
     fn judge_nested(&mut self, call: &ReplayedCall<'_>, txn: &Txn, succeeded: bool, responses: &[TxnAnswer]) {
         self.judge(call, txn, succeeded);
         for (operation, response) in txn.branch(succeeded).iter().zip(responses) {

@@ -34,7 +34,7 @@ fn targets(number: i64) -> [GuardTarget; 5] {
     [GuardTarget::Version(number), GuardTarget::CreateRevision(number), GuardTarget::ModRevision(number), GuardTarget::Lease(number), value]
 }
 
-/// Guards of every kind, on keys and ranges that are there and not there.
+/// Compares of every kind, on keys and ranges that exist and do not exist.
 fn every_guard() -> Vec<Guard> {
     let mut guards = Vec::new();
     for (key, end) in [("a", ""), ("a", "c"), ("nothing", ""), ("x", "z"), ("a", "\0")] {
@@ -59,7 +59,7 @@ fn every_branch() -> Etcd {
 }
 
 #[test]
-fn guards_are_evaluated_as_etcd_does() {
+fn compares_are_evaluated_as_etcd_does() {
     let finding = judge(&every_branch().finish());
     assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
     assert!(finding.evidence["succeeded"] > 150 && finding.evidence["failed"] > 150, "{:?}", finding.evidence);
@@ -78,7 +78,7 @@ fn a_valid_sale_with_lost_races_passes() {
 }
 
 #[test]
-fn a_branch_that_contradicts_its_guards_is_rejected() {
+fn a_branch_that_contradicts_its_compares_is_rejected() {
     let unchanged = |revision| Guard {
         key: "a".into(),
         range_end: Blob::default(),
@@ -126,7 +126,7 @@ fn a_branch_that_contradicts_its_guards_is_rejected() {
 }
 
 #[test]
-fn without_a_guard_nothing_is_said() {
+fn without_a_compare_nothing_is_judged() {
     let mut etcd = Etcd::default();
     etcd.call(1, Request::Put(put("a", "1")));
     assert_eq!(found(&etcd.finish()), None);

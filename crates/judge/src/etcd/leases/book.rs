@@ -1,9 +1,9 @@
-//! Until when each lease is owed, and what contradicts that.
+//! Until when each lease must live, and what contradicts that.
 //!
-//! A lease is owed for the time that was granted, counted from when the last acknowledged grant or keep-alive was sent: etcd
-//! begins to count when it applies it, which is later. Two things contradict that: a key whose deletion was received before
-//! that moment and that nobody requested, and a response, received before that moment, that the lease does not exist. How late
-//! a lease expires is not promised.
+//! A lease must live for the granted time, counted from when the last acknowledged grant or keep-alive was sent: etcd starts
+//! to count when it applies it, which is later. Two things contradict that: the deletion of an attached key that no client
+//! requested, and a response that the lease does not exist, if either is received before that time. etcd does not promise how
+//! soon a lease expires afterwards.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use ticketcd_history::{Blob, MemberIndex, Nanos, Revision, seconds};
 
 const NANOS_PER_SECOND: Nanos = 1_000_000_000;
 
-/// The name of the gRPC code with which etcd says that a lease does not exist.
+/// The name of the gRPC code for a lease that does not exist.
 const NOT_FOUND: &str = "NotFound";
 
 /// The leases of a run.
@@ -28,28 +28,28 @@ pub(super) struct LeaseBook {
     leases: FxHashMap<i64, Lease>,
     /// The keys that are attached to a lease.
     attached: FxHashMap<Blob, i64>,
-    /// Deletions of attached keys whose author is not known.
+    /// Deletions of attached keys whose author is unknown.
     deletions: BTreeMap<Revision, Vec<Deletion>>,
-    /// Revisions by which acknowledged calls deleted keys, and which the log has not reached.
+    /// Revisions in which acknowledged calls deleted keys and which the log has not reached.
     authored: FxHashSet<Revision>,
-    /// Responses that a lease does not exist, while it was owed.
+    /// Responses that a lease does not exist, while it had to live.
     denials: Vec<Denial>,
-    /// Leases whose revocation was requested, and when first.
+    /// Leases whose revocation was requested, and when it was first.
     revoked: FxHashMap<i64, Nanos>,
-    /// Deletions that were requested, when first, and that may or may not have happened.
+    /// Deletions with an unknown outcome, and when they were first requested.
     uncertain_keys: FxHashMap<Blob, Nanos>,
     uncertain_ranges: Vec<(Delete, Nanos)>,
     terms: Terms,
-    /// Responses that say of a lease whether it exists.
+    /// Responses that show whether a lease exists.
     pub(super) responses: u64,
 }
 
 /// A lease.
 #[derive(Clone, Copy, Debug)]
 struct Lease {
-    /// The renewal by which it is owed the longest.
+    /// The renewal with the latest expiry.
     renewal: Renewal,
-    /// Grants that were acknowledged: with more than one, an id names several leases, and nothing is owed for certain.
+    /// Acknowledged grants: with more than one, an id names several leases, and nothing is certain.
     grants: u32,
 }
 
@@ -78,16 +78,16 @@ struct Denial {
     renewal: Renewal,
 }
 
-/// What became of the leases.
+/// The result for all leases.
 #[derive(Debug, Default)]
 pub(super) struct Expiries {
     /// Leases that were granted.
     pub(super) leases: u64,
-    /// Expiries that were compared with the time that was owed.
+    /// Expiries that were compared with the granted time.
     pub(super) judged: u64,
     /// Those that came too early, with when.
     pub(super) early: Vec<(Nanos, Anomaly)>,
-    /// Leases that a response denied while they were owed, with when.
+    /// Leases that a response denied while they had to live, with when.
     pub(super) lost: Vec<(Nanos, Anomaly)>,
     /// Those of both that may have happened across a change of leader.
     pub(super) across_leader_change: u64,
@@ -162,7 +162,7 @@ impl LeaseBook {
         }
     }
 
-    /// A response says that a lease does not exist: at some moment between the request and the response it did not.
+    /// A response reports that a lease does not exist: at some time between the request and the response it did not.
     fn denied(&mut self, id: i64, invoke: &Invoke, done: Nanos) {
         self.responses += 1;
         let Some(Lease { renewal, .. }) = self.leases.get(&id) else { return };
@@ -171,9 +171,9 @@ impl LeaseBook {
         }
     }
 
-    /// What a request may have deleted, whatever came back.
+    /// What a request may have deleted, whatever its outcome.
     fn note_uncertain(&mut self, invoke: &Invoke) {
-        // etcd itself takes a lock call that was given up out of the queue: it deletes the key.
+        // etcd itself removes a lock call that was given up from the queue: it deletes the key.
         let key = match &invoke.request {
             Request::Lock { name, lease } => Some(lock_key(name, *lease)),
             Request::Unlock { key } => Some(key.clone()),
@@ -194,7 +194,7 @@ impl LeaseBook {
     }
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
-        // What a key is attached to is not known after a hole.
+        // After a gap, the lease of a key is unknown.
         if revision.after_hole {
             return;
         }
@@ -216,7 +216,7 @@ impl LeaseBook {
         }
     }
 
-    /// What became of them, at the end of the record.
+    /// The result at the end of the record.
     pub(super) fn finish(&self) -> Expiries {
         let mut expiries = Expiries { leases: self.leases.len() as u64, ..Expiries::default() };
         for (revision, deletion) in
@@ -246,7 +246,7 @@ impl LeaseBook {
         expiries
     }
 
-    /// The renewal by which a lease is owed the longest; none when its id names several leases.
+    /// The renewal with the latest expiry; none if the id names several leases.
     fn owed(&self, lease: i64) -> Option<Renewal> {
         self.leases.get(&lease).filter(|lease| lease.grants <= 1).map(|lease| lease.renewal)
     }
@@ -255,7 +255,7 @@ impl LeaseBook {
         self.revoked.get(&lease).is_some_and(|sent| *sent <= at)
     }
 
-    /// Whether somebody may have requested the deletion before it was received.
+    /// Whether a client may have requested the deletion before it was received.
     fn is_requested(&self, Deletion { key, lease, at }: &Deletion) -> bool {
         let in_range = |delete: &Delete| *key >= delete.key && (delete.range_end.as_bytes() == [0] || *key < delete.range_end);
         self.is_revoked(*lease, *at)
@@ -265,7 +265,7 @@ impl LeaseBook {
 }
 
 impl Renewal {
-    /// Until when it is owed, and by how much that was missed, in a sentence.
+    /// Until when the lease had to live, and by how much it was too short, in a sentence.
     fn describe(&self, missed_at: Nanos) -> String {
         format!(
             "The last acknowledged grant or keep-alive of the lease was sent at {:.3} s, so the lease could not expire before {:.3} s: it ended {:.3} s too early, without a change of leader.",
@@ -275,7 +275,7 @@ impl Renewal {
         )
     }
 
-    /// How much of the time that was owed is missing: milliseconds.
+    /// How much of the granted time is missing: milliseconds.
     fn severity(&self, missed_at: Nanos) -> u64 {
         self.owed_until.saturating_sub(missed_at) / 1_000_000
     }
@@ -328,7 +328,7 @@ fn named_lease(request: &Request) -> Option<i64> {
     }
 }
 
-/// Whether a request deletes keys of its own accord.
+/// Whether a request itself deletes keys.
 fn deletes(request: &Request) -> bool {
     matches!(request, Request::Unlock { .. }) || deletions(request).next().is_some()
 }

@@ -1,10 +1,9 @@
-//! Leases: each lives for the time that was granted, counted from its last renewal.
+//! Leases: each lives for the granted time, counted from its last renewal.
 //!
-//! It judges every lease that the record shows, whatever it was taken for: a lock, a reservation, or a purpose of the client's
-//! own.
+//! It judges every lease in the record, whatever its purpose: a lock, a reservation, or anything else.
 //!
-//! Leases are counted by the leader: what may have happened across a change of leader is only counted, because a keep-alive may
-//! have been answered by a member that was the leader no more.
+//! The leader counts the time of leases. Early expiries that may have happened across a change of leader are only counted,
+//! because a member that was no longer the leader may have responded to a keep-alive.
 
 mod book;
 mod terms;
@@ -31,7 +30,7 @@ pub static CHECK: CheckInfo = CheckInfo {
 static EARLY_EXPIRY: AnomalyKind =
     AnomalyKind::new("early_expiry", "A key was deleted by the expiry of its lease before the lease's time to live had passed.");
 static LOST_LEASE: AnomalyKind =
-    AnomalyKind::new("lost_lease", "A response says that a lease does not exist, before its time to live had passed.");
+    AnomalyKind::new("lost_lease", "A response reports that a lease does not exist before its time to live has passed.");
 
 /// The leases of a run.
 #[derive(Debug)]

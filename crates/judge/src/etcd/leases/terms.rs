@@ -1,4 +1,4 @@
-//! The raft terms that a record shows: whether the leader may have changed between two moments.
+//! The raft terms in a record: whether the leader may have changed between two times.
 
 use ticketcd_history::Nanos;
 
@@ -7,7 +7,7 @@ use ticketcd_history::Nanos;
 pub(super) struct Terms {
     newest: u64,
     last_seen: Nanos,
-    /// Between when and when the term rose.
+    /// The interval in which the term increased.
     changes: Vec<(Nanos, Nanos)>,
 }
 
@@ -24,7 +24,7 @@ impl Terms {
         }
     }
 
-    /// Whether the leader may have changed meanwhile, as far as is known.
+    /// Whether the leader may have changed in an interval, as far as is known.
     pub(super) fn may_change_within(&self, from: Nanos, until: Nanos) -> bool {
         self.last_seen < until || self.changes.iter().any(|(last_of_old, first_of_new)| *last_of_old <= until && *first_of_new >= from)
     }

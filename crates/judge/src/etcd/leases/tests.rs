@@ -63,15 +63,15 @@ fn a_lease_that_expires_early_is_rejected_unless_the_leader_may_have_changed() {
     }
 }
 
-/// Whatever may have deleted the key before it was gone, the lease is not to blame.
+/// If a client may have deleted the key, its lease is not at fault.
 #[test]
-fn a_key_that_somebody_may_have_deleted_is_no_early_expiry() {
+fn a_key_that_a_client_may_have_deleted_is_no_early_expiry() {
     let mut shop = Simulation::new(&Shape::default());
     let lock = shop.lock(1, "e1", 10);
     shop.unlock(1, &lock);
     let revoked = shop.lock(2, "e1", 10);
     shop.revoke(2, revoked.lease);
-    // etcd takes a lock call that was given up out of the queue itself.
+    // etcd itself removes a lock call that was given up from the queue.
     let waiting = shop.ask_for_lock(3, "e1", 10);
     shop.wait(3 * SECOND);
     shop.expire_at_once(waiting.lease);
@@ -114,7 +114,7 @@ fn a_lease_that_is_denied_while_it_is_owed_is_rejected() {
     assert_eq!(kinds(&denied(4, false, true)), []);
 }
 
-/// A client may choose ids, and use one again: then it is not known which lease a response is about.
+/// A client may choose ids and reuse one: then it is unknown which lease a response refers to.
 #[test]
 fn an_id_that_is_granted_twice_is_not_judged() {
     let mut shop = Simulation::new(&Shape::default());

@@ -2,10 +2,10 @@
 //!
 //! Source: etcd logs JSON lines (zap) with a level; it calls `panic` and `fatal` only where it cannot go on, and raises the
 //! CORRUPT alarm when members' hashes differ (etcd's documentation on data corruption). A Go runtime that dies writes plain
-//! text. Lines are judged one at a time: logs of any size, and bytes that are no text, are fine.
+//! text. Lines are processed one at a time, so logs of any size, and bytes that are not text, are accepted.
 //!
-//! A machine that fails a member (a full disk, no memory) is no violation of etcd and no pass: what `MACHINE_TROUBLE` names is
-//! a reason why the verdict is unknown. So is a member that gave up before all members were up: it was started wrongly.
+//! A failure of the machine (a full disk, no memory) is neither a violation of etcd nor a pass: what `MACHINE_TROUBLE` lists
+//! makes the verdict unknown. So does a member that exited before all members were up: it was started wrongly.
 
 #[cfg(test)]
 mod tests;
@@ -39,10 +39,10 @@ static PANIC: AnomalyKind = AnomalyKind::new("panic", "A member's log contains a
 static FATAL: AnomalyKind = AnomalyKind::new("fatal", "A member's log contains a fatal error.");
 static CORRUPTION: AnomalyKind = AnomalyKind::new("corruption", "A member's log reports corrupt data.");
 
-/// Lines are looked at up to this many bytes; the rest of a longer one is skipped.
+/// Lines are read up to this many bytes; the rest of a longer one is skipped.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// Words with which etcd logs that its data are corrupt, at level warning or above.
+/// Messages of etcd about corrupt data, at level warning or above.
 const CORRUPTION_WORDS: [&str; 7] = [
     "\"alarm\":\"CORRUPT\"",
     "alarm:CORRUPT",
@@ -53,7 +53,7 @@ const CORRUPTION_WORDS: [&str; 7] = [
     "crc mismatch",
 ];
 
-/// What the machine says when it fails a process; unless a fault made it, it is neither etcd's fault nor evidence.
+/// Errors of the machine; unless an injected fault caused them, they are neither etcd's fault nor evidence.
 const MACHINE_TROUBLE: [&str; 8] = [
     "no space left on device",
     "disk quota exceeded",
@@ -68,7 +68,7 @@ const MACHINE_TROUBLE: [&str; 8] = [
 /// The check.
 #[derive(Debug, Default)]
 pub struct Logs {
-    /// When the first phase began: all members were up.
+    /// When the first phase began: all members were then up.
     up: Option<Nanos>,
 }
 
@@ -96,15 +96,15 @@ impl Check for Logs {
     }
 }
 
-/// What the members say about their machine, each once.
+/// Errors of the machine in the members' logs, each once.
 pub(crate) fn machine_trouble(end: &End<'_>) -> Vec<MachineTrouble> {
     let mut scan = Scan::new(end, None);
-    // Logs that cannot be read are for the check of the logs to complain about.
+    // Logs that cannot be read are reported by the check of the logs.
     let _ = scan.all(end);
     scan.machine_trouble
 }
 
-/// A member died of its machine: a full disk, no memory.
+/// A member exited because of its machine: a full disk, no memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MachineTrouble {
     /// Which member.
@@ -122,16 +122,16 @@ impl fmt::Display for MachineTrouble {
 
 struct Scan {
     began: Option<Timestamp>,
-    /// When all members were up; `None` when they never were, as far as is known.
+    /// When all members were up; `None` if they never were, as far as is known.
     up: Option<Nanos>,
     anomalies: Anomalies,
     machine_trouble: Vec<MachineTrouble>,
-    /// Members that gave up before all were up, a sentence each: they were started wrongly.
+    /// Members that exited before all were up, a sentence each: they were started wrongly.
     not_started: Vec<String>,
     counts: BTreeMap<String, u64>,
 }
 
-/// The fields of a zap line that matter here.
+/// The fields of a zap line that are used here.
 #[derive(Debug, Default, Deserialize)]
 struct Line<'line> {
     #[serde(default)]
@@ -191,10 +191,10 @@ impl Scan {
                 trace &= parsed.level.is_empty();
                 continue;
             };
-            // A panic that etcd logs is followed by Go's own words about it: one and the same.
-            let told_already = trace && parsed.level.is_empty();
+            // A panic that etcd logs is followed by Go's own message: it counts once.
+            let reported_already = trace && parsed.level.is_empty();
             trace = true;
-            if !told_already {
+            if !reported_already {
                 self.add(kind, member, at, lines, &text);
             }
         }
@@ -223,10 +223,10 @@ impl Scan {
     }
 }
 
-/// What a line is, when it is something bad.
+/// The kind of anomaly that a line is, if any.
 fn judge(line: &Line<'_>, text: &str) -> Option<&'static AnomalyKind> {
     match line.level {
-        // Go's runtime, or the race detector's; and etcd 3.4 without zap marks the critical with a C.
+        // A line of Go's runtime or the race detector; etcd 3.4 without zap marks critical lines with a C.
         "" if text.starts_with("panic: ") || text.starts_with("fatal error: ") || text.contains("WARNING: DATA RACE") => Some(&PANIC),
         "" if text.get(26..).is_some_and(|rest| rest.starts_with(" C | ")) => Some(&FATAL),
         "" => None,
@@ -264,7 +264,7 @@ fn read_line(log: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<u64> {
     }
 }
 
-/// As much of a line as a person wants to read.
+/// The part of a line that is shown.
 fn shown(text: &str) -> String {
     text.chars().take(600).collect()
 }

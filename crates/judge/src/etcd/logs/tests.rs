@@ -10,7 +10,7 @@ use crate::core::verdict::{Finding, Verdict};
 use crate::testing::{Shape, run_info};
 use ticketcd_history::event::{Event, Phase, PhaseBegan};
 
-/// What a healthy member says from its start to SIGTERM.
+/// The log of a healthy member from its start to SIGTERM.
 const HEALTHY: &str = r#"{"level":"info","ts":"2026-05-01T20:00:01.000000Z","caller":"etcdmain/etcd.go:73","msg":"Running: "}
 {"level":"warn","ts":"2026-05-01T20:00:01.100000Z","caller":"embed/config.go:689","msg":"Running http and grpc server on single port. This is not recommended for production."}
 {"level":"info","ts":"2026-05-01T20:00:01.200000Z","caller":"etcdserver/corrupt.go:95","msg":"starting initial corruption check"}
@@ -19,7 +19,7 @@ const HEALTHY: &str = r#"{"level":"info","ts":"2026-05-01T20:00:01.000000Z","cal
 {"level":"warn","ts":"2026-05-01T20:00:09.100000Z","caller":"embed/serve.go:180","msg":"stopping insecure grpc server due to error","error":"accept unix client:1: use of closed network connection"}
 "#;
 
-/// A panic as etcd logs it, and as Go tells it once more.
+/// A panic as etcd logs it, and as Go repeats it.
 const PANIC: &str = r#"{"level":"panic","ts":"2026-05-01T20:00:05.500000Z","caller":"raft/log.go:246","msg":"tocommit(11) is out of range [lastIndex(8)]. Was the raft log corrupted, truncated, or lost?"}
 panic: tocommit(11) is out of range [lastIndex(8)]. Was the raft log corrupted, truncated, or lost?
 
@@ -57,7 +57,7 @@ fn healthy_logs_pass() {
 }
 
 #[test]
-fn a_panic_is_told_once_with_its_member_and_its_time() {
+fn a_panic_is_reported_once_with_its_member_and_its_time() {
     let log = format!("{HEALTHY}{PANIC}");
     let finding = judge(&[HEALTHY.as_bytes(), log.as_bytes()]);
     assert_eq!(verdict(&finding), (Verdict::Violation, vec![("panic", 1)]));
@@ -67,7 +67,7 @@ fn a_panic_is_told_once_with_its_member_and_its_time() {
 }
 
 #[test]
-fn each_kind_of_trouble_is_told_apart() {
+fn each_kind_of_trouble_is_distinguished() {
     let cases = [
         (r#"{"level":"fatal","ts":"2026-05-01T20:00:05Z","msg":"discovery failed"}"#, "fatal"),
         ("fatal error: concurrent map writes", "panic"),

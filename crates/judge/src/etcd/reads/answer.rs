@@ -1,4 +1,4 @@
-//! The answer to a range, held against the key space.
+//! The response to a range, compared with the key space.
 
 use std::cmp::Ordering;
 
@@ -9,19 +9,19 @@ use crate::core::key_space::{KeyRange, Versions};
 use ticketcd_history::request::{KeyValue, Range, RangeAnswer, RevisionFilter, Sort, TxnOp};
 use ticketcd_history::{Blob, Revision};
 
-/// Which state a range reads.
+/// The state that a range reads.
 #[derive(Clone, Copy)]
 pub(super) struct View<'call> {
-    /// The revision it names.
+    /// The revision of the response.
     pub(super) revision: Revision,
-    /// The operations before it in its own transaction, when that has the revision for its own.
+    /// The operations before it in its own transaction, if that transaction wrote the revision.
     pub(super) own_writes: &'call [TxnOp],
-    /// Whether the revision is its own transaction's: then only those writes are to be seen of it.
+    /// Whether its own transaction wrote the revision: then only those operations are visible.
     pub(super) is_own: bool,
 }
 
 impl View<'_> {
-    /// Everything as it was at a revision.
+    /// The key space at a revision.
     pub(super) fn at(revision: Revision) -> Self {
         Self { revision, own_writes: &[], is_own: false }
     }
@@ -41,19 +41,19 @@ impl View<'_> {
     }
 }
 
-/// What is wrong with an answer.
+/// A difference between a response and the key space.
 #[derive(Debug)]
 pub(super) struct Mismatch {
     pub(super) kind: MismatchKind,
     pub(super) key: Blob,
-    /// In words, as the rest of a sentence that begins with "But".
+    /// In words, as the rest of a sentence that begins with "However".
     pub(super) what: String,
-    /// Whether what was answered was there at some other revision.
+    /// Whether the returned content existed at some other revision.
     pub(super) is_real: bool,
 }
 
 impl Mismatch {
-    /// Other reads of the same answer show the state that it names: then this one is of another.
+    /// Other keys of the same response match its revision, so this one is of another.
     pub(super) fn beside_right_ones(mut self) -> Self {
         if self.kind == MismatchKind::Value && self.is_real {
             self.kind = MismatchKind::Torn;
@@ -86,7 +86,7 @@ impl MismatchKind {
     }
 }
 
-/// The first thing that is wrong with an answer; `None` when it is right.
+/// The first difference between a response and the key space; `None` if there is none.
 pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versions: &Versions) -> Option<Mismatch> {
     let limit = usize::try_from(range.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
     if range.sort != Sort::default() || range.filter != RevisionFilter::default() {
@@ -130,14 +130,14 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
     wrong_count(range, found, count, more)
 }
 
-/// A key that is not in an answer that must have it.
+/// A key that a response lacks.
 pub(super) fn missing(right: &KeyValue) -> Mismatch {
     let what =
         format!("the response lacks {}, which had version {} since revision {}", right.key.to_text(), right.version, right.mod_revision);
     Mismatch { kind: MismatchKind::Missing, key: right.key.clone(), what, is_real: false }
 }
 
-/// What is wrong with the numbers of an answer, when its keys are right.
+/// A difference in the counts of a response whose keys are right.
 pub(super) fn wrong_count(range: &Range, found: &RangeAnswer, count: i64, more: bool) -> Option<Mismatch> {
     let what = match (found.count == count, found.more == more) {
         (false, _) => format!("the response counts {} keys instead of {count}", found.count),
@@ -148,7 +148,7 @@ pub(super) fn wrong_count(range: &Range, found: &RangeAnswer, count: i64, more: 
     Some(Mismatch { kind: MismatchKind::Count, key: range.key.clone(), what, is_real: false })
 }
 
-/// A key that was answered otherwise than it was; `right` is `None` when it did not exist.
+/// A key that was returned with wrong content; `right` is `None` if it did not exist.
 pub(super) fn differing(kv: &KeyValue, right: Option<&KeyValue>, versions: &Versions) -> Mismatch {
     let was = match right {
         Some(right) => format!("it had version {} of revision {}, `{}`", right.version, right.mod_revision, shown(&right.value)),
@@ -160,7 +160,7 @@ pub(super) fn differing(kv: &KeyValue, right: Option<&KeyValue>, versions: &Vers
     Mismatch { kind, key: kv.key.clone(), what, is_real: versions.knows(kv) }
 }
 
-/// Whether a key was answered as it was. That it is the same key is known.
+/// Whether a key was returned correctly. The keys are already known to be equal.
 pub(super) fn same(answered: &KeyValue, right: &KeyValue, keys_only: bool) -> bool {
     let KeyValue { key: _, value, create_revision, mod_revision, version, lease } = answered;
     let counts = (*create_revision, *mod_revision, *version, *lease);
@@ -168,7 +168,7 @@ pub(super) fn same(answered: &KeyValue, right: &KeyValue, keys_only: bool) -> bo
     counts == (right.create_revision, right.mod_revision, right.version, right.lease) && value_agrees()
 }
 
-/// As much of a value as a person wants to read.
+/// The part of a value that is shown.
 fn shown(value: &Blob) -> String {
     value.to_text().chars().take(120).collect()
 }

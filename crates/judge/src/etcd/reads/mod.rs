@@ -1,14 +1,14 @@
-//! Reads: every value read is the one that was current at the revision the answer names, and every key of the range is there.
+//! Reads: every returned value was current at the revision of the response, and no key of the range is missing.
 //!
-//! Source: etcd's data model gives each revision one immutable key space, and its API says which of them a range reads: the
-//! one of its header, or the one that was asked for. That an answer shows *one* state is snapshot isolation (Adya, "Weak
-//! Consistency", 1999); what reads of two states at once are called is Jepsen's fractured read.
+//! Source: etcd's data model gives each revision one immutable key space, and its API defines which of them a range reads: the
+//! one of its header, or the requested one. That a response shows *one* state is snapshot isolation (Adya, "Weak Consistency",
+//! 1999); a response with two states is what Jepsen calls a fractured read.
 //!
-//! A serializable read may be old, but not made up: it is judged at the revision its header names like any other. A range
-//! within a transaction is judged at its own sub-header: behind a write of its own transaction it sees that write, and not
-//! those still to come.
+//! A serializable read may be stale, but must be correct for its revision: it is judged at the revision of its header like any
+//! other. A range within a transaction is judged at its own sub-header: it sees the writes before it in its transaction, and
+//! not those after it.
 //!
-//! Each answer costs a walk over the keys of its range, about as many as it brought.
+//! Each response costs a walk over the keys of its range, about as many as it returned.
 
 mod answer;
 mod sorted;
@@ -133,7 +133,7 @@ impl Check for Reads {
     }
 }
 
-/// The revision that a range reads, when the newest is this.
+/// The revision that a range reads, given the newest one.
 fn asked(range: &Range, newest: Revision) -> Revision {
     if range.revision > 0 { range.revision } else { newest }
 }
@@ -148,7 +148,7 @@ impl Reads {
                 Some(own) if range.revision == 0 && response.revision == own => {
                     View { revision: own, own_writes: branch.get(..index).unwrap_or_default(), is_own: true }
                 }
-                // A sub-header without a revision says nothing.
+                // A sub-header without a revision is ignored.
                 _ if range.revision == 0 && response.revision == 0 => continue,
                 _ => View::at(asked(range, response.revision)),
             };
@@ -162,7 +162,7 @@ impl Reads {
         }
     }
 
-    /// What is wrong with a range, as far as it can be judged.
+    /// A difference between a range and the key space, as far as it can be judged.
     fn range(&mut self, call: &ReplayedCall<'_>, range: &Range, found: &RangeAnswer, view: View<'_>) -> Option<Mismatch> {
         if !view.is_covered(call.versions) {
             self.too_old += 1;
@@ -174,7 +174,7 @@ impl Reads {
         mismatch(range, found, view, call.versions)
     }
 
-    /// A deletion counts what it found.
+    /// A deletion counts the keys that it found.
     fn deletion(&mut self, call: &ReplayedCall<'_>, delete: &Delete, deleted: i64) {
         let at = if deleted > 0 { call.answer.revision - 1 } else { call.answer.revision };
         if !call.versions.covers(at) {
@@ -187,7 +187,7 @@ impl Reads {
         }
     }
 
-    /// What a write reports of the keys before it. A write that reports nothing was not asked, or found nothing.
+    /// The previous values that a write returned. A write without any did not request them, or found none.
     fn previous<'call>(&mut self, call: &ReplayedCall<'_>, reported: impl IntoIterator<Item = &'call KeyValue>) {
         let at = call.answer.revision - 1;
         if !call.versions.covers(at) {

@@ -1,9 +1,9 @@
-//! The answer to a range that was to be sorted or filtered, held against the key space.
+//! The response to a sorted or filtered range, compared with the key space.
 //!
-//! etcd reads the whole range, leaves out what the filter excludes, sorts, and applies the limit last; the count is that of the
-//! whole range (`Range` in etcd's `server/etcdserver/txn`). When a limit is given, but neither a direction nor a filter, etcd reads
-//! only one key more than the limit, in the order of the keys, and sorts those. Its sort is not stable: keys that compare as equal may come in any
-//! order, and the limit may cut between any of them.
+//! etcd reads the whole range, applies the filter, sorts, and applies the limit last; the count is that of the whole range
+//! (`Range` in etcd's `server/etcdserver/txn`). With a limit, but neither a direction nor a filter, etcd reads only one key
+//! more than the limit, in the order of the keys, and sorts those. Its sort is not stable: keys that compare as equal may come
+//! in any order, and the limit may fall between any of them.
 
 use std::cmp::Ordering;
 
@@ -13,7 +13,7 @@ use super::answer::{Mismatch, MismatchKind, View, differing, missing, same, wron
 use crate::core::key_space::{KeyRange, Versions};
 use ticketcd_history::request::{KeyValue, Range, RangeAnswer, RevisionFilter, SortOrder, SortTarget};
 
-/// The first thing that is wrong with an answer; `None` when it is right.
+/// The first difference between a response and the key space; `None` if there is none.
 pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versions: &Versions) -> Option<Mismatch> {
     let keys = KeyRange::new(&range.key, &range.range_end);
     let all: Vec<&KeyValue> = versions.range_by(keys, |key| view.revision_of(key)).collect();
@@ -31,7 +31,7 @@ pub(super) fn mismatch(range: &Range, found: &RangeAnswer, view: View<'_>, versi
             right => return Some(differing(kv, right.copied(), versions)),
         }
     }
-    // Each is as it was: what is left are their number and their order.
+    // Each key is correct: what remains are their number and their order.
     let right = |kv: &KeyValue| by_key.get(kv.key.as_bytes()).copied();
     let mut places = found.kvs.iter().filter_map(right).zip(&expected);
     if let Some((kv, place)) = places.find(|(kv, place)| compare(range, kv, place) != Ordering::Equal) {
@@ -58,7 +58,7 @@ fn passes(filter: &RevisionFilter, kv: &KeyValue) -> bool {
     within(filter.min_mod, filter.max_mod, kv.mod_revision) && within(filter.min_create, filter.max_create, kv.create_revision)
 }
 
-/// How two keys compare in the order that was asked for. Without a direction etcd sorts upwards.
+/// How two keys compare in the requested order. Without a direction etcd sorts ascending.
 fn compare(range: &Range, one: &KeyValue, other: &KeyValue) -> Ordering {
     let upwards = match range.sort.target {
         SortTarget::Key => one.key.cmp(&other.key),

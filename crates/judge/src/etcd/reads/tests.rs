@@ -29,7 +29,7 @@ fn txn(success: Vec<TxnOp>) -> Request {
     Request::Txn(Txn { success, ..Txn::default() })
 }
 
-/// A few keys with a past.
+/// A few keys with several versions.
 fn shelf() -> Etcd {
     let mut etcd = Etcd::default();
     etcd.call(1, txn(vec![TxnOp::Put(put("a", "1")), TxnOp::Put(put("b", "1")), TxnOp::Put(put("c", "1"))]));
@@ -68,7 +68,7 @@ fn every_way_to_read_is_understood() {
             }
         }
     }
-    // A serializable read at a member that is behind.
+    // A serializable read at a member that lags.
     let serializable = || Range { serializable: true, ..range("a", "z") };
     for revision in 1..=etcd.revision() {
         etcd.call_at(3, Request::Range(serializable()), revision);
@@ -124,7 +124,7 @@ fn keys_of_the_same_rank_may_come_in_any_order() {
     assert_eq!(kinds(&judged(|found| found.kvs[1] = found.kvs[0].clone())), (Verdict::Violation, vec![("wrong_order", 1)]));
     assert_eq!(kinds(&judged(|found| drop(found.kvs.pop()))), (Verdict::Violation, vec![("missing_key", 1)]));
     assert_eq!(kinds(&judged(|found| found.kvs[0].version = 3)), (Verdict::Violation, vec![("wrong_value", 1)]));
-    // Each key is right, and in its place: there are more of them than were asked for.
+    // Each key is correct and in order, but there are more of them than requested.
     let asked = || Request::Range(Range { limit: 1, ..range("a", "z") });
     let by_key = |request: Request| match request {
         Request::Range(range) => Request::Range(Range { sort: Sort { order: SortOrder::Descend, target: SortTarget::Key }, ..range }),
@@ -186,7 +186,7 @@ fn a_valid_sale_passes() {
     assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
 }
 
-/// The kind and explanation of the one anomaly, when the answer to a read is edited.
+/// The kind and explanation of the one anomaly, when the response to a read is edited.
 fn rejected(request: Request, edit: impl FnOnce(&mut RangeAnswer)) -> (String, String) {
     let mut etcd = shelf();
     etcd.call(2, request);
@@ -198,7 +198,7 @@ fn rejected(request: Request, edit: impl FnOnce(&mut RangeAnswer)) -> (String, S
 }
 
 #[test]
-fn whatever_is_wrong_with_an_answer_is_found() {
+fn whatever_is_wrong_with_a_response_is_found() {
     let all = || Request::Range(range("a", "z"));
     let serializable = || Request::Range(Range { serializable: true, ..range("a", "z") });
     let (kind, explanation) = rejected(serializable(), |found| found.kvs[0].value = "7".into());
@@ -229,7 +229,7 @@ fn whatever_is_wrong_with_an_answer_is_found() {
 }
 
 #[test]
-fn two_states_in_one_answer_are_torn() {
+fn two_states_in_one_response_are_torn() {
     let old = |key: &str, revision: Revision| shelf().key(key, revision).unwrap();
     let (kind, explanation) = rejected(Request::Range(range("a", "z")), |found| found.kvs[0] = old("a", 2));
     assert_eq!(kind, "torn_read");
@@ -264,6 +264,6 @@ fn a_deletion_counts_what_was_there() {
 }
 
 #[test]
-fn without_a_read_nothing_is_said() {
+fn without_a_read_nothing_is_judged() {
     assert_eq!(kinds(&judge(&shelf().finish())), (Verdict::Unknown, vec![]));
 }

@@ -1,4 +1,4 @@
-//! Marks that grow in time and in revision: all that is needed of operations that nearly come in order.
+//! Marks that increase in time and in revision: the only ones that matter of operations that arrive nearly in order.
 
 use super::Mark;
 use ticketcd_history::{Nanos, Revision};
@@ -10,7 +10,7 @@ pub(super) struct Frontier {
 }
 
 impl Frontier {
-    /// Adds a mark, unless one that is as early has as high a step: what is later and no higher goes.
+    /// Adds a mark, unless one that is as early has as high a step. Removes later ones that are not higher.
     pub(super) fn add_earliest(&mut self, mark: Mark, step: fn(&Mark) -> Revision) {
         let place = self.place_after(mark.at);
         if place.checked_sub(1).and_then(|last| self.marks.get(last)).is_some_and(|before| step(before) >= step(&mark)) {
@@ -20,7 +20,7 @@ impl Frontier {
         self.marks.splice(place..place + useless, [mark]);
     }
 
-    /// Adds a mark, unless one that is as late has as low a step: what is earlier and no lower goes.
+    /// Adds a mark, unless one that is as late has as low a step. Removes earlier ones that are not lower.
     pub(super) fn add_latest(&mut self, mark: Mark, step: fn(&Mark) -> Revision) {
         let place = self.place_after(mark.at);
         if self.marks.get(place).is_some_and(|later| step(later) <= step(&mark)) {
@@ -35,20 +35,20 @@ impl Frontier {
         self.marks.last()
     }
 
-    /// The highest mark before a moment.
+    /// The highest mark before a time.
     pub(super) fn highest_before(&self, at: Nanos) -> Option<Mark> {
         let place = at.checked_sub(1).map_or(0, |before| self.place_after(before));
         self.marks.get(place.checked_sub(1)?).copied()
     }
 
-    /// Takes out the marks after a moment whose step is below a revision.
+    /// Removes the marks after a time whose step is below a revision.
     pub(super) fn take_lower_after(&mut self, at: Nanos, below: Revision, step: fn(&Mark) -> Revision) -> Vec<Mark> {
         let place = self.place_after(at);
         let lower = self.marks.iter().skip(place).take_while(|mark| step(mark) < below).count();
         self.marks.splice(place..place + lower, []).collect()
     }
 
-    /// Behind the marks up to and at a moment. Nearly always it is one of the last.
+    /// The index after the marks up to and at a time. It is nearly always one of the last.
     fn place_after(&self, at: Nanos) -> usize {
         const NEAR: usize = 32;
         let near = self.marks.len().saturating_sub(NEAR);

@@ -1,19 +1,19 @@
-//! Real time: when A completed before B was sent, B happens after A, so revision(B) ≥ revision(A), and strictly greater when
-//! B wrote.
+//! Real time: if A completed before B was sent, B happens after A, so revision(B) ≥ revision(A), and strictly greater if B
+//! wrote.
 //!
-//! Source: etcd's API guarantees promise strict serializability of key-value operations; the order between operations that
-//! do not overlap is Herlihy and Wing's real-time order ("Linearizability: a correctness condition for concurrent objects",
-//! 1990). As every answer's header names the revision it was made at, the promise becomes one comparison.
+//! Source: etcd's API guarantees promise strict serializability of key-value operations; the order between operations that do
+//! not overlap is Herlihy and Wing's real-time order ("Linearizability: a correctness condition for concurrent objects",
+//! 1990). As the header of every response carries its revision, the guarantee becomes one comparison.
 //!
-//! Any successful answer raises the bound: the revision it names existed when it arrived. Only linearizable ranges, puts,
-//! deletions and transactions are judged by it. Serializable reads may be stale, a read at an explicit revision is as old
-//! as it was asked to be, and lease and cluster calls promise nothing about revisions. A range within a transaction is
-//! judged at its own sub-header.
+//! Any successful response raises the bound: its revision existed when it arrived. Only linearizable ranges, puts, deletions
+//! and transactions are judged against it. Serializable reads may be stale, a read at an explicit revision is as old as
+//! requested, and lease and cluster calls promise nothing about revisions. A range within a transaction is judged at its own
+//! sub-header.
 //!
 //! Operations are recorded nearly in the order of time, so each is compared as it ends, in constant time; one that was
-//! recorded late is held against those that were judged before it came. Of all of them only the earliest that showed each
-//! revision is kept, and the latest that was judged at it: 64 bytes a revision. An operation that is wrong for two reasons
-//! counts once.
+//! recorded late is compared with those that were judged before. For each revision only the earliest operation that showed it
+//! is kept, and the latest that was judged at it: 64 bytes per revision. An operation that is wrong for two reasons counts
+//! once.
 
 mod frontier;
 #[cfg(test)]
@@ -50,11 +50,11 @@ static WRITE_WENT_BACK: AnomalyKind =
 #[derive(Debug)]
 pub struct RealTime {
     run_tag: String,
-    /// When a revision was first known to exist, and from whom.
+    /// When a revision was first known to exist, and from which operation.
     known: Frontier,
-    /// When the last operation was sent that is judged by a revision, and what it answered.
+    /// When the last operation that is judged by a revision was sent.
     judged: Frontier,
-    /// The one that named the highest revision of all.
+    /// The operation with the highest revision of all.
     highest: Option<Mark>,
     operations: u64,
     compared: u64,
@@ -86,7 +86,7 @@ struct Mark {
     order: OrderKey,
 }
 
-/// What an operation was, for the explanation, and whether it wrote.
+/// The kind of an operation, for the explanation, and whether it wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Read,
@@ -99,7 +99,7 @@ enum Kind {
 
 const KINDS: [Kind; 6] = [Kind::Read, Kind::Transaction, Kind::WritingPut, Kind::WritingDelete, Kind::WritingTransaction, Kind::Other];
 
-/// Orders are counted from 1: this stands for none.
+/// Orders are numbered from 1: this stands for none.
 const NO_ORDER: OrderKey = OrderKey { buyer: 0, sequence: 0 };
 
 impl Mark {
@@ -121,7 +121,7 @@ impl Mark {
         KINDS.get((self.packed & 7) as usize).copied().unwrap_or(Kind::Other)
     }
 
-    /// Every revision known before it must be at most this: a write has one of its own.
+    /// The highest revision that may have been known before it: a write has its own revision.
     fn bound_max(&self) -> Revision {
         self.revision() - Revision::from(self.wrote())
     }
@@ -181,9 +181,9 @@ impl Check for RealTime {
 }
 
 impl RealTime {
-    /// Whatever was answered, its revision existed then.
+    /// The revision of any response existed at that time.
     fn learn(&mut self, invoke: &Invoke, returned: &Return, answer: &Answer) {
-        // Another said as much, and no later: nearly always.
+        // Nearly always another one showed as much, and no later.
         if self.known.last().is_some_and(|last| last.at <= returned.done && last.revision() >= answer.revision) {
             return;
         }
@@ -194,7 +194,7 @@ impl RealTime {
         self.known.add_earliest(mark, |mark| mark.revision());
     }
 
-    /// Holds an operation against what was known when it was sent.
+    /// Compares an operation with what was known when it was sent.
     fn hold(&mut self, judged: Mark) {
         self.operations += 1;
         if self.highest.is_none_or(|highest| judged.revision() > highest.revision()) {
@@ -220,7 +220,7 @@ impl RealTime {
         let wrote = answer.wrote();
         let kind = kind_of(&invoke.request, answer);
         match lowest_range(&invoke.request, answer) {
-            // A range before the write in its transaction names the revision before the write's; any less is stale.
+            // A range before the write in its transaction has the revision before the write's; anything lower is stale.
             Some(lowest) if wrote && lowest + 1 < answer.revision => {
                 self.hold(Mark::new(invoke.sent, lowest, Kind::Transaction, invoke));
             }
@@ -246,7 +246,7 @@ fn kind_of(request: &Request, answer: &Answer) -> Kind {
     }
 }
 
-/// What was carried out, when the request is a transaction.
+/// The executed operations, if the request is a transaction.
 fn operations<'call>(request: &'call Request, answer: &'call Answer) -> Option<CarriedOut<'call>> {
     match (request, &answer.body) {
         (Request::Txn(txn), AnswerBody::Txn { succeeded, responses }) => Some(carried_out(txn, *succeeded, responses)),
@@ -254,12 +254,12 @@ fn operations<'call>(request: &'call Request, answer: &'call Answer) -> Option<C
     }
 }
 
-/// The lowest revision that a range of a transaction names, of those that were to read the newest.
+/// The lowest revision of the ranges of a transaction that read the newest state.
 pub(super) fn lowest_range(request: &Request, answer: &Answer) -> Option<Revision> {
     let newest = |operation: &TxnOp| matches!(operation, TxnOp::Range(range) if range.revision == 0);
     let ranges =
         operations(request, answer)?.filter(|(operation, response)| newest(operation) && matches!(response.body, TxnAnswerBody::Range(_)));
-    // A sub-header without a revision says nothing.
+    // A sub-header without a revision is ignored.
     ranges.map(|(_, response)| response.revision).filter(|revision| *revision > 0).min()
 }
 

@@ -11,7 +11,7 @@ use ticketcd_history::event::Event;
 use ticketcd_history::request::{Answer, AnswerBody, Put, Range, RangeAnswer, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
 use ticketcd_history::{MemberIndex, Nanos, OrderKey, Revision};
 
-/// Operations, each by a worker of its own.
+/// Operations, each by its own worker.
 #[derive(Default)]
 struct History {
     events: Vec<Event>,
@@ -38,7 +38,7 @@ impl History {
         self.call(time, Request::Range(range), revision, AnswerBody::Range(RangeAnswer::default()))
     }
 
-    /// A transaction of a range and, if it says so, a put.
+    /// A transaction of a range and, optionally, a put.
     fn txn(self, time: (Nanos, Nanos), (range, at): (Range, Revision), wrote: bool, revision: Revision) -> Self {
         let mut success = vec![TxnOp::Range(range)];
         let mut responses = vec![TxnAnswer { revision: at, body: TxnAnswerBody::Range(RangeAnswer::default()) }];
@@ -114,7 +114,7 @@ fn operations_that_overlap_are_in_any_order() {
     let finding = History::default().put((10, 20), 3).put((15, 30), 9).range((20, 40), newest(), 3).range((30, 40), newest(), 3).judge();
     assert_eq!(verdict(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
     let alone = History::default().put((10, 20), 3).range((20, 40), newest(), 2).judge();
-    assert_eq!(verdict(&alone), (Verdict::Unknown, vec![]), "nothing began after another was answered: {alone:#?}");
+    assert_eq!(verdict(&alone), (Verdict::Unknown, vec![]), "nothing started after another had completed: {alone:#?}");
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn what_may_be_old_is_not_judged_but_it_raises_the_bound() {
 
 #[test]
 fn a_range_in_a_transaction_is_judged_at_its_own_revision() {
-    // A get before a put names the revision before the put.
+    // A get before a put has the revision before the put.
     let legal = History::default().put((10, 20), 7).txn((21, 30), (newest(), 7), true, 8).judge();
     assert_eq!(verdict(&legal), (Verdict::Pass, vec![]), "{legal:#?}");
     let stale = History::default().put((10, 20), 7).txn((21, 30), (newest(), 5), true, 8).judge();
@@ -151,7 +151,7 @@ fn a_range_in_a_transaction_is_judged_at_its_own_revision() {
 
 #[test]
 fn what_was_recorded_late_rejects_what_was_judged_before_it_came() {
-    // The put's answer came before the reads were sent, and was recorded after them.
+    // The put's response came before the reads were sent, and was recorded after them.
     let reads = History::default().range((30, 40), newest(), 6).range((50, 60), newest(), 7).range((31, 41), newest(), 6);
     let finding = reads.put((10, 20), 7).judge();
     assert_eq!(verdict(&finding).0, Verdict::Violation);
@@ -159,13 +159,13 @@ fn what_was_recorded_late_rejects_what_was_judged_before_it_came() {
     // Of two that are equally wrong the later is kept.
     assert_eq!((anomaly.kind.as_str(), anomaly.count, anomaly.first.revision), ("stale_read", 1, Some(6)));
     assert!(anomaly.first.explanation[0].contains("the put 4/1") && anomaly.first.explanation[1].contains("the read 3/1"), "{anomaly:?}");
-    // A write at the revision itself is wrong, a read there is not.
+    // A write at the same revision is wrong, a read is not.
     let finding = History::default().put((30, 40), 7).range((30, 40), newest(), 7).put((10, 20), 7).judge();
     assert_eq!(verdict(&finding), (Verdict::Violation, vec![("write_went_back", 1)]));
 }
 
 #[test]
-fn a_quadratic_comparison_says_the_same_of_histories_in_any_order() {
+fn a_quadratic_comparison_agrees_on_histories_in_any_order() {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut draw = move |below: u64| random.next_u64() % below;
     let (mut rejected, mut accepted) = (0, 0);
@@ -208,7 +208,7 @@ fn an_answer_of_what_never_existed_is_the_cause_of_what_looks_old_beside_it() {
     let cause = "a response that named revision 90, which never existed";
     assert_eq!(found.collect::<Vec<_>>(), [("beyond_what_exists", 1, None), ("write_went_back", 3, Some(cause))]);
     assert_eq!(finding.verdict, Verdict::Violation);
-    // Where the record is cut off, what it does not have may have existed.
+    // In a truncated record, what is missing may have existed.
     let finding = judge(&record.events[..record.events.len() - 1]);
     assert_eq!(finding.anomalies.iter().map(|group| group.kind.as_str()).collect::<Vec<_>>(), ["write_went_back"]);
 }

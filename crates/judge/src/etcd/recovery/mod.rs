@@ -1,10 +1,9 @@
-//! Recovery: after a fault within etcd's promise is healed the cluster makes progress, and no member dies by itself.
+//! Recovery: after a fault that etcd promises to survive is healed, the cluster makes progress, and no member exits by itself.
 //!
-//! Source: etcd's documentation on failures: with a majority of members that can talk to each other the cluster serves
-//! writes, and a member that comes back catches up. How fast, it does not promise: a cluster that needs longer than
-//! [`RECOVERY_MAX`] is said loudly to be `not_recovered`, which is unknown and no violation. A process that ends unasked is
-//! one, unless it was killed from outside (out of memory, an operator) or its log says that the machine failed (a full disk): then
-//! nothing is proved.
+//! Source: etcd's documentation on failures: with a majority of connected members the cluster serves writes, and a member that
+//! returns catches up. It does not promise how fast: a cluster that needs longer than [`RECOVERY_MAX`] is reported as
+//! `not_recovered`, which is unknown and not a violation. An unexpected exit of a process is a violation, unless it was killed
+//! from outside (out of memory, an operator) or its log shows that the machine failed (a full disk): then it is not evidence.
 //! Before the first phase there is no cluster yet: a member that does not start then was started wrongly.
 
 #[cfg(test)]
@@ -71,7 +70,7 @@ struct Fault {
 #[derive(Debug)]
 struct Healed {
     at: Nanos,
-    /// When the first operation that was sent afterwards and needs a majority was answered.
+    /// When the first operation that was sent afterwards and needs a majority completed.
     progress: Option<Nanos>,
 }
 
@@ -100,7 +99,7 @@ impl Check for Recovery {
                 self.now = self.now.max(returned.done);
                 let CallOutcome::Ok(answer) = &returned.outcome else { return };
                 self.acknowledged_writes += u64::from(answer.wrote());
-                // A sold-out shop writes nothing any more; a linearizable read needs a leader and a majority just as well.
+                // A sold-out shop writes nothing any more; a linearizable read needs a leader and a majority, too.
                 if answer.wrote() || invoke.request.is_linearizable() {
                     self.progress(invoke.sent, returned.done);
                 }
@@ -115,7 +114,7 @@ impl Check for Recovery {
         let mut reasons = Vec::new();
         let machine_trouble = if self.crashes.is_empty() { Vec::new() } else { machine_trouble(end) };
         for (member, at, exit) in &self.crashes {
-            // The members of a run share a machine, and a full disk does not even take the last words of who dies of it.
+            // The members of a run share a machine, and on a full disk a failing member may not log the reason.
             let trouble = machine_trouble.iter().find(|trouble| trouble.member == *member).or(machine_trouble.first());
             if exit.is_from_outside() {
                 reasons.push(format!("Member {} was killed from outside at {:.1} s ({}).", member.name(), seconds(*at), exit.in_words()));
@@ -158,7 +157,7 @@ impl Check for Recovery {
     }
 }
 
-/// Why a fault is not shown to be recovered from.
+/// Why the recovery from a fault is not shown.
 enum Lacking {
     Evidence(String),
     Progress(Nanos, String),
@@ -242,7 +241,7 @@ impl Recovery {
         }
     }
 
-    /// When the cluster had a chance to recover: a fault that began before it had to, and was healed later, took it away.
+    /// When the cluster could recover: an overlapping fault that was healed later delays it.
     fn free_since(&self, healed: Nanos, until: Nanos) -> Nanos {
         let overlapping =
             self.faults.values().filter(|fault| fault.injected.is_some() && fault.injected_at <= healed.saturating_add(RECOVERY_MAX));

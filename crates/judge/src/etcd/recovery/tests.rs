@@ -19,7 +19,7 @@ fn verdict(finding: &Finding) -> (Verdict, Vec<&str>) {
     (finding.verdict, finding.anomalies.iter().map(|group| group.kind.as_str()).collect())
 }
 
-/// A member is killed and comes back, and somebody buys afterwards.
+/// A member is killed and returns, and a buyer buys afterwards.
 fn killed_and_healed(buys_afterwards: bool) -> Record {
     let mut shop = Simulation::new(&Shape::default());
     shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
@@ -63,7 +63,7 @@ fn a_fault_that_the_record_does_not_heal_is_unknown() {
 }
 
 #[test]
-fn a_cluster_that_does_not_come_back_is_said_loudly_and_is_unknown() {
+fn a_cluster_that_does_not_come_back_is_reported_and_is_unknown() {
     let mut record = killed_and_healed(true);
     let healed = record.events.iter_mut().find_map(|event| match event {
         Event::Fault(FaultEvent { stage: stage @ FaultStage::Healed { .. }, .. }) => Some(stage),
@@ -127,7 +127,7 @@ fn a_member_that_dies_by_itself_is_a_violation() {
 }
 
 #[test]
-fn a_member_that_somebody_else_killed_proves_nothing() {
+fn a_member_that_was_killed_from_outside_proves_nothing() {
     for end in [ProcessExit::Signal(9), ProcessExit::WithSupervisor, ProcessExit::Signal(15), ProcessExit::Code(137)] {
         let mut record = killed_and_healed(true);
         exit(&mut record, end);

@@ -1,4 +1,4 @@
-//! How one key differs between two readings, in sentences.
+//! How one key differs between two audits, in sentences.
 
 use crate::core::audits::stage_name;
 use crate::core::excerpt::{excerpt, first_difference};
@@ -7,7 +7,7 @@ use ticketcd_history::audit::AuditStage;
 use ticketcd_history::request::KeyValue;
 use ticketcd_history::{MemberIndex, Revision};
 
-/// A reading of a member's content.
+/// An audit of a member's content.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Side {
     /// Whose.
@@ -18,7 +18,7 @@ pub(super) struct Side {
     pub(super) revision: Revision,
 }
 
-/// The anomaly that the key is not the same in two readings. The more revisions lie between, the worse.
+/// The anomaly that a key differs between two audits. The more revisions between them, the worse.
 pub(super) fn compare(key: &[u8], (left, ours): (Side, Option<&KeyValue>), (right, theirs): (Side, Option<&KeyValue>)) -> Anomaly {
     let name = String::from_utf8_lossy(key).into_owned();
     let mut explanation = vec![format!("{name} differs between {} and {}.", place(left), place(right))];

@@ -1,15 +1,15 @@
-//! Replicas: at rest every member has the same revision, the same hash, the same leases and the same content; and after all
-//! members were stopped and started again each has what it had.
+//! Replicas: at rest every member has the same revision, the same hash, the same leases and the same content; and after a
+//! restart of all members each has what it had before.
 //!
 //! Source: etcd replicates by Raft ("In Search of an Understandable Consensus Algorithm", Ongaro and Ousterhout, 2014: state
 //! machine safety, no two members apply different entries at one index), and applying an entry is deterministic. So members
-//! that have applied the same index must not differ in anything. Members at different indices are merely not at rest: then
-//! only what cannot have changed between is compared, namely a key that was last written before.
+//! that have applied the same index must not differ in anything. Members at different indexes are not at rest: then only keys
+//! that were last written before both are compared.
 //!
-//! Hashes are compared only at equal compact revision and above it: at the compacted revision itself healthy members of
-//! different versions answer differently. What differs between contents is named key by key.
+//! Hashes are compared only at equal compact revisions and above them: at the compacted revision itself healthy members of
+//! different versions return different hashes. Differences between contents are reported key by key.
 //!
-//! All contents are held in one map from key-value to the members that have it: in a healthy cluster one copy.
+//! All contents are kept in one map from key-value to the members that have it: in a healthy cluster one copy.
 
 mod difference;
 #[cfg(test)]
@@ -58,7 +58,7 @@ pub struct Replicas {
     now: Nanos,
 }
 
-/// Who has a key-value.
+/// The members that have a key-value.
 #[derive(Clone, Copy, Debug, Default)]
 struct ReplicaSet {
     healed: MemberSet,
@@ -74,7 +74,7 @@ impl ReplicaSet {
     }
 }
 
-/// A member's position, as its audit says.
+/// A member's position, from its audit.
 #[derive(Clone, Copy)]
 struct Position<'audits> {
     member: MemberIndex,
@@ -143,7 +143,7 @@ impl Replicas {
     fn page(&mut self, page: &AuditPage) {
         self.auditing = true;
         for kv in &page.kvs {
-            // Not `entry`: nearly every key-value is there already, and its bytes need not be shared once more.
+            // Not `entry`: nearly every key-value exists already, and `entry` would clone its bytes.
             let replicas = match self.contents.get_mut(kv) {
                 Some(replicas) => replicas,
                 None => self.contents.entry(kv.clone()).or_default(),
@@ -155,7 +155,7 @@ impl Replicas {
         }
     }
 
-    /// Compares every member with the one that is furthest; gives how many comparisons were made.
+    /// Compares every member with the one that is furthest ahead; returns the number of comparisons.
     fn compare_members(&self, stage: AuditStage, anomalies: &mut Anomalies, reasons: &mut Vec<String>) -> u64 {
         let positions: Vec<Position<'_>> = self.audits.facts(stage).map(|(member, facts)| Position { member, facts }).collect();
         let furthest = positions.iter().rev().max_by_key(|position| (position.facts.after.applied_index, position.facts.after.revision));
@@ -166,7 +166,7 @@ impl Replicas {
         }
         let (first, rest) = (reference.member, others.iter().fold(0, |set, other| set | set_of(other.member)));
         let all = rest | set_of(first);
-        // Healthy members differ in nothing, so nearly everything ends at this comparison.
+        // Healthy members do not differ, so this comparison usually suffices.
         let differing: FxHashSet<&[u8]> = self
             .contents
             .iter()
@@ -181,7 +181,7 @@ impl Replicas {
             for (key, replicas) in &versions {
                 let of = |member| replicas.iter().find(|(_, who)| who.at(stage) & set_of(member) != 0).map(|(kv, _)| *kv);
                 let (here, there) = (of(first), of(other.member));
-                // At different positions a key may have been written since; only what is older than both must agree.
+                // At different positions a key may have been written since; only what is older than both must be equal.
                 let settled = here.is_some_and(|kv| kv.mod_revision <= theirs.revision);
                 if here != there && (same_index || settled) {
                     anomalies.add(&DIFFERENT_CONTENT, self.now, compare(key, (ours, here), (theirs, there)));
@@ -233,7 +233,7 @@ impl Replicas {
         }
     }
 
-    /// Compares each member with itself before the restart; gives how many were compared.
+    /// Compares each member with itself before the restart; returns how many were compared.
     fn compare_restarts(&self, end: &End<'_>, anomalies: &mut Anomalies, reasons: &mut Vec<String>) -> u64 {
         let both = self.audits.complete(AuditStage::Healed) & self.audits.complete(AuditStage::Restarted);
         let revision = |stage, member| self.audits.facts(stage).find(|(of, _)| *of == member).map_or(0, |(_, facts)| facts.after.revision);
@@ -264,7 +264,7 @@ impl Replicas {
                 }
                 let deleted_since = self.deleted.get(*key).is_some_and(|revision| *revision > before.revision);
                 let lost = match new {
-                    // Written since: of the time between, the newer value says enough.
+                    // Written since: the newer value is evidence enough.
                     Some(kv) => kv.mod_revision <= before.revision,
                     None if deleted_since => false,
                     None if after.revision <= before.revision || end.log.unbroken_until >= after.revision => true,
@@ -287,7 +287,7 @@ impl Replicas {
         u64::from(both.count_ones())
     }
 
-    /// For each of these keys every key-value that any member has, in the order of the keys.
+    /// All key-values of these keys on any member, in the order of the keys.
     fn versions(&self, keys: &FxHashSet<&[u8]>) -> BTreeMap<&[u8], Vec<(&KeyValue, ReplicaSet)>> {
         let mut versions: BTreeMap<&[u8], Vec<(&KeyValue, ReplicaSet)>> = BTreeMap::new();
         if !keys.is_empty() {

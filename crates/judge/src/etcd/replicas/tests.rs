@@ -139,7 +139,7 @@ fn members_at_one_index_with_other_revisions_or_leases_differ() {
 
 #[test]
 fn a_member_that_is_behind_is_not_at_rest_but_what_is_older_must_agree() {
-    // It lacks the last write, and has not applied it.
+    // It lacks the last write, because it has not applied it.
     let mut behind = record(3);
     fall_back(&mut behind, &[Healed, Restarted], 0, 1, 1);
     drop_key(&mut behind, &[Healed, Restarted], 0, "shop/purchase:bob:e1");

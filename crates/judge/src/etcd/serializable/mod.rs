@@ -1,14 +1,14 @@
-//! Serializable: a read that need not be the newest still names a state that existed, and a member does not go back.
+//! Serializable: a read that may be stale still has a revision that existed, and a member does not go back.
 //!
 //! Source: etcd's API documentation of `RangeRequest.serializable` ("served locally without needing to reach consensus",
-//! "stale data" allowed). What is left of the promise is that the state is one of the cluster's, and, because a member's own
-//! state only grows while its process lives, that a member's later answers are never older than its earlier ones:
-//! monotonic reads in the sense of Terry et al. ("Session Guarantees for Weakly Consistent Replicated Data", 1994), with the
-//! member's process for the session. What the state *is* at the named revision is the check of reads.
+//! "stale data" allowed). What remains guaranteed is that the state is one of the cluster's and, because a member's own state
+//! only advances while its process runs, that a member's later responses are never older than its earlier ones: monotonic
+//! reads in the sense of Terry et al. ("Session Guarantees for Weakly Consistent Replicated Data", 1994), with the member's
+//! process as the session. The content at that revision is verified by `reads`.
 //!
-//! Any answer of a member raises what it is known to have reached; only serializable ranges, and transactions of nothing
-//! else, are judged by that, from when they were sent. A restart, and what was under way during it, starts anew: etcd
-//! serves such reads before it has caught up with what it had applied.
+//! Any response of a member raises the revision that it is known to have reached; only serializable ranges, and transactions
+//! that contain nothing else, are judged by it, from when they were sent. A restart resets it, also for requests in flight
+//! during it: etcd serves such reads before it has caught up with what it had applied.
 
 #[cfg(test)]
 mod tests;
@@ -39,9 +39,9 @@ pub static CHECK: CheckInfo = CheckInfo {
 };
 
 static MEMBER_WENT_BACK: AnomalyKind =
-    AnomalyKind::new("member_went_back", "A member answered a serializable read with an older state than it had returned before.");
+    AnomalyKind::new("member_went_back", "A member returned an older state to a serializable read than it had returned before.");
 
-/// Marks kept of one member; the older half is given up when there are more.
+/// Marks kept per member; the older half is dropped if there are more.
 const MARKS_MAX: usize = 1 << 16;
 
 /// The check.
@@ -49,21 +49,21 @@ const MARKS_MAX: usize = 1 << 16;
 pub struct Serializable {
     incarnations: Incarnations,
     reached: FxHashMap<MemberIndex, Reached>,
-    /// The highest revision that a serializable read named.
+    /// The highest revision of a serializable read.
     highest: Option<Named>,
     judged: u64,
     compared: u64,
     anomalies: Anomalies,
 }
 
-/// What the process of a member was known to have reached, and when: both only grow.
+/// What the process of a member was known to have reached, and when: both only increase.
 #[derive(Debug, Default)]
 struct Reached {
     since: Nanos,
     marks: Vec<Named>,
 }
 
-/// A revision that an answer named.
+/// The revision of a response.
 #[derive(Clone, Copy, Debug)]
 struct Named {
     done: Nanos,
@@ -126,7 +126,7 @@ impl Serializable {
             }
             self.judge(invoke.sent, named, since);
         }
-        // Answers of the process before say nothing about this one; a defragmentation answers without a header.
+        // Responses of the previous process do not bind this one; the response to a defragmentation has no header.
         if invoke.sent > since && !matches!(answer.body, AnswerBody::Maintenance(MaintenanceAnswer::Defragmented)) {
             self.learn(Named { done: returned.done, revision: answer.revision, call: invoke.id, member }, since);
         }
@@ -160,7 +160,7 @@ impl Serializable {
         if last.is_some_and(|last| last.revision >= named.revision) {
             return;
         }
-        // Answers are recorded almost in order: one that comes late counts from when the one before it came.
+        // Responses are recorded almost in order: one that is recorded late counts from the time of the one before it.
         let done = last.map_or(named.done, |last| last.done.max(named.done));
         if reached.marks.len() >= MARKS_MAX {
             reached.marks.drain(..MARKS_MAX / 2);
@@ -169,7 +169,7 @@ impl Serializable {
     }
 }
 
-/// Whether the answer need not be the newest: a serializable range, or a transaction of nothing else.
+/// Whether the response may be stale: a serializable range, or a transaction that contains nothing else.
 fn is_serializable(request: &Request, answer: &Answer) -> bool {
     match request {
         Request::Range(range) => range.serializable && range.revision == 0,

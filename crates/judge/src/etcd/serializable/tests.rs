@@ -46,7 +46,7 @@ fn other_members_may_be_behind() {
         etcd.call_at(1, read(), revision);
         etcd.call_at(1, Request::Txn(Txn { success: vec![TxnOp::Range(serializable())], ..Txn::default() }), revision);
     }
-    // Old because it was asked for so.
+    // Old because an old revision was requested.
     etcd.call(1, Request::Range(Range { revision: 2, ..serializable() }));
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Pass, vec![]), "{finding:#?}");
@@ -54,14 +54,14 @@ fn other_members_may_be_behind() {
 }
 
 #[test]
-fn a_member_does_not_go_back_whoever_asks() {
+fn a_member_does_not_go_back_for_any_client() {
     let mut etcd = busy();
     etcd.call_at(6, read(), 4);
     let finding = judge(&etcd.finish());
     assert_eq!(kinds(&finding), (Verdict::Violation, vec![("member_went_back", 1)]));
     let anomaly = &finding.anomalies[0].first;
     assert_eq!((anomaly.severity, anomaly.members.as_slice()), (1, &["m1".to_owned()][..]));
-    // A transaction of serializable reads only is one too.
+    // A transaction of serializable reads only counts, too.
     let mut etcd = busy();
     etcd.call_at(6, Request::Txn(Txn { success: vec![TxnOp::Range(serializable())], ..Txn::default() }), 4);
     assert_eq!(kinds(&judge(&etcd.finish())).1, [("member_went_back", 1)]);
@@ -85,7 +85,7 @@ fn what_was_under_way_at_a_restart_is_not_compared() {
     etcd.call_at(6, read(), 2);
     let change = MemberChange::Started { incarnation: 2, pid: 2 };
     etcd.record(|at| Event::Member(MemberEvent { member: MemberIndex(0), at, change }));
-    // The restart is recorded between request and answer.
+    // The restart is recorded between request and response.
     let end = etcd.events.len();
     etcd.events.swap(end - 2, end - 1);
     assert_eq!(kinds(&judge(&etcd.finish())), (Verdict::Pass, vec![]));
@@ -102,6 +102,6 @@ fn a_revision_that_never_was_cannot_be_read() {
 }
 
 #[test]
-fn without_such_a_read_nothing_is_said() {
+fn without_such_a_read_nothing_is_judged() {
     assert_eq!(found(&busy().finish()), None);
 }

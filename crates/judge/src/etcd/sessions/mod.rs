@@ -1,16 +1,16 @@
-//! Sessions: what one worker sees never goes back, and includes what it wrote itself.
+//! Sessions: what one worker reads never goes back, and includes its own writes.
 //!
-//! Source: Terry et al., "Session Guarantees for Weakly Consistent Replicated Data" (1994), which names the four that
-//! follow; etcd's linearizable operations promise them all, and more. A worker's calls follow each other, so that each is
-//! held against the ones before it:
+//! Source: Terry et al., "Session Guarantees for Weakly Consistent Replicated Data" (1994), which names the four that follow;
+//! etcd's linearizable operations guarantee all of them, and more. A worker's calls are sequential, so each is compared with
+//! the ones before it:
 //!
-//! - *monotonic reads*: a read names a revision no lower than that of any read before it;
-//! - *read your writes*: nor lower than that of any acknowledged write before it;
+//! - *monotonic reads*: a read has a revision no lower than that of any read before it;
+//! - *read your writes*: a read has a revision no lower than that of any acknowledged write before it;
 //! - *monotonic writes*: a write has a higher revision than every write before it;
-//! - *writes follow reads*: and than every read before it.
+//! - *writes follow reads*: a write has a higher revision than every read before it.
 //!
-//! Serializable reads promise none of that across members. Of one member and one life of its process they are monotonic,
-//! and include what the same worker read or wrote there: a restart, or what was under way during it, starts anew.
+//! Serializable reads guarantee none of that across members. At one member, while its process runs, they are monotonic and
+//! include what the same worker read or wrote there. A restart resets that, also for requests in flight during it.
 
 #[cfg(test)]
 mod tests;
@@ -63,11 +63,11 @@ pub struct Sessions {
 struct Session {
     read: Option<Seen>,
     written: Option<Seen>,
-    /// The newest of each member it talked to.
+    /// The newest of each member that it used.
     members: Vec<(MemberIndex, Seen)>,
 }
 
-/// The newest revision that a call of the session named.
+/// The newest revision of a call of the session.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     revision: Revision,
@@ -129,7 +129,7 @@ impl Sessions {
             Request::Put(_) | Request::Delete(_) => false,
             _ => return,
         };
-        // What was asked for at a revision is as old as it was asked to be.
+        // A read at an explicit revision is as old as requested.
         if explicit {
             return;
         }
@@ -142,7 +142,7 @@ impl Sessions {
         if invoke.request.is_linearizable() {
             let (last_read, last_written) = (before(&session.read), before(&session.written));
             self.compared += u64::from(last_read.is_some() || last_written.is_some());
-            // A range before the write in its transaction names the revision before the write's.
+            // A range before the write in its transaction has the revision before the write's.
             if let Some(read) = read {
                 broken.extend(last_read.filter(|last| read < last.revision).map(|last| (&READ_WENT_BACK, last, read)));
                 broken.extend(last_written.filter(|last| read < last.revision).map(|last| (&OWN_WRITE_MISSED, last, read)));
@@ -163,7 +163,7 @@ impl Sessions {
         if invoke.sent > self.incarnations.since(invoke.member) {
             let newest = seen(answer.revision);
             match session.members.iter_mut().find(|(member, _)| *member == invoke.member) {
-                // What a process before this one had reached does not bind it.
+                // The state of a previous process does not bind this one.
                 Some((_, last)) if last.done > self.incarnations.since(invoke.member) && last.revision > newest.revision => {}
                 Some((_, last)) => *last = newest,
                 None => session.members.push((invoke.member, newest)),

@@ -43,7 +43,7 @@ fn busy() -> Etcd {
     etcd
 }
 
-/// A call of worker 1 that names a revision.
+/// A call of worker 1 with a revision.
 fn next(request: Request, revision: Revision) -> (Verdict, Vec<(String, u64)>) {
     let mut etcd = busy();
     etcd.call(1, request);

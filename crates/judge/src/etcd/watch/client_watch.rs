@@ -1,4 +1,4 @@
-//! One subscription: what it asked for, what it was told, and what that breaks.
+//! One subscription: its request, what it received, and the violations in that.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -12,13 +12,13 @@ use crate::core::excerpt::excerpt;
 use ticketcd_history::watch::{WatchEvent, WatchOpened};
 use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
 
-/// How far behind the confirmation a message is that etcd had prepared before it: nanoseconds.
+/// How long after the confirmation a message may arrive that etcd had prepared before it: nanoseconds.
 const RIGHT_BEHIND: Nanos = 100_000_000;
 
-/// Revisions that were left out and may still come, too late: so many are remembered.
+/// Skipped revisions that are remembered, because they may still come late.
 const MISSED_MAX: usize = 4_096;
 
-/// A subscription under judgement.
+/// A watch that is being judged.
 #[derive(Debug)]
 pub(super) struct ClientWatch {
     pub(super) subscription: u32,
@@ -29,36 +29,35 @@ pub(super) struct ClientWatch {
     pub(super) start: Revision,
     pub(super) opened: Nanos,
     pub(super) previous_requested: bool,
-    /// Whether its member was known to be compacted beyond its start: then it must be cancelled.
+    /// The compacted revision of its member, if that is known to be above its start: then it must be cancelled.
     pub(super) compacted: Option<Revision>,
     pub(super) cancelled: bool,
-    /// When the member confirmed it, as far as the record was read.
+    /// When the member confirmed it; none before.
     pub(super) created: Option<Nanos>,
     /// Until when its stream was read, once it is closed.
     pub(super) read_until: Nanos,
-    /// Progress of its stream that may be older than it is: so much had been asked for, and not been answered, when it was
-    /// opened. etcd sends what it says of a new watch and what it says of progress on different ways, and either may come
-    /// first.
+    /// Progress responses of its stream that may precede it: the number of outstanding progress requests when it was opened.
+    /// etcd sends the confirmation of a watch and progress responses on different paths, and either may come first.
     pub(super) overtaken: usize,
-    /// What waits for the log, in order.
+    /// Messages that wait for the log, in order.
     pub(super) waiting: VecDeque<Message>,
-    /// Whether it is in the list of those that have something waiting.
+    /// Whether it is in the list of watches with waiting messages.
     pub(super) is_listed: bool,
-    /// Up to where it was told everything, as its owner counts: from here it resumes.
+    /// The revision up to which it received everything, as its owner counts: it resumes after this.
     pub(super) received: Revision,
     pub(super) range: Option<usize>,
     /// Whether it has received a previous value.
     has_previous: bool,
-    /// Whether the message in hand may lack previous values because of a known defect of etcd.
+    /// Whether the current message may lack previous values because of a known defect of etcd.
     is_unprepared: bool,
-    /// Whether `told` is only the revision of the `created` header: a watch from "now" that has received nothing yet.
+    /// Whether `received` is only the revision of the `created` header: a watch from "now" that has received nothing yet.
     is_start_unknown: bool,
-    /// The first revision that it may receive. Of a watch from "now": the one above what its member was known to have had
+    /// The first revision that it may receive. For a watch from "now": the one above what its member was known to have reached
     /// when it was opened.
     lowest: Revision,
     /// The first revision that it must receive; none for a watch from "now" that was not created yet.
     first: Option<Revision>,
-    /// Everything before this revision was told or missed; none before it is known where it begins.
+    /// Everything before this revision was received or missed; none until its start is known.
     pub(super) next: Option<Revision>,
     last_event: Revision,
     bookmark: Revision,
@@ -70,17 +69,17 @@ pub(super) struct ClientWatch {
 /// A message, or the end.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// Events, and the highest revision that was asked to be compacted by then.
+    /// Events, and the highest revision whose compaction had been requested by then.
     Events(Nanos, Vec<WatchEvent>, Revision),
-    /// Everything up to the revision was told.
+    /// A progress notification: everything up to the revision was sent.
     Bookmark(Nanos, Revision),
-    /// Its owner closed it. By then the member's collector had long delivered everything up to the revision `owed`.
+    /// Its owner closed it. The member's collector had delivered everything up to the revision `owed` long before.
     Closed { at: Nanos, read_until: Nanos, owed: Revision },
     /// Its stream broke, or the member cancelled it.
     Broken,
 }
 
-/// How much a watch was told.
+/// How much a watch received.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) events: u64,
@@ -89,7 +88,7 @@ pub(super) struct Counts {
     pub(super) too_old: u64,
 }
 
-/// A revision of which only some events came.
+/// A revision of which only some events were received.
 #[derive(Debug)]
 struct Partial {
     revision: Revision,
@@ -97,7 +96,7 @@ struct Partial {
     missing: Vec<Change>,
 }
 
-/// A promise that was broken.
+/// A violated guarantee.
 #[derive(Debug)]
 pub(super) struct Violation {
     pub(super) kind: &'static AnomalyKind,
@@ -120,7 +119,7 @@ impl Message {
 }
 
 impl ClientWatch {
-    /// `had` is what its member is known to have had when the request was sent.
+    /// `had` is the revision that its member is known to have reached when the request was sent.
     pub(super) fn new(opened: &WatchOpened, compacted: Option<Revision>, overtaken: usize, had: Revision) -> Self {
         Self {
             subscription: opened.subscription,
@@ -154,7 +153,7 @@ impl ClientWatch {
         }
     }
 
-    /// The member confirmed it, with its header's revision: a watch from "now" owes everything above that.
+    /// The member confirmed it, with its header's revision: a watch from "now" must deliver everything above that.
     pub(super) fn create(&mut self, at: Nanos, revision: Revision) {
         self.created.get_or_insert(at);
         if self.first.is_none() {
@@ -163,24 +162,24 @@ impl ClientWatch {
         }
     }
 
-    /// It received an event of this revision, and so everything from its start up to there.
+    /// It received an event of this revision, and therefore everything from its start up to it.
     pub(super) fn delivered(&mut self, revision: Revision) {
         self.received = if self.is_start_unknown { revision } else { revision.max(self.received) };
         self.is_start_unknown = false;
     }
 
-    /// A bookmark: it received everything up to the revision.
+    /// A progress notification: it received everything up to the revision.
     pub(super) fn bookmarked(&mut self, revision: Revision) {
         self.received = revision.max(self.received);
         self.is_start_unknown = false;
     }
 
-    /// Takes in the next message, now that the log has reached it.
+    /// Processes the next message, now that the log has reached it.
     pub(super) fn take(&mut self, message: Message, range: &WatchedRange, violations: &mut Vec<Violation>) {
         self.next = self.next.or(self.first).map(|next| next.max(range.known_from));
         match message {
             Message::Events(at, events, compacted) => {
-                // Such messages are held back until the watch is confirmed, and sent right behind that.
+                // etcd holds such messages back until the watch is confirmed, and sends them directly afterwards.
                 self.has_previous |= events.iter().any(|event| event.previous.is_some());
                 self.is_unprepared = !self.has_previous && self.created.is_some_and(|created| at < created + RIGHT_BEHIND);
                 let mut last = 0;
@@ -278,7 +277,7 @@ impl ClientWatch {
         self.last_event = revision;
     }
 
-    /// What lies before the revision and was not told is missed.
+    /// Reports the revisions before this one that were not received.
     fn skip_to(&mut self, at: Nanos, revision: Revision, range: &WatchedRange, violations: &mut Vec<Violation>) {
         let Some(next) = self.next else { return };
         let skipped = range.from(next).iter().take_while(|change| change.revision < revision);
@@ -291,7 +290,7 @@ impl ClientWatch {
         self.next = Some(revision);
     }
 
-    /// The events of a revision against what they must be.
+    /// Compares the events of a revision with the log.
     fn compare(
         &mut self,
         at: Nanos,
@@ -343,7 +342,7 @@ impl ClientWatch {
             match (&event.previous, change.previous) {
                 (Some(received), Previous::Some(before)) if kv_hash(received) == before => {}
                 (None, Previous::None) | (_, Previous::Forgotten) => {}
-                // What the compaction has taken cannot be told.
+                // A previous value that was compacted cannot be sent.
                 (None, Previous::Some(_)) if revision <= compacted => {}
                 (None, Previous::Some(_)) => {
                     violation(
@@ -392,7 +391,7 @@ impl ClientWatch {
         self.bookmark = self.bookmark.max(revision);
     }
 
-    /// What it should have been told up to a revision and was not.
+    /// What it should have received up to a revision and did not.
     fn owed<'range>(&self, revision: Revision, range: &'range WatchedRange) -> &'range [Change] {
         let changes = self.next.map_or(&[][..], |next| range.from(next));
         let count = changes.partition_point(|change| change.revision <= revision);

@@ -7,11 +7,11 @@ use ticketcd_history::{MemberIndex, Nanos, Revision};
 /// The compactions of a run.
 #[derive(Debug, Default)]
 pub(super) struct Compactions {
-    /// The highest revision that anybody asked to compact: some member may have.
+    /// The highest revision whose compaction was requested: some member may have compacted it.
     asked: Revision,
-    /// Acknowledged compactions, and when: both only grow.
+    /// Acknowledged compactions, and when: both only increase.
     acknowledged: Vec<(Nanos, Revision)>,
-    /// What each member has certainly carried out.
+    /// What each member has certainly compacted.
     carried_out: Vec<Revision>,
 }
 
@@ -23,13 +23,13 @@ impl Compactions {
         }
     }
 
-    /// Somebody was told that a member is compacted.
+    /// A client received the compacted revision of a member.
     pub(super) fn reported(&mut self, revision: Revision) {
         self.asked = self.asked.max(revision);
     }
 
-    /// A call was answered. Whoever acknowledges a compaction has carried it out; so has a member that answers, by consensus,
-    /// what was sent after the acknowledgement.
+    /// A call completed. A member that acknowledges a compaction has applied it; so has a member that responds, after
+    /// consensus, to a request that was sent after the acknowledgement.
     pub(super) fn answered(&mut self, invoke: &Invoke, returned: &Return) {
         let CallOutcome::Ok(_) = returned.outcome else { return };
         let known = match invoke.request {
@@ -56,7 +56,7 @@ impl Compactions {
         }
     }
 
-    /// A member's process was replaced: it may have to catch up.
+    /// A member's process was replaced: the new one may have to catch up.
     pub(super) fn restarted(&mut self, member: MemberIndex) {
         if let Some(carried_out) = self.carried_out.get_mut(member.index()) {
             *carried_out = 0;

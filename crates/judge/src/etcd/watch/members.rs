@@ -1,4 +1,4 @@
-//! What the members are known to have had, and when: from watch deliveries and from the headers of responses.
+//! What the members are known to have reached, and when: from watch deliveries and from the headers of responses.
 
 use std::collections::VecDeque;
 
@@ -6,11 +6,11 @@ use rustc_hash::FxHashMap;
 
 use ticketcd_history::{MemberIndex, Nanos, Revision};
 
-/// How long what a member had is remembered, so that events recorded slightly out of order are still compared by time:
-/// nanoseconds.
+/// How long a member's past revisions are remembered, so that events recorded slightly out of order are still compared by
+/// time: nanoseconds.
 const REMEMBERED: Nanos = 1_000_000_000;
 
-/// What each member is known to have had.
+/// What each member is known to have reached.
 #[derive(Debug, Default)]
 pub(super) struct MemberRevisions {
     members: FxHashMap<MemberIndex, Known>,
@@ -20,25 +20,25 @@ pub(super) struct MemberRevisions {
 struct Known {
     /// When its process was last started or ended: what was known before does not bind the next process.
     since: Nanos,
-    /// Rising in time and in revision. A response received at that moment had the revision.
+    /// Increasing in time and in revision. A response received at that time carried the revision.
     notes: VecDeque<(Nanos, Revision)>,
 }
 
 impl MemberRevisions {
-    /// An event received from the member at this moment shows that it had the revision before that of the event: etcd notifies
-    /// watches before it raises its own revision, and up to 3.5.21 a watch from "now" begins above the latter.
+    /// An event received from the member at this time shows that it had reached the revision before that of the event: etcd
+    /// notifies watches before it raises its own revision, and up to 3.5.21 a watch from "now" starts above the latter.
     pub(super) fn note_delivery(&mut self, member: MemberIndex, at: Nanos, revision: Revision) {
         self.note(member, at, revision - 1);
     }
 
-    /// A header received from the member at this moment shows that it had the revision.
+    /// A header received from the member at this time shows that it had reached the revision.
     pub(super) fn note(&mut self, member: MemberIndex, at: Nanos, revision: Revision) {
         let known = self.members.entry(member).or_default();
         let newest = known.notes.back().map_or(0, |(_, newest)| *newest);
         if at < known.since || revision <= newest {
             return;
         }
-        // A note that arrives out of order takes the later moment: that only lowers what is known by a moment.
+        // A note that arrives out of order takes the later time: that only lowers what is known at a time.
         let at = known.notes.back().map_or(at, |(last, _)| at.max(*last));
         known.notes.push_back((at, revision));
         while known.notes.get(1).is_some_and(|(later, _)| *later + REMEMBERED < at) {
@@ -46,21 +46,21 @@ impl MemberRevisions {
         }
     }
 
-    /// The member's process was started or ended at this moment.
+    /// The member's process was started or ended at this time.
     pub(super) fn restarted(&mut self, member: MemberIndex, at: Nanos) {
         let known = self.members.entry(member).or_default();
         known.since = known.since.max(at);
         known.notes.clear();
     }
 
-    /// The highest revision that the member is known to have had by a moment; 0 where nothing is known.
+    /// The highest revision that the member is known to have reached by a time; 0 if nothing is known.
     pub(super) fn had(&self, member: MemberIndex, by: Nanos) -> Revision {
         let Some(known) = self.members.get(&member) else { return 0 };
         let count = known.notes.partition_point(|(at, _)| *at <= by);
         count.checked_sub(1).and_then(|last| known.notes.get(last)).map_or(0, |(_, revision)| *revision)
     }
 
-    /// The highest revision that the member is known to have.
+    /// The highest revision that the member is known to have reached.
     pub(super) fn newest(&self, member: MemberIndex) -> Revision {
         self.members.get(&member).and_then(|known| known.notes.back()).map_or(0, |(_, revision)| *revision)
     }

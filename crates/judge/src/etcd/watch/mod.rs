@@ -1,27 +1,26 @@
-//! Watch: every watch is told everything it asked for, once, in order, whole, and as it was.
+//! Watch: every watch receives all events of its range, once, in order, complete and unaltered.
 //!
-//! Source: etcd's API guarantees say of a watch that it is *ordered*, *unique*, *reliable* (no subsequence of the history is
-//! left out), *atomic* (a revision's events are never split over messages), *resumable*, and *bookmarkable* (after a
-//! progress notification of a revision nothing at or below it is delivered). Beside those: nothing below the start that was
-//! asked for, previous values and creation as they were, and a start below the compaction is refused.
+//! Source: etcd's API guarantees that a watch is *ordered*, *unique*, *reliable* (no part of the history is skipped), *atomic*
+//! (a revision's events are never split over messages), *resumable*, and *bookmarkable* (after a progress notification for a
+//! revision nothing at or below it is delivered). In addition, nothing below the requested start is delivered, previous values
+//! and creations are correct, and a watch that starts below the compaction is cancelled.
 //!
-//! Each subscription is held against the merged log of the collectors, seen through its range; no watch is evidence in its
-//! own case. A message is judged when the log has reached what it speaks of. Completeness is owed up to the last event or
-//! bookmark.
+//! Each watch is compared with the merged log of the collectors, restricted to its range. A message is judged when the log has
+//! reached its revisions. Completeness is required up to the last event or progress notification.
 //!
 //! A watch from "now" (start revision 0) has an unknown start: from etcd 3.4.38, 3.5.22 and 3.6.2 on, the header of `created`
-//! is read after the watch was registered. The start lies above every revision that the member is known to have had when the
-//! request was sent, and at most one above the header's revision. What lies between may be delivered or not; once one of
-//! those revisions is delivered, everything after it is owed.
+//! is read after the watch was registered. The start is above every revision that the member is known to have reached when the
+//! request was sent, and at most one above the header's revision. Revisions between may be delivered or not; once one of them
+//! is delivered, everything after it must be, too.
 //!
-//! A watch that its owner closed is *stalled* when it lacks a matching event and had ten seconds for it: created and open for
-//! that long, the event delivered by its member's collector that long before, and all of its stream read by us at the end of
-//! that time, with no fault in force meanwhile. The same patience is needed before a missing refusal is reported. Where such
-//! a watch shared its member with more unsynced watches than etcd looks at, and compactions ran, it is *starved*: that is a
-//! known defect of etcd.
+//! A watch that its owner closed is *stalled* if it lacks a matching event and the member had ten seconds to send it: the
+//! watch was created and open for that long, the member's collector had received the event that long before, the client had
+//! read the whole stream at the end of that time, and no fault was in force meanwhile. A missing cancellation is reported
+//! after the same time. If such a watch shared its member with more unsynced watches than etcd processes, and compactions ran,
+//! it is *starved*: that is a known defect of etcd.
 //!
-//! What the log no longer knows of the past when a watch opens is not judged, and counted. A previous value may be missing
-//! only where a compaction may have taken it.
+//! Revisions that the log has already forgotten when a watch opens are counted and not judged. A previous value may be missing
+//! only if a compaction may have removed it.
 
 mod client_watch;
 mod compactions;
@@ -109,23 +108,23 @@ pub(super) static RESUMED_ELSEWHERE: AnomalyKind =
 pub(super) static COMPACTION_IGNORED: AnomalyKind =
     AnomalyKind::new("compaction_ignored", "A watch that starts below the compacted revision was not cancelled.");
 
-/// How long a member may take, without a fault, for what it owes a watch: nanoseconds.
+/// How long a member may take, without a fault, to send what a watch must receive: nanoseconds.
 const PATIENCE: Nanos = 10_000_000_000;
 
-/// How often it is noted how far a collector is: nanoseconds.
+/// How often the position of a collector is noted: nanoseconds.
 const NOTE_EVERY: Nanos = 200_000_000;
 
-/// How long ago progress may have been asked for to be answered still: nanoseconds.
+/// How long a progress request may remain without a response before it is considered ignored: nanoseconds.
 const ANSWER_MAX: Nanos = 10_000_000_000;
 
-/// Something that did not come in time.
+/// A violation by something that was not received in time.
 #[derive(Debug)]
 struct Stall {
     kind: &'static AnomalyKind,
-    /// When the patience began, and when it was found.
+    /// When the time limit began, and when the violation was found.
     from: Nanos,
     at: Nanos,
-    /// Whether it has the shape of etcd issue 22294.
+    /// Whether it matches etcd issue 22294.
     is_starved: bool,
     anomaly: Anomaly,
 }
@@ -133,23 +132,23 @@ struct Stall {
 /// The check.
 #[derive(Debug, Default)]
 pub struct Watch {
-    /// The release of etcd, as `run.json` has it.
+    /// The release of etcd, from `run.json`.
     version: String,
     watches: FxHashMap<u32, ClientWatch>,
     /// The open watches of each stream.
     streams: FxHashMap<u32, Vec<u32>>,
-    /// When progress was asked for on each stream without an answer yet. etcd leaves some without one.
+    /// Progress requests of each stream without a response yet. etcd ignores some of them.
     unanswered: FxHashMap<u32, VecDeque<Nanos>>,
     ranges: WatchedRanges,
     compactions: Compactions,
     revisions: MemberRevisions,
     unsynced: Unsynced,
-    /// Watches that have something waiting which nobody has looked at.
+    /// Watches with waiting messages that may be ready.
     listed: Vec<u32>,
     /// Watches whose next message waits for the log to reach a revision.
     held: BTreeMap<Revision, Vec<u32>>,
     newest: Revision,
-    /// The members of the collectors, and how far each was and when.
+    /// The members of the collectors, and the position of each over time.
     collectors: FxHashMap<u32, MemberIndex>,
     delivered: FxHashMap<MemberIndex, VecDeque<(Nanos, Revision)>>,
     opened: u64,
@@ -157,7 +156,7 @@ pub struct Watch {
     messages: u64,
     counts: Counts,
     compacted_starts: u64,
-    /// What a fault may excuse, until the faults are known.
+    /// Stalls that a fault may excuse: decided when all faults are known.
     stalls: Vec<Stall>,
     anomalies: Anomalies,
 }
@@ -231,7 +230,7 @@ impl Watch {
         Self { version: info.etcd.version.clone(), ..Self::default() }
     }
 
-    /// Whether the release has the defect that anomalies of this kind show.
+    /// Whether the release has the defect that anomalies of this kind indicate.
     fn has_defect(&self, kind: &AnomalyKind) -> bool {
         KnownDefect::of(CHECK.name, kind.name).is_some_and(|defect| defect.is_in(&self.version))
     }
@@ -259,7 +258,7 @@ impl Watch {
                 let watches = self.streams.get(&progress.stream).cloned().unwrap_or_default();
                 for subscription in watches {
                     let Some(watch) = self.watches.get_mut(&subscription) else { continue };
-                    // Answers come in the order of the requests, also before the watch is confirmed.
+                    // Progress responses come in the order of the requests, also before the watch is confirmed.
                     if watch.overtaken > 0 {
                         watch.overtaken -= 1;
                     } else if watch.created.is_some() {
@@ -288,7 +287,7 @@ impl Watch {
                         notes.pop_back();
                     }
                     notes.push_back((batch.at, revision));
-                    // Only what was delivered a while ago is asked for.
+                    // Only deliveries of a while ago are looked up.
                     while notes.get(1).is_some_and(|(at, _)| at + 2 * PATIENCE < batch.at) {
                         notes.pop_front();
                     }
@@ -381,7 +380,7 @@ impl Watch {
             self.unsynced.stream_ended(stream, closed.at);
         }
         let Some(watch) = self.watches.get_mut(&closed.subscription) else { return };
-        // What waits unread on our side is not late. The patience that the member is owed ends with what we read.
+        // A message that waits unread at the client is not late: the time limit ends with the last read.
         let until = closed.read_until.min(closed.at);
         let had_time = watch.created.is_some_and(|created| until.saturating_sub(created) > PATIENCE);
         let message = match watch.compacted {
@@ -409,7 +408,7 @@ impl Watch {
         self.push(closed.subscription, message);
     }
 
-    /// A watch is no longer on its stream. A stream without watches is closed by the client.
+    /// Removes a watch from its stream. The client closes a stream without watches.
     fn leave_stream(&mut self, subscription: u32, stream: u32, at: Nanos) {
         if let Some(watches) = self.streams.get_mut(&stream) {
             watches.retain(|other| *other != subscription);
@@ -430,7 +429,7 @@ impl Watch {
     }
 
     fn stall(unsynced: &Unsynced, compactions: &Compactions, watch: &ClientWatch, violation: &Violation, read_until: Nanos) -> Stall {
-        // One that was synced when it was created is not looked at among the unsynced ones.
+        // A watch that was synced when it was created is not among the unsynced ones.
         let began_behind = watch.start > 0;
         let is_starved = began_behind && compactions.possible() > 0 && unsynced.was_crowded(watch.member, watch.opened);
         let from = read_until.saturating_sub(PATIENCE);
@@ -453,7 +452,7 @@ impl Watch {
         }
     }
 
-    /// Judges what waits and can be judged.
+    /// Judges the waiting messages that the log has reached.
     fn look(&mut self, versions: &Versions) {
         let mut violations = Vec::new();
         let lacks_previous = self.has_defect(&PREVIOUS_MISSING_AT_CREATION);
@@ -512,7 +511,7 @@ fn add(sum: &mut Counts, counts: Counts) {
     sum.too_old += counts.too_old;
 }
 
-/// What was broken, with when: a sentence that begins in lower case behind that.
+/// The violation as a sentence that begins with its time.
 fn at_its_moment(violation: &Violation) -> String {
     let mut letters = violation.what.chars();
     let first = letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter();

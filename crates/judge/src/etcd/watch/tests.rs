@@ -10,7 +10,7 @@ use ticketcd_history::watch::{
 };
 use ticketcd_history::{Blob, MemberIndex, Nanos, Revision};
 
-/// An etcd with watches at m1, all on one stream, that are told what they must be, or what a test makes of it.
+/// An etcd with watches at m1, all on one stream, that receive what they must, or what a test makes of it.
 #[derive(Default)]
 struct Shop {
     etcd: Etcd,
@@ -18,7 +18,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// Revisions 2 to 8: two keys written at once, one of them written again, deleted and created anew, and another key.
+    /// Revisions 2 to 8: two keys written in one revision, one of them written again, deleted and created again, and another key.
     fn new() -> Self {
         let mut shop = Self::default();
         shop.put(&["a", "b"]);
@@ -39,7 +39,7 @@ impl Shop {
 
     fn open_as(&mut self, start_revision: Revision, resumes: Option<u32>) -> u32 {
         let subscription = self.open_unconfirmed(start_revision, resumes);
-        self.say(subscription, WatchBody::Created);
+        self.send(subscription, WatchBody::Created);
         subscription
     }
 
@@ -64,12 +64,12 @@ impl Shop {
         subscription
     }
 
-    /// A watch that begins at a revision; at 0, now.
+    /// A watch that starts at a revision; 0 stands for now.
     fn open(&mut self, start_revision: Revision) -> u32 {
         self.open_as(start_revision, None)
     }
 
-    /// What there is to say of the revisions.
+    /// The events of the revisions.
     fn events(&self, revisions: impl IntoIterator<Item = Revision>) -> Vec<WatchEvent> {
         let range = ("a".into(), "d".into());
         let logged = self.etcd.events.iter().filter_map(|event| match event {
@@ -77,7 +77,7 @@ impl Shop {
             _ => None,
         });
         let logged: Vec<_> = logged.flatten().filter(|event| KeyRange::new(&range.0, &range.1).contains(event.kv.key.as_bytes())).collect();
-        let told = |revision: Revision| {
+        let delivered = |revision: Revision| {
             let of = logged.iter().filter(move |event| event.kv.mod_revision == revision);
             of.map(move |event| WatchEvent {
                 deleted: event.deleted,
@@ -85,28 +85,28 @@ impl Shop {
                 previous: self.etcd.key(&event.kv.key.to_text(), revision - 1).map(Box::new),
             })
         };
-        revisions.into_iter().flat_map(told).collect()
+        revisions.into_iter().flat_map(delivered).collect()
     }
 
-    fn say(&mut self, subscription: u32, body: WatchBody) {
+    fn send(&mut self, subscription: u32, body: WatchBody) {
         let revision = self.etcd.revision();
-        self.say_at(subscription, revision, body);
+        self.send_at(subscription, revision, body);
     }
 
-    fn say_at(&mut self, subscription: u32, revision: Revision, body: WatchBody) {
+    fn send_at(&mut self, subscription: u32, revision: Revision, body: WatchBody) {
         self.etcd.record(|at| Event::WatchBatch(WatchBatch { subscription, at, revision, body }));
     }
 
-    /// Tells of the revisions, in one message.
+    /// Delivers the revisions in one message.
     fn deliver(&mut self, subscription: u32, revisions: impl IntoIterator<Item = Revision>) {
         let events = self.events(revisions);
-        self.say(subscription, WatchBody::Events(events));
+        self.send(subscription, WatchBody::Events(events));
     }
 
     fn deliver_edited(&mut self, subscription: u32, revision: Revision, edit: impl FnOnce(&mut Vec<WatchEvent>)) {
         let mut events = self.events([revision]);
         edit(&mut events);
-        self.say(subscription, WatchBody::Events(events));
+        self.send(subscription, WatchBody::Events(events));
     }
 
     fn stream_progress(&mut self, revision: Revision) {
@@ -134,7 +134,7 @@ impl Shop {
         found(&self.etcd.finish()).unwrap()
     }
 
-    /// What it is rejected of.
+    /// The kinds and counts of the anomalies.
     fn rejected(self) -> Vec<(String, u64)> {
         let finding = self.judge();
         assert_eq!(finding.verdict, Verdict::Violation, "{finding:#?}");
@@ -152,28 +152,28 @@ fn of(kind: &str, count: u64) -> Vec<(String, u64)> {
     vec![(kind.to_owned(), count)]
 }
 
-/// Watches of every kind, each told what it must be.
+/// Watches of every kind, each of which receives what it must.
 fn every_watch() -> Shop {
     let mut shop = Shop::new();
     let old = shop.open(3);
     let compacted = shop.open(1);
     let ahead = shop.open(11);
     let now = shop.open(0);
-    // The log is behind a watch: its message comes first in the record.
+    // The log lags behind a watch: its message comes first in the record.
     shop.deliver(old, [3, 5, 6]);
     shop.deliver(old, [7, 8]);
-    shop.say_at(compacted, 8, WatchBody::Cancelled { compact_revision: 2, reason: "compacted".to_owned() });
+    shop.send_at(compacted, 8, WatchBody::Cancelled { compact_revision: 2, reason: "compacted".to_owned() });
     shop.put(&["a", "c"]);
     shop.put(&["unwatched/x"]);
     for watch in [old, now] {
         shop.deliver(watch, [9]);
-        shop.say(watch, WatchBody::Progress);
+        shop.send(watch, WatchBody::Progress);
     }
     shop.stream_progress(10);
     shop.put(&["b"]);
     shop.deliver(now, [11]);
     shop.deliver(ahead, [11]);
-    // One whose stream breaks before it is told, and which resumes.
+    // A watch whose stream breaks before it receives anything, and which resumes.
     shop.close(old, 0, false);
     let resumed = shop.open_as(11, Some(old));
     shop.deliver(resumed, [11]);
@@ -182,9 +182,9 @@ fn every_watch() -> Shop {
 }
 
 #[test]
-fn boards_that_are_told_everything_pass() {
+fn watches_that_receive_everything_pass() {
     let mut shop = every_watch();
-    // The delivery of the last revision moves behind what the watches say of it.
+    // The delivery of the last revision is moved behind those to the watches.
     let batch = shop.etcd.events.iter().rposition(|event| matches!(event, Event::WatchBatch(WatchBatch { subscription: 0, .. }))).unwrap();
     let batch = shop.etcd.events.remove(batch);
     shop.etcd.events.push(batch);
@@ -196,7 +196,7 @@ fn boards_that_are_told_everything_pass() {
 }
 
 #[test]
-fn without_boards_there_is_nothing_to_judge() {
+fn without_watches_there_is_nothing_to_judge() {
     let mut shop = Simulation::new(&Shape::default());
     shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     assert_eq!(found(&shop.finish()), None);
@@ -272,7 +272,7 @@ fn a_deletion_at_the_compaction_is_owed() {
 
 /// etcd issue 20221: a watch from a revision that is still to come, on a member that takes a snapshot.
 #[test]
-fn nothing_below_the_start_is_told() {
+fn nothing_below_the_start_is_delivered() {
     let mut ahead = Shop::new();
     let watch = ahead.open(20);
     ahead.deliver(watch, [7, 8]);
@@ -285,14 +285,14 @@ fn nothing_below_the_start_is_told() {
 
 /// From etcd 3.4.38, 3.5.22 and 3.6.2 on, the header of `created` is read after the watch was registered.
 #[test]
-fn a_watch_from_now_may_receive_what_its_created_header_already_knows() {
+fn a_watch_from_now_may_receive_what_its_created_header_includes() {
     // The member had revision 8 when the watch was opened; 9 and 10 are written before it confirms the watch.
     let raced = |received: &[Revision]| {
         let mut shop = Shop::new();
         let watch = shop.open_unconfirmed(0, None);
         shop.put(&["a"]);
         shop.put(&["b"]);
-        shop.say(watch, WatchBody::Created);
+        shop.send(watch, WatchBody::Created);
         shop.put(&["a"]);
         shop.deliver(watch, received.iter().copied());
         (watch, shop)
@@ -300,10 +300,10 @@ fn a_watch_from_now_may_receive_what_its_created_header_already_knows() {
     for legal in [&[9, 10, 11][..], &[10, 11], &[11]] {
         assert_eq!(raced(legal).1.judge().verdict, Verdict::Pass, "{legal:?}");
     }
-    // From the first revision that it receives everything is owed, and below what the member had nothing is.
+    // From the first revision that it receives it must receive everything, and nothing that the member already had.
     assert_eq!(raced(&[9, 11]).1.rejected(), of("missed_event", 1));
     assert_eq!(raced(&[8, 9, 10, 11]).1.rejected(), of("below_start", 1));
-    // It resumes after what it received, although the header knew of more.
+    // It resumes after what it received, although the header had a higher revision.
     let resumed = |start: Revision| {
         let (watch, mut shop) = raced(&[9]);
         shop.close(watch, 0, false);
@@ -315,7 +315,7 @@ fn a_watch_from_now_may_receive_what_its_created_header_already_knows() {
     assert_eq!(resumed(11).rejected(), of("resumed_elsewhere", 1));
 }
 
-/// What a member had before its process was replaced says nothing about a watch of the next one.
+/// The state of a replaced process does not bind a watch of the next one.
 #[test]
 fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
     let opened_after = |change: Option<MemberChange>, reader: u32| {
@@ -335,14 +335,14 @@ fn a_watch_from_now_is_bound_by_what_its_member_had_and_by_no_other() {
         let finding = shop.judge();
         finding.anomalies.iter().any(|group| group.kind == "below_start")
     };
-    assert!(opened_after(None, 3), "m1 had answered with revision 2");
+    assert!(opened_after(None, 3), "m1 had responded with revision 2");
     assert!(!opened_after(None, 1), "m2 had, m1 perhaps not");
     assert!(!opened_after(Some(MemberChange::Started { incarnation: 2, pid: 2 }), 3), "m1 began anew");
 }
 
-/// Progress that was asked for before a watch was opened may come behind its confirmation, and says nothing of it.
+/// Progress that was requested before a watch was opened may come after its confirmation, and does not apply to it.
 #[test]
-fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
+fn progress_requested_before_a_watch_does_not_apply_to_it() {
     let ask = |shop: &mut Shop| shop.etcd.record(|at| Event::ProgressRequested(ProgressRequested { stream: 1, at }));
     let mut overtaken = Shop::new();
     ask(&mut overtaken);
@@ -350,13 +350,13 @@ fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
     overtaken.stream_progress(8);
     overtaken.deliver(watch, 2..=8);
     assert_eq!(overtaken.judge().verdict, Verdict::Pass);
-    // The answer comes before the confirmation; the next one was asked for after the watch was opened, and is its own.
+    // The response comes before the confirmation; the next one was requested after the watch was opened, and applies to it.
     let mut answered = Shop::new();
     ask(&mut answered);
     let watch = answered.open_unconfirmed(2, None);
     ask(&mut answered);
     answered.stream_progress(8);
-    answered.say(watch, WatchBody::Created);
+    answered.send(watch, WatchBody::Created);
     answered.stream_progress(8);
     answered.deliver(watch, 2..=8);
     assert_eq!(answered.rejected().len(), 1);
@@ -368,9 +368,9 @@ fn progress_asked_for_before_a_board_is_none_of_its_bookmarks() {
     assert_eq!(broken.rejected().len(), 1);
 }
 
-/// etcd issue 15220: progress that is asked for at once comes ahead of the events.
+/// etcd issue 15220: progress that is requested immediately comes before the events.
 #[test]
-fn a_bookmark_promises_that_everything_was_told() {
+fn a_progress_notification_requires_that_everything_was_delivered() {
     let mut stream = Shop::new();
     let watch = stream.open(2);
     stream.stream_progress(8);
@@ -379,7 +379,7 @@ fn a_bookmark_promises_that_everything_was_told() {
     let mut own = Shop::new();
     let watch = own.open(2);
     own.deliver(watch, [2, 3, 5]);
-    own.say_at(watch, 7, WatchBody::Progress);
+    own.send_at(watch, 7, WatchBody::Progress);
     let finding = own.judge();
     assert_eq!((finding.anomalies[0].kind.as_str(), finding.anomalies[0].first.revision), ("bookmark_broken", Some(6)));
     let explanation = finding.anomalies[0].first.explanation.join(" ");
@@ -436,7 +436,7 @@ fn a_previous_value_may_be_missing_only_where_a_compaction_may_have_taken_it() {
     assert_eq!([6, 7, 8].map(without_previous), [Verdict::Violation, Verdict::Pass, Verdict::Pass]);
 }
 
-/// etcd registers a watch before it notes that previous values were asked for.
+/// etcd registers a watch before it registers that previous values were requested.
 #[test]
 fn the_first_messages_of_a_watch_may_lack_previous_values_by_a_known_defect() {
     let lacking = |first: Revision, later: Revision, wait: Nanos| {
@@ -467,17 +467,17 @@ fn the_first_messages_of_a_watch_may_lack_previous_values_by_a_known_defect() {
 
 #[test]
 fn a_start_below_the_compaction_is_refused() {
-    let mut told = Shop::new();
-    told.compact(5);
-    let watch = told.open(2);
-    told.deliver(watch, [2, 3, 5, 6, 7, 8]);
-    assert_eq!(told.rejected(), of("compaction_ignored", 1));
+    let mut delivered = Shop::new();
+    delivered.compact(5);
+    let watch = delivered.open(2);
+    delivered.deliver(watch, [2, 3, 5, 6, 7, 8]);
+    assert_eq!(delivered.rejected(), of("compaction_ignored", 1));
     let mut silent = Shop::new();
     silent.compact(5);
     let watch = silent.open(2);
     silent.close(watch, 2 * PATIENCE, true);
     assert_eq!(silent.rejected(), of("compaction_ignored", 1));
-    // At the compaction, or at a member that need not have carried it out, all is well.
+    // A start at the compaction, or at a member that may not have applied it, is valid.
     for (start, compacting_worker) in [(5, 3), (2, 1)] {
         let mut fine = Shop::new();
         fine.etcd.call(compacting_worker, Request::compact(5));
@@ -485,17 +485,17 @@ fn a_start_below_the_compaction_is_refused() {
         fine.deliver(watch, [2, 3, 5, 6, 7, 8].into_iter().filter(|revision| *revision >= start));
         assert_eq!(fine.judge().verdict, Verdict::Pass);
     }
-    // A member that answers by consensus has carried out what was acknowledged before.
-    let mut heard = Shop::new();
-    heard.etcd.call(1, Request::compact(5));
-    heard.put(&["a"]);
-    let watch = heard.open(2);
-    heard.deliver(watch, [2, 3, 5, 6, 7, 8, 9]);
-    assert_eq!(heard.rejected(), of("compaction_ignored", 1));
+    // A member that responds after consensus has applied what was acknowledged before.
+    let mut late = Shop::new();
+    late.etcd.call(1, Request::compact(5));
+    late.put(&["a"]);
+    let watch = late.open(2);
+    late.deliver(watch, [2, 3, 5, 6, 7, 8, 9]);
+    assert_eq!(late.rejected(), of("compaction_ignored", 1));
 }
 
 #[test]
-fn a_board_that_is_silent_while_its_member_delivers_is_stalled() {
+fn a_watch_that_receives_nothing_while_its_member_delivers_is_stalled() {
     let silent = |after: Nanos, fault: bool| {
         let mut shop = Shop::new();
         let watch = shop.open(2);
@@ -534,7 +534,7 @@ fn a_watch_has_the_patience_from_its_own_beginning() {
     assert_eq!(closed(2 * PATIENCE, PATIENCE / 2, true), [""; 0], "the rest waited unread on our side");
 }
 
-/// The same for a refusal that does not come.
+/// The same for a cancellation that does not come.
 #[test]
 fn a_missing_refusal_needs_the_same_patience() {
     let closed = |open_for: Nanos, read_until: Nanos| {
@@ -575,7 +575,7 @@ fn a_watch_is_starved_only_among_more_unsynced_watches_than_etcd_looks_at_and_un
 }
 
 #[test]
-fn a_board_resumes_right_behind_what_it_was_told() {
+fn a_watch_resumes_directly_after_what_it_received() {
     let resumed = |start: Revision| {
         let mut shop = Shop::new();
         let watch = shop.open(2);

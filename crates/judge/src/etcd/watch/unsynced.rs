@@ -1,8 +1,8 @@
-//! How many watches of each member wait in its unsynced group.
+//! The number of watches in the unsynced group of each member.
 //!
-//! etcd keeps watches that begin in the past apart until they have caught up, and looks at no more than 512 of them every
-//! 100 ms. Those that a compaction cancelled stay in that group until their stream ends (etcd issue 22294, open in every
-//! release): with more than 512 in all, some of the others are never looked at.
+//! etcd keeps watches that start in the past in a separate group until they have caught up, and processes at most 512 of them
+//! every 100 ms. Those that a compaction cancelled stay in that group until their stream ends (etcd issue 22294, open in every
+//! release): with more than 512 in total, some of the others are never processed.
 
 use rustc_hash::FxHashMap;
 
@@ -24,14 +24,14 @@ pub(super) struct Unsynced {
 struct Waiting {
     member: MemberIndex,
     stream: u32,
-    /// It has caught up when it has received what its member had when it was opened.
+    /// It has caught up when it has received everything that its member had when it was opened.
     until: Revision,
 }
 
 #[derive(Debug, Default)]
 struct Member {
     count: usize,
-    /// When there were last more than etcd looks at.
+    /// When there were last more than etcd processes.
     crowded: Option<Nanos>,
 }
 
@@ -69,7 +69,7 @@ impl Unsynced {
         }
     }
 
-    /// Whether a member had more unsynced watches than it looks at, at some time since a moment.
+    /// Whether a member had more unsynced watches than etcd processes, at some time since a given one.
     pub(super) fn was_crowded(&self, member: MemberIndex, since: Nanos) -> bool {
         let Some(member) = self.members.get(&member) else { return false };
         member.count > LOOKED_AT_AT_ONCE || member.crowded.is_some_and(|crowded| crowded >= since)

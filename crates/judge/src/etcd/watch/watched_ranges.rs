@@ -1,4 +1,4 @@
-//! What there is to be told about each range that somebody watches: the merged log, seen through the range.
+//! The merged log, restricted to each watched range.
 
 use std::collections::BTreeSet;
 use std::hash::BuildHasher;
@@ -10,10 +10,10 @@ use ticketcd_history::request::{KeyValue, prefix_end};
 use ticketcd_history::watch::WatchEvent;
 use ticketcd_history::{Blob, Revision};
 
-/// Changes of one range that are kept before old ones, which no open watch waits for, are given up.
+/// Changes of one range that are kept; beyond that, old ones that no open watch needs are dropped.
 const CHANGES_MAX: usize = 1 << 17;
 
-/// A change of one key, as far as it must be known to recognise it.
+/// A change of one key, with what is needed to recognise it.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) revision: Revision,
@@ -31,7 +31,7 @@ pub(super) enum Previous {
     None,
     /// A hash of it.
     Some(u64),
-    /// It is not known any more.
+    /// It is no longer known.
     Forgotten,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum Previous {
 pub(super) struct WatchedRange {
     key: Blob,
     end: Blob,
-    /// From this revision on all of its changes are known.
+    /// All of its changes since this revision are known.
     pub(super) known_from: Revision,
     changes: Vec<Change>,
 }
@@ -50,15 +50,15 @@ pub(super) struct WatchedRange {
 pub(super) struct WatchedRanges {
     ranges: Vec<WatchedRange>,
     by_range: FxHashMap<(Blob, Blob), usize>,
-    /// WatchedRanges of one key, or of all keys with a prefix, by that; and how long those prefixes are.
+    /// Ranges of one key or of all keys with a prefix, by key or prefix; and the lengths of those prefixes.
     by_start: FxHashMap<Blob, Vec<usize>>,
     lengths: BTreeSet<usize>,
-    /// WatchedRanges of other ranges.
+    /// All other ranges.
     others: Vec<usize>,
 }
 
 impl WatchedRanges {
-    /// The range of a range; a new one begins with what is still known of the past.
+    /// The index of a range; a new one starts with the changes that are still known.
     pub(super) fn of(&mut self, key: &Blob, end: &Blob, versions: &Versions) -> usize {
         if let Some(range) = self.by_range.get(&(key.clone(), end.clone())) {
             return *range;
@@ -80,7 +80,7 @@ impl WatchedRanges {
         self.ranges.get(index)
     }
 
-    /// The log goes on by a revision, which the key space has already.
+    /// Adds a revision, which the key space already includes.
     pub(super) fn apply(&mut self, revision: Revision, events: &[WatchEvent], versions: &Versions) {
         if self.ranges.is_empty() {
             return;
@@ -103,8 +103,8 @@ impl WatchedRanges {
         }
     }
 
-    /// Gives up old changes where there are many, but none that a watch may still be told: `needed` says for a range the first
-    /// revision of those.
+    /// Drops old changes if there are many, but none that a watch may still receive: `needed` returns the first such revision
+    /// of a range.
     pub(super) fn trim(&mut self, needed: impl Fn(usize) -> Revision) {
         for (index, range) in self.ranges.iter_mut().enumerate().filter(|(_, range)| range.changes.len() > CHANGES_MAX) {
             let half = range.changes.get(range.changes.len() / 2).map_or(0, |change| change.revision);
@@ -133,7 +133,7 @@ impl WatchedRange {
     }
 }
 
-/// What the key space still knows of the changes of a range, and from which revision on it knows all of them.
+/// The changes of a range that the key space still knows, and the revision since which it knows all of them.
 fn past(range: KeyRange<'_>, versions: &Versions) -> (Revision, Vec<Change>) {
     let known_from = versions.known_from();
     let mut changes = Vec::new();
@@ -146,7 +146,7 @@ fn past(range: KeyRange<'_>, versions: &Versions) -> (Revision, Vec<Change>) {
                     key: version.key.clone(),
                     content: event_hash(version.version == 0, version),
                     previous: match previous {
-                        // The first that is kept: what was before it is known only if that was nothing.
+                        // The first version that is kept: the one before it is known only if there was none.
                         None if version.version == 1 => Previous::None,
                         None => Previous::Forgotten,
                         Some(KeyValue { version: 0, .. }) => Previous::None,
@@ -161,7 +161,7 @@ fn past(range: KeyRange<'_>, versions: &Versions) -> (Revision, Vec<Change>) {
     (known_from, changes)
 }
 
-/// A hash of an event; of a deletion only its key and revision count.
+/// A hash of an event; for a deletion only of its key and revision.
 pub(super) fn event_hash(deleted: bool, kv: &KeyValue) -> u64 {
     if deleted { FxBuildHasher.hash_one((&kv.key, kv.mod_revision)) } else { kv_hash(kv) }
 }

@@ -1,4 +1,4 @@
-//! One reservation, from its beginning to its end.
+//! One reservation, from its creation to its end.
 
 use super::{CONFIRMED_AFTER_EXPIRY, DOUBLE_RELEASE, EARLY_RELEASE, UNRELEASED_PURCHASE};
 use crate::core::anomaly_kind::AnomalyKind;
@@ -11,15 +11,15 @@ pub(super) struct Hold {
     pub(super) user: String,
     /// The revision that reserved it last.
     pub(super) reserved: Revision,
-    /// Whether its record is there.
+    /// Whether its record exists.
     has_record: bool,
-    /// Whether the key that keeps it alive is there, and the revision before which it was there last.
+    /// Whether the key with its lease exists, and the revision that deleted it last.
     is_alive: bool,
     gone: Revision,
     /// How its last reservation ended, and where.
     pub(super) ending: Option<Ending>,
     ended: Revision,
-    /// Whether its stock was given back and it was reserved again without taking stock.
+    /// Whether its stock was returned and it was reserved again without taking stock.
     has_stock_back: bool,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Hold {
 pub(super) enum Ending {
     /// It became a purchase.
     Confirmed,
-    /// Its owner gave it up.
+    /// Its owner cancelled it.
     GivenUp,
     /// It was released after it had expired.
     Released,
@@ -41,11 +41,11 @@ pub(super) struct HoldChanges {
     pub(super) user: Option<String>,
     /// The record: created (true) or deleted.
     pub(super) record: Option<bool>,
-    /// The key that keeps it alive: written (true) or deleted.
+    /// The key with its lease: written (true) or deleted.
     pub(super) alive: Option<bool>,
-    /// The purchase of its order is written.
+    /// Whether the purchase of its order is written.
     pub(super) bought: bool,
-    /// Some ticket has less afterwards.
+    /// Whether any ticket's stock decreases.
     pub(super) takes_stock: bool,
 }
 
@@ -55,7 +55,7 @@ impl Hold {
         self.has_record
     }
 
-    /// Whether the key that keeps it alive is there now.
+    /// Whether the key with its lease exists now.
     pub(super) fn is_alive(&self) -> bool {
         self.is_alive
     }
@@ -65,7 +65,7 @@ impl Hold {
         self.gone
     }
 
-    /// Applies what a revision does; says what is wrong with it: its kind, and in words.
+    /// Applies the changes of a revision. Returns a violation, if any: its kind, and in words.
     pub(super) fn apply(&mut self, revision: Revision, changes: &HoldChanges) -> Option<(&'static AnomalyKind, String)> {
         let (was_reserved, was_alive) = (self.has_record, self.is_alive);
         if let Some(alive) = changes.alive {
@@ -123,7 +123,7 @@ impl Hold {
             }
             (false, _) => {
                 let how = match ended.0? {
-                    // The ledger finds what is bought twice.
+                    // The ledger reports double purchases.
                     Ending::Confirmed => return None,
                     Ending::GivenUp => "had been given up",
                     Ending::Released => "had been released",

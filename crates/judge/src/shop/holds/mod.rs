@@ -1,15 +1,14 @@
 //! Holds: every reservation ends exactly once. It is
 //!
-//! * confirmed: the record and the key that keeps it alive are deleted, and the purchase of its order is written, by one
-//!   revision, before which that key was there;
-//! * given up: both are deleted by one revision, before which that key was there, and no purchase is written;
-//! * or released: the record is deleted after that key was gone.
+//! * confirmed: one revision deletes the record and the key with its lease, and writes the purchase; the key existed before it;
+//! * given up: one revision deletes both and writes no purchase; the key existed before it;
+//! * or released: the record is deleted after the key.
 //!
-//! Source: the shop's own rule for reservations. That the lease of a reservation lives long enough is for `leases` to judge, and
-//! that what is released can be bought again is for `conservation`.
+//! Source: the shop's own rule for reservations. `leases` verifies that the lease of a reservation lives long enough, and
+//! `conservation` that released tickets can be bought again.
 //!
-//! What is not judged: what comes after a hole in the log; reservations that are left over when the record was cut off, when
-//! the run was interrupted, or when what should have released them failed. An expiry that comes late is none of its business.
+//! What is not judged: revisions after a gap in the log; remaining reservations if the record was truncated, the run was
+//! interrupted, or the expiry sweeper failed; late expiries.
 
 mod hold;
 #[cfg(test)]
@@ -59,9 +58,9 @@ pub struct Holds {
     anomalies: Anomalies,
     counts: Counts,
     malformed: u64,
-    /// Whether the last call that was to release reservations failed.
+    /// Whether the last call of the expiry sweeper failed.
     release_failed: bool,
-    /// Whether the run did not come to its end.
+    /// Whether the run ended early.
     was_stopped: bool,
     now: Nanos,
 }
@@ -99,7 +98,7 @@ impl Holds {
         }
     }
 
-    /// What a revision does to each order that is reserved or was.
+    /// The changes of a revision to each order with a current or past reservation.
     fn changes(&mut self, revision: &SequencedRevision<'_>) -> BTreeMap<Blob, HoldChanges> {
         let mut changes: BTreeMap<Blob, HoldChanges> = BTreeMap::new();
         for change in replay::changes(revision) {
@@ -155,7 +154,7 @@ impl Holds {
         }
     }
 
-    /// The reservations that are left over, and of those the ones whose lease is not over yet: that may come late.
+    /// The remaining reservations, and of those the ones whose lease has not expired: an expiry may be late.
     fn find_leaks(&mut self, end: &End<'_>) -> (u64, u64) {
         let mut left: Vec<(&Blob, &Hold)> = self.holds.iter().filter(|(_, hold)| hold.is_reserved()).collect();
         left.sort_unstable_by_key(|(order, hold)| (hold.reserved, *order));
@@ -229,7 +228,7 @@ impl Check for Holds {
     }
 }
 
-/// Whether a change takes tickets out of what can be bought.
+/// Whether a change lowers the available stock.
 fn takes_stock(change: &ShopChange) -> bool {
     match change {
         ShopChange::Ticket { before: Some(before), after: Some(after), .. } => after.current_quantity < before.current_quantity,

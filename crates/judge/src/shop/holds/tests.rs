@@ -47,7 +47,7 @@ fn reservations_that_end_in_each_of_the_ways_they_may_are_accepted() {
     shop.release(&expired);
     shop.wait(6 * SECOND);
     shop.confirm(&kept_alive, RequestOutcome::UnknownApplied);
-    // Its owner gives up the lease itself, and then the janitor comes.
+    // Its owner revokes the lease, and then the expiry sweeper releases it.
     let revoked = shop.reserve(5, "eve", "e1", &[("pink", 1)], 10).unwrap();
     shop.revoke(5, revoked.lease);
     shop.release(&revoked);

@@ -1,12 +1,12 @@
-//! Indexes: what search finds by type, location and word is what there is, and all that there is.
+//! Indexes: search by type, location and word finds all matching events, and only those.
 //!
 //! * Every event that an index lists exists, is of that type, at that location, or has that word in its name or description.
 //! * Every event is listed under its type, its location and each word of its name and description: runs of letters and
 //!   digits, at least three of them, in lower case.
 //!
 //! Source: query 1 of the original TickETCD (search by type, location and text) and its dataset. Nothing changes the indexes
-//! during a sale, so this is a question of whether etcd kept what was written at its beginning: asked of what each member
-//! has at the end, and of equal contents once.
+//! during a sale, so this verifies that etcd kept what was written before it: in the audited content of each member, and for
+//! equal contents once.
 
 #[cfg(test)]
 mod tests;
@@ -41,7 +41,7 @@ static MISSING_ENTRY: AnomalyKind = AnomalyKind::new("missing_entry", "An index 
 static WRONG_ENTRY: AnomalyKind = AnomalyKind::new("wrong_entry", "An index lists an event that does not belong in it.");
 static DANGLING_ENTRY: AnomalyKind = AnomalyKind::new("dangling_entry", "An index lists an event that does not exist.");
 
-/// Words that are shorter are not in the index.
+/// Shorter words are not in the index.
 const WORD_LETTERS_MIN: usize = 3;
 
 /// The check.
@@ -49,9 +49,9 @@ const WORD_LETTERS_MIN: usize = 3;
 pub struct Indexes {
     keys: Keyspace,
     audits: Audits,
-    /// What was read of members whose audit is not over.
+    /// The content read so far of members whose audit is in progress.
     reading: FxHashMap<(AuditStage, MemberIndex), Content>,
-    /// Contents that were judged.
+    /// Contents that are already judged.
     judged: FxHashSet<Content>,
     anomalies: Anomalies,
     events: u64,
@@ -67,7 +67,7 @@ struct Content {
     indexes: Vec<(Blob, Blob)>,
 }
 
-/// Where something is wrong.
+/// An audited member, as the place of an anomaly.
 struct AuditedMember {
     stage: AuditStage,
     member: MemberIndex,
@@ -106,7 +106,7 @@ impl Indexes {
     fn closed(&mut self, closed: &AuditClosed) {
         let AuditClosed { stage, member, at, .. } = *closed;
         let Some(content) = self.reading.remove(&(stage, member)) else { return };
-        // Only what was read from end to end and at rest is a content.
+        // Only a complete audit at rest counts as a content.
         if !self.audits.facts(stage).any(|(read, _)| read == member) || self.judged.contains(&content) {
             return;
         }
@@ -132,7 +132,7 @@ impl Indexes {
         }
         self.events = self.events.max(events.len() as u64);
         self.index_keys = self.index_keys.max(indexes.len() as u64);
-        // A shop without any index has none to be wrong.
+        // A shop without any index has nothing to judge.
         if indexes.is_empty() {
             return;
         }
@@ -147,7 +147,7 @@ impl Indexes {
         }
     }
 
-    /// An index lists an event.
+    /// Judges an event that an index lists.
     fn judge_entry(&mut self, audited: &AuditedMember, key: &Blob, id: &str, record: Option<&EventRecord>) {
         let Some(record) = record else {
             return self.add(&DANGLING_ENTRY, audited, key, format!("lists event {id}, which does not exist"));
@@ -167,7 +167,7 @@ impl Indexes {
         }
     }
 
-    /// An event, which must be listed where it belongs.
+    /// Judges whether an event is listed wherever it belongs.
     fn judge_event(&mut self, audited: &AuditedMember, id: &str, record: &EventRecord, indexes: &FxHashMap<&Blob, Vec<String>>) {
         let words = words(record);
         let by_word = words.iter().map(|word| self.keys.search_text(word));

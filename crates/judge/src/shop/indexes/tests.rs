@@ -16,7 +16,7 @@ fn kinds(finding: &Finding) -> Vec<(&str, u64)> {
     finding.anomalies.iter().map(|group| (group.kind.as_str(), group.count)).collect()
 }
 
-/// What audits read, edited; `None` takes the key away.
+/// Edits the audited keys; `None` removes the key.
 fn edited(members: &[u8], edit: impl Fn(KeyValue) -> Option<KeyValue>) -> Record {
     let mut shop = Simulation::new(&Shape::default());
     shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
@@ -45,7 +45,7 @@ fn indexes_that_agree_with_the_events_are_accepted_and_equal_contents_judged_onc
 }
 
 #[test]
-fn an_event_is_told_with_the_article_of_its_kind() {
+fn an_event_is_named_with_the_article_of_its_kind() {
     let finding = judge(&edited(&[0, 1, 2], |kv| {
         let value = kv.value.to_text().replace("\"type\":\"theatre\"", "\"type\":\"opera\"");
         Some(if kv.key.to_text() == "shop/event:e2" { KeyValue { value: value.into(), ..kv } } else { kv })

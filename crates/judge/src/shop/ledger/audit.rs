@@ -1,4 +1,4 @@
-//! What each member has at the end, element by element.
+//! What each member has at the end, purchase by purchase.
 
 use super::order::Acknowledgement;
 use super::value_cache::{Noted, Update};
@@ -35,7 +35,7 @@ impl Ledger {
         }
     }
 
-    /// The orders of values that members had alike are told so. To be done before they are judged.
+    /// Adds the members of all cached values to their orders. Must be called before the orders are judged.
     pub(super) fn update_all_orders(&mut self) {
         self.values_read.drain().for_each(|update| self.update_orders(&update));
     }
@@ -50,7 +50,7 @@ impl Ledger {
         }
     }
 
-    /// A member has an order in this value and in that of another key.
+    /// A member has an order under two keys.
     fn found_in_second_key(&mut self, key: OrderKey, stage: AuditStage, member: MemberIndex, update: &Update) {
         let keys = self.keys.clone();
         let Some(ShopKey::Purchase { user, event }) = keys.parse(update.key.as_bytes()) else { return };
@@ -73,7 +73,7 @@ impl Ledger {
         }
         let twice = order.replicas.add(stage, member) != 0;
         let name = page.member.name();
-        // Pages of an audit that was begun anew repeat what the first attempt read.
+        // Pages of an audit that was restarted repeat those of the first attempt.
         if twice && !self.audits.repeated(stage, page.member) {
             let explanation = format!("{name} has it more than once, {} (revision {})", stage_name(stage), page.revision);
             self.report(&DUPLICATE_ORDER, key, occurrence, Some(page.revision), explanation);

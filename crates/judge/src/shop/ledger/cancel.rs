@@ -1,4 +1,4 @@
-//! Cancellations: which order each of them takes back, and whether it was there to be taken back.
+//! Cancellations: which order each of them cancels, and whether that order existed.
 
 use rustc_hash::FxHashMap;
 
@@ -7,38 +7,38 @@ use super::{CANCELLED_TWICE, CANCELLED_UNBOUGHT, Ledger, Occurrence};
 use crate::shop::model::records::Purchase;
 use ticketcd_history::{OrderId, OrderKey, Revision};
 
-/// What is known of cancellations. They are few: an order that is none of them takes no room here.
+/// The known cancellations. They are few: other orders take no memory here.
 #[derive(Debug, Default)]
 pub(super) struct Cancellations {
-    /// Of each that was placed, the order it was placed for.
+    /// The order that each cancellation of the run is for.
     placed: FxHashMap<OrderKey, OrderKey>,
-    /// Of each order whose cancellation was seen in the data, the first of them.
+    /// The first cancellation in the data of each order.
     cancelled_by: FxHashMap<OrderKey, OrderKey>,
 }
 
 impl Cancellations {
-    /// A buyer wishes to cancel an order.
+    /// A buyer requests to cancel an order.
     pub(super) fn placed(&mut self, cancel: OrderKey, cancels: OrderKey) {
         self.placed.insert(cancel, cancels);
     }
 }
 
 impl Ledger {
-    /// The order of this run that an entry says it cancels.
+    /// The order of this run that an entry cancels.
     fn cancelled_by(&self, purchase: &Purchase) -> Option<OrderKey> {
         let id: OrderId = purchase.cancels.as_deref()?.parse().ok()?;
         (id.run == self.run_tag).then_some(id.key)
     }
 
-    /// Whether the entry of an order that was placed names the order that its buyer wanted to cancel, or none when it is no
-    /// cancellation; and takes back what that one bought.
+    /// Whether the entry of an order names the order that its buyer cancelled, or none if it is not a cancellation, and
+    /// returns what that one bought.
     pub(super) fn cancels_what_it_should(&self, key: OrderKey, purchase: &Purchase) -> bool {
-        let Some(wanted) = self.cancellations.placed.get(&key) else { return purchase.cancels.is_none() };
-        let bought = self.orders.get(wanted).map_or(0, |order| order.content);
-        self.cancelled_by(purchase) == Some(*wanted) && (bought == 0 || bought == content_taken_back_by(purchase))
+        let Some(requested) = self.cancellations.placed.get(&key) else { return purchase.cancels.is_none() };
+        let bought = self.orders.get(requested).map_or(0, |order| order.content);
+        self.cancelled_by(purchase) == Some(*requested) && (bought == 0 || bought == content_taken_back_by(purchase))
     }
 
-    /// An entry was seen: if it is a cancellation, no other may have taken back the same order.
+    /// Processes an entry: if it is a cancellation, no other may have cancelled the same order.
     pub(super) fn follow_cancel(&mut self, revision: Revision, key: OrderKey, occurrence: &Occurrence<'_>) {
         let Some(cancelled) = self.cancelled_by(occurrence.purchase) else { return };
         let first = *self.cancellations.cancelled_by.entry(cancelled).or_insert(key);
@@ -49,7 +49,7 @@ impl Ledger {
         }
     }
 
-    /// A revision wrote an entry: if it is a cancellation, what it cancels was there before it.
+    /// A revision wrote an entry: if it is a cancellation, the order must have existed before it.
     pub(super) fn expect_cancelled(&mut self, revision: Revision, key: OrderKey, occurrence: &Occurrence<'_>) {
         let Some(cancelled) = self.cancelled_by(occurrence.purchase) else { return };
         let is_there = self.orders.get(&cancelled).is_some_and(|order| order.in_log);

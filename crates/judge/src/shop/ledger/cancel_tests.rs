@@ -26,7 +26,7 @@ fn shop() -> (Simulation, [OrderKey; 2]) {
     (shop, [first, second])
 }
 
-/// Rewrites the purchases of a user for `e1`, as nobody asked for.
+/// Rewrites the purchases of a user for `e1` without a request.
 fn rewrite(shop: &mut Simulation, user: &str, edit: impl FnOnce(String) -> String) {
     let key = shop.keys().purchase(user, "e1");
     let value = shop.value(&key).unwrap().to_text();
@@ -83,7 +83,7 @@ fn an_order_that_is_cancelled_twice_is_rejected() {
     let (mut shop, [first, _]) = shop();
     let again = shop.read_to_cancel(first);
     shop.cancel(first, RequestOutcome::Answered);
-    // It looks at the stock again, but not at who has cancelled already.
+    // It reads the stock again, but not the earlier cancellation.
     let again = shop.look_again(again);
     shop.commit(again, true, RequestOutcome::Answered);
     let finding = judge(&shop.finish());
@@ -93,7 +93,7 @@ fn an_order_that_is_cancelled_twice_is_rejected() {
 }
 
 #[test]
-fn a_cancellation_of_what_is_not_there_is_rejected() {
+fn a_cancellation_of_a_missing_order_is_rejected() {
     let (mut shop, _) = shop();
     let lost = shop.buy(3, "cid", "e1", &[("pink", 1)], RequestOutcome::UnknownNotApplied);
     shop.cancel(lost, RequestOutcome::Answered);
@@ -102,7 +102,7 @@ fn a_cancellation_of_what_is_not_there_is_rejected() {
 }
 
 #[test]
-fn a_cancellation_takes_back_what_was_bought_and_says_of_what() {
+fn a_cancellation_returns_what_was_bought_and_names_its_order() {
     let edits =
         [("\"quantity\":-2", "\"quantity\":-1"), (",\"cancels\":\"r1-1-1\"", ""), ("\"cancels\":\"r1-1-1\"", "\"cancels\":\"r0-1-1\"")];
     for (from, to) in edits {
@@ -116,7 +116,7 @@ fn a_cancellation_takes_back_what_was_bought_and_says_of_what() {
     let (mut shop, [first, _]) = shop();
     shop.cancel(first, RequestOutcome::Answered);
     let mut record = shop.finish();
-    // The harness asked for less than what was bought, and the data agree with it.
+    // The cancellation requested less than what was bought, and the data match it.
     record.each_value(|value| value.replace("\"quantity\":-2", "\"quantity\":-1"));
     for event in &mut record.events {
         if let Event::CancelPlaced(placed) = event {

@@ -1,4 +1,4 @@
-//! The judgement of each order at the end, when everything that could be known of it is.
+//! Judges each order at the end of the record.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,13 @@ use crate::core::verdict::{Anomaly, Finding};
 use ticketcd_history::audit::AuditStage;
 use ticketcd_history::{OrderId, OrderKey, Revision, seconds};
 
-/// The members whose content tells something, in one audit.
+/// The members whose content is evidence, in one audit.
 #[derive(Clone, Copy, Debug)]
 struct Witnesses {
     stage: AuditStage,
-    /// Read to the end and as far as any other.
+    /// Completely read, and not behind any other.
     present: MemberSet,
-    /// What they do not have is not there, up to this revision. A few members that were cut off may lack what came later.
+    /// An order up to this revision that they lack is absent. Partitioned members may lack later ones.
     until: Revision,
 }
 
@@ -37,7 +37,7 @@ struct Counts {
     cancellations: u64,
 }
 
-/// What is wrong with one order.
+/// A violation of one order.
 struct Violation {
     kind: &'static AnomalyKind,
     revision: Revision,
@@ -53,17 +53,17 @@ pub(super) fn judge(mut ledger: Ledger, end: &End<'_>) -> Finding {
             let present = ledger.audits.up_to_date(stage);
             let read = ledger.audits.complete(stage).count_ones();
             let all = usize::try_from(read).is_ok_and(|read| read == end.info.members.len());
-            // All members have been read, and a majority of them wrote at the end: nothing is still to come.
+            // All members were read, and a majority of them acknowledged a write at the end: no order is still to come.
             let until = if all && ledger.barrier_held { Revision::MAX } else { ledger.audits.revision_of(stage, present) };
             Witnesses { stage, present, until }
         })
-        // What a value that cannot be read holds is not known to be absent.
+        // An order may be in a value that cannot be parsed, so it is not known to be absent.
         .filter(|witnesses| witnesses.present != 0 && ledger.unreadable_values == 0)
         .collect();
     let everyone =
         usize::try_from(ledger.audits.up_to_date(AuditStage::Healed).count_ones()).is_ok_and(|count| count == end.info.members.len());
     let mut counts = Counts::default();
-    // Not sorted: the anomalies are put in the order of time where they are collected.
+    // Not sorted: the anomalies are sorted by time where they are collected.
     let orders = std::mem::take(&mut ledger.orders);
     for (key, order) in orders.iter() {
         ledger.count(&mut counts, key, order, &witnesses, everyone, end);
@@ -107,8 +107,8 @@ impl Ledger {
         self.log_until.min(end.log.unbroken_until)
     }
 
-    /// Whether the record may have lost the order rather than never had it: it was cut off, and what the buyer did last is
-    /// what is missing.
+    /// Whether the placing of the order may be missing from the record: the record is truncated, and this would be the buyer's
+    /// last order.
     fn may_be_unrecorded(&self, key: OrderKey, end: &End<'_>) -> bool {
         !end.complete && key.sequence > self.last_placed.get(&key.buyer).copied().unwrap_or(0)
     }
@@ -139,14 +139,14 @@ impl Ledger {
         }
         let lost_in_log = violations.iter().any(|violation| *violation.kind == LOST_ORDER);
         let dropped_in_log = order.log_revision != 0 && !order.in_log;
-        // One loss, told once: by the log if it can, else by the first audit that misses it.
+        // A loss is reported once: from the log if possible, else from the first audit that lacks it.
         if !lost_in_log && !dropped_in_log && order.acknowledgement != Acknowledgement::Unplaced {
             violations.extend(witnesses.iter().find_map(|witnesses| violation_at(order, *witnesses)));
         }
         violations
     }
 
-    /// Of an acknowledged order: whether the log has it where its buyer was told.
+    /// Whether the log has an acknowledged order at the acknowledged revision.
     fn violation_in_log(&self, order: &Order, end: &End<'_>) -> Option<Violation> {
         let (acknowledged, found) = (order.acknowledged_revision, order.log_revision);
         if acknowledged > self.judged_until(end) || found == acknowledged {
@@ -171,7 +171,7 @@ impl Ledger {
 
     fn add(&mut self, key: OrderKey, order: &Order, violation: Violation) {
         let id = self.order_id(key);
-        // Of an order that nobody placed the log says whose it would be.
+        // For an order that no buyer placed, the log shows the user and the event.
         let is_known = order.content != 0 || order.log_revision != 0;
         let (user, event) = (self.users.name(order.user), self.events.name(order.event));
         let who = if is_known { format!(" of user {user} for event {event}") } else { String::new() };
@@ -187,7 +187,7 @@ impl Ledger {
         self.anomalies.add(violation.kind, order.at, anomaly);
     }
 
-    /// Adds where else it shows to what was told when it showed first.
+    /// Adds all places where an anomaly was found to its explanation.
     fn describe_locations(&mut self) {
         for (kind, anomaly) in self.anomalies.shown_mut() {
             let order = anomaly.orders.first().and_then(|order| order.parse::<OrderId>().ok());
@@ -258,18 +258,18 @@ impl Ledger {
 }
 
 impl Order {
-    /// Whether it was seen anywhere.
+    /// Whether it was found anywhere.
     fn is_present(&self) -> bool {
         self.log_revision != 0 || self.replicas.in_any_audit() != 0
     }
 }
 
-/// What an audit says against an order that was placed.
+/// The violation of a placed order in an audit, if any.
 fn violation_at(order: &Order, Witnesses { stage, present, until }: Witnesses) -> Option<Violation> {
     let having = order.replicas.of(stage) & present;
     let lacking = present & !having;
     let when = stage_name(stage);
-    // Acknowledgement only of what is wrong: there are millions of orders.
+    // Formatted only for violations: there are millions of orders.
     let bought = || match (order.acknowledgement, order.log_revision) {
         (Acknowledgement::Sold, _) => {
             format!("it was acknowledged at {:.3} s with revision {}", seconds(order.at), order.acknowledged_revision)

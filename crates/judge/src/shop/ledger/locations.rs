@@ -1,4 +1,4 @@
-//! Where it shows that something is wrong with an order: in the log, and on which members in which audit.
+//! Where a violation of an order was found: in the log, and on which members in which audit.
 
 use rustc_hash::FxHashMap;
 
@@ -9,7 +9,7 @@ use crate::core::verdict::Anomaly;
 use ticketcd_history::OrderKey;
 use ticketcd_history::audit::AuditStage;
 
-/// Of each order and each kind of anomaly, where it shows. An order that nothing is wrong with takes no room here.
+/// Where each kind of anomaly of each order was found. Correct orders take no memory here.
 #[derive(Debug, Default)]
 pub(super) struct Locations(FxHashMap<(OrderKey, &'static AnomalyKind), Location>);
 
@@ -20,7 +20,7 @@ struct Location {
 }
 
 impl Locations {
-    /// Notes that it shows in the log, or in an audit at a member. Gives whether it had not shown before.
+    /// Notes that it was found in the log, or in an audit at a member. Returns whether it is the first time.
     pub(super) fn is_first(&mut self, key: OrderKey, kind: &'static AnomalyKind, audit: Option<(AuditStage, MemberSet)>) -> bool {
         let before = self.0.len();
         let location = self.0.entry((key, kind)).or_default();
@@ -31,12 +31,12 @@ impl Locations {
         self.0.len() > before
     }
 
-    /// Whether it has shown.
+    /// Whether it was found.
     pub(super) fn has(&self, key: OrderKey, kind: &'static AnomalyKind) -> bool {
         self.0.contains_key(&(key, kind))
     }
 
-    /// Names the members on which it shows, when it showed in more than one place.
+    /// Adds the members on which it was found, if there is more than one place.
     pub(super) fn describe(&self, key: OrderKey, kind: &'static AnomalyKind, anomaly: &mut Anomaly) {
         let Some(Location { in_log, replicas }) = self.0.get(&(key, kind)) else { return };
         anomaly.members = names_of(replicas.in_any_audit());

@@ -1,19 +1,18 @@
-//! The ledger: what buyers were told against what every member has, order id by order id.
+//! The ledger: compares every acknowledgement with the content of every member, by order id.
 //!
 //! * acknowledged ⇒ present exactly once: in the log at the revision acknowledged, and at the end on every member;
 //! * refused ⇒ absent on every member, and never in the log: a "definite" error is checked, not believed (etcd issue 18667);
 //! * unknown ⇒ zero or one, the same everywhere;
-//! * nothing is present that nobody bought, nothing twice, nothing other than what was bought;
-//! * a cancellation is an order like any other, whose entry takes back what the order it names bought: all of it, once, and
-//!   only what is there.
+//! * nothing is present that was not ordered, nothing twice, and nothing other than what was ordered;
+//! * a cancellation is an order like any other, whose entry returns what the cancelled order bought: all of it, once, and only
+//!   if it exists.
 //!
-//! Source: etcd's API guarantees (a completed operation is durable; a failed guard writes nothing) together with the rules
-//! of the shop that an order's id is unique and stays the same over all its attempts, and that nothing is ever removed from
-//! the purchases. Each id is followed through the log: an element that disappears is a loss, whoever's it was, cancelled or
-//! not.
+//! Source: etcd's API guarantees (a completed operation is durable; a transaction with a failed compare writes nothing), and
+//! the rules of the shop: an order's id is unique and stays the same over all its attempts, and nothing is ever removed from
+//! the purchases. Each id is followed through the log: an entry that disappears is a loss, cancelled or not.
 //!
-//! What is not judged: acknowledged orders beyond the last delivered revision of a record that was cut off; the log behind a
-//! hole; members that were not read to the end or that are behind the others; what is later than all that was read.
+//! What is not judged: acknowledged orders beyond the last delivered revision of a truncated record; the log after a gap;
+//! members that were not read completely or that are behind the others; orders later than everything that was read.
 
 mod audit;
 mod cancel;
@@ -90,7 +89,7 @@ pub struct Ledger {
     keys: Keyspace,
     orders: Orders,
     cancellations: Cancellations,
-    /// Of each buyer, the last order that was placed.
+    /// The last order of each buyer.
     last_placed: FxHashMap<u32, u32>,
     users: Names,
     events: Names,
@@ -99,28 +98,28 @@ pub struct Ledger {
     values_read: ValueCache,
     demand: Demand,
     anomalies: Anomalies,
-    /// Of each order that something is wrong with, where that shows: it is one anomaly, however many have it.
+    /// Where each violation was found: it is one anomaly, however many members have it.
     locations: Locations,
-    /// How often anything wrong was seen so far.
+    /// Violations found so far.
     reported: u64,
     /// Whether a write of the barrier that ends the drain was acknowledged.
     barrier_held: bool,
     now: Nanos,
-    /// The last revision of the log before its first hole.
+    /// The last revision of the log before its first gap.
     log_until: Revision,
     log_revisions: u64,
     log_has_hole: bool,
-    /// Elements without an id of this run: of earlier runs or of the original TickETCD.
+    /// Entries without an id of this run: of earlier runs or of the original TickETCD.
     other_elements: u64,
     unreadable_values: u64,
 }
 
-/// Where an element was seen.
+/// An occurrence of an entry.
 struct Occurrence<'run> {
     user: &'run [u8],
     event: &'run [u8],
     purchase: &'run Purchase,
-    /// In which audit, and at which member; none in the log.
+    /// The audit and the member; none for the log.
     audit: Option<(AuditStage, MemberSet)>,
 }
 
@@ -184,7 +183,7 @@ impl Check for Ledger {
     }
 
     fn applies(&self) -> bool {
-        // Orders are those that were placed and those that are there although nobody placed them.
+        // Orders are those that were placed and those that exist although no buyer placed them.
         self.demand.may_be() || !self.orders.is_empty() || !self.anomalies.is_empty()
     }
 
@@ -232,7 +231,7 @@ impl Ledger {
 
     fn revision(&mut self, revision: &SequencedRevision<'_>) {
         self.log_has_hole |= revision.after_hole;
-        // An element in a value that cannot be read is neither present nor absent.
+        // An entry in a value that cannot be parsed is neither present nor absent.
         self.log_has_hole |= replay::changes(revision).iter().any(|change| self.is_unreadable(change));
         if self.log_has_hole {
             return;
@@ -281,7 +280,7 @@ impl Ledger {
         for purchase in removed {
             let Some(key) = self.order_key(purchase) else { continue };
             let order = self.orders.entry(key);
-            // One of two may go.
+            // One of two duplicates may be removed.
             order.in_log = false;
             let since = order.log_revision;
             let rewritten = added.iter().any(|other| other.id == purchase.id);
@@ -295,7 +294,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the record says what was ordered, by whom and for which event.
+    /// Compares an entry with what was ordered, by whom and for which event.
     fn compare_content(&mut self, key: OrderKey, occurrence: &Occurrence<'_>, revision: Option<Revision>, place: &str) {
         let Some(order) = self.orders.get(&key).filter(|order| order.content != 0) else { return };
         let (user, event) = (order.user, order.event);
@@ -345,7 +344,7 @@ impl Ledger {
         self.anomalies.add(kind, self.now, anomaly);
     }
 
-    /// The order of this run that an element belongs to.
+    /// The order of this run that an entry belongs to.
     fn order_key(&self, purchase: &Purchase) -> Option<OrderKey> {
         let id: OrderId = purchase.id.as_deref()?.parse().ok()?;
         (id.run == self.run_tag).then_some(id.key)

@@ -1,4 +1,4 @@
-//! What is known of one order, small enough for ten million of them.
+//! The state of one order, small enough for ten million of them.
 
 use std::hash::Hasher;
 
@@ -9,19 +9,19 @@ use crate::shop::model::records::Purchase;
 use ticketcd_history::annotation::OrderOutcome;
 use ticketcd_history::{Blob, Nanos, Revision};
 
-/// What the buyer was told.
+/// The outcome that the buyer received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Acknowledgement {
-    /// The record has no such order: only its id was seen in the data.
+    /// The record has no such order: only its id was found in the data.
     #[default]
     Unplaced,
-    /// Placed, and the record does not say how it ended: anything may have happened.
+    /// Placed, and its outcome is not recorded: it may or may not have been applied.
     Open,
     /// Bought.
     Sold,
     /// Not bought: sold out, rejected, or given up after conflicts.
     Refused,
-    /// It may or may not have happened.
+    /// It may or may not have been applied.
     Unknown,
 }
 
@@ -35,16 +35,16 @@ impl Acknowledgement {
     }
 }
 
-/// What is known of one order: 56 bytes.
+/// The state of one order: 56 bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Order {
     /// When it was placed, then when it was closed, or when its id was first seen.
     pub(super) at: Nanos,
-    /// [`content`] of what was wanted; 0 while it is not placed.
+    /// [`content`] of what was ordered; 0 while it is not placed.
     pub(super) content: u64,
-    /// The revision its buyer was told; 0 for none.
+    /// The acknowledged revision; 0 for none.
     pub(super) acknowledged_revision: Revision,
-    /// The revision that first had it, in the log; 0 for none.
+    /// The revision that wrote it first, in the log; 0 for none.
     pub(super) log_revision: Revision,
     /// Its key: see [`Names`].
     pub(super) user: u32,
@@ -52,13 +52,13 @@ pub(super) struct Order {
     /// The members that had it when they were audited.
     pub(super) replicas: ReplicaSet,
     pub(super) acknowledgement: Acknowledgement,
-    /// Whether it is in the log's present state.
+    /// Whether it exists at the current revision of the log.
     pub(super) in_log: bool,
-    /// Whether it is a cancellation, which gives back instead of buying.
+    /// Whether it is a cancellation.
     pub(super) is_cancel: bool,
 }
 
-/// The fingerprint of what was ordered, whatever the order of the lines; never 0.
+/// An order-independent fingerprint of the ordered lines; never 0.
 pub(super) fn content<'lines>(lines: impl Iterator<Item = (&'lines [u8], i64)>) -> u64 {
     // A sum of well-mixed hashes does not depend on the order; two equal lines do not cancel out.
     let fingerprint = |(kind, quantity): (&[u8], i64)| {
@@ -70,17 +70,17 @@ pub(super) fn content<'lines>(lines: impl Iterator<Item = (&'lines [u8], i64)>) 
     lines.map(fingerprint).fold(0u64, u64::wrapping_add).max(1)
 }
 
-/// The fingerprint of what an entry says was bought or, when it is a cancellation, given back.
+/// The fingerprint of what an entry buys or, if it is a cancellation, returns.
 pub(super) fn content_of(purchase: &Purchase) -> u64 {
     content(purchase.tickets.iter().map(|line| (line.kind.as_bytes(), line.quantity)))
 }
 
-/// The fingerprint of the order that the entry of a cancellation takes back entirely.
+/// The fingerprint of the order that the entry of a cancellation cancels entirely.
 pub(super) fn content_taken_back_by(purchase: &Purchase) -> u64 {
     content(purchase.tickets.iter().map(|line| (line.kind.as_bytes(), line.quantity.saturating_neg())))
 }
 
-/// Names by number: a number in each order takes less room than a name.
+/// Interned names: a number in each order takes less memory than a name.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     numbers: FxHashMap<Blob, u32>,

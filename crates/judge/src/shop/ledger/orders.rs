@@ -1,4 +1,4 @@
-//! All orders, by their keys. A buyer counts its orders from 1 without gaps, so that a list for each buyer is enough.
+//! All orders, by their keys. A buyer numbers its orders from 1 without gaps, so a list for each buyer is enough.
 
 use std::collections::BTreeMap;
 
@@ -10,29 +10,29 @@ use ticketcd_history::OrderKey;
 /// All orders, by their keys.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
-    /// Of each buyer, its orders by their sequence; none where the record has no such order.
+    /// The orders of each buyer by sequence number; none if there is no such order.
     lists: FxHashMap<u32, Vec<Option<Order>>>,
-    /// Orders whose sequence is far from any other of their buyer: no buyer of ours, but anybody can write an id.
+    /// Orders whose sequence number is far from any other of their buyer: not from a buyer of the run, but anyone can write an id.
     strays: BTreeMap<OrderKey, Order>,
 }
 
-/// Orders of a buyer that may be missing from the record before one that is there.
+/// The largest gap in the sequence numbers of a buyer that is stored as a list.
 const GAP_MAX: usize = 16;
 
 impl Orders {
-    /// An order that was seen before.
+    /// An existing order.
     pub(super) fn get(&self, key: &OrderKey) -> Option<&Order> {
         let listed = self.lists.get(&key.buyer).and_then(|list| list.get(key.sequence as usize)).and_then(Option::as_ref);
         listed.or_else(|| self.strays.get(key))
     }
 
-    /// The same, to be changed.
+    /// An existing order, mutable.
     pub(super) fn get_mut(&mut self, key: &OrderKey) -> Option<&mut Order> {
         let listed = self.lists.get_mut(&key.buyer).and_then(|list| list.get_mut(key.sequence as usize)).and_then(Option::as_mut);
         listed.or_else(|| self.strays.get_mut(key))
     }
 
-    /// An order, with nothing known of it when it was not seen before.
+    /// An order; a new one is in the default state.
     pub(super) fn entry(&mut self, key: OrderKey) -> &mut Order {
         let place = key.sequence as usize;
         let list = self.lists.entry(key.buyer).or_default();
@@ -42,12 +42,12 @@ impl Orders {
         if place >= list.len() {
             list.resize(place + 1, None);
         }
-        // It may have been a stray before the list came near it.
+        // It may have been stored apart before the list came near it.
         let order = list.get_mut(place).unwrap_or_else(|| unreachable!("the list was made long enough"));
         order.get_or_insert_with(|| if self.strays.is_empty() { Order::default() } else { self.strays.remove(&key).unwrap_or_default() })
     }
 
-    /// Whether no order was ever seen.
+    /// Whether there is no order.
     pub(super) fn is_empty(&self) -> bool {
         self.lists.is_empty() && self.strays.is_empty()
     }

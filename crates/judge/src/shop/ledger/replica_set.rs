@@ -1,9 +1,9 @@
-//! The members that have something, by the audit that found it there.
+//! The members that have an entry or a value, by audit.
 
 use crate::core::audits::MemberSet;
 use ticketcd_history::audit::AuditStage;
 
-/// The members that have something, by audit.
+/// The members that have it, by audit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ReplicaSet {
     healed: MemberSet,
@@ -14,7 +14,7 @@ impl ReplicaSet {
     /// The audits, in their order.
     pub(super) const STAGES: [AuditStage; 2] = [AuditStage::Healed, AuditStage::Restarted];
 
-    /// Those of an audit.
+    /// The members in one audit.
     pub(super) fn of(&self, stage: AuditStage) -> MemberSet {
         match stage {
             AuditStage::Healed => self.healed,
@@ -22,7 +22,7 @@ impl ReplicaSet {
         }
     }
 
-    /// Adds members. Gives those of them that had it already.
+    /// Adds members. Returns those that had it already.
     pub(super) fn add(&mut self, stage: AuditStage, members: MemberSet) -> MemberSet {
         let replicas = match stage {
             AuditStage::Healed => &mut self.healed,
@@ -33,7 +33,7 @@ impl ReplicaSet {
         again
     }
 
-    /// Those of any audit.
+    /// The members in any audit.
     pub(super) fn in_any_audit(&self) -> MemberSet {
         self.healed | self.restarted
     }

@@ -35,7 +35,7 @@ fn shop() -> Simulation {
     shop
 }
 
-/// Rewrites the purchases of a user for `e1`, as nobody asked for.
+/// Rewrites the purchases of a user for `e1` without a request.
 fn rewrite(shop: &mut Simulation, user: &str, edit: impl FnOnce(String) -> String) {
     let key = shop.keys().purchase(user, "e1");
     let value = shop.value(&key).map_or_else(|| "[]".to_owned(), Blob::to_text);
@@ -46,7 +46,7 @@ fn drop_first(value: &str) -> String {
     format!("[{}", value.split_once("},{\"id\"").map(|(_, rest)| format!("{{\"id\"{rest}")).unwrap())
 }
 
-/// Edits what an audit read; `None` takes the key away.
+/// Edits the audited keys; `None` removes the key.
 fn edit_audit(record: &mut Record, stage: AuditStage, members: &[u8], mut edit: impl FnMut(KeyValue) -> Option<KeyValue>) {
     for event in &mut record.events {
         if let Event::AuditPage(page) = event
@@ -149,7 +149,7 @@ fn an_id_that_appears_twice_is_a_duplicate() {
 }
 
 #[test]
-fn an_order_that_nobody_placed_is_a_phantom() {
+fn an_order_that_no_buyer_placed_is_a_phantom() {
     let mut shop = shop();
     rewrite(&mut shop, "bob", |value| value.replace("r1-2-1", "r1-2-9"));
     let finding = judge(&shop.finish());
@@ -227,7 +227,7 @@ fn a_member_that_was_not_read_and_a_hole_in_the_log_leave_it_unknown() {
         if let Event::AuditClosed(closed) = event
             && closed.member == MemberIndex(2)
         {
-            closed.outcome = Err(AuditFailure::NotAnswered { detail: "it does not answer".to_owned() });
+            closed.outcome = Err(AuditFailure::NotAnswered { detail: "it does not respond".to_owned() });
         }
     }
     let finding = judge(&record);
@@ -246,10 +246,10 @@ fn a_member_that_is_behind_and_the_only_one_read_proves_no_loss() {
     shop.buy(3, "cid", "e2", &[("pink", 1)], RequestOutcome::Answered);
     let behind = shop.revision() - 1;
     let mut record = shop.finish();
-    // Only m3 answers, cut off from the others, without the last purchase.
+    // Only m3 responds, partitioned from the others, without the last purchase.
     record.events.iter_mut().for_each(|event| match event {
         Event::AuditClosed(closed) if closed.member != MemberIndex(2) => {
-            closed.outcome = Err(AuditFailure::NotAnswered { detail: "it does not answer".to_owned() })
+            closed.outcome = Err(AuditFailure::NotAnswered { detail: "it does not respond".to_owned() })
         }
         Event::AuditClosed(closed) => {
             if let Ok(facts) = &mut closed.outcome {
@@ -283,7 +283,7 @@ fn an_order_is_counted_once_however_many_members_have_it_wrong() {
         let found = "It was found on m1, m2, m3 after healing, and on m1, m2, m3 after the restart of all members.";
         assert_eq!(first.explanation.iter().filter(|sentence| *sentence == found).count(), 1, "{first:#?}");
     }
-    // One member alone, in one audit: the explanation says so already.
+    // One member alone, in one audit: the explanation already names it.
     let mut record = shop().finish();
     edit_audit(&mut record, AuditStage::Restarted, &[1], |mut kv| {
         kv.value = kv.value.to_text().replace("yellow", "pink").into();
@@ -295,7 +295,7 @@ fn an_order_is_counted_once_however_many_members_have_it_wrong() {
     assert!(!altered.first.explanation.join(" ").contains("It shows"), "{altered:#?}");
 }
 
-/// The value that others have, too, is not taken apart again; what is in it is not forgotten.
+/// A value that other members have, too, is not parsed again, but its orders count.
 #[test]
 fn an_order_that_one_member_has_under_two_keys_is_a_duplicate() {
     for copy in ["aaa", "zed"] {

@@ -1,7 +1,7 @@
-//! Values that several members hold alike. Nearly always every member has the same, in every audit: a value that was taken
-//! apart once need not be taken apart again. Who else has it is noted once for the value, and told to its orders at the end.
+//! A cache of audited values. Nearly always every member has the same value in every audit, so it is parsed once. Further
+//! members that have it are noted for the value, and added to its orders at the end.
 //!
-//! Members are read key by key in the same order, so that the next value is nearly always the one behind the last.
+//! Members are read in the order of the keys, so the next value is nearly always the one after the last.
 
 use std::collections::hash_map::Entry;
 use std::hash::BuildHasher;
@@ -13,34 +13,34 @@ use crate::core::audits::MemberSet;
 use ticketcd_history::audit::AuditStage;
 use ticketcd_history::{Blob, OrderKey};
 
-/// The values that were read last of each key, when nothing was wrong with them.
+/// The last correct value of each key.
 #[derive(Debug, Default)]
 pub(super) struct ValueCache {
     values: Vec<ReadValue>,
-    /// By the hash of the key. Of two keys with one hash only the first is found again; the other is taken apart each time.
+    /// By the hash of the key. Of two keys with the same hash only the first is found; the other is parsed each time.
     positions: FxHashMap<u64, usize>,
     /// Where the next value is expected.
     next: usize,
 }
 
-/// A value, and the orders of this run in it.
+/// A value with its orders of this run.
 #[derive(Debug)]
 struct ReadValue {
     key: Blob,
     value: Blob,
     orders: Box<[OrderKey]>,
-    /// Who had it; and of these, whom its orders know of.
+    /// The members that have it; and those already added to its orders.
     had: ReplicaSet,
     reported: ReplicaSet,
 }
 
-/// What is known of a value that a member has.
+/// The result of a look-up.
 #[derive(Debug)]
 pub(super) enum Noted {
-    /// Others have it, too: it need not be taken apart.
+    /// The same value was read before: it need not be parsed.
     Same,
-    /// It is another one than was read before, or the member was seen to have it already. The orders of the one that was read
-    /// before are still to be told this.
+    /// It differs from the value that was read before, or the member had it already. The members of the earlier value must
+    /// still be added to its orders.
     Other(Option<Update>),
 }
 
@@ -55,7 +55,7 @@ impl ValueCache {
         Noted::Same
     }
 
-    /// Keeps a value that was taken apart and whose orders know that this member has it.
+    /// Adds a value that was parsed and whose orders include this member.
     pub(super) fn keep(&mut self, key: &Blob, value: &Blob, orders: Box<[OrderKey]>, stage: AuditStage, member: MemberSet) {
         let mut had = ReplicaSet::default();
         had.add(stage, member);
@@ -71,7 +71,7 @@ impl ValueCache {
         }
     }
 
-    /// What the orders of all values are still to be told.
+    /// The members that must still be added to the orders of all values.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Update> + use<> {
         std::mem::take(self).values.into_iter().filter_map(|mut read| read.take_update())
     }
@@ -84,7 +84,7 @@ impl ValueCache {
     }
 }
 
-/// Members that have a value, which its orders do not know of.
+/// Members of a value that must still be added to its orders.
 #[derive(Debug)]
 pub(super) struct Update {
     pub(super) key: Blob,

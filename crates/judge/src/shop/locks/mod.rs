@@ -1,14 +1,14 @@
-//! Locks: what is written under the lock of an event is written while its writer holds it.
+//! Locks: a write under the lock of an event is applied while its client holds the lock.
 //!
-//! * Of the keys of a lock the oldest holds it (etcd's Lock API, and its recipe: the lowest create revision).
-//! * A write that is *fenced* (guarded by its writer's own lock key) is carried out only while that key is there and is the
-//!   oldest: otherwise mutual exclusion is broken, by etcd or by the strategy.
-//! * A write that is not fenced may be carried out after its writer lost the lock: a lock with a lease cannot prevent that
-//!   (Kleppmann, “How to do distributed locking”; Jepsen, etcd 3.4.3). That is counted, not rejected: what it breaks is
-//!   for `oversell`, `conservation` and the ledger to find.
-//! * That the lease of a lock key lives for the time that was granted is for `leases` to judge.
+//! * The oldest key of a lock holds it (etcd's Lock API: the lowest create revision).
+//! * A *fenced* write (which compares that its client's lock key exists) is applied only while that key exists and is the
+//!   oldest: otherwise etcd or the strategy violates mutual exclusion.
+//! * A write that is not fenced may be applied after its client lost the lock: a lock with a lease cannot prevent that
+//!   (Kleppmann, “How to do distributed locking”; Jepsen, etcd 3.4.3). That is counted, not rejected: `oversell`,
+//!   `conservation` and `ledger` detect its effects.
+//! * `leases` verifies that the lease of a lock key lives for the granted time.
 //!
-//! What is not judged: writes whose answers were lost; what comes after a hole in the log.
+//! What is not judged: writes whose responses were lost; revisions after a gap in the log.
 
 mod queue;
 #[cfg(test)]
@@ -46,11 +46,11 @@ pub struct Locks {
     run_tag: Box<str>,
     keys: Keyspace,
     queues: LockQueues,
-    /// Of each worker, the lock it was told that it holds.
+    /// The lock that each worker last acquired.
     held: FxHashMap<u32, Blob>,
     /// Acknowledged purchases that the log has not reached, by revision.
     waiting: FxHashMap<Revision, Written>,
-    /// Of each revision that wrote purchases, the writer of which is not known yet, who held the locks before it.
+    /// The holders of the locks before each revision that wrote purchases and whose call has not ended yet.
     unclaimed: FxHashMap<Revision, Vec<(Blob, Position)>>,
     anomalies: Anomalies,
     counts: Counts,
@@ -70,7 +70,7 @@ struct Counts {
 struct Written {
     order: OrderKey,
     event: Blob,
-    /// The lock key that its writer relies on, and whether the write was guarded by it.
+    /// The lock key that its client relies on, and whether the write compared it.
     lock: Blob,
     is_fenced: bool,
     at: Nanos,
@@ -118,7 +118,7 @@ impl Locks {
         }
     }
 
-    /// The purchase that a transaction writes, when its writer relies on a lock.
+    /// The purchase that a transaction writes, if its client relies on a lock.
     fn written(&self, invoke: &Invoke, txn: &Txn, at: Nanos) -> Option<Written> {
         let order = *invoke.orders.first()?;
         let event = txn.success.iter().find_map(|operation| match operation {
@@ -152,7 +152,7 @@ impl Locks {
         self.queues.apply(revision);
     }
 
-    /// Holds a purchase against who held the lock before its revision.
+    /// Compares a purchase with the holder of the lock before its revision.
     fn judge(&mut self, revision: Revision, written: &Written, positions: &[(Blob, Position)]) {
         let Some((_, position)) = positions.iter().find(|(event, _)| *event == written.event) else { return };
         if written.is_fenced {

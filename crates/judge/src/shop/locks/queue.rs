@@ -1,4 +1,4 @@
-//! Who holds each lock, revision by revision.
+//! The holder of each lock, revision by revision.
 
 use std::collections::BTreeSet;
 
@@ -16,22 +16,22 @@ pub(super) struct LockQueues {
     created: FxHashMap<Blob, Revision>,
 }
 
-/// Who held a lock.
+/// The holder of a lock.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Position {
-    /// The name of the key, behind `lock:`; none when nobody held it.
+    /// The name of the key, after `lock:`; none if no client held it.
     pub(super) holder: Option<Blob>,
     /// The revision that created that key.
     pub(super) since: Revision,
 }
 
 impl LockQueues {
-    /// Whether any lock was ever taken or waited for.
+    /// Whether any lock was ever requested.
     pub(super) fn is_used(&self) -> bool {
         !self.queues.is_empty()
     }
 
-    /// Of each event that the revision writes purchases of, who held its lock before that.
+    /// The holder of the lock before the revision, for each event that it writes purchases of.
     pub(super) fn before_purchases(&self, revision: &SequencedRevision<'_>) -> Vec<(Blob, Position)> {
         let mut positions: Vec<(Blob, Position)> = Vec::new();
         for change in replay::changes(revision) {
@@ -53,7 +53,7 @@ impl LockQueues {
             let Some((event, _)) = text.rsplit_once('/') else { continue };
             let queue = self.queues.entry(event.into()).or_default();
             if let Some(created) = self.created.get(name).copied() {
-                // A key that is written again is as old as it was.
+                // A key that is written again keeps its create revision.
                 if !held {
                     queue.remove(&(created, name.clone()));
                     self.created.remove(name);

@@ -24,7 +24,7 @@ fn shop(strategy: &str) -> Simulation {
     Simulation::new(&Shape { strategy: strategy.to_owned(), ..Shape::default() })
 }
 
-/// Takes the lock, buys under it and gives it up.
+/// Acquires the lock, buys under it and releases it.
 fn buy_locked(shop: &mut Simulation, buyer: u32, user: &str, fenced: bool) {
     let lock = shop.lock(buyer, "e1", 10);
     let basket = shop.read(buyer, user, "e1", &[("pink", 1)]).unwrap();
@@ -33,7 +33,7 @@ fn buy_locked(shop: &mut Simulation, buyer: u32, user: &str, fenced: bool) {
     shop.unlock(buyer, &lock);
 }
 
-/// The lease of ann's lock runs out while she thinks; bob has bought meanwhile when she writes.
+/// The lease of ann's lock expires before she writes; bob buys in between.
 fn lose_lock(shop: &mut Simulation, fenced: bool) {
     let lock = shop.lock(1, "e1", 10);
     let waiting = shop.ask_for_lock(2, "e1", 60);
@@ -72,7 +72,7 @@ fn a_fence_stops_the_writer_that_lost_its_lock() {
 }
 
 #[test]
-fn without_a_fence_the_late_write_is_counted_and_told_but_not_rejected() {
+fn without_a_fence_the_late_write_is_counted_and_mentioned_but_not_rejected() {
     let mut shop = shop("lock");
     lose_lock(&mut shop, false);
     let record = shop.finish();
@@ -81,7 +81,7 @@ fn without_a_fence_the_late_write_is_counted_and_told_but_not_rejected() {
     let reason = finding.reason.unwrap();
     assert!(reason.contains("order r1-1-1") && reason.contains("shop/lock:e1/7001") && reason.contains("lock:e1/7002 held it"), "{reason}");
 
-    // What it breaks is rejected by what it breaks.
+    // Its effects are rejected by other checks.
     let mut judge = Judge::new(&record.info, standard_checks(&record.info));
     record.events.iter().for_each(|event| judge.observe(event));
     let judgement = judge.finish(None);
@@ -91,7 +91,7 @@ fn without_a_fence_the_late_write_is_counted_and_told_but_not_rejected() {
 
 #[test]
 fn a_fence_that_lets_the_wrong_one_pass_is_rejected() {
-    // Somebody who only waits for the lock writes under the guard that its own key is there.
+    // A client that only waits for the lock writes on the condition that its own key exists.
     let mut shop = shop("fenced-lock");
     let lock = shop.lock(1, "e1", 10);
     let waiting = shop.ask_for_lock(2, "e1", 10);
@@ -112,7 +112,7 @@ fn a_fence_on_a_lock_that_is_gone_is_rejected() {
     let mut shop = shop("fenced-lock");
     buy_locked(&mut shop, 1, "ann", true);
     let mut record = shop.finish();
-    // As if the key had been gone before the purchase: the log has no trace of it.
+    // As if the key had been deleted before the purchase: the log does not contain it.
     record.each_delivery(|_, events| {
         events.iter_mut().for_each(|event| {
             if event.kv.key.to_text().contains("lock:") {
@@ -134,7 +134,7 @@ fn nothing_under_a_lock_is_no_evidence() {
     assert_eq!((finding.verdict, finding.reason.as_deref()), (Verdict::Unknown, Some("Nothing was written under a lock.")));
 }
 
-/// What a run did decides, not the name of its strategy: a script may take locks too.
+/// The calls of a run decide, not the name of its strategy: a script may use locks, too.
 #[test]
 fn it_applies_to_every_run_that_takes_locks_and_to_no_other() {
     let mut without = shop("lock");

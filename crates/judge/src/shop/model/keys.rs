@@ -1,4 +1,4 @@
-//! The keys of the shop, built and taken apart in one place.
+//! The keys of the shop: how they are built and parsed.
 
 use std::fmt::Display;
 
@@ -11,7 +11,7 @@ pub struct Keyspace {
     prefix: Box<str>,
 }
 
-/// A key of the shop, taken apart. The parts borrow from the key.
+/// A parsed key of the shop. The parts borrow from the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ShopKey<'key> {
     /// `user:{username}`
@@ -45,7 +45,7 @@ pub enum ShopKey<'key> {
         /// The order's id.
         order: &'key str,
     },
-    /// `hold:alive:{event}:{order id}`: it carries the lease of a reservation and goes away with it
+    /// `hold:alive:{event}:{order id}`: it is attached to the lease of a reservation and expires with it
     HoldAlive {
         /// The event's id.
         event: &'key str,
@@ -63,9 +63,9 @@ pub enum ShopKey<'key> {
         /// Which part, from 0.
         number: u32,
     },
-    /// `meta:…`, what the tool itself keeps there
+    /// `meta:…`: data of the tool itself
     Meta(&'key str),
-    /// Under the prefix, but none of ours
+    /// Under the prefix, but not a key of the shop
     Other(&'key str),
 }
 
@@ -163,17 +163,17 @@ impl Keyspace {
         format!("{}shard:{event}:{kind}:", self.prefix).into()
     }
 
-    /// `meta:{name}`, what the tool itself keeps beside the shop
+    /// `meta:{name}`: data of the tool itself
     pub fn meta(&self, name: impl Display) -> Blob {
         format!("{}meta:{name}", self.prefix).into()
     }
 
-    /// Any key under the prefix, from the part behind it: `key("purchase:")` is the prefix of all purchases.
+    /// Any key under the prefix, from the part after it: `key("purchase:")` is the prefix of all purchases.
     pub fn key(&self, rest: impl Display) -> Blob {
         format!("{}{rest}", self.prefix).into()
     }
 
-    /// Takes a key apart. `None` when it is not under the prefix or is not text.
+    /// Parses a key. `None` if it is not under the prefix or not text.
     pub fn parse<'key>(&self, key: &'key [u8]) -> Option<ShopKey<'key>> {
         let rest = std::str::from_utf8(key).ok()?.strip_prefix(&*self.prefix)?;
         let (family, name) = rest.split_once(':').unwrap_or((rest, ""));

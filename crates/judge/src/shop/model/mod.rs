@@ -1,4 +1,4 @@
-//! What a ticket shop is made of, and how it is written into etcd.
+//! The data model of the shop, and how it is stored in etcd.
 
 pub mod keys;
 pub mod money;

@@ -72,7 +72,7 @@ impl FromStr for Cents {
             };
             let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
             let numeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-            // More decimals are allowed as long as they say nothing: what a float printed as 12.500 is 12.50.
+            // Further decimals must be zeros: 12.500 is 12.50.
             let (significant, rest) = fraction.split_at_checked(2).unwrap_or((fraction, ""));
             let exact = !whole.is_empty() && numeric(whole) && numeric(fraction) && rest.bytes().all(|byte| byte == b'0');
             exact.then_some(())?;
@@ -85,7 +85,7 @@ impl FromStr for Cents {
     }
 }
 
-/// Written as a JSON number with two decimals, digit for digit: no float comes between. In binary it is the cents.
+/// Written as a JSON number with two decimals, without a float in between; in binary formats as cents.
 impl Serialize for Cents {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if !serializer.is_human_readable() {

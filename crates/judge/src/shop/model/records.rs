@@ -13,7 +13,7 @@ pub struct User {
     pub name: String,
     /// E-mail address.
     pub email: String,
-    /// Password, as the original keeps it: the shop is a model, its users are made up.
+    /// Password, in clear text as in the original: the users are synthetic.
     pub password: String,
     /// `customer` or `admin`.
     pub role: String,
@@ -41,7 +41,7 @@ pub struct EventRecord {
 /// The value of `ticket:{event}:{type}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// How many there were.
+    /// How many there were before the sale.
     #[serde(deserialize_with = "quantity")]
     pub total_quantity: i64,
     /// How many are left.

@@ -1,4 +1,4 @@
-//! How many of each ticket were to be bought, revision by revision.
+//! How many of each ticket were available, revision by revision.
 
 use rustc_hash::FxHashMap;
 
@@ -6,7 +6,7 @@ use crate::core::check::SequencedRevision;
 use crate::shop::replay::{self, ShopChange};
 use ticketcd_history::{Blob, Revision};
 
-/// What was to be bought of every ticket.
+/// The availability of every ticket.
 #[derive(Debug, Default)]
 pub(super) struct Availability {
     /// By event, its tickets.
@@ -14,14 +14,14 @@ pub(super) struct Availability {
     revisions: u64,
 }
 
-/// What was to be bought of one ticket.
+/// The availability of one ticket.
 #[derive(Debug)]
 struct Ticket {
     kind: Blob,
-    /// In its own record; none while it has none.
+    /// In its own record; none while that does not exist.
     current: Option<i64>,
     in_shards: i64,
-    /// The revisions that changed the sum, and what it was from then on.
+    /// The revisions that changed the sum, with the sum from then on.
     history: Vec<(Revision, i64)>,
 }
 
@@ -52,13 +52,13 @@ impl Availability {
         self.revisions
     }
 
-    /// The least that was to be bought of a ticket at any revision of a window, or the first found below `enough`, from the
-    /// end. None when the ticket was not there before the window, or never.
+    /// The lowest availability of a ticket at any revision of a window, or the first one below `enough` that is found,
+    /// searched from the end. None if the ticket did not exist before the window.
     pub(super) fn least(&self, event: &Blob, kind: &Blob, from: Revision, until: Revision, enough: i64) -> Option<i64> {
         let ticket = self.events.get(event)?.iter().find(|ticket| ticket.kind == *kind)?;
         let end = ticket.history.partition_point(|(revision, _)| *revision <= until);
         let mut least = None;
-        // What is sold out usually stays so: the last value decides at once.
+        // A ticket that is sold out usually stays so: the last value decides immediately.
         for (revision, available) in ticket.history.get(..end)?.iter().rev() {
             least = Some(least.map_or(*available, |least: i64| least.min(*available)));
             if *available < enough || *revision <= from {
@@ -79,7 +79,7 @@ impl Availability {
 }
 
 impl Ticket {
-    /// After a change. Of several changes in one revision the last one counts.
+    /// Records a change. Of several changes in one revision the last one counts.
     fn note(&mut self, revision: Revision) {
         let available = self.current.unwrap_or(0).saturating_add(self.in_shards);
         match self.history.last_mut() {

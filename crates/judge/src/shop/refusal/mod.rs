@@ -1,17 +1,16 @@
-//! Refusal: who was told that it is sold out was told the truth, at some moment of its call.
+//! Refusal: an order that was refused as sold out was sold out at some time during the call.
 //!
-//! There must be a revision, current at some moment between the placing of the order and its answer, at which of some ticket
-//! that it wanted fewer were to be bought than it wanted: in the ticket's record and its shards together. What is held is not
-//! to be bought.
+//! There must be a revision, current at some time between the placing of the order and its outcome, at which fewer of some
+//! ticket were available than ordered: in the ticket's record and its shards together. Held tickets are not available.
 //!
-//! Source: linearizability (Herlihy and Wing): an answer takes effect at a moment between call and return. The revisions in
-//! question reach from the highest that anybody had been told before the order was placed, which every read since then
-//! must have seen, to the highest that anybody had been told when it was answered, its own reads included.
+//! Source: linearizability (Herlihy and Wing): a call takes effect at a time between call and return. The relevant revisions
+//! are those from the highest that any client had received before the order was placed, which every read since then must
+//! include, to the highest that any client had received when it was refused, including its own reads.
 //!
-//! How it was found out is the shop's business: a refusal that rests on what a member had in its own, stale state (a
-//! serializable read) is as false as any other. A strategy that is to be safe confirms it with a linearizable read.
+//! How the shop decided does not matter: a refusal based on a stale state (a serializable read) is as wrong as any other. A
+//! safe strategy confirms it with a linearizable read.
 //!
-//! What is not judged: what comes after a hole in the log or lies beyond its end; members that disagree. Where nobody was refused nothing was claimed, and that passes.
+//! What is not judged: revisions after a gap in the log or beyond its end; members that disagree. Without a refusal the check passes.
 
 mod availability;
 mod revision_frontier;
@@ -59,7 +58,7 @@ pub struct Refusal {
     available: Availability,
     revealed: RevisionFrontier,
     open: FxHashMap<OrderKey, OpenOrder>,
-    /// Refusals that the log has not reached, in the order of the revisions they wait for.
+    /// Refusals that the log has not reached, in the order of their revisions.
     pending: VecDeque<Refused>,
     position: Revision,
     anomalies: Anomalies,
@@ -74,23 +73,23 @@ struct Counts {
     unlisted: u64,
 }
 
-/// What a buyer wants, while its order is open.
+/// An order in progress.
 #[derive(Debug)]
 struct OpenOrder {
     event: Blob,
     items: Vec<(Blob, i64)>,
     user: Blob,
     sent: Nanos,
-    /// The highest revision that anybody had been told before.
+    /// The highest revision that any client had received before.
     from: Revision,
 }
 
-/// A buyer was told that it is sold out.
+/// An order that was refused as sold out.
 #[derive(Debug)]
 struct Refused {
     order: OrderKey,
     placed_order: OpenOrder,
-    /// The highest revision that anybody had been told by then.
+    /// The highest revision that any client had received by then.
     until: Revision,
     done: Nanos,
 }
@@ -126,7 +125,7 @@ impl Refusal {
         }
         self.counts.refused += 1;
         self.pending.push_back(Refused { order: closed.order, placed_order, until: self.revealed.highest(), done: closed.done });
-        self.judge_what_is_reached();
+        self.judge_reached();
     }
 
     fn call(&mut self, returned: &Return) {
@@ -141,10 +140,10 @@ impl Refusal {
         self.malformed += replay::changes(revision).iter().filter(|change| matches!(change, ShopChange::Malformed { .. })).count() as u64;
         self.available.apply(revision);
         self.position = revision.revision;
-        self.judge_what_is_reached();
+        self.judge_reached();
     }
 
-    fn judge_what_is_reached(&mut self) {
+    fn judge_reached(&mut self) {
         while self.pending.front().is_some_and(|refused| refused.until <= self.position) {
             if let Some(refused) = self.pending.pop_front() {
                 self.judge(&refused);
@@ -158,7 +157,7 @@ impl Refusal {
         for (kind, quantity) in &placed_order.items {
             match self.available.least(&placed_order.event, kind, placed_order.from, *until, *quantity) {
                 None => {
-                    // A ticket that is not there at all cannot be bought.
+                    // A ticket that does not exist cannot be bought.
                     self.counts.unlisted += 1;
                     return;
                 }
@@ -175,12 +174,12 @@ impl Refusal {
         self.counts.judged += 1;
         let Some((kind, _, available)) = least else { return };
         let id = OrderId { run: self.run_tag.clone(), key: *order }.to_string();
-        let wanted: Vec<String> = placed_order.items.iter().map(|(kind, quantity)| format!("{quantity} {}", kind.to_text())).collect();
+        let ordered: Vec<String> = placed_order.items.iter().map(|(kind, quantity)| format!("{quantity} {}", kind.to_text())).collect();
         let explanation = vec![
             format!(
                 "Order {id} of user {} for {} of event {} was refused as sold out at {:.3} s.",
                 placed_order.user.to_text(),
-                wanted.join(" + "),
+                ordered.join(" + "),
                 placed_order.event.to_text(),
                 seconds(*done)
             ),

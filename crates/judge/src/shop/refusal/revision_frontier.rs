@@ -1,21 +1,21 @@
-//! What anybody had been told, and when.
+//! The highest revision that any client had received, over time.
 
 use std::collections::VecDeque;
 
 use ticketcd_history::{Nanos, Revision};
 
-/// The entries that are kept: what was told longer ago is only asked for when clocks and record disagree by that much.
+/// Steps that are kept: older ones are needed only if the record is out of order by that much.
 const KEPT: usize = 1 << 16;
 
-/// The highest revision that any answer named, over time.
+/// The highest revision of any response, over time.
 #[derive(Debug, Default)]
 pub(super) struct RevisionFrontier {
-    /// Each with the moment from which on it had been told: both rise.
+    /// Each revision with the time at which it was received: both increase.
     steps: VecDeque<(Nanos, Revision)>,
 }
 
 impl RevisionFrontier {
-    /// An answer named the revision.
+    /// A response carried the revision.
     pub(super) fn advance(&mut self, at: Nanos, revision: Revision) {
         if revision <= self.highest() {
             return;
@@ -32,9 +32,9 @@ impl RevisionFrontier {
         self.steps.back().map_or(0, |(_, revision)| *revision)
     }
 
-    /// The highest that had been told before a moment; 0 when that is not known any more.
+    /// The highest that had been received before a time; 0 if that is no longer known.
     pub(super) fn before(&self, at: Nanos) -> Revision {
-        let count = self.steps.partition_point(|(told, _)| *told < at);
+        let count = self.steps.partition_point(|(received, _)| *received < at);
         count.checked_sub(1).and_then(|last| self.steps.get(last)).map_or(0, |(_, revision)| *revision)
     }
 }
@@ -44,13 +44,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_told_later_was_not_told_before() {
-        let mut told = RevisionFrontier::default();
-        // The answer with revision 4 came first, although it is recorded last.
+    fn what_was_received_later_was_not_received_before() {
+        let mut frontier = RevisionFrontier::default();
+        // Responses are recorded out of order.
         for (at, revision) in [(10, 3), (30, 7), (20, 5), (40, 8), (25, 9)] {
-            told.advance(at, revision);
+            frontier.advance(at, revision);
         }
-        assert_eq!([10, 11, 30, 31, 40, 41].map(|at| told.before(at)), [0, 3, 3, 7, 7, 9]);
-        assert_eq!(told.highest(), 9);
+        assert_eq!([10, 11, 30, 31, 40, 41].map(|at| frontier.before(at)), [0, 3, 3, 7, 7, 9]);
+        assert_eq!(frontier.highest(), 9);
     }
 }

@@ -20,16 +20,16 @@ fn shop(stock: i64) -> Simulation {
 }
 
 #[test]
-fn refusals_that_are_true_at_some_moment_of_the_call_are_accepted() {
+fn refusals_that_are_true_at_some_time_during_the_call_are_accepted() {
     let mut shop = shop(3);
     let first = shop.buy(1, "ann", "e1", &[("pink", 2)], RequestOutcome::Answered);
-    // Sold out from the beginning to the end of its call.
+    // Sold out during the whole call.
     shop.buy(2, "bob", "e1", &[("pink", 2), ("yellow", 1)], RequestOutcome::Answered);
-    // Only before it: the tickets come back while the buyer waits for its answer.
+    // Only at first: the tickets are returned while the buyer waits for the response.
     let waiting = shop.place(3, "cid", "e1", &[("pink", 2)]);
     shop.cancel(first, RequestOutcome::Answered);
     shop.refuse(waiting);
-    // Only for a moment in between.
+    // Only for a short time in between.
     let between = shop.place(4, "dan", "e1", &[("pink", 3)]);
     let short = shop.buy(5, "eve", "e1", &[("pink", 3)], RequestOutcome::UnknownApplied);
     shop.cancel(short, RequestOutcome::Answered);
@@ -65,7 +65,7 @@ fn what_was_sold_out_before_the_call_is_no_excuse() {
     shop.refuse(order);
     assert_eq!(kinds(&judge(&shop.finish())), [("refused_though_available", 1)]);
 
-    // Unless nobody had been told yet that the tickets are back.
+    // Unless no client had received the return of the tickets yet.
     let mut shop = self::shop(3);
     let first = shop.buy(1, "ann", "e1", &[("pink", 3)], RequestOutcome::Answered);
     shop.cancel(first, RequestOutcome::UnknownApplied);
@@ -83,7 +83,7 @@ fn stock_in_shards_is_to_be_bought_and_stock_in_holds_is_not() {
     shop.buy_sharded(2, "bob", "e1", &[("pink", 2)], 0, RequestOutcome::Answered);
     assert_eq!(judge(&shop.finish()).evidence["judged"], 1);
 
-    // It looked at the ticket alone, and that is empty while the stock is in its shards.
+    // It read the ticket alone, which is empty while the stock is in its shards.
     let mut shop = Simulation::new(&Shape { layout: StockLayout::Sharded, ..Shape::default() });
     shop.open("e1", 3);
     shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
@@ -110,7 +110,7 @@ fn a_stale_read_excuses_no_refusal() {
 }
 
 #[test]
-fn where_nobody_is_refused_nothing_is_claimed() {
+fn without_a_refusal_it_passes() {
     let mut shop = shop(10);
     shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     let finding = judge(&shop.finish());

@@ -1,4 +1,4 @@
-//! What one event earned, counted three ways.
+//! The revenue of one event, counted in three ways.
 
 use crate::shop::model::Cents;
 use crate::shop::model::records::{PurchasedTicket, Ticket};
@@ -9,21 +9,21 @@ use ticketcd_history::Blob;
 pub(super) struct Book {
     pub(super) event_type: Option<Box<str>>,
     pub(super) counters: i128,
-    /// What the counters said had been earned when the tickets were first seen.
+    /// The revenue by the counters when the tickets were first seen.
     pub(super) earned_before: i128,
     pub(super) records: i128,
     pub(super) receipts: i128,
     pub(super) other: i128,
     /// The price of each ticket.
     pub(super) prices: Vec<(Blob, Cents)>,
-    /// The first order whose receipt is not what its entry says, and the first entry at another price than the ticket's:
-    /// the order's id, and in words.
+    /// The first order whose receipt differs from its entry, and the first entry with another price than the ticket's: the
+    /// order's id, and the difference in words.
     pub(super) wrong_receipt: Option<(String, String)>,
     pub(super) wrong_price: Option<(String, String)>,
 }
 
 impl Book {
-    /// So many tickets are in another place than their record, and not earned for that.
+    /// Tickets that are neither in their record nor sold.
     pub(super) fn put_aside(&mut self, kind: &Blob, quantity: i64, price: Option<Cents>) {
         let listed = || self.prices.iter().find(|(of, _)| of == kind).map(|(_, price)| *price);
         if let Some(price) = price.or_else(listed) {
@@ -31,7 +31,7 @@ impl Book {
         }
     }
 
-    /// Holds the price of a line against the ticket's.
+    /// Compares the price of a line with the ticket's.
     pub(super) fn compare_price(&mut self, order: &str, line: &PurchasedTicket) {
         let listed = self.prices.iter().find(|(kind, _)| kind.as_bytes() == line.kind.as_bytes()).map(|(_, price)| *price);
         if let (Some(paid), Some(listed), None) = (line.price, listed, &self.wrong_price)
@@ -48,7 +48,7 @@ impl Book {
     }
 }
 
-/// What the counters of a ticket say was earned, in cents.
+/// The revenue by the counters of a ticket, in cents.
 pub(super) fn sold(ticket: Option<&Ticket>) -> i128 {
     ticket.map_or(0, |ticket| i128::from(ticket.price.0) * (i128::from(ticket.total_quantity) - i128::from(ticket.current_quantity)))
 }

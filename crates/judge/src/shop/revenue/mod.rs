@@ -1,14 +1,14 @@
-//! Revenue, counted three ways that must agree to the cent, for each event:
+//! Revenue, counted in three ways that must agree to the cent, for each event:
 //!
-//! * counters: Σ price × (total − current) over its tickets, less what is in shards or held: that is neither left in the
-//!   ticket nor earned;
+//! * counters: Σ price × (total − current) over its tickets, less what is in shards or held, which is neither left in the
+//!   ticket nor sold;
 //! * records: Σ price × quantity over the purchases in the data, where cancellations have negative quantities;
-//! * receipts: Σ what buyers were told they paid less what they were told they are paid back, plus the orders whose buyers were told nothing certain but which the data
-//!   have (resolved by order id), plus purchases that are not of this run.
+//! * receipts: Σ of the buyers' receipts for purchases less those for refunds, plus the orders with an unknown outcome that
+//!   are in the data (resolved by order id), plus purchases that are not of this run.
 //!
-//! Source: query 2 of the original TickETCD (total revenue per event type) and double-entry book-keeping. Counters and
-//! records are compared at the last revision of the log, which writes both at once. Receipts are compared only when the
-//! record is whole: of a record that was cut off, the log may end before the last receipt.
+//! Source: query 2 of the original TickETCD (total revenue per event type) and double-entry book-keeping. Counters and records
+//! are compared at the last revision of the log, which writes both at once. Receipts are compared only if the record is
+//! complete: in a truncated record, the log may end before the last receipt.
 //!
 //! Sums are `i128`: no amount of sales overflows them.
 
@@ -50,7 +50,7 @@ static COUNTERS_DIFFER_FROM_RECORDS: AnomalyKind =
 static RECEIPTS_DIFFER_FROM_RECORDS: AnomalyKind =
     AnomalyKind::new("receipts_differ_from_records", "The revenue by the buyers' receipts differs from the revenue by purchase records.");
 
-/// What an event type is called whose event has no record.
+/// The type of an event without a record.
 const NO_TYPE: &str = "(no event record)";
 
 /// The check.
@@ -58,35 +58,34 @@ const NO_TYPE: &str = "(no event record)";
 pub struct Revenue {
     run_tag: Box<str>,
     books: FxHashMap<Blob, Book>,
-    /// Orders that are open, or that ended without anything certain, with their event and, when the data have them, their
-    /// value in cents.
+    /// Orders that are open, or whose outcome is unknown, with their event and, if they are in the data, their value in cents.
     uncertain: FxHashMap<OrderKey, (Blob, i128)>,
-    /// Receipts whose entries the log has not shown yet: to name the first that does not fit.
+    /// Receipts whose entries are not in the log yet, to report the first that does not match.
     awaited: FxHashMap<OrderKey, (Blob, i128)>,
-    /// Entries that no receipt and no uncertain order has: of orders that nobody placed, or that were refused, or that have
-    /// more entries than one. For the explanation alone.
+    /// Entries without a receipt or an order of unknown outcome: of orders that no buyer placed, that were refused, or that
+    /// have more than one entry. Only for the explanation.
     without_receipt: FxHashMap<OrderKey, WithoutReceipt>,
     receipts: u64,
     demand: Demand,
-    /// Whether purchases were entered.
+    /// Whether there are purchases.
     has_purchases: bool,
     /// Receipts of cancellations.
     refunds: u64,
     revisions: u64,
     last_revision: Revision,
     last_acknowledged: Revision,
-    /// Lines without the price they were sold at, as the original wrote them.
+    /// Lines without a price, as the original wrote them.
     unpriced_lines: u64,
     repriced_tickets: u64,
     now: Nanos,
 }
 
-/// What the entries of an order say beyond its receipt.
+/// The entries of an order beyond its receipt.
 #[derive(Debug)]
 struct WithoutReceipt {
     event: Blob,
     cents: i128,
-    /// When that showed first, and whether by an entry that went.
+    /// When that occurred first, and whether an entry was removed.
     revision: Revision,
     has_gone: bool,
 }
@@ -223,7 +222,7 @@ impl Revenue {
         for change in replay::changes(revision) {
             match change {
                 ShopChange::Event { event, before, after } => {
-                    // Its type stays known when the event is deleted: what was sold was sold.
+                    // The type is kept if the event is deleted, because its sales still count.
                     if let Some(record) = after.as_ref().or(before.as_ref()) {
                         self.books.entry(event.clone()).or_default().event_type = Some(record.kind.as_str().into());
                     }
@@ -304,7 +303,7 @@ impl Revenue {
         }
     }
 
-    /// The receipt of an order is not what its entry says: the first of an event is told.
+    /// The receipt of an order differs from its entry: the first of an event is reported.
     fn note_receipt(&mut self, key: OrderKey, event: &Blob, paid: i128, recorded: i128) {
         self.name_first(key, event, format!("has a receipt of {} and an entry of {}", Total(paid), Total(recorded)));
     }
@@ -315,7 +314,7 @@ impl Revenue {
         self.book(event).wrong_receipt.get_or_insert((id, what));
     }
 
-    /// Receipts without an entry: the first of each event is told, unless an entry that does not fit was.
+    /// Receipts without an entry: the first of each event is reported, unless a different entry was.
     fn note_missing_entries(&mut self) {
         let mut missing: Vec<(OrderKey, (Blob, i128))> = self.awaited.drain().collect();
         missing.sort_unstable_by_key(|(key, _)| *key);
@@ -330,7 +329,7 @@ impl Revenue {
         self.without_receipt.entry(key).or_insert_with(new).cents += cents;
     }
 
-    /// Entries without a receipt: the first of each event is told, unless a receipt that does not fit was.
+    /// Entries without a receipt: the first of each event is reported, unless a different receipt was.
     fn note_entries_without_receipt(&mut self) {
         let mut entries: Vec<_> = self.without_receipt.drain().filter(|(_, entry)| entry.cents != 0).collect();
         entries.sort_unstable_by_key(|(key, entry)| (entry.revision, *key));
@@ -391,7 +390,7 @@ impl Revenue {
     }
 }
 
-/// The sums by event type. Sums too large for the table are cut to what fits, and that is a reason not to trust it.
+/// The sums by event type. Sums that are too large for the table are clamped, which makes the verdict unknown.
 fn table(events: &[(&Blob, &Book)], unknown: &FxHashMap<&Blob, i128>, reasons: &mut Vec<String>) -> Vec<RevenueRow> {
     let mut sums: BTreeMap<&str, [i128; 5]> = BTreeMap::new();
     for (event, book) in events {

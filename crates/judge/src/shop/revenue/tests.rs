@@ -14,7 +14,7 @@ fn kinds(finding: &Finding) -> Vec<&str> {
     finding.anomalies.iter().map(|group| group.kind.as_str()).collect()
 }
 
-/// Of concerts: two tickets with receipt, one without; of theatre: one. Each costs 49.90.
+/// Concerts: two tickets with a receipt, one without; theatre: one. Each costs 49.90.
 fn shop() -> Simulation {
     let mut shop = Simulation::new(&Shape::default());
     shop.buy(1, "ann", "e1", &[("pink", 1), ("yellow", 1)], RequestOutcome::Answered);
@@ -41,7 +41,7 @@ fn three_ways_of_counting_agree_to_the_cent() {
 }
 
 #[test]
-fn a_counter_that_says_something_else_is_named_with_its_event() {
+fn a_counter_that_differs_is_named_with_its_event() {
     let mut shop = shop();
     shop.force_ticket("e2", "pink", |ticket| ticket.current_quantity += 1);
     let finding = judge(&shop.finish());
@@ -79,7 +79,7 @@ fn the_first_entry_that_no_receipt_has_is_named() {
     let key = shop.keys().purchase("ann", "e1");
     let value = shop.value(&key).unwrap().to_text();
     let entry = |order: &str| value.replace("r1-1-1", order).trim_matches(['[', ']']).to_owned();
-    // The date of an entry that has its receipt changes, and two are there that nobody placed.
+    // The date of an entry with a receipt changes, and there are two that no buyer placed.
     let own = value.trim_matches(['[', ']']).replace("01-05-2026", "02-05-2026");
     shop.write(vec![(key.clone(), Some(format!("[{own},{}]", entry("r1-1-9")).into()))]);
     shop.write(vec![(key, Some(format!("[{own},{},{}]", entry("r1-1-9"), entry("r1-1-8")).into()))]);

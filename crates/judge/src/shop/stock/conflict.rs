@@ -1,49 +1,49 @@
-//! Two orders that were computed from the same stock: the smallest set of orders that shows how a lost update came about.
+//! Finds two orders that were computed from the same stock: the smallest set of orders that explains a lost update.
 
 use super::ticket::TicketStock;
 use ticketcd_history::{Blob, Revision};
 
-/// What an order did to the stock of a ticket in one revision.
+/// The effect of an order on the stock of a ticket in one revision.
 #[derive(Clone, Debug)]
 pub(in crate::shop) struct Sale {
     pub(in crate::shop) revision: Revision,
     pub(in crate::shop) order: String,
     pub(in crate::shop) user: Blob,
-    /// How many it bought; negative when it gave them back.
+    /// How many it bought; negative if it returned them.
     pub(in crate::shop) bought: i64,
-    /// How many more it holds; negative when it holds fewer, because they are bought or released.
+    /// How many it reserved; negative if they were bought or released.
     pub(in crate::shop) held: i64,
-    /// Where it took them from, when that is one key: the number of the shard, or none for the ticket's own record.
+    /// The shard that it took them from, if that is a single key; none for the ticket's own record.
     pub(super) shard: Option<u32>,
-    /// What that key said was left before it and after it.
+    /// The stock in that key before and after it.
     pub(super) before: Option<i64>,
     pub(super) left: Option<i64>,
 }
 
-/// A sale that wrote something else than what was left less what it took.
+/// A sale that wrote a stock other than what was left less what it took.
 #[derive(Clone, Debug)]
 pub(super) struct Conflict {
-    /// The one whose effect it erased: before that one as many were left as this one computed from. None when as many never
-    /// were, or when that is forgotten.
+    /// The sale that it overwrote: before that one, the stock was what this one was computed from. None if the stock never
+    /// was, or that is forgotten.
     erased: Option<Sale>,
-    /// The one that wrote it.
+    /// The sale that wrote the wrong stock.
     by: Sale,
-    /// What was really left before it.
+    /// The actual stock before it.
     really: i64,
 }
 
 impl Sale {
-    /// How many it took out of what can be bought.
+    /// How many it took from the available stock.
     fn taken(&self) -> i64 {
         self.bought.saturating_add(self.held)
     }
 
-    /// What must have been left for it to write what it wrote. Whether as many ever were is another question.
+    /// The stock that it was computed from, which may never have existed.
     fn computed_from(&self) -> i64 {
         self.left.unwrap_or(0).saturating_add(self.taken())
     }
 
-    /// What it did, and to how many tickets.
+    /// Its effect as a verb, and the number of tickets.
     pub(in crate::shop) fn effect(&self) -> (&'static str, i64) {
         let (verb, quantity) = match (self.bought, self.held) {
             (0, held) if held < 0 => ("released", held),
@@ -60,8 +60,8 @@ impl Sale {
 }
 
 impl TicketStock {
-    /// After a revision: what its sale left, and whether it was computed from what was there. Only a sale out of one key
-    /// tells what it had seen there; one that moves stock between keys does not.
+    /// After a revision: checks whether its sale was computed from the actual stock. Only a sale from a single key shows which
+    /// stock it had read; one that moves stock between keys does not.
     pub(super) fn find_conflict(&mut self) {
         let mut written = self.written();
         let (Some(key), None) = (written.next(), written.next()) else { return };
@@ -74,7 +74,7 @@ impl TicketStock {
         (sale.shard, sale.before, sale.left) = (number, before, Some(left));
         let (by, single) = (sale.clone(), sales.next().is_none());
         let Some(really) = before else { return };
-        // Orders sold together by one transaction cannot conflict with each other.
+        // Orders in one transaction cannot conflict with each other.
         if single && by.computed_from() != really {
             self.conflicts += 1;
             let erased = self.erased_by(&by);
@@ -82,24 +82,24 @@ impl TicketStock {
         }
     }
 
-    /// The sale that came when as many were left as `by` computed from.
+    /// The earlier sale from the same stock that `by` was computed from.
     fn erased_by(&self, by: &Sale) -> Option<Sale> {
         let seen = Some(by.computed_from());
         let is_it = |sale: &&Sale| sale.revision < by.revision && sale.shard == by.shard && sale.before == seen;
         self.sales.iter().rev().find(is_it).cloned()
     }
 
-    /// Whether a revision wrote a stock that does not fit what was left before it.
+    /// Whether a revision wrote a stock that does not match the stock before it.
     pub(in crate::shop) fn conflicts_in(&self, revision: Revision) -> bool {
         self.conflict.as_ref().is_some_and(|conflict| conflict.by.revision == revision)
     }
 
-    /// Whether a revision erased what an order did that can be named.
+    /// Whether a revision overwrote a known order.
     pub(in crate::shop) fn erases_in(&self, revision: Revision) -> bool {
         self.conflict.as_ref().is_some_and(|conflict| conflict.by.revision == revision && conflict.erased.is_some())
     }
 
-    /// The smallest set of orders that shows how it came about: two that started from the same stock.
+    /// Explains a conflict by the smallest set of orders: two that read the same stock.
     pub(in crate::shop) fn explain(&self, explanation: &mut Vec<String>, orders: &mut Vec<String>) {
         let Some(Conflict { erased, by, really }) = &self.conflict else { return };
         let (left, seen, right) = (by.left.unwrap_or(0), by.computed_from(), really.saturating_sub(by.taken()));

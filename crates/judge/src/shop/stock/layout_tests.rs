@@ -36,7 +36,7 @@ fn is_accepted(judgement: &Judgement) {
     }
 }
 
-/// Ten tickets of each type in three shards; the fourth order finds too few in its shard, the last one too few anywhere.
+/// Ten tickets of each type in three shards; the fourth order finds too few in its shard, the last one too few in all.
 fn sharded() -> Simulation {
     let mut shop = shop(StockLayout::Sharded, 10);
     shop.open("e1", 3);
@@ -65,7 +65,7 @@ fn held() -> Simulation {
 }
 
 #[test]
-fn a_sale_out_of_shards_is_accepted_before_during_and_behind_it() {
+fn a_sale_out_of_shards_is_accepted_before_during_and_after_it() {
     let mut shop = sharded();
     shop.settle("e1");
     let judgement = judge(&shop.finish());
@@ -73,7 +73,7 @@ fn a_sale_out_of_shards_is_accepted_before_during_and_behind_it() {
     let oversell = finding(&judgement, "oversell");
     let counts = ["sales", "cancellations", "shards", "tickets_sold"].map(|name| oversell.evidence[name]);
     assert_eq!(counts, [4, 1, 6, 10], "{oversell:#?}");
-    // The record of the event was never settled: nobody owes it while there are shards.
+    // The event's record was never updated: it need not be while there are shards.
     is_accepted(&judge(&sharded().finish()));
 }
 
@@ -208,7 +208,7 @@ fn a_cancellation_that_gives_nothing_back_is_rejected() {
 }
 
 #[test]
-fn a_refund_that_was_not_told_is_rejected() {
+fn a_refund_without_a_receipt_is_rejected() {
     let mut shop = shop(StockLayout::Plain, 3);
     let first = shop.buy(1, "ann", "e1", &[("pink", 3)], RequestOutcome::Answered);
     shop.cancel(first, RequestOutcome::RefusedButApplied);

@@ -1,8 +1,7 @@
-//! The stock of every ticket as the log of revisions tells it, in every layout: in the ticket's own record, in shards, in
-//! holds; and which sales were computed from a stock that had already changed.
+//! The stock of every ticket by the log of revisions, in every layout: in the ticket's own record, in shards, in holds; and
+//! the sales that were computed from an outdated stock.
 //!
-//! Which of these keys are there is what counts. A layout never forbids a key, so a stock that a strategy keeps in the wrong
-//! place is still counted once.
+//! All of these keys count in every layout, so a stock that a strategy keeps in the wrong key is still counted once.
 
 mod conflict;
 #[cfg(test)]
@@ -46,12 +45,12 @@ pub(super) struct StockBook {
 pub(super) struct EventStock {
     pub(super) id: Blob,
     pub(super) name: String,
-    /// What the event's own record says is left.
+    /// The counter in the event's own record.
     pub(super) current: Option<i64>,
     pub(super) tickets: Vec<TicketStock>,
-    /// Whether its record and its tickets have ever agreed: then its seeding is over.
+    /// Whether its record and its tickets have ever agreed: then it is completely seeded.
     pub(super) settled: bool,
-    /// How many more it says are left than its tickets.
+    /// By how much its counter exceeds the sum of its tickets.
     pub(super) balance: Balance,
 }
 
@@ -73,17 +72,17 @@ impl StockBook {
         }
     }
 
-    /// Takes note of an event of the run.
+    /// Processes an event of the run.
     pub(super) fn observe(&mut self, event: &Event) {
         self.demand.observe(event);
     }
 
-    /// Whether the run called upon the promises about stock: somebody wanted to buy, or stock moved all the same.
+    /// Whether the run tested the promises about stock: there was a purchase attempt, or the stock changed.
     pub(super) fn is_called_upon(&self) -> bool {
         self.demand.may_be() || self.sales > 0 || self.holds > 0
     }
 
-    /// Applies a revision: the events it touched.
+    /// Applies a revision.
     pub(super) fn apply(&mut self, revision: &SequencedRevision<'_>) {
         self.revisions += 1;
         self.touched.clear();
@@ -155,7 +154,7 @@ impl StockBook {
         &self.events
     }
 
-    /// How many ticket records were seen.
+    /// The number of tickets.
     pub(super) fn tickets(&self) -> u64 {
         self.events.iter().flat_map(|event| &event.tickets).filter(|ticket| ticket.total.is_some()).count() as u64
     }
@@ -214,8 +213,7 @@ impl EventStock {
         }
     }
 
-    /// After all changes of a revision: what each sale left, whether it was computed from what was there, and whether what is
-    /// there adds up.
+    /// After all changes of a revision: checks each sale against the stock it was computed from, and updates the balances.
     fn close(&mut self, revision: Revision) {
         for ticket in self.tickets.iter_mut().filter(|ticket| ticket.revision == revision) {
             ticket.close();
@@ -233,14 +231,14 @@ impl EventStock {
         }
     }
 
-    /// What the event's own record must say is left. None while a part of its stock is in shards: then its record is left
-    /// alone, and settled when they are folded back.
+    /// The correct counter of the event. None while part of its stock is in shards: its record is then not maintained, and
+    /// restored when the shards are merged.
     pub(super) fn owed(&self) -> Option<i64> {
         let is_sharded = self.tickets.iter().any(TicketStock::is_sharded);
         if is_sharded { None } else { self.tickets.iter().map(TicketStock::current).sum() }
     }
 
-    /// The event for a person to read: its id and name.
+    /// The event in words: its id and name.
     pub(super) fn name_in_words(&self) -> String {
         match self.name.as_str() {
             "" => format!("event {}", self.id.to_text()),
@@ -249,7 +247,7 @@ impl EventStock {
     }
 }
 
-/// What each order did to a ticket in a revision, a sentence each.
+/// The effect of each order on a ticket in a revision, a sentence each.
 pub(super) fn sales_in_words(ticket: &TicketStock, revision: Revision) -> Vec<String> {
     let sentences = ticket.sales_of(revision).map(|sale| {
         let ((verb, quantity), kind) = (sale.effect(), ticket.kind.to_text());
@@ -258,7 +256,7 @@ pub(super) fn sales_in_words(ticket: &TicketStock, revision: Revision) -> Vec<St
     sentences.collect()
 }
 
-/// Where an anomaly shows.
+/// An anomaly with its revision and key.
 pub(super) fn anomaly(keys: &Keyspace, event: &EventStock, kind: Option<&Blob>, revision: Revision) -> Anomaly {
     let key = match kind {
         Some(kind) => keys.ticket(event.id.to_text(), kind.to_text()),
@@ -267,7 +265,7 @@ pub(super) fn anomaly(keys: &Keyspace, event: &EventStock, kind: Option<&Blob>, 
     Anomaly { revision: Some(revision), keys: vec![key.to_text()], ..Anomaly::default() }
 }
 
-/// What a replay of the stock lacks to be proof.
+/// Why a replay of the stock is not enough evidence.
 pub(super) fn lacking(book: &StockBook, end: &End<'_>) -> Option<String> {
     let reason = match (book.revisions, book.sales) {
         (0, _) => "No revision was recorded.".to_owned(),

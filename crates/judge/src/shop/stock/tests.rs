@@ -1,4 +1,4 @@
-//! Oversell and conservation, each convicting what it is there for and nothing else.
+//! Oversell and conservation: each rejects exactly what it is meant to.
 
 use crate::checks::online_checks;
 use crate::core::engine::{Judge, Judgement};
@@ -28,7 +28,7 @@ fn kinds(finding: &Finding) -> Vec<&str> {
     finding.anomalies.iter().map(|group| group.kind.as_str()).collect()
 }
 
-/// Two buyers read the same stock, and both write what they computed from it.
+/// Two buyers read the same stock, and both write the stock computed from it.
 fn race(shop: &mut Simulation, quantities: (i64, i64), guarded: bool) {
     let first = shop.read(1, "ann", "e1", &[("pink", quantities.0)]).unwrap();
     let second = shop.read(2, "bob", "e1", &[("pink", quantities.1)]).unwrap();
@@ -73,7 +73,7 @@ fn a_lost_update_shows_before_anything_is_oversold() {
 }
 
 #[test]
-fn the_same_race_under_guards_is_accepted() {
+fn the_same_race_with_compares_is_accepted() {
     let mut shop = shop(3);
     race(&mut shop, (2, 2), true);
     let judgement = judge(&shop.finish());
@@ -141,7 +141,7 @@ fn nothing_sold_is_no_evidence() {
 }
 
 #[test]
-fn where_nobody_wanted_anything_nothing_is_claimed() {
+fn without_a_purchase_attempt_nothing_is_judged() {
     let judgement = judge(&shop(5).finish());
     assert!(judgement.findings.iter().all(|finding| !["oversell", "conservation"].contains(&finding.name.as_str())), "{judgement:#?}");
 }
@@ -169,7 +169,7 @@ fn the_fault_that_was_active_is_named() {
     assert_eq!(group(finding(&judgement, "oversell"), "oversold").first.faults, ["pause of m2"]);
 }
 
-/// An event of a dataset that had sold some of its tickets before, written in two transactions, and then who bought them.
+/// An event of a dataset whose tickets were partly sold before, written in two transactions, and then the purchases of these.
 fn seed_partly_sold(shop: &mut Simulation, total: i64, current: i64, purchases: &[i64]) {
     let record = format!(
         r#"{{"name":"Old","description":"","location":"Athens","type":"concert","date":"01-05-2026 20:00","current_quantity":{current}}}"#
@@ -213,7 +213,7 @@ fn tickets_that_were_sold_before_cannot_be_sold_again() {
     }
 }
 
-/// A sale of pink tickets out of the record, of which the stock it leaves is as given.
+/// A sale of pink tickets from the record that writes a given stock.
 fn force_sale(shop: &mut Simulation, order: &str, quantity: i64, left: i64) {
     let (ticket, event) = (shop.keys().ticket("e1", "pink"), shop.keys().event("e1"));
     let record = format!(r#"{{"total_quantity":10,"current_quantity":{left},"price":49.90}}"#);
@@ -229,7 +229,7 @@ fn force_sale(shop: &mut Simulation, order: &str, quantity: i64, left: i64) {
 }
 
 #[test]
-fn a_stock_that_never_was_is_not_said_to_have_been_seen() {
+fn a_stock_that_never_was_is_not_reported_as_seen() {
     let mut shop = shop(10);
     shop.buy(1, "ann", "e1", &[("pink", 4)], RequestOutcome::Answered);
     force_sale(&mut shop, "r1-7-1", 1, 26);
@@ -245,7 +245,7 @@ fn a_stock_that_never_was_is_not_said_to_have_been_seen() {
 }
 
 #[test]
-fn of_three_that_erase_each_other_each_is_told_with_the_one_it_erased() {
+fn of_three_that_erase_each_other_each_is_reported_with_the_one_it_erased() {
     let mut shop = shop(10);
     let first = shop.read(1, "ann", "e1", &[("pink", 2)]).unwrap();
     let second = shop.read(2, "bob", "e1", &[("pink", 3)]).unwrap();
@@ -270,7 +270,7 @@ fn what_stays_wrong_is_counted_once() {
     let mut shop = shop(10);
     race(&mut shop, (2, 3), false);
     force_sale(&mut shop, "r1-7-1", 1, 16);
-    // Each of these finds the stock as wrong as it leaves it.
+    // None of these changes how wrong the stock is.
     for buyer in 8..10 {
         shop.buy(buyer, &format!("user-{buyer}"), "e1", &[("pink", 1)], RequestOutcome::Answered);
     }

@@ -6,7 +6,7 @@ use super::conflict::{Conflict, Sale};
 use crate::shop::model::records::Ticket;
 use ticketcd_history::{Blob, Revision};
 
-/// The sales of a ticket that are kept, to find the two that conflict.
+/// Sales that are kept per ticket, to find the two that conflict.
 const RECENT_SALES: usize = 64;
 
 /// The stock of a ticket.
@@ -15,7 +15,7 @@ pub(in crate::shop) struct TicketStock {
     pub(in crate::shop) kind: Blob,
     /// How many there were when the ticket was created.
     pub(in crate::shop) total: Option<i64>,
-    /// How many there are by the record as it is now.
+    /// The total in the current record.
     total_on_record: i64,
     /// Whether the last revision changed that.
     total_changed: bool,
@@ -25,15 +25,15 @@ pub(in crate::shop) struct TicketStock {
     pub(in crate::shop) shards: Vec<StockKey>,
     /// In holds.
     held: i64,
-    /// By the purchases that are there.
+    /// By the purchases in the data.
     sold: i64,
-    /// What was sold before the record tells of it: neither left when the ticket was first seen, nor in a purchase.
+    /// Tickets sold before the record began: neither left when the ticket was first seen, nor in a purchase.
     sold_before: Option<i64>,
-    /// The revision that touched it last, and what that did.
+    /// The revision that changed it last, and its effect.
     pub(in crate::shop) revision: Revision,
     pub(in crate::shop) sold_in_revision: i64,
     pub(in crate::shop) held_in_revision: i64,
-    /// Of what the last revision sold, what is not of this run.
+    /// Sales in the last revision that are not of this run.
     others_in_revision: i64,
     /// The last sales.
     pub(super) sales: VecDeque<Sale>,
@@ -42,7 +42,8 @@ pub(in crate::shop) struct TicketStock {
     pub(in crate::shop) balance: Balance,
 }
 
-/// How many more are accounted for than there are; negative when there are fewer. Weighed once its event is settled.
+/// By how much the tickets that are left, held and sold exceed the total; negative if they fall short. Computed once its event
+/// is completely seeded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::shop) struct Balance {
     pub(in crate::shop) before: i64,
@@ -54,21 +55,20 @@ impl Balance {
         *self = Self { before: self.now, now };
     }
 
-    /// Whether the last revision brought it out of balance, or further out of it or less: one that finds it as it leaves it
-    /// has done nothing to it.
+    /// Whether the last revision caused or changed an imbalance.
     pub(in crate::shop) fn is_newly_wrong(self) -> bool {
         self.now != 0 && self.now != self.before
     }
 }
 
-/// One key in which a part of a ticket's stock is kept.
+/// One key with part of a ticket's stock.
 #[derive(Clone, Debug, Default)]
 pub(in crate::shop) struct StockKey {
     /// The shard's number; none for the ticket's own record.
     pub(in crate::shop) number: Option<u32>,
-    /// What it holds; none while it does not exist.
+    /// Its stock; none while it does not exist.
     pub(in crate::shop) current: Option<i64>,
-    /// What it held before the revision that wrote it last.
+    /// Its stock before the revision that wrote it last.
     pub(in crate::shop) before: Option<i64>,
     /// The revision that wrote it last.
     written: Revision,
@@ -88,7 +88,7 @@ impl TicketStock {
         Self { kind: kind.into(), ..Self::default() }
     }
 
-    /// A revision is about to change it.
+    /// Prepares for the changes of a revision.
     pub(super) fn begin(&mut self, revision: Revision) {
         if self.revision != revision {
             self.revision = revision;
@@ -126,8 +126,8 @@ impl TicketStock {
         self.held_in_revision = self.held_in_revision.saturating_add(quantity);
     }
 
-    /// Notes what an order bought or held. What one revision does for one order, such as to turn its hold into a purchase,
-    /// is one deed.
+    /// Records what an order bought or held. All changes of one revision for one order, such as turning its hold into a
+    /// purchase, are one sale.
     pub(super) fn note(&mut self, revision: Revision, order: Option<&str>, user: &Blob, (bought, held): (i64, i64)) {
         let mut in_revision = self.sales.iter_mut().rev().take_while(|sale| sale.revision == revision);
         if let Some(order) = order
@@ -149,8 +149,8 @@ impl TicketStock {
         }
     }
 
-    /// A dataset may come with tickets that are sold already: what is missing when the ticket is first seen was sold before,
-    /// and a purchase of somebody else that leaves the stock as it is tells of such a sale once more.
+    /// A dataset may contain tickets that are already sold: tickets that are missing when the ticket is first seen were sold
+    /// before, and a later purchase of another run that leaves the stock unchanged belongs to such a sale.
     fn account_for_what_was_before(&mut self) {
         let (Some(total), Some(accounted)) = (self.total, self.accounted_on_record()) else { return };
         let is_untouched = self.held_in_revision == 0 && !self.stock_changed();
@@ -162,35 +162,35 @@ impl TicketStock {
         }
     }
 
-    /// Once its event is settled, after all changes of a revision.
+    /// After all changes of a revision, once its event is completely seeded.
     pub(super) fn weigh(&mut self) {
         if let (Some(total), Some(accounted)) = (self.total, self.accounted()) {
             self.balance.weigh(accounted.saturating_sub(total));
         }
     }
 
-    /// How many there are by its record, beside how many were put on sale, when the last revision made that another number.
+    /// The original total and the total in its record, if the last revision changed the latter.
     pub(in crate::shop) fn changed_total(&self) -> Option<(i64, i64)> {
         let (total, on_record) = (self.total?, self.total_on_record);
         (self.total_changed && total != on_record).then_some((total, on_record))
     }
 
-    /// Every key its stock is kept in.
+    /// Every key with part of its stock.
     pub(super) fn keys(&self) -> impl Iterator<Item = &StockKey> {
         std::iter::once(&self.own).chain(&self.shards)
     }
 
-    /// The keys its stock is kept in that the last revision wrote.
+    /// The keys of its stock that the last revision wrote.
     pub(super) fn written(&self) -> impl Iterator<Item = &StockKey> {
         self.keys().filter(|key| key.written == self.revision)
     }
 
-    /// What the ticket's own record says is left.
+    /// The stock in the ticket's own record.
     pub(in crate::shop) fn current(&self) -> Option<i64> {
         self.own.current
     }
 
-    /// Whether a part of its stock is in shards.
+    /// Whether part of its stock is in shards.
     pub(in crate::shop) fn is_sharded(&self) -> bool {
         self.shards.iter().any(|shard| shard.current.is_some())
     }
@@ -200,17 +200,17 @@ impl TicketStock {
         self.shards.iter().filter_map(|shard| shard.current).fold(0, i64::saturating_add)
     }
 
-    /// What can be bought: in its own record and in all shards. None while it has no record.
+    /// The available stock: in its own record and in all shards. None while it has no record.
     pub(in crate::shop) fn available(&self) -> Option<i64> {
         self.own.current.map(|current| current.saturating_add(self.in_shards()))
     }
 
-    /// The keys its stock is kept in that the last revision changed.
+    /// The keys of its stock that the last revision changed.
     pub(in crate::shop) fn changed_keys(&self) -> impl Iterator<Item = &StockKey> {
         self.written().filter(|key| key.before != key.current)
     }
 
-    /// Whether the last revision changed what can be bought, or moved it.
+    /// Whether the last revision changed or moved the available stock.
     pub(in crate::shop) fn stock_changed(&self) -> bool {
         self.changed_keys().next().is_some()
     }
@@ -225,12 +225,12 @@ impl TicketStock {
         self.sold.saturating_add(self.sold_before.unwrap_or(0))
     }
 
-    /// How many the record shows being sold.
+    /// How many were sold in the record.
     pub(in crate::shop) fn sold_on_record(&self) -> i64 {
         self.sold
     }
 
-    /// What could be bought before the last revision.
+    /// The available stock before the last revision.
     pub(in crate::shop) fn available_before(&self) -> i64 {
         let of = |number: Option<i64>| number.unwrap_or(0);
         let before = |key: &StockKey| if key.written == self.revision { of(key.before) } else { of(key.current) };
