@@ -310,7 +310,7 @@ impl ClientWatch {
                 violation(
                     &ALTERED_EVENT,
                     format!(
-                        "In revision {revision}, it received version {version} of {name}, created at revision {created}: that is impossible."
+                        "It received version {version} of {name} in revision {revision}, created at revision {created}: that is impossible."
                     ),
                 );
                 continue;
