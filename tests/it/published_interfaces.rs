@@ -109,8 +109,8 @@ fn an_undecided_history_names_the_bound_and_what_helps() {
     history.push_str("0 :invoke :read nil\n0 :ok :read 1\n0 :invoke :read nil\n0 :ok :read 2\n");
     let (code, json) = checked("jepsen-etcd", &history, &["--timeout", "1ms"]);
     assert_eq!((code, json["verdict"].as_str(), json["undecided_by"].as_str()), (Some(2), Some("undecided"), Some("time")), "{json}");
-    let story = json["story"].to_string();
-    assert!(story.contains("The time limit of 1ms was reached: raise it with --timeout"), "{story}");
+    let explanation = json["explanation"].to_string();
+    assert!(explanation.contains("The time limit of 1ms was reached: raise it with --timeout"), "{explanation}");
     let (code, json) = checked("jepsen-etcd", "0 :invoke :write 1\n0 :info :write :timed-out\n", &[]);
     assert_eq!((code, json["undecided_by"].as_str()), (Some(2), Some("nothing_answered")), "{json}");
 }
@@ -122,9 +122,9 @@ fn an_initial_value_can_be_stated_and_is_asked_for() {
         {"process":0,"type":"invoke","f":"write","key":"k1","value":"v34"}
         {"process":0,"type":"ok","f":"write","key":"k1"}"#;
     let (code, json) = checked("jsonl", history, &[]);
-    let story = json["story"].to_string();
-    assert_eq!(code, Some(1), "{story}");
-    assert!(story.contains("No operation writes v95") && story.contains("pass --initial v95"), "{story}");
+    let explanation = json["explanation"].to_string();
+    assert_eq!(code, Some(1), "{explanation}");
+    assert!(explanation.contains("No operation writes v95") && explanation.contains("pass --initial v95"), "{explanation}");
     assert_eq!(checked("jsonl", history, &["--initial", "v95"]).0, Some(0));
 }
 

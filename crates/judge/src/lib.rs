@@ -10,14 +10,14 @@
 //! * [`shop`]: the shop's keys, records and money, its replay, and the checks of its rules.
 //! * [`explain`]: recorded facts in English.
 //! * [`known_defects`]: the defects of etcd that findings are recognised as.
-//! * [`linearizable`]: the general search, for any history of registers.
+//! * [`linearizability`]: the general search, for any history of any object, and the histories of other tools.
 
 pub mod checks;
 pub mod core;
 pub mod etcd;
 pub mod explain;
 pub mod known_defects;
-pub mod linearizable;
+pub mod linearizability;
 pub mod shop;
 
 pub use shop::model;

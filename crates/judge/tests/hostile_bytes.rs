@@ -13,8 +13,8 @@ use ticketcd_history::reader::HistoryReader;
 use ticketcd_history::run_dir::RunDir;
 use ticketcd_judge::checks::check_run;
 use ticketcd_judge::core::verdict::Verdict;
-use ticketcd_judge::linearizable::explain::judge;
-use ticketcd_judge::linearizable::{jepsen, jsonl};
+use ticketcd_judge::linearizability::import::{jepsen, json_lines};
+use ticketcd_judge::linearizability::register::judge;
 use ticketcd_synth::{Size, run_info, write_run};
 
 /// Bytes before the first frame, and before the compressed bytes of a frame.
@@ -174,7 +174,7 @@ fn damaged_imported_histories_are_errors_or_judged() {
         if let Ok(parsed) = jepsen::read(mutated(maps.as_bytes(), mutations).as_slice()) {
             judge(&parsed, timeout);
         }
-        if let Ok(parsed) = jsonl::read(mutated(lines.as_bytes(), mutations).as_slice()) {
+        if let Ok(parsed) = json_lines::read(mutated(lines.as_bytes(), mutations).as_slice()) {
             judge(&parsed, timeout);
         }
     });

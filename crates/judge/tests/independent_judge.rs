@@ -21,10 +21,9 @@ use ticketcd_judge::etcd::authorship::Authorship;
 use ticketcd_judge::etcd::branch::Branch;
 use ticketcd_judge::etcd::reads::Reads;
 use ticketcd_judge::etcd::real_time::RealTime;
-use ticketcd_judge::linearizable::explain::{Parsed, judge};
-use ticketcd_judge::linearizable::register::{Action, NOTHING, Value};
-use ticketcd_judge::linearizable::search::Answer;
-use ticketcd_judge::linearizable::{History, Operation, jepsen, jsonl};
+use ticketcd_judge::linearizability::import::{jepsen, json_lines};
+use ticketcd_judge::linearizability::register::{Action, NOTHING, Register, Value, judge};
+use ticketcd_judge::linearizability::{Answer, History, Limits, Operation, check_within};
 use ticketcd_synth::testing::{Etcd, Record};
 
 /// No search of these histories takes anywhere near as long.
@@ -335,7 +334,7 @@ impl MadeUp {
     /// How our search judges it, as it is read from a text.
     fn judged(&self, text: &str) -> Answer {
         let is_log = text.starts_with("INFO");
-        let parsed = if is_log { jepsen::read(text.as_bytes()) } else { jsonl::read(text.as_bytes()) };
+        let parsed = if is_log { jepsen::read(text.as_bytes()) } else { json_lines::read(text.as_bytes()) };
         judge(&parsed.unwrap_or_else(|error| panic!("{error}: {text}")), TIMEOUT).answer
     }
 }
@@ -550,7 +549,7 @@ fn operations(record: &Record) -> Vec<Timed> {
 
 /// What the general search says, and the other judge agrees with.
 fn searched(operations: &[Timed]) -> bool {
-    let mut parsed = Parsed::default();
+    let mut histories = Vec::new();
     for (key, name) in KEYS.iter().enumerate() {
         let own = operations.iter().filter(|(of, ..)| *of == key);
         let operation = |(_, worker, did, call, done): &Timed| {
@@ -559,13 +558,13 @@ fn searched(operations: &[Timed]) -> bool {
                 Did::Wrote(value) => Action::Write(value),
                 Did::Compared { from, to, succeeded } => Action::CompareAndSet { from, to, succeeded },
             };
-            Some(Operation { process: worker.to_string(), action, call: *call, done: *done, line: 0, done_line: 0 })
+            Some(Operation { process: worker.to_string(), action, call: *call, done: *done })
         };
         let mut operations: Vec<Operation<Action>> = own.filter_map(operation).collect();
         operations.sort_by_key(|operation| operation.call);
-        parsed.histories.push(History { key: (*name).to_owned(), operations });
+        histories.push(History { key: (*name).to_owned(), operations });
     }
-    let ours = judge(&parsed, TIMEOUT).answer;
+    let ours = check_within(&Register::default(), &histories, &Limits::of_time(TIMEOUT));
     let history: Vec<_> = operations.iter().map(|(key, worker, did, call, done)| theirs(*worker, *key, *did, *call, *done)).collect();
     let expected = check_operations::<Registers>(&history);
     assert_eq!(ours, if expected { Answer::Linearizable } else { Answer::NotLinearizable }, "{operations:?}");
