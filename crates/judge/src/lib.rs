@@ -10,7 +10,7 @@
 //! * [`shop`]: the shop's keys, records and money, its replay, and the checks of its rules.
 //! * [`explain`]: recorded facts in words.
 //! * [`known_defects`]: known defects of etcd, and how they are recognised.
-//! * [`linearizability`]: the general search, for any history of registers.
+//! * [`linearizability`]: the general search, for any history of any object, and the histories of other tools.
 
 pub mod checks;
 pub mod core;

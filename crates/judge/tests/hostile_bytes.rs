@@ -1,5 +1,5 @@
-//! Reading the files of a run or an imported history ends with a result or an error, never with a panic, whatever bytes they
-//! contain.
+//! Whatever bytes stand in the files of a run or in imported histories, reading them ends with a result or an error, never
+//! with a panic.
 
 use std::cell::Cell;
 use std::fs;
@@ -13,15 +13,15 @@ use ticketcd_history::reader::HistoryReader;
 use ticketcd_history::run_dir::RunDir;
 use ticketcd_judge::checks::check_run;
 use ticketcd_judge::core::verdict::Verdict;
-use ticketcd_judge::linearizability::explain::judge;
-use ticketcd_judge::linearizability::{jepsen, jsonl};
+use ticketcd_judge::linearizability::import::{jepsen, json_lines};
+use ticketcd_judge::linearizability::register::judge;
 use ticketcd_synth::{Size, run_info, write_run};
 
 /// Bytes before the first frame, and before the compressed bytes of a frame.
 const FILE_HEADER: usize = 12;
 const FRAME_HEADER: usize = 48;
 
-/// Positions and what is changed there.
+/// Places and what is done there.
 type Mutations = Vec<(usize, u8, u8)>;
 
 /// Runs a test on so many lists of mutations, the same ones every time.
@@ -92,7 +92,7 @@ fn damaged_events_in_whole_frames_are_errors() {
     on_mutations(600, |mutations| {
         let plain = mutated(&plain, mutations);
         let compressed = zstd::bulk::compress(&plain, 1).unwrap();
-        // As many records as its lengths announce, so that the frame counts as complete.
+        // As many records as the lengths in it say, so that the frame is taken for whole.
         let (mut position, mut records) = (0_usize, 0_u32);
         while let Some(length) = plain.get(position..position + 4) {
             position = position.saturating_add(4 + u32::from_le_bytes(length.try_into().unwrap()) as usize);
@@ -118,9 +118,9 @@ fn a_damaged_description_of_a_run_is_an_error() {
     });
 }
 
-/// Damage is not a violation: a valid run with a damaged file is judged as far as it goes, or is an error.
+/// Damage is no violation: a valid run whose file was damaged is judged as far as it goes, or refused.
 #[test]
-fn a_valid_run_with_a_damaged_record_is_never_rejected() {
+fn a_valid_run_with_a_damaged_record_is_never_convicted() {
     let directory = tempfile::tempdir().unwrap();
     let size = Size { operations: 6_000, tickets: 3, buyers: 20, seed: 9 };
     write_run(directory.path(), &run_info(&size, None), &size, None).unwrap();
@@ -174,7 +174,7 @@ fn damaged_imported_histories_are_errors_or_judged() {
         if let Ok(parsed) = jepsen::read(mutated(maps.as_bytes(), mutations).as_slice()) {
             judge(&parsed, timeout);
         }
-        if let Ok(parsed) = jsonl::read(mutated(lines.as_bytes(), mutations).as_slice()) {
+        if let Ok(parsed) = json_lines::read(mutated(lines.as_bytes(), mutations).as_slice()) {
             judge(&parsed, timeout);
         }
     });

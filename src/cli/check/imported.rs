@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use serde_json::json;
 use ticketcd_judge::history::io_reason;
-use ticketcd_judge::linearizability::explain::{Judgement, judge};
-use ticketcd_judge::linearizability::{Answer, Bound, jepsen, jsonl};
+use ticketcd_judge::linearizability::import::{jepsen, json_lines};
+use ticketcd_judge::linearizability::register::{Judgement, judge};
+use ticketcd_judge::linearizability::{Answer, Limit};
 
 use super::super::output::print;
 use super::super::{Exit, Failure};
@@ -29,25 +30,25 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     }
     let file = File::open(&args.path).map_err(|error| Failure::Usage(format!("cannot read {path}: {}", io_reason(&error))))?;
     let input = BufReader::new(file);
-    let parsed = match args.format {
+    let registers = match args.format {
         Format::JepsenEtcd => jepsen::read(input),
-        Format::Jsonl | Format::Run => jsonl::read(input),
+        Format::Jsonl | Format::Run => json_lines::read(input),
     };
-    let parsed = parsed.map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
-    let parsed = match &args.initial {
-        Some(initial) => parsed.starting_with(initial),
-        None => parsed,
+    let registers = registers.map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
+    let registers = match &args.initial {
+        Some(initial) => registers.starting_with(initial),
+        None => registers,
     };
     let timeout = args.timeout.unwrap_or(TIMEOUT);
     let began = Instant::now();
-    let mut judgement = judge(&parsed, timeout.0);
+    let mut judgement = judge(&registers, timeout.0);
     let seconds = began.elapsed().as_secs_f64();
     let (verdict, exit) = match judgement.answer {
-        // Every order is possible, so there is no evidence.
+        // Every order is possible, so this shows nothing.
         Answer::Linearizable if judgement.operations == judgement.unknown => (RunVerdict::Unknown, Exit::Unknown),
         Answer::Linearizable => (RunVerdict::Pass, Exit::Pass),
         Answer::NotLinearizable => (RunVerdict::Violation, Exit::Violation),
-        Answer::Undecided(_) => (RunVerdict::Unknown, Exit::Unknown),
+        Answer::Unknown(_) => (RunVerdict::Unknown, Exit::Unknown),
     };
     let undecided_by = undecided_by(&judgement);
     judgement.explanation.extend(next_step(&judgement, timeout, args.initial.as_deref()));
@@ -65,9 +66,9 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
 /// Why there is no verdict, if there is none.
 fn undecided_by(judgement: &Judgement) -> Option<&'static str> {
     match judgement.answer {
-        Answer::Undecided(Bound::Time) => Some("time"),
-        Answer::Undecided(Bound::Memory) => Some("memory"),
-        Answer::Undecided(Bound::Steps) => Some("steps"),
+        Answer::Unknown(Limit::Time) => Some("time"),
+        Answer::Unknown(Limit::Memory) => Some("memory"),
+        Answer::Unknown(Limit::Steps) => Some("steps"),
         Answer::Linearizable if judgement.operations == judgement.unknown => Some("nothing_answered"),
         Answer::Linearizable | Answer::NotLinearizable => None,
     }
@@ -76,10 +77,10 @@ fn undecided_by(judgement: &Judgement) -> Option<&'static str> {
 /// What a user can do about an outcome, in a sentence.
 fn next_step(judgement: &Judgement, timeout: Span, initial: Option<&str>) -> Option<String> {
     match judgement.answer {
-        Answer::Undecided(Bound::Time) => {
+        Answer::Unknown(Limit::Time) => {
             Some(format!("The time limit of {timeout} was reached: raise it with --timeout, or check a shorter history."))
         }
-        Answer::Undecided(Bound::Memory | Bound::Steps) => Some(
+        Answer::Unknown(Limit::Memory | Limit::Steps) => Some(
             "More time does not help: check a shorter history, or one with less concurrency or fewer unknown outcomes. A history without \
              compare-and-set in which every value is written once needs no search."
                 .to_owned(),
@@ -124,7 +125,7 @@ fn as_json(judgement: &Judgement, verdict: RunVerdict, undecided_by: Option<&str
         "verdict": word(verdict).replace(' ', "_"),
         "undecided_by": undecided_by,
         "operations": judgement.operations,
-        "operations_of_unknown_end": judgement.unknown,
+        "operations_of_unknown_outcome": judgement.unknown,
         "keys": judgement.keys,
         "steps": judgement.steps,
         "seconds": seconds,

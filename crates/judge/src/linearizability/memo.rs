@@ -1,4 +1,4 @@
-//! What was tried: sets of operations with the state they led to.
+//! What the search has tried: sets of operations, with the state that each led to.
 
 use std::hash::Hash;
 
@@ -7,56 +7,55 @@ use rustc_hash::FxHashSet;
 /// Bits of a word.
 const BITS: usize = 64;
 
-/// The operations that have been given their place. Operations with a known end are counted apart from those without: the
-/// first are nearly always a beginning of the history with few holes, of which only the words from the first hole on are
-/// remembered.
+/// The set of operations that have been placed. Operations with an answer are numbered apart from those without: the former are
+/// nearly always a prefix of the history with few gaps, of which only the words from the first gap on are remembered.
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
-    known: Vec<u64>,
-    unknown: Vec<u64>,
-    /// Words of `known` before this one are full.
+    answered: Vec<u64>,
+    unanswered: Vec<u64>,
+    /// Words of `answered` before this one are full.
     full: usize,
-    /// Words of `known` from this one on are empty.
+    /// Words of `answered` from this one on are empty.
     empty_from: usize,
 }
 
 impl Placed {
-    pub(super) fn new(known: usize, unknown: usize) -> Self {
-        Self { known: vec![0; known.div_ceil(BITS)], unknown: vec![0; unknown.div_ceil(BITS)], full: 0, empty_from: 0 }
+    pub(super) fn new(answered: usize, unanswered: usize) -> Self {
+        Self { answered: vec![0; answered.div_ceil(BITS)], unanswered: vec![0; unanswered.div_ceil(BITS)], full: 0, empty_from: 0 }
     }
 
-    pub(super) fn insert(&mut self, is_known: bool, number: usize) {
-        if is_known {
-            self.known[number / BITS] |= 1 << (number % BITS);
+    pub(super) fn insert(&mut self, is_answered: bool, number: usize) {
+        if is_answered {
+            self.answered[number / BITS] |= 1 << (number % BITS);
             self.empty_from = self.empty_from.max(number / BITS + 1);
-            while self.known.get(self.full) == Some(&u64::MAX) {
+            while self.answered.get(self.full) == Some(&u64::MAX) {
                 self.full += 1;
             }
         } else {
-            self.unknown[number / BITS] |= 1 << (number % BITS);
+            self.unanswered[number / BITS] |= 1 << (number % BITS);
         }
     }
 
-    pub(super) fn remove(&mut self, is_known: bool, number: usize) {
-        if is_known {
-            self.known[number / BITS] &= !(1 << (number % BITS));
+    pub(super) fn remove(&mut self, is_answered: bool, number: usize) {
+        if is_answered {
+            self.answered[number / BITS] &= !(1 << (number % BITS));
             self.full = self.full.min(number / BITS);
-            while self.empty_from > 0 && self.known[self.empty_from - 1] == 0 {
+            while self.empty_from > 0 && self.answered[self.empty_from - 1] == 0 {
                 self.empty_from -= 1;
             }
         } else {
-            self.unknown[number / BITS] &= !(1 << (number % BITS));
+            self.unanswered[number / BITS] &= !(1 << (number % BITS));
         }
     }
 
-    /// The set in few words, different for different sets.
+    /// The set in few machine words. Different sets have different words.
     fn words(&self) -> Box<[u64]> {
-        let window = self.known.get(self.full..self.empty_from.max(self.full)).unwrap_or_default();
-        std::iter::once(self.full as u64).chain(self.unknown.iter().copied()).chain(window.iter().copied()).collect()
+        let window = self.answered.get(self.full..self.empty_from.max(self.full)).unwrap_or_default();
+        std::iter::once(self.full as u64).chain(self.unanswered.iter().copied()).chain(window.iter().copied()).collect()
     }
 }
 
-/// What was tried, as far as memory goes.
+/// The sets and states that were tried.
 #[derive(Debug)]
 pub(super) struct Memo<State> {
     tried: FxHashSet<(Box<[u64]>, State)>,
@@ -68,13 +67,13 @@ impl<State: Eq + Hash + Clone> Memo<State> {
         Self { tried: FxHashSet::default(), words: 0 }
     }
 
-    /// Notes that a set led to a state; `false` when it has before.
+    /// Records that a set led to a state; `false` if it did before.
     pub(super) fn is_new(&mut self, placed: &Placed, state: &State) -> bool {
         let words = placed.words();
         let count = words.len();
         let is_new = self.tried.insert((words, state.clone()));
         if is_new {
-            // A set and a state, with what the table takes for them.
+            // The set and the state, and an estimate of what the table takes for them.
             self.words += count + 8;
         }
         is_new
@@ -97,11 +96,11 @@ mod tests {
             let mut placed = Placed::new(200, 3);
             (0..first).for_each(|number| placed.insert(true, number));
             assert!(seen.insert(placed.words()), "{first}");
-            for hole in [130, 199] {
-                if hole > first {
-                    placed.insert(true, hole);
-                    assert!(seen.insert(placed.words()), "{first} and {hole}");
-                    placed.remove(true, hole);
+            for gap in [130, 199] {
+                if gap > first {
+                    placed.insert(true, gap);
+                    assert!(seen.insert(placed.words()), "{first} and {gap}");
+                    placed.remove(true, gap);
                 }
             }
             placed.insert(false, 1);

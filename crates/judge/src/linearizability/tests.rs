@@ -1,13 +1,12 @@
 use std::time::Duration;
 
-use super::explain::{Judgement, judge};
-use super::register::Register;
-use super::search::{Answer, Bound, Bounds, search};
-use super::{Parsed, jepsen, jsonl};
+use super::import::{jepsen, json_lines};
+use super::register::{Judgement, Registers, judge};
+use super::{Answer, Limit, Limits, check_with_evidence, check_within, is_linearizable};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-fn log(lines: &str) -> Parsed {
+fn log(lines: &str) -> Registers {
     let text: String = lines.lines().map(|line| format!("INFO  jepsen.util - {}\n", line.trim())).collect();
     jepsen::read(text.as_bytes()).unwrap()
 }
@@ -26,8 +25,8 @@ fn a_read_may_come_before_or_after_a_write_it_overlaps() {
     let judgement = judged(&history("3"));
     assert_eq!(judgement.answer, Answer::NotLinearizable);
     let explanation = judgement.explanation.join("\n");
-    assert!(explanation.contains("process 2: read 3 (line 4 to 5)"), "{explanation}");
-    assert!(explanation.contains("then holds 1 or 2"), "{explanation}");
+    assert!(explanation.contains("process 2: read 3 (lines 4 to 5)"), "{explanation}");
+    assert!(explanation.contains("holds 1 or 2"), "{explanation}");
     assert!(explanation.contains("process 1: write 2 (line 3)"), "{explanation}");
 }
 
@@ -72,9 +71,8 @@ fn a_history_of_an_older_write_order_is_found_out() {
     assert_eq!(judged(lines).answer, Answer::NotLinearizable);
 }
 
-/// Writes of two values by many processes at once, and reads afterwards that no order explains. Each value is written many times,
-/// so that only a search can tell.
-fn hard() -> Parsed {
+/// 60 writes of 30 values, all at once.
+fn hard_writes() -> String {
     let mut lines = String::new();
     for process in 0..60 {
         lines.push_str(&format!("{process} :invoke :write {}\n", process % 30));
@@ -82,6 +80,13 @@ fn hard() -> Parsed {
     for process in 0..60 {
         lines.push_str(&format!("{process} :ok :write {}\n", process % 30));
     }
+    lines
+}
+
+/// Writes of two values by many processes at once, and reads afterwards that no order explains. Each value is written many times,
+/// so that only a search can tell.
+fn hard() -> Registers {
+    let mut lines = hard_writes();
     lines.push_str("0 :invoke :read nil\n0 :ok :read 1\n0 :invoke :read nil\n0 :ok :read 2\n");
     log(&lines)
 }
@@ -89,19 +94,42 @@ fn hard() -> Parsed {
 #[test]
 fn the_bound_that_ended_a_search_is_named() {
     let judgement = judge(&hard(), Duration::ZERO);
-    assert_eq!(judgement.answer, Answer::Undecided(Bound::Time));
+    assert_eq!(judgement.answer, Answer::Unknown(Limit::Time));
     let explanation = judgement.explanation.join("\n");
     assert!(
         explanation.contains("62 operations") && explanation.contains("time limit") && !explanation.contains("memory"),
         "{explanation}"
     );
 
-    let bounds = Bounds { memo_bytes_max: 1 << 20, ..Bounds::until(None) };
-    let found = search(&Register::default(), &hard().histories[0].operations, &bounds, None);
-    assert_eq!(found.answer, Answer::Undecided(Bound::Memory));
-    let bounds = Bounds { steps_max: 1_000, ..Bounds::until(None) };
-    let found = search(&Register::default(), &hard().histories[0].operations, &bounds, None);
-    assert_eq!((found.answer, found.steps), (Answer::Undecided(Bound::Steps), 1_001));
+    let hard = hard();
+    let limits = Limits { memory_bytes_max: 1 << 20, ..Limits::NONE };
+    assert_eq!(check_within(&hard.model(), &hard.histories, &limits), Answer::Unknown(Limit::Memory));
+    let limits = Limits { steps_max: 1_000, ..Limits::NONE };
+    let outcome = check_with_evidence(&hard.model(), &hard.histories, &limits);
+    assert_eq!((outcome.answer, outcome.steps), (Answer::Unknown(Limit::Steps), 1_001));
+    assert!(outcome.evidence.is_none() && outcome.history == Some(0));
+}
+
+#[test]
+fn one_history_that_is_not_linearizable_decides_for_all() {
+    let stale = "0 :invoke :write [x 1]\n0 :ok :write [x 1]\n1 :invoke :read [x nil]\n1 :ok :read [x 2]\n";
+    let hard: String = hard_writes()
+        .lines()
+        .map(|line| {
+            let (call, value) = line.rsplit_once(' ').unwrap();
+            format!("{call} [7 {value}]\n")
+        })
+        .collect();
+    let hard = format!("{hard}0 :invoke :read [7 nil]\n0 :ok :read [7 1]\n0 :invoke :read [7 nil]\n0 :ok :read [7 2]\n");
+    let registers = log(&(hard.clone() + &stale.replace('x', "8")));
+    let limits = Limits { steps_max: 1_000, ..Limits::NONE };
+    let outcome = check_with_evidence(&registers.model(), &registers.histories, &limits);
+    assert_eq!((outcome.answer, outcome.history), (Answer::NotLinearizable, Some(1)));
+    let evidence = outcome.evidence.unwrap();
+    assert_eq!((evidence.prefix.len(), evidence.misfit), (2, 1));
+    let registers = log(&(hard + &stale.replace('x', "8").replace("2]", "1]")));
+    assert_eq!(check_within(&registers.model(), &registers.histories, &limits), Answer::Unknown(Limit::Steps));
+    assert!(is_linearizable(&registers.model(), &registers.histories[1..]));
 }
 
 /// 40 writes of one value each, all at once, and then two reads: too many orders for a search.
@@ -122,11 +150,10 @@ fn unique_values_need_no_search() {
     assert_eq!(judgement.answer, Answer::NotLinearizable);
     let explanation = judgement.explanation.join("\n");
     assert!(
-        explanation
-            .contains("7 came before 8, because process 7: write 7 (line 8 to 48) had returned before process 0: read 8 (line 83 to 84)"),
+        explanation.contains("7 precedes 8, because process 7: write 7 (lines 8 to 48) returned before process 0: read 8 (lines 83 to 84)"),
         "{explanation}"
     );
-    assert!(explanation.contains("However, 8 came before 7, because process 8: write 8 (line 9 to 49) had returned"), "{explanation}");
+    assert!(explanation.contains("However, 8 precedes 7, because process 8: write 8 (lines 9 to 49) returned"), "{explanation}");
     let judgement = judged(7, 99);
     assert!(
         judgement.linearizable_from.is_none() && judgement.explanation.join("\n").contains("No operation writes 99"),
@@ -141,7 +168,7 @@ fn a_register_may_hold_a_value_from_the_start() {
     let judgement = judge(&parsed, TIMEOUT);
     assert_eq!((judgement.answer, judgement.linearizable_from.as_deref()), (Answer::NotLinearizable, Some("95")));
     assert!(
-        judgement.explanation.join("\n").contains("No operation writes 95, and the register held nil at first."),
+        judgement.explanation.join("\n").contains("No operation writes 95, and the register initially held nil."),
         "{:?}",
         judgement.explanation
     );
@@ -185,7 +212,7 @@ fn a_failure_with_a_reason_constrains_nothing() {
         {"process":1,"type":"ok","f":"write"}
         {"process":2,"type":"invoke","f":"cas","value":[4,5]}
         {"process":2,"type":"fail","f":"cas"REASON}"#;
-    let judged = |reason: &str| judge(&jsonl::read(lines.replace("REASON", reason).as_bytes()).unwrap(), TIMEOUT).answer;
+    let judged = |reason: &str| judge(&json_lines::read(lines.replace("REASON", reason).as_bytes()).unwrap(), TIMEOUT).answer;
     assert_eq!(judged(r#","error":"refused""#), Answer::Linearizable);
     assert_eq!(judged(r#","error":["http",503]"#), Answer::Linearizable);
     assert_eq!(judged(r#","error":null"#), Answer::NotLinearizable);
@@ -227,13 +254,19 @@ fn registers_of_jepsen_independent_are_judged_apart() {
 fn what_is_wrong_with_a_map_names_the_line() {
     let call = "{:type :invoke, :f :read, :value nil, :process 1}";
     let cases = [
-        (format!("{call}\n{{:type :ok, :f :read"), "line 2: the line ends within a form; every line must be one whole map"),
-        (format!("{call}\n7"), "line 2: this is no map"),
-        ("[{:type :invoke}]".to_owned(), "line 1: this is one EDN sequence; write one map a line"),
-        (r#"{"process":0,"type":"invoke"}"#.to_owned(), "line 1: "),
+        (
+            format!("{call}\n{{:type :ok, :f :read"),
+            "line 2, column 21: expected '}', found the end of the line. Every line must be one whole map",
+        ),
+        (format!("{call}\n7"), "line 2, column 1: expected a map"),
+        ("[{:type :invoke}]".to_owned(), "line 1, column 1: this is one EDN sequence; write one map per line"),
+        (r#"{"process":0,"type":"invoke"}"#.to_owned(), "line 1, column 1: expected a map whose keys are keywords"),
         (r#"{"process" 0}"#.to_owned(), "read by --format jsonl"),
-        ("{:process 1, :type :invoke, :value 1}".to_owned(), "line 1: the map has no :f that is a keyword"),
-        ("{:process 1, :type :invoke, :f :txn, :value 1}".to_owned(), "line 1: :txn is no function of a register"),
+        ("{:process 1, :type :invoke, :value 1}".to_owned(), "line 1, column 1: expected a map with a :f that is a keyword"),
+        (
+            "{:process 1, :type :invoke, :f :txn, :value 1}".to_owned(),
+            "line 1, column 32: expected one of the functions :read, :write and :cas, found :txn",
+        ),
     ];
     for (text, wanted) in cases {
         let error = jepsen::read(text.as_bytes()).unwrap_err().to_string();
@@ -251,17 +284,17 @@ fn other_lines_of_a_log_are_passed_over() {
 #[test]
 fn what_is_wrong_with_a_log_names_the_line() {
     let cases = [
-        ("", "line 1: no operation was found"),
-        ("0 :invoke :read nil\n0 :invoke :read nil", "line 2: process 0 calls again, although its call of line 1"),
-        ("0 :ok :read 1", "line 1: process 0 has not called"),
-        ("0 :invoke :write x", "line 1: x is no value"),
-        ("0 :invoke :cas [1]", "line 1: [1] is no pair"),
-        ("0 :invoke :append 1", "line 1: :append is no function"),
-        ("0 :invoke :write 1\n0 :ok :read 1", "line 2: process 0 called write, and here ends read"),
-        ("0 :maybe :write 1", "line 1: :maybe is no stage"),
-        ("0 :invoke :write 1\n0 :ok :write 2", "line 2: process 0 called write with other values in line 1"),
-        ("0 :invoke :cas [1 2]\n0 :ok :cas [1 3]", "line 2: process 0 called cas with other values in line 1"),
-        ("0 :invoke :cas [1 2]\n0 :fail :cas [1 3]", "line 2: process 0 called cas with other values in line 1"),
+        ("", "line 1: no operation was found. Expected one such as"),
+        ("0 :invoke :read nil\n0 :invoke :read nil", "line 2: process 0 calls again, although its call on line 1"),
+        ("0 :ok :read 1", "line 1: process 0 has no call in progress"),
+        ("0 :invoke :write x", "line 1, column 38: expected a number, a string, true, false or nil to write, found x"),
+        ("0 :invoke :cas [1]", "line 1, column 36: expected a pair of values, [from to], found [1]"),
+        ("0 :invoke :append 1", "line 1, column 31: expected one of the functions :read, :write and :cas, found :append"),
+        ("0 :invoke :write 1\n0 :ok :read 1", "line 2: process 0 called write, but read ends here"),
+        ("0 :maybe :write 1", "line 1, column 23: expected one of the types :invoke, :ok, :fail and :info, found :maybe"),
+        ("0 :invoke :write 1\n0 :ok :write 2", "line 2: process 0 called write with other values on line 1"),
+        ("0 :invoke :cas [1 2]\n0 :ok :cas [1 3]", "line 2: process 0 called cas with other values on line 1"),
+        ("0 :invoke :cas [1 2]\n0 :fail :cas [1 3]", "line 2: process 0 called cas with other values on line 1"),
     ];
     for (lines, wanted) in cases {
         let text: String = lines.lines().map(|line| format!("INFO  jepsen.util - {line}\n")).collect();
@@ -284,7 +317,7 @@ fn lines_of_json_have_keys_that_are_judged_apart() {
         {"process":0,"type":"invoke","f":"read","key":"y"}
         {"process":0,"type":"ok","f":"read","value":VALUE}
     "#;
-    let judged = |value: &str| judge(&jsonl::read(text.replace("VALUE", value).as_bytes()).unwrap(), TIMEOUT);
+    let judged = |value: &str| judge(&json_lines::read(text.replace("VALUE", value).as_bytes()).unwrap(), TIMEOUT);
     assert_eq!((judged("\"one\"").answer, judged("\"one\"").keys), (Answer::Linearizable, 2));
     let judgement = judged("1");
     assert_eq!(judgement.answer, Answer::NotLinearizable);
@@ -296,28 +329,34 @@ fn lines_of_json_have_keys_that_are_judged_apart() {
 fn what_is_wrong_with_a_line_of_json_names_the_line() {
     let call = r#"{"process":0,"type":"invoke","f":"read","key":"x","time":5}"#;
     let cases = [
-        ("", "line 1: no operation was found"),
-        ("{", "line 1: the line ends within the object: write each object on one line, e.g. with jq -c ."),
-        (r#"[{"process":0,"type":"invoke","f":"read"},"#, "line 1: this is one JSON array; write one object a line, e.g. with jq -c '.[]'"),
-        ("[", "line 1: this is one JSON array"),
-        (r#"{"process":0,"type":"invoke","f":"read","index":-1}"#, "line 1: invalid value: integer `-1`"),
+        ("", "line 1: no operation was found. Expected {"),
+        ("{", "line 1, column 1: the line ends within the object; write each object on one line, for example with jq -c ."),
+        (
+            r#"[{"process":0,"type":"invoke","f":"read"},"#,
+            "line 1, column 1: this is one JSON array; write one object per line, for example with jq -c '.[]'",
+        ),
+        ("[", "line 1, column 1: this is one JSON array"),
+        (r#"{"process":0,"type":"invoke","f":"read","index":-1}"#, "line 1, column 50: invalid value: integer `-1`"),
         (
             "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"index\":1}\n{\"process\":0,\"type\":\"info\",\"f\":\"read\",\"index\":0}",
-            "line 2: index 0 is before 1",
+            "line 2: index 0 is lower than 1",
         ),
-        (r#"{"process":0,"type":"begin","f":"read"}"#, "line 1: unknown variant `begin`"),
-        (r#"{"process":0,"type":"invoke","f":"add"}"#, "line 1: f is \"add\""),
-        (r#"{"process":0,"type":"invoke","f":"cas","value":1}"#, "line 1: the value of a cas"),
-        (r#"{"process":[],"type":"invoke","f":"read"}"#, "line 1: process must be"),
-        (r#"{"process":0,"type":"invoke","f":"write"}"#, "line 1: value is missing: what is written"),
-        (r#"[0,"invoke","write","x",1]"#, "line 1: a line is an object"),
-        (&format!("{call}\n{}", r#"{"process":0,"type":"ok","f":"read"}"#), "line 2: value is missing: what was read"),
-        (r#"{"process":0,"type":"invoke","f":"read","when":1}"#, "line 1: unknown field `when`"),
-        (&format!("{call}\n{}", r#"{"process":0,"type":"ok","f":"read","time":4}"#), "line 2: time 4 is before 5"),
-        (&format!("{call}\n\n{}", r#"{"process":0,"type":"ok","f":"read","key":"z","value":1}"#), "line 3: process 0 called key \"x\""),
+        (r#"{"process":0,"type":"begin","f":"read"}"#, "line 1, column 27: unknown variant `begin`, expected one of"),
+        (r#"{"process":0,"type":"invoke","f":"add"}"#, "line 1, column 38: unknown variant `add`, expected one of `read`, `write`, `cas`"),
+        (r#"{"process":0,"type":"invoke","f":"cas","value":1}"#, "line 1, column 48: expected a pair of values, [from, to], found 1"),
+        (r#"{"process":[],"type":"invoke","f":"read"}"#, "line 1, column 12: expected a number, a string, true, false or null, found []"),
+        (r#"{"process":0,"type":"invoke","f":"write"}"#, "line 1: expected the value to write, which may be null, found no value"),
+        (r#"[0,"invoke","write","x",1]"#, "line 1, column 1: expected an object on each line"),
+        (
+            &format!("{call}\n{}", r#"{"process":0,"type":"ok","f":"read"}"#),
+            "line 2: expected the value that was read, null if there was none, found no value",
+        ),
+        (r#"{"process":0,"type":"invoke","f":"read","when":1}"#, "line 1, column 46: unknown field `when`"),
+        (&format!("{call}\n{}", r#"{"process":0,"type":"ok","f":"read","time":4}"#), "line 2: time 4 is lower than 5"),
+        (&format!("{call}\n\n{}", r#"{"process":0,"type":"ok","f":"read","key":"z","value":1}"#), "line 3: process 0 called on key \"x\""),
     ];
     for (text, wanted) in cases {
-        let error = jsonl::read(text.as_bytes()).unwrap_err().to_string();
+        let error = json_lines::read(text.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(wanted), "{text:?}: {error}");
     }
 }

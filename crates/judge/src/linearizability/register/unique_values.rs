@@ -1,23 +1,23 @@
-//! Decides a history of reads and writes without a search, where it is known which write each read saw.
+//! Decides a history of reads and writes without a search, if it is known which write each read saw.
 //!
-//! If every value that is read was written once, a write and the reads of its value take effect together: between them there is no
-//! other write. So every value comes as a whole before or after every other. Value `a` must come before `b` when an operation on
-//! `a` returned before one on `b` was called. The history is linearizable exactly when no read returned before its write was
-//! called, and no two values must each come before the other (Gibbons and Korach, "Testing shared memories", 1997: no two forward
-//! zones overlap, and no backward zone lies within a forward zone). That takes as long as sorting.
+//! If every value that is read was written once, a write and the reads of its value take effect together: no other write lies
+//! between them. So each value as a whole precedes or follows every other. Value `a` must precede `b` if an operation on `a`
+//! returned before one on `b` was called. The history is linearizable exactly if no read returned before its write was called, and
+//! no two values must each precede the other (Gibbons and Korach, "Testing shared memories", 1997: no two forward zones overlap,
+//! and no backward zone lies within a forward zone). This takes as long as sorting.
 //!
-//! A write of unknown outcome whose value was never read constrains nothing, because it may never have happened. One whose value
-//! was read did happen, at any time after its call.
+//! A write of unknown outcome whose value was never read constrains nothing, because it may never have been executed. One whose
+//! value was read was executed, at some moment after its call.
 
 use rustc_hash::FxHashMap;
 
-use super::Operation;
-use super::register::{Action, Value};
+use super::{Action, Value};
+use crate::linearizability::Operation;
 
 /// Why a history is not linearizable. Operations are given by their index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Conflict {
-    /// A value was read that no operation writes and that the register did not hold at first.
+    /// A value was read that no operation writes and that the register did not hold initially.
     NeverWritten {
         /// The read.
         read: usize,
@@ -29,11 +29,11 @@ pub(super) enum Conflict {
         /// The write.
         write: usize,
     },
-    /// Of two values each must come before the other.
+    /// Each of two values must precede the other.
     EachBeforeTheOther {
         /// An operation on the one value that returned before an operation on the other was called. `None` is the initial value.
         one_first: (Option<usize>, usize),
-        /// The other way round.
+        /// The same for the other value.
         other_first: (usize, usize),
     },
 }
@@ -41,7 +41,7 @@ pub(super) enum Conflict {
 /// A value with the operations on it.
 #[derive(Clone, Copy, Debug)]
 struct Zone {
-    /// The first return, with its operation; `None` for the initial value, which is there from the start.
+    /// The first return, with its operation; `None` for the initial value, which the register holds from the start.
     first_done: (i128, Option<usize>),
     /// The last call, with its operation.
     last_call: (i128, usize),
@@ -73,24 +73,24 @@ impl Zone {
     }
 }
 
-/// What is known of a value that was read.
+/// The write of a value that was read, and its zone.
 #[derive(Debug, Default)]
 struct ValueRead {
     write: Option<usize>,
     zone: Option<Zone>,
 }
 
-/// When an operation has returned for certain.
+/// The moment by which an operation has returned; the end of time if that is unknown.
 fn done<Any>(operation: &Operation<Any>) -> i128 {
     operation.done.map_or(i128::MAX, i128::from)
 }
 
-/// Decides a history of a register that holds `initial` at first; `None` when it cannot be decided like this.
+/// Decides a history of a register that initially holds `initial`; `None` if that takes a search.
 pub(super) fn decide(operations: &[Operation<Action>], initial: Value) -> Option<Result<(), Conflict>> {
     let mut values: FxHashMap<Value, ValueRead> = FxHashMap::default();
     for operation in operations {
         match operation.action {
-            // A read without an answer says nothing.
+            // A read without an answer constrains nothing.
             Action::Read(value) if operation.done.is_some() => drop(values.entry(value).or_default()),
             Action::Read(_) | Action::Write(_) => {}
             Action::CompareAndSet { .. } => return None,
@@ -123,7 +123,7 @@ pub(super) fn decide(operations: &[Operation<Action>], initial: Value) -> Option
     Some(without_cycle(zones))
 }
 
-/// Whether no two values must each come before the other.
+/// Fails if two values must each precede the other.
 fn without_cycle(zones: Vec<Zone>) -> Result<(), Conflict> {
     let conflict = |one: &Zone, other: &Zone| {
         // Of two values at most one is the initial one.
@@ -136,7 +136,7 @@ fn without_cycle(zones: Vec<Zone>) -> Result<(), Conflict> {
     let (mut forward, backward): (Vec<Zone>, Vec<Zone>) = zones.into_iter().partition(Zone::is_forward);
     forward.sort_unstable_by_key(|zone| zone.first_done.0);
     for pair in forward.windows(2) {
-        // They are in order, and so are the ends of those before, which do not overlap.
+        // They are sorted by their first return, and earlier ones do not overlap, so neighbours suffice.
         if let [one, other] = pair
             && other.is_before(one)
         {
@@ -144,7 +144,7 @@ fn without_cycle(zones: Vec<Zone>) -> Result<(), Conflict> {
         }
     }
     for zone in &backward {
-        // Of the forward zones that must come before, the last one also ends last.
+        // Of the forward zones that must precede it, the last one also ends last.
         let before = forward.partition_point(|other| other.is_before(zone));
         if let Some(other) = before.checked_sub(1).map(|last| &forward[last])
             && zone.is_before(other)

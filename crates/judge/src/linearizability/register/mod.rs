@@ -1,39 +1,44 @@
-//! A register: it is read, written, and written when it has a certain value.
+//! A register: a value that is read, written, and compared-and-set.
+
+mod explain;
+mod unique_values;
+
+pub use explain::{Judgement, judge};
 
 use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use super::{Model, Operation, unique_values};
+use super::{History, Model, Operation};
 
-/// A value by its number in [`Values`]; 0 is nothing, which a register holds before the first write unless said otherwise.
+/// A value by its number in [`Values`]; 0 is no value, which a register holds before the first write unless stated otherwise.
 pub type Value = u32;
 
 /// No value.
 pub const NOTHING: Value = 0;
 
-/// What is done to a register, with what was answered.
+/// An operation on a register, with its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It was read.
+    /// A read that returned a value.
     Read(Value),
-    /// It was written.
+    /// A write of a value.
     Write(Value),
-    /// It was to be written if it had a value.
+    /// A write on condition that the register holds a value.
     CompareAndSet {
-        /// That value.
+        /// The expected value.
         from: Value,
-        /// The value to be written.
+        /// The value to write.
         to: Value,
-        /// Whether it was; `None` when nobody knows.
+        /// Whether it was written; `None` if unknown.
         succeeded: Option<bool>,
     },
 }
 
-/// The register.
+/// The model of a register.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Register {
-    /// What it holds before the first operation.
+    /// The value before the first operation.
     pub initial: Value,
 }
 
@@ -57,16 +62,42 @@ impl Model for Register {
         }
     }
 
-    fn decide(&self, operations: &[Operation<Action>]) -> Option<bool> {
-        unique_values::decide(operations, self.initial).map(|decided| decided.is_ok())
-    }
-
-    fn unanswered(&self, action: &Action) -> Option<Action> {
+    fn without_answer(&self, action: &Action) -> Option<Action> {
         match *action {
             Action::Read(_) => None,
             Action::Write(value) => Some(Action::Write(value)),
             Action::CompareAndSet { from, to, .. } => Some(Action::CompareAndSet { from, to, succeeded: None }),
         }
+    }
+
+    /// A history of reads and writes in which every value that is read was written once needs no search.
+    fn shortcut(&self, operations: &[Operation<Action>]) -> Option<bool> {
+        unique_values::decide(operations, self.initial).map(|decided| decided.is_ok())
+    }
+}
+
+/// The histories of registers, as an importer reads them.
+#[derive(Clone, Debug, Default)]
+pub struct Registers {
+    /// The history of each register. Moments are line numbers of the imported file, from 1.
+    pub histories: Vec<History<Action>>,
+    /// The values by number.
+    pub values: Values,
+    /// What every register holds before the first operation: [`NOTHING`] unless [`Registers::starting_with`] states otherwise.
+    pub initial: Value,
+}
+
+impl Registers {
+    /// The same histories of registers that initially hold a value. `nil` is no value.
+    #[must_use]
+    pub fn starting_with(mut self, value: &str) -> Self {
+        self.initial = self.values.number(value);
+        self
+    }
+
+    /// The model of each register.
+    pub fn model(&self) -> Register {
+        Register { initial: self.initial }
     }
 }
 
@@ -85,7 +116,7 @@ impl Default for Values {
 }
 
 impl Values {
-    /// The number of a value. Nothing is written `nil`.
+    /// The number of a value; that of `nil` is [`NOTHING`].
     pub fn number(&mut self, name: &str) -> Value {
         if let Some(number) = self.numbers.get(name) {
             return *number;
@@ -101,18 +132,18 @@ impl Values {
         self.names.get(number as usize).map_or("?", String::as_str)
     }
 
-    /// An action, for a person to read.
-    pub fn tell(&self, action: Action) -> impl fmt::Display {
+    /// An action in words.
+    pub fn describe(&self, action: Action) -> impl fmt::Display {
         match action {
             Action::Read(value) => format!("read {}", self.name(value)),
             Action::Write(value) => format!("write {}", self.name(value)),
             Action::CompareAndSet { from, to, succeeded } => {
-                let how = match succeeded {
+                let outcome = match succeeded {
                     Some(true) => "which succeeded",
                     Some(false) => "which failed",
-                    None => "of unknown end",
+                    None => "of unknown outcome",
                 };
-                format!("compare-and-set {} to {}, {how}", self.name(from), self.name(to))
+                format!("compare-and-set {} to {}, {outcome}", self.name(from), self.name(to))
             }
         }
     }
