@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::event::{Event, MemberChange};
+use ticketcd_judge::history::io_reason;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Failure};
@@ -46,7 +47,7 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn run(up: Up) -> Result<Exit, Failure> {
-    let internal = |what: &str, error: std::io::Error| Failure::Internal(format!("cannot {what}: {error}"));
+    let internal = |what: &str, error: std::io::Error| Failure::Internal(format!("cannot {what}: {}", io_reason(&error)));
     let mut interrupts = Interrupts::listen().map_err(|error| internal("listen to signals", error))?;
     let settings = Cluster { members: up.members, etcd: up.etcd, flags: up.flags, ..Cluster::default() };
     let prepared = tokio::task::spawn_blocking(move || Prepared::new(&settings));

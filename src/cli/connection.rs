@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::model::Keyspace;
 
 use super::Failure;
@@ -77,7 +78,7 @@ impl Connection {
     fn security(&self) -> Result<Security, Failure> {
         for path in [&self.cacert, &self.cert, &self.key].into_iter().flatten() {
             let readable = std::fs::File::open(path);
-            readable.map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
+            readable.map_err(|error| Failure::Usage(format!("cannot read {}: {}", path.display(), io_reason(&error))))?;
         }
         let user = match &self.user {
             None => None,

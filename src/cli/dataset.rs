@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use ticketcd_judge::history::io_reason;
+
 use super::connection::Connection;
 use super::progress_reporter::ProgressReporter;
 use super::{Exit, Failure};
@@ -98,7 +100,7 @@ fn stock(text: &str) -> Result<types::Stock, NotANumber> {
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let stop = CancellationToken::new();
     let watching = interrupt::watch(stop.clone(), "finishing in-flight requests");
-    let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
+    let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {}", io_reason(&error))))?;
     let result = match args.command {
         Command::Load { shop, force, connection } => load(&shop, force, &connection, stop).await,
         Command::Verify { shop, connection } => verify(&shop, &connection, stop).await,

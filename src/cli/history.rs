@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 use ticketcd_judge::history::event::Event;
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::reader::HistoryReader;
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_synth::guide::{self, GuideError};
@@ -113,8 +114,8 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
 }
 
 fn print_guide() -> Result<Exit, Failure> {
-    let scratch =
-        tempfile::tempdir().map_err(|error| Failure::Invalid(format!("cannot create a directory for synthetic runs: {error}")))?;
+    let scratch = tempfile::tempdir()
+        .map_err(|error| Failure::Invalid(format!("cannot create a directory for synthetic runs: {}", io_reason(&error))))?;
     match guide::page(scratch.path()) {
         Ok(page) => super::output::print(&page),
         // A check that does not find what it is for: the page would teach something wrong.
@@ -158,7 +159,7 @@ fn print(output: &mut impl Write, event: &Event) -> io::Result<()> {
 fn ended(error: &io::Error) -> Result<Exit, Failure> {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(Exit::Pass),
-        _ => Err(Failure::Invalid(format!("cannot write the events: {error}"))),
+        _ => Err(Failure::Invalid(format!("cannot write the events: {}", io_reason(error)))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::known_defects::{KNOWN_DEFECTS, KnownDefect};
 use tokio_util::sync::CancellationToken;
 
@@ -109,7 +110,7 @@ async fn hunt(options: HuntOptions, is_json: bool) -> Result<Exit, Failure> {
     }
     let interrupted = CancellationToken::new();
     let watching = interrupt::watch(interrupted.clone(), "healing faults, checking the current run and printing the summary");
-    let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
+    let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {}", io_reason(&error))))?;
     let ended = loop {
         match hunt.next(&interrupted).await {
             Ok(Some(record)) => show(&render::line(&place, record))?,

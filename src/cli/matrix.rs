@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use ticketcd_judge::history::io_reason;
+
 use crate::report::matrix::{MatrixResult, MatrixRow, SCHEMA_VERSION, render, worst};
 use crate::report::summary;
 use crate::run::{self, RunOptions, directory};
@@ -50,7 +52,8 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
         matrix.rows.push(MatrixRow::new(&finished.result, directory));
         // Written after each run: what there is survives whatever happens to the next.
         let path = parent.join("matrix.json");
-        fs::write(&path, json(&matrix)?).map_err(|error| Failure::Invalid(format!("cannot write {}: {error}", path.display())))?;
+        fs::write(&path, json(&matrix)?)
+            .map_err(|error| Failure::Invalid(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;
         if matrix.interrupted {
             break;
         }

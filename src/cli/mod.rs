@@ -30,6 +30,8 @@ use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 
+use ticketcd_judge::history::io_reason;
+
 /// The exit code of each verdict. A violation dominates everything.
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -126,5 +128,5 @@ impl Cli {
 
 fn block_on(work: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::Internal(format!("cannot start the runtime: {error}")))?.block_on(work)
+    runtime.map_err(|error| Failure::Internal(format!("cannot start the runtime: {}", io_reason(&error))))?.block_on(work)
 }

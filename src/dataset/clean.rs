@@ -4,12 +4,13 @@ use ticketcd_judge::history::request::{AnswerBody, Delete, Range, Request};
 use ticketcd_judge::model::Keyspace;
 
 use super::error::DatasetError;
-use super::seeder::{Seeder, all};
+use super::seeder::{Seeder, all, count};
 use super::{Progress, Target};
 use crate::etcd::audit::successor;
 
 /// Keys in a page: one deletion each, so that no single request holds the cluster up.
 const PAGE_KEYS: i64 = 1000;
+const REMOVE: &str = "remove a page of keys";
 
 /// Removes every key that begins with the prefix, page by page. Returns how many there were.
 ///
@@ -31,14 +32,15 @@ async fn remove(seeder: &mut Seeder, keys: &Keyspace, target: &Target, mut progr
     loop {
         let (_, found) = seeder.range(page.clone()).await?;
         let (Some(first), Some(last)) = (found.kvs.first(), found.kvs.last()) else { return Ok(done) };
-        let total = done + usize::try_from(found.count).unwrap_or(0);
+        let total = done + count("read", found.count)?;
         if target.stop.is_cancelled() {
             return Err(DatasetError::Interrupted { done, total });
         }
         let delete = Delete { key: first.key.clone(), range_end: successor(&last.key), ..Delete::default() };
-        let answer = seeder.request("remove a page of keys", &Request::Delete(delete)).await?;
-        if let AnswerBody::Delete { deleted, .. } = answer.body {
-            done += usize::try_from(deleted).unwrap_or(0);
+        let answer = seeder.request(REMOVE, &Request::Delete(delete)).await?;
+        match answer.body {
+            AnswerBody::Delete { deleted, .. } => done += count(REMOVE, deleted)?,
+            _ => return Err(DatasetError::Malformed { what: REMOVE }),
         }
         progress(Progress { done, total });
     }

@@ -39,6 +39,12 @@ pub enum DatasetError {
         /// What the last answer said.
         message: String,
     },
+    /// The answer to a request does not fit the request.
+    #[error("the answer to the request to {what} does not fit the request")]
+    Malformed {
+        /// What was tried.
+        what: &'static str,
+    },
     /// The database has reached its quota.
     #[error(
         "etcd's database is full, so that no member could {what}. Make room (raise --quota-backend-bytes, or remove keys, \

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, RangeAnswer, Request};
@@ -13,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Target;
 use super::error::DatasetError;
-use crate::etcd::RecordingClient;
 use crate::etcd::errors::{self, Cause};
+use crate::etcd::{RecordingClient, member_of_worker};
 
 /// How long a request is tried: several elections long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,8 +28,7 @@ pub(super) struct Seeder {
 impl Seeder {
     /// The `worker`-th of those that share the work.
     pub(super) fn new(target: &Target, worker: usize) -> Self {
-        let member = worker.checked_rem(target.clients.len()).unwrap_or(0);
-        let member = MemberIndex(u8::try_from(member).unwrap_or(0));
+        let member = member_of_worker(worker, &target.clients);
         let caller = RecordingClient::new(target.clients.clone(), member, target.timeout, target.sink.clone());
         Self { caller, stop: target.stop.clone() }
     }
@@ -67,13 +65,21 @@ impl Seeder {
         let answer = self.request("read", &Request::Range(range)).await?;
         match answer.body {
             AnswerBody::Range(found) => Ok((answer.revision, found)),
-            other => Err(DatasetError::Unreachable { what: "read", message: format!("a range was answered with {other:?}") }),
+            _ => Err(DatasetError::Malformed { what: "read" }),
         }
     }
 
     pub(super) async fn close(self) {
         self.caller.close().await;
     }
+}
+
+/// A number of keys in an answer.
+///
+/// # Errors
+/// When it is negative.
+pub(super) fn count(what: &'static str, keys: i64) -> Result<usize, DatasetError> {
+    usize::try_from(keys).map_err(|_| DatasetError::Malformed { what })
 }
 
 /// All keys under a prefix. An empty key is no key to etcd: without a prefix the range begins at the byte 0.

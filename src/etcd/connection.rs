@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use etcd_client::{Certificate, Channel, ConnectOptions, Identity, TlsOptions};
 use hyper_util::rt::TokioIo;
+use ticketcd_judge::history::io_reason;
 use tokio::net::UnixStream;
 use tower::service_fn;
 
@@ -47,7 +48,7 @@ fn unix_channel(endpoint: &Endpoint, path: &Path) -> Result<tonic::transport::Ch
         async move {
             let stream = UnixStream::connect(&path).await.map_err(|error| {
                 // The path is what tells one member's socket from another's.
-                io::Error::new(error.kind(), format!("unix connect error: {}: {error}", path.display()))
+                io::Error::new(error.kind(), format!("unix connect error: {}: {}", path.display(), io_reason(&error)))
             })?;
             Ok::<_, io::Error>(TokioIo::new(stream))
         }
@@ -99,7 +100,7 @@ fn tls(security: &Security) -> Result<TlsOptions, ClientError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ClientError> {
-    std::fs::read(path).map_err(|error| ClientError::Credentials { what: format!("cannot read {}: {error}", path.display()) })
+    std::fs::read(path).map_err(|error| ClientError::Credentials { what: format!("cannot read {}: {}", path.display(), io_reason(&error)) })
 }
 
 /// An error and what caused it, in one line.
@@ -107,7 +108,8 @@ fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let reason = cause.downcast_ref::<io::Error>().map_or_else(|| cause.to_string(), io_reason);
+        text = format!("{text}: {reason}");
         source = cause.source();
     }
     text

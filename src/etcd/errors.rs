@@ -8,6 +8,7 @@ use std::error::Error as _;
 
 use etcd_client::Error;
 use ticketcd_judge::history::call::CallOutcome;
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::request::Request;
 use tonic::{Code, ConnectError, Status};
 
@@ -72,8 +73,9 @@ fn status_message(status: &Status) -> String {
     if failed_to_connect(status) {
         let mut source = status.source();
         while let Some(error) = source {
-            let text = error.to_string();
-            if error.downcast_ref::<std::io::Error>().is_some() && !message.contains(&text) {
+            if let Some(text) = error.downcast_ref::<std::io::Error>().map(io_reason)
+                && !message.contains(&text)
+            {
                 message = format!("{message}: {text}");
             }
             source = error.source();

@@ -38,6 +38,12 @@ pub(crate) fn member_at(position: usize) -> MemberIndex {
     MemberIndex(u8::try_from(position).unwrap_or(u8::MAX))
 }
 
+/// The member that a worker uses first: workers are distributed evenly over the members.
+pub(crate) fn member_of_worker(worker: usize, clients: &[Client]) -> MemberIndex {
+    debug_assert!(!clients.is_empty(), "a cluster has a member");
+    member_at(worker % clients.len().max(1))
+}
+
 /// The highest revision of a message's events; 0, which changes nothing, if it had none.
 fn last_revision(events: &[WatchEvent]) -> Revision {
     debug_assert!(!events.is_empty(), "a message without events is a progress notification");

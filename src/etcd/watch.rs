@@ -7,7 +7,8 @@ use ticketcd_judge::history::{Blob, Revision};
 
 use super::client::{Client, MESSAGE_BYTES_MAX};
 use super::client_error::ClientError;
-use super::{connection, wire};
+use super::connection;
+use super::wire::{self, Malformed};
 
 /// What is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,17 +63,31 @@ impl Watch {
     /// When the stream is broken or has ended.
     pub async fn message(&mut self) -> Result<(Revision, WatchBody), WatchEnd> {
         match self.responses.message().await {
-            Ok(Some(response)) => Ok((response.header().map_or(0, etcd_client::ResponseHeader::revision), body(&response))),
+            Ok(Some(response)) => contents(&response).map_err(WatchEnd::from),
             Ok(None) => Err(WatchEnd::EndedByMember),
             Err(error) => Err(WatchEnd::Failed { error: error.to_string() }),
         }
     }
 }
 
-/// What a response says.
-pub(super) fn body(response: &WatchResponse) -> WatchBody {
-    // A watch that starts below the compaction is answered by one message that says both "created" and "cancelled".
-    if response.canceled() {
+impl From<Malformed> for WatchEnd {
+    fn from(malformed: Malformed) -> Self {
+        Self::Failed { error: malformed.to_string() }
+    }
+}
+
+/// The revision in the header of a response, and its content.
+///
+/// # Errors
+/// When it is not a response of etcd.
+pub(super) fn contents(response: &WatchResponse) -> Result<(Revision, WatchBody), Malformed> {
+    let header = response.header().ok_or(Malformed::NO_HEADER)?;
+    Ok((header.revision(), body(response)?))
+}
+
+fn body(response: &WatchResponse) -> Result<WatchBody, Malformed> {
+    // A watch that starts below the compaction receives one response that is both "created" and "cancelled".
+    Ok(if response.canceled() {
         let reason = response.cancel_reason().to_owned();
         WatchBody::Cancelled { compact_revision: response.compact_revision(), reason }
     } else if response.created() {
@@ -80,19 +95,18 @@ pub(super) fn body(response: &WatchResponse) -> WatchBody {
     } else if response.events().is_empty() {
         WatchBody::Progress
     } else {
-        WatchBody::Events(response.events().iter().map(event).collect())
-    }
+        WatchBody::Events(response.events().iter().map(event).collect::<Result<_, _>>()?)
+    })
 }
 
-fn event(event: &etcd_client::Event) -> WatchEvent {
-    debug_assert!(event.kv().is_some(), "etcd sends the key of every event");
-    let kv = event.kv().map(wire::key_value).unwrap_or_default();
+fn event(event: &etcd_client::Event) -> Result<WatchEvent, Malformed> {
+    let kv = wire::key_value(event.kv().ok_or(Malformed::NO_KEY)?);
     let previous = event.prev_kv().map(|kv| Box::new(wire::key_value(kv)));
-    match event.event_type() {
+    Ok(match event.event_type() {
         EventType::Put => WatchEvent { deleted: false, kv, previous },
         EventType::Delete => {
             let kv = KeyValue { key: kv.key, mod_revision: kv.mod_revision, ..KeyValue::default() };
             WatchEvent { deleted: true, kv, previous }
         }
-    }
+    })
 }

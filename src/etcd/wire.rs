@@ -17,6 +17,7 @@ pub(super) struct Malformed(&'static str);
 
 impl Malformed {
     pub(super) const NO_HEADER: Self = Self("has no header");
+    pub(super) const NO_KEY: Self = Self("has an event without a key");
 }
 
 fn bytes(blob: &Blob) -> Vec<u8> {

@@ -88,10 +88,9 @@ pub struct UnavailableFault {
 /// that could not be healed in time is left out; a shorter one may still follow.
 fn draw_random(random: &RandomFaults, load: Span, seed: u64) -> Vec<PlannedFault> {
     let mut draws = stream(seed, "fault plan", 0);
-    let mut gap = |min: Duration, max: Duration| {
-        let milliseconds = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let mut gap = |min: Span, max: Span| {
         let inject = random.pool.choose(&mut draws);
-        let gap = draws.random_range(milliseconds(min)..=milliseconds(max.max(min)));
+        let gap = draws.random_range(min.whole_milliseconds()..=max.max(min).whole_milliseconds());
         inject.map(|inject| (Duration::from_millis(gap), inject))
     };
     let last_heal = load.0.saturating_sub(random.calm_before_end.0);
@@ -100,8 +99,8 @@ fn draw_random(random: &RandomFaults, load: Span, seed: u64) -> Vec<PlannedFault
     let mut previous = None;
     loop {
         let drawn = match previous {
-            None => gap(Duration::ZERO, random.every_min.0).map(|(gap, inject)| (random.from.0 + gap, inject)),
-            Some(previous) => gap(random.every_min.0, random.every_max.0).map(|(gap, inject)| (previous + gap.max(GAP_MIN), inject)),
+            None => gap(Span::default(), random.every_min).map(|(gap, inject)| (random.from.0 + gap, inject)),
+            Some(previous) => gap(random.every_min, random.every_max).map(|(gap, inject)| (previous + gap.max(GAP_MIN), inject)),
         };
         let Some((due, inject)) = drawn else { break };
         let due = due.max(free_from);

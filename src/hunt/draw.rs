@@ -288,7 +288,7 @@ impl Draw<'_> {
 
     /// A moment at which the load still goes on for a second.
     fn within(&mut self, duration: Span) -> Span {
-        let last = u64::try_from(duration.0.as_millis()).unwrap_or(u64::MAX).saturating_sub(1_000);
+        let last = duration.whole_milliseconds().saturating_sub(1_000);
         Span::milliseconds(self.number(0..=last / 100) * 100)
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::draw::DRAW_VERSION;
 use super::record::Record;
+use ticketcd_judge::history::io_reason;
 
 /// Name of the file in the hunt's directory.
 pub const FILE_NAME: &str = "hunt.jsonl";
@@ -79,7 +80,7 @@ pub enum LedgerError {
         reason: String,
     },
     /// It cannot be read or written.
-    #[error("cannot read or write {}: {error}", .path.display())]
+    #[error("cannot read or write {}: {}", .path.display(), io_reason(.error))]
     File {
         /// Its file.
         path: PathBuf,

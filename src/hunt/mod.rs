@@ -15,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::known_defects::KnownDefect;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +78,7 @@ pub enum HuntError {
         error: RunError,
     },
     /// A run's directory could not be removed or written.
-    #[error("cannot write to {}: {error}", .path.display())]
+    #[error("cannot write to {}: {}", .path.display(), io_reason(.error))]
     Directory {
         /// The directory.
         path: PathBuf,

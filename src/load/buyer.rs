@@ -110,6 +110,7 @@ impl Buyer {
                 self.close_query(Purpose::Orders, due, sent, answered).await
             }
             Operation::Revenue => {
+                // Without events there is no type, and the revenue of no type is zero.
                 let kind = common.orders.draw_type(&mut self.choices).unwrap_or_default();
                 let sent = self.caller.sink().now();
                 let answered = queries::revenue_of(&common.shop.keys, &mut self.caller, kind).await.is_ok();

@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::event::Phase;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,7 @@ use super::mix::Mix;
 use super::order_generator::OrderGenerator;
 use super::watch_workload::WatchWorkload;
 use super::{closed, open};
-use crate::etcd::{Client, RecordingClient};
+use crate::etcd::{Client, RecordingClient, member_of_worker};
 use crate::record::Sink;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{Arrivals as Asked, Scenario};
@@ -50,9 +49,8 @@ impl Load {
             watches: OnceLock::new(),
             counters: Counters::default(),
         });
-        let members = u32::try_from(clients.len()).unwrap_or(u32::MAX).max(1);
         let buyer = |number: u32| {
-            let member = MemberIndex(u8::try_from(number % members).unwrap_or(0));
+            let member = member_of_worker(number as usize, clients);
             let caller = RecordingClient::new(clients.to_vec(), member, load.timeout.0, sink.clone()).reading(load.strategy.read());
             Buyer::new(number, seed, Arc::clone(&common), caller)
         };

@@ -95,6 +95,7 @@ impl Housekeeping {
 /// collector has yet to store. A collector whose member is down for longer holds nothing up: it is not among those that
 /// have come further since `before` (nor at the newest revision), and the others have what it misses.
 fn target(reached: &[Revision], before: &[Revision], keep: u32) -> Revision {
+    // Without collectors nothing is compacted: there is no revision 0.
     let newest = reached.iter().copied().max().unwrap_or(0);
     let living = reached.iter().zip(before).filter(|(now, before)| now > before || **now == newest);
     let stored = living.map(|(now, _)| *now).min().unwrap_or(0);

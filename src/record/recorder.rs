@@ -4,6 +4,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ticketcd_judge::history::event::Event;
+use ticketcd_judge::history::io_reason;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +47,7 @@ pub trait Reader: Send {
 #[derive(Debug, thiserror::Error)]
 pub enum RecorderError {
     /// A reader failed: most likely the disk is full.
-    #[error("cannot record: {0}")]
+    #[error("cannot record: {}", io_reason(.0))]
     Io(#[from] std::io::Error),
     /// A reader panicked.
     #[error("the recorder panicked")]

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use ticketcd_judge::history::io_reason;
+
 use super::process::{TimeLimit, run_checked};
 use super::{ReleaseError, Version, known_bad};
 
@@ -46,13 +48,13 @@ impl EtcdBinary {
         if !metadata.is_file() {
             return Err(no_file("it is not a file"));
         }
-        let path = std::path::absolute(path).map_err(|error| not_etcd(error.to_string()))?;
+        let path = std::path::absolute(path).map_err(|error| not_etcd(io_reason(&error)))?;
         let mut command = Command::new(&path);
         // Settings meant for a server in the environment are not for this.
         command.arg("--version").env_clear();
         let said = run_checked(command, TimeLimit::total(VERSION_TIMEOUT)).map_err(|error| not_etcd(error.to_string()))?;
         let (version, git_sha, go_version) = parse(&said).ok_or_else(|| not_etcd("its --version output is not etcd's".to_owned()))?;
-        let sha256 = sha256(&path).map_err(|error| not_etcd(error.to_string()))?;
+        let sha256 = sha256(&path).map_err(|error| not_etcd(io_reason(&error)))?;
         Ok(Self { known_bad: known_bad(&version), path, version, git_sha, go_version, sha256 })
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use ticketcd_judge::history::io_reason;
+
 use super::environment::Environment;
 use super::{EtcdBinary, ReleaseError, Version};
 
@@ -32,12 +34,12 @@ pub(super) fn get(environment: &Environment, version: &Version) -> Result<EtcdBi
 pub(super) fn workshop(environment: &Environment) -> Result<TempDir, ReleaseError> {
     let parent = environment.cache.join("etcd");
     let made = std::fs::create_dir_all(&parent).and_then(|()| tempfile::Builder::new().prefix(".install-").tempdir_in(&parent));
-    made.map_err(|error| ReleaseError::Cache { path: parent, reason: error.to_string() })
+    made.map_err(|error| ReleaseError::Cache { path: parent, reason: io_reason(&error) })
 }
 
 /// Puts a binary into the cache under the version it says it is. Of two that do it at once the first wins; both succeed.
 pub(super) fn put(environment: &Environment, file: &Path) -> Result<EtcdBinary, ReleaseError> {
-    let failed = |error: std::io::Error| ReleaseError::Cache { path: environment.cache.clone(), reason: error.to_string() };
+    let failed = |error: std::io::Error| ReleaseError::Cache { path: environment.cache.clone(), reason: io_reason(&error) };
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
     let version = EtcdBinary::at(file)?.version;
     let workshop = workshop(environment)?;

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use ticketcd_judge::history::io_reason;
+
 use super::ReleaseError;
 
 /// Where the project's releases are.
@@ -30,7 +32,7 @@ impl Environment {
             .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache/ticketcd")))
             .ok_or_else(|| ReleaseError::Cache { path: "~/.cache".into(), reason: "HOME is not set; set TICKETCD_CACHE".to_owned() })?;
         // A member's working directory is its own, so the path of its binary must be absolute.
-        let cache = std::path::absolute(&cache).map_err(|error| ReleaseError::Cache { path: cache, reason: error.to_string() })?;
+        let cache = std::path::absolute(&cache).map_err(|error| ReleaseError::Cache { path: cache, reason: io_reason(&error) })?;
         let base_url = std::env::var("TICKETCD_ETCD_BASE_URL").ok().filter(|url| !url.is_empty());
         Ok(Self {
             etcd: variable("TICKETCD_ETCD").map(PathBuf::from),

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use ticketcd_judge::history::io_reason;
+
 use super::process::ProcessError;
 use super::{ReleaseError, Version};
 
@@ -18,7 +20,7 @@ pub(super) enum FetchError {
     #[error("the download failed: {0}")]
     Http(#[from] ureq::Error),
     /// A local file cannot be read or written.
-    #[error("cannot write the downloaded file: {0}")]
+    #[error("cannot write the downloaded file: {}", io_reason(.0))]
     File(#[from] io::Error),
     /// The checksum file has no line for the archive.
     #[error("its checksums do not list {0}")]

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use ticketcd_judge::history::io_reason;
+
 /// How long a program may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimeLimit<'path> {
@@ -43,7 +45,7 @@ pub(super) enum ProcessError {
         program: String,
     },
     /// It could not be run.
-    #[error("cannot run {program}: {error}")]
+    #[error("cannot run {program}: {}", io_reason(.error))]
     Io {
         /// Its name.
         program: String,

@@ -205,6 +205,7 @@ fn shares(host: &HostResources, resources: &ResourcesResult, pressure: &Pressure
 }
 
 fn disk(members: &[MemberResources], pressure: &Pressure) -> Option<(LimitKind, String)> {
+    // Without members the disk limits nothing.
     let fsync_share = majority(members, |member| Some(member.fsync_share)).unwrap_or(0.0);
     let commit_share = majority(members, |member| Some(member.backend_commit_share)).unwrap_or(0.0);
     let fsync_ms = majority(members, |member| member.fsync_ms);

@@ -8,6 +8,7 @@ use ticketcd_judge::core::engine::Judge;
 use ticketcd_judge::history::Nanos;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::integrity::RecordFlaw;
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::read_ahead::ReadAhead;
 use ticketcd_judge::history::reader::{HistoryError, HistoryReader};
 use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
@@ -33,7 +34,7 @@ use crate::scenario::{self, Scenario};
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// A file is missing or cannot be read or written.
-    #[error("{}: {error}", .path.display())]
+    #[error("{}: {}", .path.display(), io_reason(.error))]
     File {
         /// The file.
         path: PathBuf,
@@ -200,7 +201,7 @@ pub fn describe(info: RunInfo) -> RunResult {
 #[derive(Debug, thiserror::Error)]
 enum UnreadableScenario {
     /// The file is missing or unreadable.
-    #[error("cannot read {}: {error}", .path.display())]
+    #[error("cannot read {}: {}", .path.display(), io_reason(.error))]
     File { path: PathBuf, error: std::io::Error },
     /// It is not a valid scenario.
     #[error(transparent)]
@@ -238,6 +239,7 @@ fn pressure(statistics: &Statistics, scenario: Option<&Scenario>, latency: &[Lat
 }
 
 fn faults(statistics: &Statistics) -> Vec<FaultResult> {
+    // Without a load, times count from the start of the run.
     let origin = statistics.timeline.load().map_or(0, |load| load.from);
     let since = |at: Nanos| (at as f64 - origin as f64) / 1e9;
     let describe = |story: &FaultStory| FaultResult {

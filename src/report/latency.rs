@@ -42,6 +42,7 @@ impl Sample {
 
     /// A sample from an operation's three moments.
     pub fn new(purpose: Purpose, due: Nanos, sent: Nanos, done: Nanos, sold: bool) -> Self {
+        // 71 minutes, which no operation takes: no run is longer.
         let microseconds = |from: Nanos| u32::try_from(done.saturating_sub(from) / 1000).unwrap_or(u32::MAX);
         Self { due, service_us: microseconds(sent), response_us: microseconds(due.min(sent)), purpose, sold }
     }

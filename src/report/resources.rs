@@ -190,7 +190,7 @@ fn host_resources(samples: &[&HostSample]) -> Option<HostResources> {
         processors: (all / micros).round().max(1.0),
         busy_percent: busy / all * 100.0,
         own_cpu_percent: last.own_cpu_us.saturating_sub(first.own_cpu_us) as f64 / micros * 100.0,
-        own_resident_mib: samples.iter().map(|sample| sample.own_resident_bytes).max().unwrap_or(0) as f64 / MIB,
+        own_resident_mib: samples.iter().fold(first.own_resident_bytes, |most, sample| most.max(sample.own_resident_bytes)) as f64 / MIB,
     })
 }
 

@@ -4,6 +4,7 @@ use std::io;
 
 use ticketcd_judge::history::event::{Ended, Event, Invalid};
 use ticketcd_judge::history::invalid::InvalidReason;
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::run_dir::RunDir;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,8 @@ use crate::record::{Reader, Recorder};
 /// # Errors
 /// When the record could not be kept.
 pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunError> {
-    let unrecordable = |error: io::Error| RunError::Invalid(format!("cannot record in {}: {error}", setup.directory.display()));
+    let unrecordable =
+        |error: io::Error| RunError::Invalid(format!("cannot record in {}: {}", setup.directory.display(), io_reason(&error)));
     let (interrupted, progress) = match &setting {
         Setting::Alone => (CancellationToken::new(), Progress::default()),
         Setting::OneOfMany(interrupted) => (interrupted.clone(), Progress::of_one_of_many()),
@@ -36,7 +38,7 @@ pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunEr
         Setting::Alone => Some(interrupt::watch(interrupted.clone(), "healing faults, stopping the load and checking what was recorded")),
         Setting::OneOfMany(_) => None,
     };
-    let watching = watching.transpose().map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {error}")))?;
+    let watching = watching.transpose().map_err(|error| RunError::Internal(format!("cannot watch for Ctrl-C: {}", io_reason(&error))))?;
 
     let context = RunContext { setup, sink: sink.clone(), stop: stop.clone() };
     let record_ended = recorder.ended();

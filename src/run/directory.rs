@@ -4,6 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use ticketcd_judge::history::io_reason;
+
 /// Where runs go by default.
 pub const DEFAULT_PARENT: &str = "reports";
 
@@ -17,7 +19,7 @@ pub enum DirectoryError {
     #[error("{} is not a directory; pass a new or empty one with --out", .0.display())]
     NotADirectory(PathBuf),
     /// It cannot be made or written.
-    #[error("cannot write to {}: {error}; pass another directory with --out", .path.display())]
+    #[error("cannot write to {}: {}; pass another directory with --out", .path.display(), io_reason(.error))]
     Unwritable {
         /// The directory.
         path: PathBuf,

@@ -18,7 +18,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// `/proc/stat` counts in hundredths of a second whatever the kernel's own clock is: they are part of its interface.
 const MICROSECONDS_PER_TICK: u64 = 10_000;
 
-/// Describes this machine; what cannot be read is left empty.
+/// Describes this machine. What cannot be read is empty or 0.
 pub fn describe() -> HostInfo {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let memory_kib = read("/proc/meminfo")

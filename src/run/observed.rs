@@ -60,7 +60,9 @@ pub(super) async fn start_testbed(context: &RunContext<'_>) -> Result<ObservedTe
     let view = sampler.view();
     let mut described = Vec::new();
     for member in testbed.members() {
-        let member_id = view.borrow().member(member).and_then(|view| view.current()).map_or(0, |status| status.member_id);
+        let member_id = view.borrow().member(member).and_then(|view| view.status.as_ref()).map(|status| status.member_id);
+        // A healthy member has reported it.
+        let member_id = member_id.ok_or_else(|| RunFailure::of(RunStep::Describe)(format!("{} did not report its id", member.name())))?;
         testbed.links().learn(member_id, member);
         described.push(describe(&testbed, member, member_id, &setup.directory)?);
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::{FORMAT_VERSION, MemberInfo, RunInfo, TestbedInfo};
 use ticketcd_judge::model::Keyspace;
@@ -58,8 +59,8 @@ pub(super) struct Setup {
 impl Setup {
     /// Makes the run directory and writes the resolved scenario into it.
     pub(super) fn new(options: RunOptions, prepared: Prepared) -> Result<Self, RunError> {
-        let supervisor =
-            std::env::current_exe().map_err(|error| RunError::Invalid(format!("cannot locate the ticketcd executable: {error}")))?;
+        let supervisor = std::env::current_exe()
+            .map_err(|error| RunError::Invalid(format!("cannot locate the ticketcd executable: {}", io_reason(&error))))?;
         let plan = options.scenario.fault_plan(options.seed);
         plan.check(&prepared.capabilities())?;
         let directory = match &options.directory {

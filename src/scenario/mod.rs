@@ -69,11 +69,20 @@ pub fn fingerprint(text: &str) -> String {
 impl Scenario {
     /// The whole scenario as TOML, with what was left to defaults written out. Reading it gives the same scenario.
     pub fn to_toml(&self) -> String {
-        match toml::to_string_pretty(self) {
-            Ok(text) => text,
-            // No value of these types lacks a form in TOML: keys are text, and numbers are at most 32 bits.
-            Err(error) => unreachable!("a scenario has a form in TOML: {error}"),
-        }
+        in_toml(toml::to_string_pretty(self))
+    }
+
+    /// The same as a table.
+    fn to_table(&self) -> toml::Table {
+        in_toml(toml::Table::try_from(self))
+    }
+}
+
+/// No value of these types lacks a form in TOML: keys are text, and numbers have at most 32 bits.
+fn in_toml<T>(written: Result<T, toml::ser::Error>) -> T {
+    match written {
+        Ok(written) => written,
+        Err(error) => unreachable!("a scenario has a form in TOML: {error}"),
     }
 }
 

@@ -11,7 +11,7 @@ impl Scenario {
     pub fn to_resolved_toml(&self) -> String {
         let mut filled = self.clone();
         filled.load.alternatives = self.load.alternatives.with_defaults_beside(&self.load.strategy);
-        let table = toml::from_str::<Table>(&filled.to_toml()).unwrap_or_default();
+        let table = filled.to_table();
         let mut printer = Printer { sections: sections(), text: String::new() };
         printer.table(&table, "", "");
         printer.text

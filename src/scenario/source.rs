@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use ticketcd_judge::history::io_reason;
+
 use super::limits::FILE_BYTES_MAX;
 use super::{ScenarioError, library, nearest};
 
@@ -54,7 +56,7 @@ fn is_run(path: &str) -> bool {
 
 fn read(path: &str) -> Result<String, ScenarioError> {
     let failed = |reason: String| ScenarioError::new(format!("cannot read the scenario {path}: {reason}"));
-    let kind = std::fs::metadata(path).map_err(|error| failed(plain(&error)))?;
+    let kind = std::fs::metadata(path).map_err(|error| failed(io_reason(&error)))?;
     // A pipe is fine (`/dev/stdin`); a directory would only fail later and with less to say.
     if kind.is_dir() {
         let help = is_run(path).then(|| {
@@ -63,9 +65,9 @@ fn read(path: &str) -> Result<String, ScenarioError> {
         });
         return Err(failed("it is a directory".to_owned()).help(help));
     }
-    let file = File::open(path).map_err(|error| failed(plain(&error)))?;
+    let file = File::open(path).map_err(|error| failed(io_reason(&error)))?;
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| failed(plain(&error)))?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| failed(io_reason(&error)))?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(failed("it is larger than 1 MiB, which no scenario is".to_owned()));
     }
@@ -83,13 +85,4 @@ fn decode(path: &str, bytes: Vec<u8>) -> Result<String, ScenarioError> {
             .help(Some("`ticketcd scenario show quickstart` prints one to begin with".to_owned())));
     }
     Ok(text)
-}
-
-/// What the system says, without the error number.
-fn plain(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
-    }
 }

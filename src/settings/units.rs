@@ -67,6 +67,11 @@ impl Span {
     pub const fn seconds(count: u64) -> Self {
         Self(Duration::from_secs(count))
     }
+
+    /// The number of whole milliseconds in it; the largest number when there are more.
+    pub fn whole_milliseconds(self) -> u64 {
+        u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl FromStr for Span {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::MemberIndex;
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::member::ProcessExit;
 
 use crate::etcd::ClientError;
@@ -45,7 +46,7 @@ pub enum TestbedError {
         reason: String,
     },
     /// An operation on a file, a port or a process failed.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}: {}", io_reason(.source))]
     Io {
         /// The operation.
         what: String,

@@ -138,6 +138,7 @@ fn each_cause_of_an_unusable_run_has_its_own_remedy() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(64), "{run}: {error}");
         assert!(error.contains(remedy), "{run}: {error}");
+        assert!(!error.contains("os error"), "{run}: {error}");
     }
 }
 

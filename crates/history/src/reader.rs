@@ -16,6 +16,7 @@ use crate::frame::{
     Chain, Closing, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FrameHeader, MAGIC, RECORD_HEADER_BYTES, first_chain, next_chain,
 };
 use crate::integrity::{ChainBreak, Tail};
+use crate::io_reason::io_reason;
 use crate::run_info::FORMAT_VERSION;
 use crate::spares::Spares;
 
@@ -26,7 +27,7 @@ const SPARE_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The file cannot be read.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), io_reason(error))]
     Io {
         /// The file.
         path: PathBuf,

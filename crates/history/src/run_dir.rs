@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::MemberIndex;
 use crate::frame::BoundFile;
+use crate::io_reason::io_reason;
 use crate::run_info::{FORMAT_VERSION, RunInfo};
 
 /// A run directory.
@@ -19,7 +20,7 @@ pub struct RunDir {
 #[derive(Debug, thiserror::Error)]
 pub enum RunDirError {
     /// A file cannot be read or written.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), io_reason(error))]
     Io {
         /// The file.
         path: PathBuf,

@@ -110,10 +110,10 @@ pub struct MemberInfo {
 /// The machine a run was made on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostInfo {
-    /// Operating system and kernel.
+    /// Operating system and kernel; empty where they are not known.
     pub system: String,
-    /// Processors.
+    /// Processors; 0 where the number is not known.
     pub processors: u32,
-    /// Memory, MiB.
+    /// Memory, MiB; 0 where it is not known.
     pub memory_mib: u64,
 }

@@ -7,17 +7,17 @@ use crate::generate::generate_of;
 use crate::mutation::Mutation;
 use crate::run::{BROKEN, Generated, MEMBERS, Size};
 use crate::strategy::Strategy;
-use ticketcd_history::MemberIndex;
 use ticketcd_history::fault_lines::FaultLines;
 use ticketcd_history::run_dir::{RunDir, RunDirError};
 use ticketcd_history::run_info::RunInfo;
 use ticketcd_history::writer::HistoryWriter;
+use ticketcd_history::{MemberIndex, io_reason};
 
 /// A run could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
     /// A file cannot be written.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), io_reason(error))]
     Io {
         /// The file.
         path: PathBuf,
@@ -28,7 +28,7 @@ pub enum GenerateError {
     #[error(transparent)]
     RunDir(#[from] RunDirError),
     /// The run could not be generated or written.
-    #[error("{0}")]
+    #[error("{}", io_reason(.0))]
     Generate(std::io::Error),
 }
 

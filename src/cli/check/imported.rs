@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::time::Instant;
 
 use serde_json::json;
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::linearizability::explain::{Judgement, judge};
 use ticketcd_judge::linearizability::{Answer, Bound, jepsen, jsonl};
 
@@ -26,7 +27,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
         let reason = format!("--expect violation:{check} names a check of run directories; for an imported history use --expect violation");
         return Err(Failure::Usage(reason));
     }
-    let file = File::open(&args.path).map_err(|error| Failure::Usage(format!("cannot read {path}: {error}")))?;
+    let file = File::open(&args.path).map_err(|error| Failure::Usage(format!("cannot read {path}: {}", io_reason(&error))))?;
     let input = BufReader::new(file);
     let parsed = match args.format {
         Format::JepsenEtcd => jepsen::read(input),

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_synth::{Mutation, Size, Strategy, run_info, run_info_of, write_run};
@@ -55,7 +56,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let began = Instant::now();
 
     let scenario = scenario(&size, strategy, mutation).to_toml();
-    let unwritable = |error: std::io::Error| Failure::Usage(format!("cannot write to {}: {error}", directory.display()));
+    let unwritable = |error: std::io::Error| Failure::Usage(format!("cannot write to {}: {}", directory.display(), io_reason(&error)));
     fs::write(RunDir::new(&directory).scenario(), &scenario).map_err(unwritable)?;
     let mut info = RunInfo { expect: run_info(&size, mutation).expect, ..run_info_of(&size, strategy) };
     info.scenario_sha256 = crate::scenario::fingerprint(&scenario);

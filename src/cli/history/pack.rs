@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use ticketcd_judge::history::event::Event;
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_judge::history::writer::HistoryWriter;
@@ -31,7 +32,8 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let lines: Box<dyn BufRead> = if args.lines.as_os_str() == "-" {
         Box::new(io::stdin().lock())
     } else {
-        let file = File::open(&args.lines).map_err(|error| Failure::Usage(format!("cannot read {}: {error}", args.lines.display())))?;
+        let file = File::open(&args.lines)
+            .map_err(|error| Failure::Usage(format!("cannot read {}: {}", args.lines.display(), io_reason(&error))))?;
         Box::new(BufReader::with_capacity(1 << 16, file))
     };
     let directory = directory::create(&args.out).map_err(|error| Failure::Usage(error.to_string()))?;
@@ -53,7 +55,7 @@ fn read_info(path: &Path) -> Result<RunInfo, Failure> {
 }
 
 fn pack(lines: impl BufRead, source: &Path, run: &RunDir) -> Result<u64, Failure> {
-    let unwritable = |error: io::Error| Failure::Invalid(format!("cannot write {}: {error}", run.history().display()));
+    let unwritable = |error: io::Error| Failure::Invalid(format!("cannot write {}: {}", run.history().display(), io_reason(&error)));
     let mut writer = HistoryWriter::create(&run.history()).map_err(unwritable)?;
     let mut events = 0;
     for (index, line) in lines.lines().enumerate() {

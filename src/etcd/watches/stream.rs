@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::super::client::{Client, MESSAGE_BYTES_MAX};
 use super::super::connection;
-use super::super::watch::body;
+use super::super::watch::contents;
 use crate::record::Sink;
 
 /// Longest time for a stream to be set up.
@@ -153,8 +153,11 @@ async fn receive(
             Ok(None) => return WatchEnd::EndedByMember,
             Err(error) => return WatchEnd::Failed { error: error.to_string() },
         };
-        let revision = response.header().map_or(0, etcd_client::ResponseHeader::revision);
-        let kind = StreamEventKind::Message { id: response.watch_id(), revision, body: body(&response) };
+        let (revision, body) = match contents(&response) {
+            Ok(contents) => contents,
+            Err(malformed) => return malformed.into(),
+        };
+        let kind = StreamEventKind::Message { id: response.watch_id(), revision, body };
         reading.forwarded.fetch_add(1, Ordering::AcqRel);
         if events.send(StreamEvent { stream: number, at: sink.now(), kind }).await.is_err() {
             // The watches are closed already.

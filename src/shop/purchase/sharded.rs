@@ -329,8 +329,7 @@ fn take(parts: &mut [Part], kind: &str, home: u32, quantity: i64, others: bool, 
     if !others {
         positions.retain(|position| parts.get(*position).is_some_and(|part| part.number == home));
     }
-    let left = |position: &usize| parts.get(*position).map_or(0, |part| part.left);
-    if positions.iter().map(left).sum::<i64>() < quantity {
+    if positions.iter().filter_map(|position| parts.get(*position)).map(|part| part.left).sum::<i64>() < quantity {
         return false;
     }
     let mut missing = quantity;

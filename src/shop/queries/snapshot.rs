@@ -113,7 +113,8 @@ impl<'caller> Snapshot<'caller> {
     /// One page of each range, in one round trip.
     async fn pages(&mut self, asked: &[Open]) -> Result<Vec<RangeAnswer>, QueryError> {
         let limit = (self.page_keys / asked.len().max(1)).max(1);
-        let limit = i64::try_from(limit).unwrap_or(1);
+        // At most `PAGE_KEYS_MAX`.
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut ranges: Vec<Range> = asked.iter().map(|open| open.range(self.revision, limit)).collect();
         if ranges.len() == 1
             && let Some(range) = ranges.pop()

@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::MemberIndex;
 use ticketcd_judge::history::event::{Event, MemberChange, MemberEvent};
+use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::member::ProcessExit;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -223,14 +224,14 @@ impl LocalMember {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("ETCD_")) {
             command.env_remove(name);
         }
-        command.spawn().map_err(|error| TestbedError::Binary { path: self.supervisor.clone(), reason: error.to_string() })
+        command.spawn().map_err(|error| TestbedError::Binary { path: self.supervisor.clone(), reason: io_reason(&error) })
     }
 
     async fn read_pid(&self, reports: &mut Lines<BufReader<ChildStdout>>) -> Result<u32, TestbedError> {
         let failed = |reason: String| TestbedError::Binary { path: self.supervisor.clone(), reason };
         let line = tokio::time::timeout(SUPERVISOR_TIMEOUT, reports.next_line()).await;
         let line = line.map_err(|_| failed(format!("no report within {SUPERVISOR_TIMEOUT:?}")))?;
-        let line = line.map_err(|error| failed(error.to_string()))?;
+        let line = line.map_err(|error| failed(io_reason(&error)))?;
         // No line: the supervisor ended. An empty report is malformed, and the error names the log.
         match line.as_deref().unwrap_or_default().parse() {
             Ok(Report::Started(pid)) => Ok(pid),

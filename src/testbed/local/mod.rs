@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ticketcd_judge::history::MemberIndex;
+use ticketcd_judge::history::io_reason;
 use tokio::task::JoinSet;
 
 use flags::Setting;
@@ -212,7 +213,7 @@ impl LocalTestbed {
         while exits.join_next().await.is_some() {}
         let scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Err(error)) = scratch.map(Scratch::close) {
-            tracing::warn!("cannot remove the members' data: {error}");
+            tracing::warn!("cannot remove the members' data: {}", io_reason(&error));
         }
     }
 }
@@ -228,7 +229,7 @@ fn absolute(path: &Path) -> Result<PathBuf, TestbedError> {
 
 fn check_binary(path: &Path) -> Result<(), TestbedError> {
     let wrong = |reason: String| TestbedError::Binary { path: path.to_owned(), reason };
-    let metadata = fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
+    let metadata = fs::metadata(path).map_err(|error| wrong(io_reason(&error)))?;
     if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
         return Err(wrong("it is not an executable file".to_owned()));
     }

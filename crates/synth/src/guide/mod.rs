@@ -51,7 +51,7 @@ pub enum GuideError {
     #[error(transparent)]
     Check(#[from] CheckError),
     /// The directory for the runs cannot be written to.
-    #[error(transparent)]
+    #[error("{}", ticketcd_history::io_reason(.0))]
     Io(#[from] std::io::Error),
     /// The mutation was not detected: a check is broken.
     #[error("the check {check} did not report {kind} in a run with the mutation {mutation}")]

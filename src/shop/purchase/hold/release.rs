@@ -185,7 +185,7 @@ pub(in crate::shop::purchase) async fn release(
 /// The stock of an event, and how some reservations of it stand, at one revision.
 struct Standings {
     stock: Stock,
-    /// Of each reservation, the revision of its record, and whether its lease is alive.
+    /// Of each reservation, the revision of its record (0 when it does not exist), and whether its lease is alive.
     standings: Vec<(Revision, bool)>,
 }
 
