@@ -427,7 +427,7 @@ mod tests {
         for drawn in many() {
             let Scenario { load, known, .. } = &drawn.scenario;
             let compacts = !load.housekeeping.compact_every.0.is_zero();
-            let is_unsafe = matches!(load.strategy, Strategy::Naive(_) | Strategy::Lock(_))
+            let is_unsafe = matches!(load.strategy, Strategy::Naive(_) | Strategy::Lock(_) | Strategy::TwoStep(_))
                 || load.strategy.retry() == Retry::Blind
                 || (matches!(load.strategy, Strategy::Quoted(_)) && compacts);
             assert_eq!(!known.is_empty(), is_unsafe, "{}", drawn.scenario.name);

@@ -262,7 +262,8 @@ mod tests {
             faults: super::super::draw::FAULTS.iter().map(|name| (*name).to_owned()).collect(),
             ..record(1, Outcome::Pass)
         };
-        let records: Vec<Record> = ["naive", "optimistic", "lock", "fenced-lock", "batched", "sharded", "hold"].map(all).to_vec();
+        let records: Vec<Record> =
+            ["naive", "optimistic", "lock", "fenced-lock", "batched", "sharded", "hold", "two-step"].map(all).to_vec();
         let most = summary(&Summary::new(1, "3.5.30".to_owned(), "3.5.30", Path::new("reports/h"), &records));
         let most_pairs = format!("{} of {} combinations", (strategies - 1) * faults, strategies * faults);
         assert!(most.contains(&most_pairs) && most.contains("never: quoted with kill, terminate, pause"), "{most}");
