@@ -1,4 +1,4 @@
-//! What is wrong with a scenario, told once and with its place.
+//! What is wrong with a scenario, reported once and with its position.
 
 use std::fmt;
 use std::io::IsTerminal;

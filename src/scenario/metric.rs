@@ -20,7 +20,7 @@ pub enum Clock {
     Response,
 }
 
-/// What is told of many latencies.
+/// Which figure of many latencies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
     /// The median.
@@ -146,7 +146,7 @@ impl Metric {
         }
     }
 
-    /// Whether it is told of parts of the load too, rather than of the whole only.
+    /// Whether it exists for phases of the load too, and not for the whole load only.
     pub fn has_parts(self) -> bool {
         matches!(self, Self::Latency { .. } | Self::PurchasesPerSecond)
     }

@@ -112,7 +112,7 @@ pub struct CancelPlaced {
     pub sent: Nanos,
 }
 
-/// What became of an order, as its buyer was told.
+/// How an order ended, as its buyer received it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct OrderClosed {
     /// Which order.

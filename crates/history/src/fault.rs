@@ -546,7 +546,7 @@ pub enum ReportedLeader {
     /// A member.
     #[n(1)]
     Member(#[n(0)] Leadership),
-    /// A member that has not told its id yet.
+    /// A member whose id is not known yet.
     #[n(2)]
     Unknown {
         /// The id.

@@ -1,5 +1,5 @@
-//! Whatever bytes stand in the files of a run or in imported histories, reading them ends with a result or an error, never
-//! with a panic.
+//! Reading the files of a run or an imported history ends with a result or an error, never with a panic, whatever bytes they
+//! contain.
 
 use std::cell::Cell;
 use std::fs;
@@ -21,7 +21,7 @@ use ticketcd_synth::{Size, run_info, write_run};
 const FILE_HEADER: usize = 12;
 const FRAME_HEADER: usize = 48;
 
-/// Places and what is done there.
+/// Positions and what is changed there.
 type Mutations = Vec<(usize, u8, u8)>;
 
 /// Runs a test on so many lists of mutations, the same ones every time.
@@ -92,7 +92,7 @@ fn damaged_events_in_whole_frames_are_errors() {
     on_mutations(600, |mutations| {
         let plain = mutated(&plain, mutations);
         let compressed = zstd::bulk::compress(&plain, 1).unwrap();
-        // As many records as the lengths in it say, so that the frame is taken for whole.
+        // As many records as its lengths announce, so that the frame counts as complete.
         let (mut position, mut records) = (0_usize, 0_u32);
         while let Some(length) = plain.get(position..position + 4) {
             position = position.saturating_add(4 + u32::from_le_bytes(length.try_into().unwrap()) as usize);
@@ -118,9 +118,9 @@ fn a_damaged_description_of_a_run_is_an_error() {
     });
 }
 
-/// Damage is no violation: a valid run whose file was damaged is judged as far as it goes, or refused.
+/// Damage is not a violation: a valid run with a damaged file is judged as far as it goes, or is an error.
 #[test]
-fn a_valid_run_with_a_damaged_record_is_never_convicted() {
+fn a_valid_run_with_a_damaged_record_is_never_rejected() {
     let directory = tempfile::tempdir().unwrap();
     let size = Size { operations: 6_000, tickets: 3, buyers: 20, seed: 9 };
     write_run(directory.path(), &run_info(&size, None), &size, None).unwrap();

@@ -1,8 +1,8 @@
-//! The general search and the checks that trust revisions, held against a judge that others wrote: `porcupine-rs` must give
-//! the same verdict on every history.
+//! Compares the general search and the checks that rely on revisions with an independent implementation: `porcupine-rs` must
+//! give the same verdict on every history.
 //!
-//! What it is asked is written down here once more, from the history as it was made up, so that neither the readers of
-//! histories nor the project's own register can be wrong on both sides.
+//! Its input is built directly from the generated history, so that an error in the parsers or in the project's own register
+//! cannot affect both sides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,7 +26,7 @@ use ticketcd_judge::linearizability::register::{Action, NOTHING, Register, Value
 use ticketcd_judge::linearizability::{Answer, History, Limits, Operation, check_within};
 use ticketcd_synth::testing::{Etcd, Record};
 
-/// No search of these histories takes anywhere near as long.
+/// Far longer than any search of these histories.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 struct Draw(ChaCha8Rng);
@@ -47,7 +47,7 @@ impl Draw {
 
 // ----- The other judge -------------------------------------------------------------------------------------------------
 
-/// What was done to a register and what came of it; `None` when nobody knows.
+/// An operation on a register and its outcome; `None` if unknown.
 #[derive(Clone, Copy, Debug)]
 enum Did {
     Read(Option<Value>),
@@ -87,7 +87,7 @@ impl porcupine_rs::Model for Registers {
     }
 }
 
-/// An operation for the other judge. Without a return it may happen up to the end of time.
+/// An operation for the other judge. Without a return it may take effect at any later time.
 fn theirs(process: u32, key: usize, did: Did, call: u64, done: Option<u64>) -> porcupine_rs::Operation<Registers> {
     let return_time = done.map_or(i64::MAX, |done| done as i64);
     porcupine_rs::Operation { client_id: Some(process), call_time: call as i64, return_time, op: (key, did), metadata: None }
@@ -128,12 +128,12 @@ struct MadeUp {
     ends: Vec<(usize, bool)>,
 }
 
-/// What a process does at the moment.
+/// The current operation of a process.
 #[derive(Clone, Copy)]
 enum Doing {
     Nothing,
     Waiting(usize),
-    /// It happened, with this outcome.
+    /// It took effect, with this outcome.
     Happened(usize, Outcome),
 }
 
@@ -143,16 +143,16 @@ struct Size {
     processes: usize,
     keys: usize,
     values: usize,
-    /// Calls in a hundred whose end nobody knows.
+    /// Percentage of calls with an unknown outcome.
     unknown: usize,
 }
 
-/// A history that is linearizable, because everything happens at one moment between its ends.
+/// A history that is linearizable, because every operation takes effect at one time between its call and return.
 fn linearizable(draw: &mut Draw, size: &Size) -> MadeUp {
     let mut made = MadeUp::default();
     let mut registers = vec![NOTHING; size.keys];
     let mut processes = vec![Doing::Nothing; size.processes];
-    // Calls that were given up and may still happen.
+    // Calls that were given up and may still take effect.
     let mut lost: Vec<usize> = Vec::new();
     let happen = |call: &Call, registers: &mut [Value]| {
         let register = &mut registers[call.key];
@@ -186,7 +186,7 @@ fn linearizable(draw: &mut Draw, size: &Size) -> MadeUp {
                 let ask = match draw.below(5) {
                     0 | 1 => Ask::Read,
                     2 => Ask::Write(first),
-                    // Half of them succeed, if nobody is faster.
+                    // Half of them succeed, unless another write comes first.
                     _ if draw.percent(50) && registers[key] != NOTHING => Ask::CompareAndSet(registers[key], second),
                     _ => Ask::CompareAndSet(first, second),
                 };
@@ -204,7 +204,7 @@ fn linearizable(draw: &mut Draw, size: &Size) -> MadeUp {
                 Doing::Nothing
             }
             Doing::Waiting(call) => Doing::Happened(call, happen(&made.calls[call], &mut registers)),
-            // At the end of the record some calls are still under way.
+            // At the end of the record some calls are still in flight.
             Doing::Happened(..) if made.calls.len() == size.calls && draw.percent(size.unknown) => Doing::Nothing,
             Doing::Happened(call, outcome) => {
                 end(&mut made, call, if draw.percent(size.unknown) { Outcome::Unknown } else { outcome });
@@ -220,12 +220,12 @@ fn end(made: &mut MadeUp, call: usize, outcome: Outcome) {
     made.ends.push((call, false));
 }
 
-/// Changes a history so that it may have no order any more, and often has none.
+/// Changes a history so that it is often no longer linearizable.
 fn damage(draw: &mut Draw, size: &Size, made: &mut MadeUp) {
     let call = draw.below(made.calls.len());
     match draw.below(6) {
         0 | 1 => {
-            // What was answered.
+            // The response.
             let answered = |call: &&mut Call| matches!(call.outcome, Outcome::Read(_) | Outcome::Compared(_));
             if let Some(call) = made.calls[call..].iter_mut().find(answered) {
                 call.outcome = match call.outcome {
@@ -235,7 +235,7 @@ fn damage(draw: &mut Draw, size: &Size, made: &mut MadeUp) {
             }
         }
         2 | 3 => {
-            // When things began and ended: far enough for some of what overlapped not to overlap any more.
+            // The times of calls and returns: far enough that some operations no longer overlap.
             let mut place = draw.below(made.ends.len());
             for _ in 0..1 + draw.below(2 * size.processes) {
                 let [(first, _), (second, _)] = made.ends.get(place..place + 2).map_or([(0, true); 2], |ends| [ends[0], ends[1]]);
@@ -247,7 +247,7 @@ fn damage(draw: &mut Draw, size: &Size, made: &mut MadeUp) {
             }
         }
         4 => {
-            // A write that others may have seen did not happen.
+            // A write that others may have seen did not take effect.
             let wrote = |call: &&mut Call| matches!(call.outcome, Outcome::Wrote | Outcome::Compared(true));
             made.calls[call..].iter_mut().find(wrote).into_iter().for_each(|call| call.outcome = Outcome::NotDone);
         }
@@ -331,7 +331,7 @@ impl MadeUp {
         self.calls.iter().zip(times).filter_map(operation).collect()
     }
 
-    /// How our search judges it, as it is read from a text.
+    /// The verdict of the general search on its text.
     fn judged(&self, text: &str) -> Answer {
         let is_log = text.starts_with("INFO");
         let parsed = if is_log { jepsen::read(text.as_bytes()) } else { json_lines::read(text.as_bytes()) };
@@ -339,7 +339,7 @@ impl MadeUp {
     }
 }
 
-/// Judges so many histories of a size twice. Returns how many are linearizable, and how many are not.
+/// Judges a number of histories of a size with both. Returns how many are linearizable, and how many are not.
 fn both_judge(seed: u64, histories: u32, size_of: impl Fn(&mut Draw) -> Size) -> (u32, u32) {
     let mut draw = Draw::new(seed);
     let (mut with, mut without) = (0, 0);
@@ -392,21 +392,21 @@ const KEYS: [&str; 3] = ["a", "b", "c"];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Planted {
     Nothing,
-    /// A read is answered by a member that is behind.
+    /// A member that lags responds to a read.
     StaleRead,
-    /// A read names the newest revision, and shows a value of another.
+    /// A read has the newest revision, and a value of another.
     OldValue,
-    /// A compare-and-set tells the opposite of what it found.
+    /// A compare-and-set reports the opposite of its result.
     WrongBranch,
 }
 
-/// A history as etcd would have recorded it, with the calls one after the other, and whether what is planted shows: whether
-/// a read was answered with another value than the key then had.
+/// A history as etcd would have recorded it, with sequential calls, and whether the mutation is visible: whether a read
+/// returned another value than the key then had.
 fn recorded(draw: &mut Draw, calls: usize, planted: Planted, certain: bool) -> (Record, bool) {
     let mut etcd = Etcd::default();
     let keys = 1 + draw.below(KEYS.len());
     let workers = 2 + draw.below(4);
-    // Half of the histories have every value once; in the others many calls may have written a revision that none claims.
+    // Half of the histories have unique values; in the others many calls may have written an unacknowledged revision.
     let values = if draw.percent(50) { 3 } else { usize::MAX };
     let plant_at = calls / 2 + draw.below(calls / 2);
     let (mut written, mut is_planted, mut shows) = (0, planted == Planted::Nothing, false);
@@ -455,7 +455,7 @@ fn recorded(draw: &mut Draw, calls: usize, planted: Planted, certain: bool) -> (
             _ if is_opposite => {
                 let answer = etcd.call(worker, request);
                 let AnswerBody::Txn { succeeded, .. } = answer.body else { unreachable!() };
-                // A comparison that says it succeeded has an answer for its put, and one that failed has none.
+                // A compare-and-set that succeeded has a response for its put, and one that failed has none.
                 let opposite = if succeeded { Vec::new() } else { vec![put_answer(answer.revision)] };
                 etcd.edit_answer(|answer| answer.body = AnswerBody::Txn { succeeded: !succeeded, responses: opposite });
                 (is_planted, shows) = (true, true);
@@ -470,8 +470,8 @@ fn put_answer(revision: Revision) -> TxnAnswer {
     TxnAnswer { revision, body: TxnAnswerBody::Put { prev_kv: None } }
 }
 
-/// Calls are sent earlier and answered later than they were, as far as the calls of their own worker allow, so that they
-/// overlap. Each still happens where it did.
+/// Calls are moved to be sent earlier and to return later, as far as the calls of their own worker allow, so that they
+/// overlap. Each still takes effect where it did.
 fn stretched(draw: &mut Draw, record: &mut Record) {
     let time_of = |place: usize| (place as Nanos + 1) * 1_000_000;
     let mut times: Vec<Nanos> = (0..record.events.len()).map(time_of).collect();
@@ -509,7 +509,7 @@ fn stretched(draw: &mut Draw, record: &mut Record) {
         .collect();
 }
 
-/// A call: key, worker, what was done, when it was sent, when it was answered.
+/// A call: key, worker, what was done, when it was sent, when it returned.
 type Timed = (usize, u32, Did, u64, Option<u64>);
 
 /// The calls of a record as operations of registers.
@@ -547,7 +547,7 @@ fn operations(record: &Record) -> Vec<Timed> {
     operations
 }
 
-/// What the general search says, and the other judge agrees with.
+/// The verdict of the general search, which the other judge must share.
 fn searched(operations: &[Timed]) -> bool {
     let mut histories = Vec::new();
     for (key, name) in KEYS.iter().enumerate() {
@@ -571,8 +571,8 @@ fn searched(operations: &[Timed]) -> bool {
     expected
 }
 
-/// The checks that trust revisions and convict a record.
-fn convicting(record: &Record) -> BTreeSet<String> {
+/// The checks that rely on revisions and reject a record.
+fn rejecting(record: &Record) -> BTreeSet<String> {
     let info = &record.info;
     let checks: Vec<Box<dyn Check>> =
         vec![Box::new(RealTime::new(info)), Box::new(Reads::new(info)), Box::new(Branch::new(info)), Box::new(Authorship::new(info))];
@@ -583,7 +583,7 @@ fn convicting(record: &Record) -> BTreeSet<String> {
 }
 
 #[test]
-fn what_the_checks_of_revisions_acquit_is_linearizable() {
+fn what_the_checks_of_revisions_accept_is_linearizable() {
     let mut draw = Draw::new(3);
     let mut counts: BTreeMap<(bool, bool), u32> = BTreeMap::new();
     for number in 0..3_000 {
@@ -591,33 +591,33 @@ fn what_the_checks_of_revisions_acquit_is_linearizable() {
         let calls = 6 + draw.below(50);
         let (mut record, _) = recorded(&mut draw, calls, planted, false);
         stretched(&mut draw, &mut record);
-        let convicting = convicting(&record);
+        let rejecting = rejecting(&record);
         let is_linearizable = searched(&operations(&record));
-        assert!(!convicting.is_empty() || is_linearizable, "history {number}, {planted:?}: {:?}", operations(&record));
+        assert!(!rejecting.is_empty() || is_linearizable, "history {number}, {planted:?}: {:?}", operations(&record));
         if planted == Planted::Nothing {
-            assert!(convicting.is_empty() && is_linearizable, "history {number}: {convicting:?}, {:?}", operations(&record));
+            assert!(rejecting.is_empty() && is_linearizable, "history {number}: {rejecting:?}, {:?}", operations(&record));
         }
-        *counts.entry((convicting.is_empty(), is_linearizable)).or_default() += 1;
+        *counts.entry((rejecting.is_empty(), is_linearizable)).or_default() += 1;
     }
-    println!("(acquitted by the checks, linearizable): {counts:?}");
-    let count = |acquitted, linearizable| counts.get(&(acquitted, linearizable)).copied().unwrap_or(0);
+    println!("(accepted by the checks, linearizable): {counts:?}");
+    let count = |accepted, linearizable| counts.get(&(accepted, linearizable)).copied().unwrap_or(0);
     assert!(count(true, true) > 750 && count(false, false) > 500, "{counts:?}");
 }
 
 #[test]
-fn a_stale_read_that_shows_is_convicted_by_all() {
+fn a_stale_read_that_shows_is_rejected_by_all() {
     let mut draw = Draw::new(4);
     let (mut showing, mut hidden) = (0, 0);
     for number in 0..2_000 {
         let planted = [Planted::StaleRead, Planted::OldValue][number % 2];
         let calls = 6 + draw.below(40);
-        // One call after the other, each answered: there is one order, and one value that each read must show.
+        // The calls are sequential and each completes, so there is one order, and one correct value for each read.
         let (record, shows) = recorded(&mut draw, calls, planted, true);
         let expected = if planted == Planted::StaleRead { "real_time" } else { "reads" };
         let is_linearizable = searched(&operations(&record));
         assert_eq!(is_linearizable, !shows, "history {number}, {planted:?}: {:?}", operations(&record));
         if shows {
-            assert!(convicting(&record).contains(expected), "history {number}, {planted:?}: {:?}", operations(&record));
+            assert!(rejecting(&record).contains(expected), "history {number}, {planted:?}: {:?}", operations(&record));
         }
         if shows { showing += 1 } else { hidden += 1 }
     }

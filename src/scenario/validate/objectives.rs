@@ -50,7 +50,7 @@ fn phase(path: &str, objective: &Objective, metric: Metric, scenario: &Scenario)
         ));
     };
     if !metric.has_parts() {
-        return Err(Problem::new(path, format!("`{metric}` is told of the whole load only")).help("leave the phase out"));
+        return Err(Problem::new(path, format!("`{metric}` exists for the whole load only")).help("leave the phase out"));
     }
     // How many faults are drawn at random is not known before they are.
     if number > scenario.faults.len() && scenario.random_faults.is_none() {

@@ -5,6 +5,7 @@ use std::io;
 
 use super::Function;
 use super::edn::EdnProblem;
+use ticketcd_history::io_reason;
 
 /// A file that is not a history, with the position of the first problem.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl std::error::Error for ImportError {
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The file could not be read any further.
-    #[error("cannot read the file: {0}")]
+    #[error("cannot read the file: {}", io_reason(.0))]
     Io(#[from] io::Error),
     /// A line is no UTF-8.
     #[error("expected UTF-8, found another byte")]
