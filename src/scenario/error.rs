@@ -1,4 +1,4 @@
-//! What is wrong with a scenario, told once and with its place.
+//! The error of a scenario, reported once and with its place.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -25,7 +25,7 @@ struct Place {
     line: usize,
     /// In characters, from 1.
     column: usize,
-    /// The line's text, and what in it is meant.
+    /// The line's text, and the part of it that is wrong.
     excerpt: Option<(String, Range<usize>)>,
 }
 
