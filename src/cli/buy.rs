@@ -157,7 +157,7 @@ fn exit(outcome: &OrderOutcome) -> Exit {
     }
 }
 
-/// Begins the order's id as a run's tag does: it says when and for whom, and the process tells two at once apart.
+/// Begins the order's id as a run's tag does: it contains the time and a hash of the user and the process.
 fn run_tag(milliseconds: u64, user: &str) -> String {
     let digest = Sha256::digest(user.as_bytes());
     let hash = digest.iter().take(4).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
@@ -182,7 +182,7 @@ async fn offered(session: &mut ShopSession, order: &Order) -> Result<FoundEvent,
     Err(Failure::Usage(format!("this event has no {unknown:?} tickets; {next}")))
 }
 
-/// Why nothing was bought, or why nobody knows.
+/// Why nothing was bought, or why it is not known.
 fn reason(outcome: &OrderOutcome, order: &Order, left: Option<&Found>) -> Option<String> {
     match outcome {
         OrderOutcome::Sold { .. } => None,
@@ -206,7 +206,7 @@ fn shortage(order: &Order, left: Option<&Found>) -> String {
         })
         .collect();
     if missing.is_empty() {
-        // Somebody has given tickets back, or a sale has begun or ended and moved the stock.
+        // Tickets were returned, or a sale has begun or ended and moved the stock.
         return "sold out at the time of the purchase, but available again now; try again".to_owned();
     }
     format!("sold out: {}", missing.join("; "))
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_nobody_knows_of_is_neither_sold_nor_not() {
+    fn an_order_with_an_unknown_outcome_is_reported_as_unknown() {
         let order = Order {
             key: OrderKey { buyer: 1, sequence: 1 },
             user: "ann".into(),
@@ -298,21 +298,21 @@ mod tests {
             due: 0,
         };
         let event = FoundEvent { id: "e1".into(), record: None, tickets: std::collections::BTreeMap::new() };
-        let said = |outcome: OrderOutcome| {
+        let shown = |outcome: OrderOutcome| {
             let (code, reason) = (exit(&outcome).code(), reason(&outcome, &order, None));
             let bought = PurchaseResult { outcome, paid: Cents(0), attempts: 1 };
             (code, sentence(&bought, reason.as_deref(), "c1-1-1", &order, &event))
         };
-        let (code, text) = said(OrderOutcome::Unknown);
+        let (code, text) = shown(OrderOutcome::Unknown);
         assert!(code == 2 && text.contains("query purchases ann") && text.contains("c1-1-1"), "{text}");
-        let (code, text) = said(OrderOutcome::Conflict);
+        let (code, text) = shown(OrderOutcome::Conflict);
         assert!(code == 1 && text.contains("conflicted with other buyers") && text.contains("Nothing was written"), "{text}");
-        let (code, text) = said(OrderOutcome::Sold { revision: 7 });
+        let (code, text) = shown(OrderOutcome::Sold { revision: 7 });
         assert!(code == 0 && text.contains("revision 7"), "{text}");
     }
 
     #[test]
-    fn an_order_id_says_when_and_for_whom() {
+    fn an_order_id_depends_on_time_and_user() {
         let tag = run_tag(1_790_000_000_000, "ann");
         assert_eq!(tag, run_tag(1_790_000_000_000, "ann"));
         assert_ne!(tag, run_tag(1_790_000_000_000, "bob"));

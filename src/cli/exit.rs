@@ -47,7 +47,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command failed. The text says what failed, on what, why, and what to do next.
+/// Why a command failed. The text names what failed, on what, why, and what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// 64: the command line or a file of the user is invalid.

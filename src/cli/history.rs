@@ -127,7 +127,7 @@ fn print_guide() -> Result<Exit, Failure> {
 fn cat_events(cat: &Cat) -> Result<Exit, Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
     let run = RunDir::new(&cat.run_dir);
-    // A directory of a newer version is refused by what it says of itself, before any event is read.
+    // A directory of a newer version is refused by its format version, before any event is read.
     run.read_info().map_err(|error| usage(&error))?;
     let mut history = HistoryReader::open(&run.history()).map_err(|error| usage(&error))?;
     let mut output = BufWriter::with_capacity(1 << 16, io::stdout().lock());

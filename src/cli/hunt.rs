@@ -129,7 +129,7 @@ async fn hunt(options: HuntOptions, is_json: bool) -> Result<Exit, Failure> {
     exit(&summary, ended, interrupted.is_cancelled())
 }
 
-/// A violation that was found stands, whatever ended the hunt.
+/// A violation that was found counts, however the hunt ended.
 fn exit(summary: &Summary, ended: Result<(), HuntError>, is_interrupted: bool) -> Result<Exit, Failure> {
     match (summary.exit_code, ended) {
         (1, ended) => {

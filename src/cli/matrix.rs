@@ -50,7 +50,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
         matrix.not_run.remove(0);
         matrix.interrupted = finished.result.interrupted;
         matrix.rows.push(MatrixRow::new(&finished.result, directory));
-        // Written after each run: what there is survives whatever happens to the next.
+        // Written after each run: the finished rows survive a failure of the next run.
         let path = parent.join("matrix.json");
         fs::write(&path, json(&matrix)?)
             .map_err(|error| Failure::Invalid(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;

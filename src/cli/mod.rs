@@ -41,7 +41,7 @@ Exit codes:
   3    objective     correct, but an objective was missed
   4    invalid       the run is invalid: never healthy, load not offered or fault not applied; or the command could not be
                      carried out: etcd is not available, or the record or the output cannot be written
-  5    unexpected    the run did not end as --expect says; the line before the last names the difference
+  5    unexpected    the run did not end as --expect requires; the line before the last names the difference
   64   usage         invalid command line or scenario; nothing was changed
   70   internal      internal error (please report it)
   130  interrupted   interrupted; what was recorded was checked";

@@ -6,7 +6,7 @@ use ticketcd_judge::history::io_reason;
 
 use super::{Exit, Failure};
 
-/// Prints a result. A reader who has seen enough (`| head`) is no failure.
+/// Prints a result. A closed pipe (`| head`) is no failure.
 pub(super) fn print(text: &str) -> Result<Exit, Failure> {
     let mut output = std::io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {

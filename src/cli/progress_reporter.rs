@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_how_long_the_rest_takes() {
+    fn a_line_shows_the_remaining_time() {
         let line = |done| line("Writing", Progress { done, total: 400 }, Duration::from_secs(10));
         assert_eq!(line(100), "Writing: 100 of 400 keys, 30 s left");
         assert_eq!(line(0), "Writing: 0 of 400 keys");

@@ -9,7 +9,7 @@ use super::check::remedy;
 use super::output::print;
 use super::{Exit, Failure};
 
-/// The program that opens a file as the user's desktop would.
+/// The program that opens a file with the user's default application.
 const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
 
 #[derive(Debug, clap::Args)]

@@ -22,7 +22,7 @@ pub enum DatasetError {
     /// A key of the dataset is there with another value; it was left as it is.
     #[error(
         "the key {key} has another value than the dataset gives it, and was left as it is; \
-             the shop has been used, or written by somebody else. Replace it with --force"
+             the shop has been used, or written by another client. Replace it with --force"
     )]
     Changed {
         /// The key.
@@ -36,7 +36,7 @@ pub enum DatasetError {
     Unreachable {
         /// What was tried.
         what: &'static str,
-        /// What the last answer said.
+        /// The message of the last answer.
         message: String,
     },
     /// The answer to a request does not fit the request.

@@ -31,7 +31,7 @@ const ROUNDS: u32 = 4;
 pub struct LoadOptions {
     /// Batches in flight at a time.
     pub workers: usize,
-    /// Remove whatever is under the prefix first.
+    /// Remove everything under the prefix first.
     pub force: bool,
 }
 
@@ -167,7 +167,7 @@ async fn write_batch(seeder: &mut Seeder, batch: &[Entry]) -> Result<Loaded, Dat
             return Ok(Loaded { written: 0, skipped: batch.len() });
         }
     }
-    let message = format!("somebody else keeps writing there ({ROUNDS} times)");
+    let message = format!("another client keeps writing there ({ROUNDS} times)");
     Err(DatasetError::Unreachable { what: "write a batch", message })
 }
 

@@ -16,7 +16,7 @@ use crate::etcd::errors::{self, Cause};
 use crate::etcd::{RecordingClient, member_of_worker};
 
 /// How long a request is tried: several elections long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause between attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -35,7 +35,7 @@ impl Seeder {
 
     /// Makes a request that may be made twice: a read, or a write whose guard finds out.
     pub(super) async fn request(&mut self, what: &'static str, request: &Request) -> Result<Answer, DatasetError> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + RETRY_TIMEOUT;
         loop {
             let (code, message) = match self.caller.call(Purpose::Seed, &[], request.clone()).await {
                 CallOutcome::Ok(answer) => return Ok(answer),
@@ -52,7 +52,7 @@ impl Seeder {
             }
             if Instant::now() >= deadline {
                 let next = "Are the members running? A full disk ends them, and their logs say so. The same command resumes";
-                let message = format!("{code}: {message} (tried for {} s). {next}", PATIENCE.as_secs());
+                let message = format!("{code}: {message} (tried for {} s). {next}", RETRY_TIMEOUT.as_secs());
                 return Err(DatasetError::Unreachable { what, message });
             }
             self.caller.rotate();

@@ -1,6 +1,6 @@
 //! The end of the drain: a write through each member, which every member must then have applied.
 //!
-//! Whatever was sent before through a member's connections is ordered before the write through it.
+//! All requests that were sent before through a member's connections are ordered before the write through it.
 
 use std::time::Duration;
 

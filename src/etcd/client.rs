@@ -1,4 +1,4 @@
-//! The client of one member. It neither retries nor fails over: what it returns is what that member said.
+//! The client of one member. It neither retries nor fails over: what it returns is that member's response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use super::{connection, errors};
 /// The largest answer that is read, bytes. A range or a watch that catches up can be far above tonic's 4 MiB.
 pub(super) const MESSAGE_BYTES_MAX: usize = 512 << 20;
 
-/// A client of one member. Cloning shares its connections. Connecting is lazy: the first call fails when nobody is there.
+/// A client of one member. Cloning shares its connections. Connecting is lazy: the first call fails when the member is down.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -28,12 +28,12 @@ pub struct Client {
 struct Shared {
     endpoint: Endpoint,
     security: Security,
-    lanes: Vec<Lane>,
+    channels: Vec<Channel>,
     turn: AtomicUsize,
 }
 
 /// One connection.
-struct Lane {
+struct Channel {
     kv: KvClient,
     lease: LeaseClient,
     lock: LockClient,
@@ -72,10 +72,11 @@ impl Client {
     /// # Errors
     /// When a certificate cannot be read, the endpoint is malformed, or the user is refused.
     pub async fn connect(endpoint: &Endpoint, security: &Security, channels: u8) -> Result<Self, ClientError> {
-        let mut lanes = Vec::with_capacity(usize::from(channels.max(1)));
-        for _ in 0..channels.max(1) {
+        let count = channels.max(1);
+        let mut channels = Vec::with_capacity(usize::from(count));
+        for _ in 0..count {
             let client = connection::open(endpoint, security).await?;
-            lanes.push(Lane {
+            channels.push(Channel {
                 kv: client.kv_client().max_decoding_message_size(MESSAGE_BYTES_MAX),
                 lease: client.lease_client(),
                 lock: client.lock_client(),
@@ -83,7 +84,7 @@ impl Client {
                 cluster: client.cluster_client(),
             });
         }
-        let shared = Shared { endpoint: endpoint.clone(), security: security.clone(), lanes, turn: AtomicUsize::new(0) };
+        let shared = Shared { endpoint: endpoint.clone(), security: security.clone(), channels, turn: AtomicUsize::new(0) };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -96,13 +97,13 @@ impl Client {
         &self.shared.security
     }
 
-    fn lane(&self) -> &Lane {
+    fn channel(&self) -> &Channel {
         let turn = self.shared.turn.fetch_add(1, Ordering::Relaxed);
-        // There is at least one lane: see `connect`.
-        &self.shared.lanes[turn % self.shared.lanes.len()]
+        // There is at least one channel: see `connect`.
+        &self.shared.channels[turn % self.shared.channels.len()]
     }
 
-    /// Sends a request and says what came back. Errors are classed by the one table of errors.
+    /// Sends a request and returns the outcome. Errors are classified by the one table of errors.
     pub async fn call(&self, request: &Request, timeout: Duration) -> CallOutcome {
         match tokio::time::timeout(timeout, self.send(request)).await {
             Ok(Ok(answer)) => CallOutcome::Ok(answer),
@@ -119,57 +120,57 @@ impl Client {
     }
 
     async fn send(&self, request: &Request) -> Result<Answer, SendError> {
-        let lane = self.lane();
+        let channel = self.channel();
         let answer = match request {
             Request::Range(range) => {
-                let response = lane.kv.clone().get(range.key.as_bytes(), Some(wire::get_options(range))).await?;
+                let response = channel.kv.clone().get(range.key.as_bytes(), Some(wire::get_options(range))).await?;
                 wire::answer(response.header(), AnswerBody::Range(wire::range_answer(&response)))
             }
             Request::Put(put) => {
                 let options = Some(wire::put_options(put));
-                let response = lane.kv.clone().put(put.key.as_bytes(), put.value.as_bytes(), options).await?;
+                let response = channel.kv.clone().put(put.key.as_bytes(), put.value.as_bytes(), options).await?;
                 wire::answer(response.header(), AnswerBody::Put { prev_kv: wire::previous(&response) })
             }
             Request::Delete(delete) => {
-                let response = lane.kv.clone().delete(delete.key.as_bytes(), Some(wire::delete_options(delete))).await?;
+                let response = channel.kv.clone().delete(delete.key.as_bytes(), Some(wire::delete_options(delete))).await?;
                 wire::answer(response.header(), AnswerBody::Delete { deleted: response.deleted(), prev_kvs: wire::previous_all(&response) })
             }
-            Request::Txn(txn) => wire::txn_answer(&lane.kv.clone().txn(wire::txn(txn)).await?),
+            Request::Txn(txn) => wire::txn_answer(&channel.kv.clone().txn(wire::txn(txn)).await?),
             Request::Compact(compact) => {
-                let response = lane.kv.clone().compact(compact.revision, Some(wire::compaction_options(compact))).await?;
+                let response = channel.kv.clone().compact(compact.revision, Some(wire::compaction_options(compact))).await?;
                 wire::answer(response.header(), AnswerBody::Compact)
             }
             Request::LeaseGrant { id, ttl } => {
                 let options = Some(LeaseGrantOptions::new().with_id(*id));
-                let response = lane.lease.clone().grant(*ttl, options).await?;
+                let response = channel.lease.clone().grant(*ttl, options).await?;
                 wire::answer(response.header(), AnswerBody::Lease { id: response.id(), ttl: response.ttl() })
             }
-            Request::LeaseKeepAlive { id } => return keep_alive(lane.lease.clone(), *id).await,
+            Request::LeaseKeepAlive { id } => return keep_alive(channel.lease.clone(), *id).await,
             Request::LeaseRevoke { id } => {
-                let response = lane.lease.clone().revoke(*id).await?;
+                let response = channel.lease.clone().revoke(*id).await?;
                 wire::answer(response.header(), AnswerBody::Lease { id: *id, ttl: 0 })
             }
             Request::Lock { name, lease } => {
                 let options = Some(LockOptions::new().with_lease(*lease));
-                let response = lane.lock.clone().lock(name.as_bytes(), options).await?;
+                let response = channel.lock.clone().lock(name.as_bytes(), options).await?;
                 wire::answer(response.header(), AnswerBody::Lock { key: response.key().into() })
             }
             Request::Unlock { key } => {
-                let response = lane.lock.clone().unlock(key.as_bytes()).await?;
+                let response = channel.lock.clone().unlock(key.as_bytes()).await?;
                 wire::answer(response.header(), AnswerBody::Unlock)
             }
             Request::LeaseTimeToLive { id, keys } => {
-                let response = lane.lease.clone().time_to_live(*id, Some(wire::time_to_live_options(*keys))).await?;
+                let response = channel.lease.clone().time_to_live(*id, Some(wire::time_to_live_options(*keys))).await?;
                 let keys = response.keys().iter().map(|key| key.as_slice().into()).collect();
                 let (ttl, granted) = (response.ttl(), response.granted_ttl());
                 wire::answer(response.header(), AnswerBody::LeaseTimeToLive { id: response.id(), ttl, granted, keys })
             }
             Request::Leases => {
-                let response = lane.lease.clone().leases().await?;
+                let response = channel.lease.clone().leases().await?;
                 wire::answer(response.header(), AnswerBody::Leases(response.leases().iter().map(etcd_client::LeaseStatus::id).collect()))
             }
             Request::Maintenance(MaintenanceRequest::Defragment) => {
-                lane.maintenance.clone().defragment().await?;
+                channel.maintenance.clone().defragment().await?;
                 // The one answer of etcd without a header.
                 return Ok(Answer {
                     member_id: 0,
@@ -189,18 +190,18 @@ impl Client {
     /// When the member does not answer in time, or with an error.
     pub async fn range(&self, range: &Range, timeout: Duration) -> Result<Answer, ClientError> {
         let read = async {
-            let response = self.lane().kv.clone().get(range.key.as_bytes(), Some(wire::get_options(range))).await?;
+            let response = self.channel().kv.clone().get(range.key.as_bytes(), Some(wire::get_options(range))).await?;
             Ok(wire::answer(response.header(), AnswerBody::Range(wire::range_answer(&response))))
         };
         self.ask(timeout, read).await?.map_err(|error| self.malformed(error))
     }
 
-    /// Asks the member how it is.
+    /// The member's status.
     ///
     /// # Errors
     /// When it does not answer in time, or with an error.
     pub async fn status(&self, timeout: Duration) -> Result<MemberStatus, ClientError> {
-        let response = self.ask(timeout, async { self.lane().maintenance.clone().status().await }).await?;
+        let response = self.ask(timeout, async { self.channel().maintenance.clone().status().await }).await?;
         let header = self.header(response.header())?;
         Ok(MemberStatus {
             member_id: header.member_id(),
@@ -218,7 +219,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::status`].
     pub async fn version(&self, timeout: Duration) -> Result<String, ClientError> {
-        let response = self.ask(timeout, async { self.lane().maintenance.clone().status().await }).await?;
+        let response = self.ask(timeout, async { self.channel().maintenance.clone().status().await }).await?;
         Ok(response.version().to_owned())
     }
 
@@ -227,7 +228,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::status`]; also when the revision is compacted or not there yet.
     pub async fn hash_kv(&self, revision: Revision, timeout: Duration) -> Result<KeyspaceHash, ClientError> {
-        let response = self.ask(timeout, async { self.lane().maintenance.clone().hash_kv(revision).await }).await?;
+        let response = self.ask(timeout, async { self.channel().maintenance.clone().hash_kv(revision).await }).await?;
         let newest = self.header(response.header())?.revision();
         Ok(KeyspaceHash { hash: response.hash(), compact_revision: response.compact_version(), revision: newest })
     }
@@ -237,7 +238,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::status`].
     pub async fn leases(&self, timeout: Duration) -> Result<Vec<i64>, ClientError> {
-        let response = self.ask(timeout, async { self.lane().lease.clone().leases().await }).await?;
+        let response = self.ask(timeout, async { self.channel().lease.clone().leases().await }).await?;
         let mut leases: Vec<i64> = response.leases().iter().map(etcd_client::LeaseStatus::id).collect();
         leases.sort_unstable();
         Ok(leases)
@@ -248,7 +249,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::status`].
     pub async fn member_list(&self, timeout: Duration) -> Result<Vec<ListedMember>, ClientError> {
-        let response = self.ask(timeout, async { self.lane().cluster.clone().member_list().await }).await?;
+        let response = self.ask(timeout, async { self.channel().cluster.clone().member_list().await }).await?;
         let listed = |member: &etcd_client::Member| ListedMember {
             id: member.id(),
             name: member.name().to_owned(),
@@ -263,7 +264,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::status`].
     pub async fn move_leader(&self, target: u64, timeout: Duration) -> Result<(), ClientError> {
-        self.ask(timeout, async { self.lane().maintenance.clone().move_leader(target).await }).await.map(drop)
+        self.ask(timeout, async { self.channel().maintenance.clone().move_leader(target).await }).await.map(drop)
     }
 
     async fn ask<T>(&self, timeout: Duration, question: impl Future<Output = Result<T, etcd_client::Error>>) -> Result<T, ClientError> {

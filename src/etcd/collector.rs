@@ -1,6 +1,6 @@
 //! The evidence: one collector per member watches the whole key space and records everything it receives.
 //!
-//! A collector outlives its member's crashes. When its stream breaks it asks again, as a new subscription, from behind
+//! A collector outlives its member's crashes. When its stream breaks it subscribes again, from the revision after
 //! the last event it has. A bookmark never moves that point: members have been seen to send bookmarks ahead of events
 //! (etcd issue 15220).
 
@@ -25,7 +25,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// Longest time for a watch to be set up.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
-/// The pause before a member is asked again: it doubles up to the second while it does not answer.
+/// The pause before a member is asked again: it doubles up to the second value while the member does not answer.
 const BACK_OFF_MIN: Duration = Duration::from_millis(50);
 const BACK_OFF_MAX: Duration = Duration::from_millis(500);
 
@@ -95,7 +95,7 @@ impl Collectors {
     pub async fn stop(self) {
         self.stop.cancel();
         for collector in self.collectors {
-            // A collector that panicked has left its subscription open in the record, which says so.
+            // A collector that panicked has left its subscription open, which the record shows.
             let _ = collector.task.await;
         }
     }

@@ -13,12 +13,12 @@ use tower::service_fn;
 use super::client_error::ClientError;
 use super::endpoint::{Endpoint, Security};
 
-/// Longest time to connect, and to prove who we are.
+/// Longest time to connect and authenticate.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A member closes connections that ping more often than every 5 s with calls under way, or without any (etcd's
-/// `--grpc-keepalive-min-time`). Calls have timeouts of their own; this is for whatever waits longer.
+/// `--grpc-keepalive-min-time`). Calls have timeouts of their own; this is for streams, and for calls that wait longer.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_millis(5_500);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -47,13 +47,13 @@ fn unix_channel(endpoint: &Endpoint, path: &Path) -> Result<tonic::transport::Ch
         let path: PathBuf = path.clone();
         async move {
             let stream = UnixStream::connect(&path).await.map_err(|error| {
-                // The path is what tells one member's socket from another's.
+                // The path identifies the member.
                 io::Error::new(error.kind(), format!("unix connect error: {}: {}", path.display(), io_reason(&error)))
             })?;
             Ok::<_, io::Error>(TokioIo::new(stream))
         }
     });
-    // A socket has no host, but HTTP/2 wants a name for one.
+    // A socket has no host, but HTTP/2 requires a host name.
     Ok(tuned(endpoint, "http://localhost")?.connect_with_connector_lazy(connector))
 }
 

@@ -11,7 +11,7 @@
 use ticketcd_judge::history::request::Request;
 use tonic::Code;
 
-/// What an error says about the request's effect.
+/// What an error means for the effect of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing was written.
@@ -82,7 +82,7 @@ const fn definite(code: Code, text: &'static str, reason: &'static str) -> Row {
     row(Origin::Etcd, code, Text::Exact(text), Effect::None, reason)
 }
 
-/// An error of etcd that says nothing about what is written.
+/// An error of etcd that leaves the effect unknown.
 const fn unknown(code: Code, text: &'static str, reason: &'static str) -> Row {
     row(Origin::Etcd, code, Text::Exact(text), Effect::Unknown, reason)
 }
@@ -98,7 +98,7 @@ impl Row {
         self
     }
 
-    /// What the error says about the request's effect.
+    /// What the error means for the effect of the request.
     pub fn effect(&self) -> Effect {
         self.effect
     }
@@ -108,7 +108,7 @@ impl Row {
         self.cause
     }
 
-    /// Why the effect is what the row says.
+    /// Why the error has that effect.
     pub fn reason(&self) -> &'static str {
         self.reason
     }
@@ -199,7 +199,7 @@ static TABLE: &[Row] = &[
         "this member's raft refused the proposal (during a transfer of leadership, say) and neither appended nor forwarded it",
     )
     .of(Scope::SingleStep),
-    // Who asks, and what they may.
+    // Authentication and permissions.
     definite(Code::Unauthenticated, "etcdserver: invalid auth token", AUTHENTICATED).of(Scope::SingleStep),
     definite(Code::InvalidArgument, "etcdserver: user name is empty", AUTHENTICATED).of(Scope::SingleStep),
     definite(Code::InvalidArgument, "etcdserver: authentication failed, invalid user ID or password", AUTHENTICATED),
@@ -310,7 +310,7 @@ static TABLE: &[Row] = &[
         UnknownEffect,
         "the answer was too large to read, but it was one",
     ),
-    // `etcd-client` says so when the answer to a keep-alive has no time to live.
+    // Reported by `etcd-client` when the answer to a keep-alive has no time to live.
     row(
         Transport,
         Code::NotFound,

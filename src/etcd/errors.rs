@@ -1,8 +1,8 @@
 //! What an error means for the request that got it. The errors and the reasons are in the one table, `error_table`.
 //!
-//! A definite error says that nothing was written. Whatever is not in the table is unknown: it may or may not have
-//! happened. Definite errors are checked later all the same, on every member. For a read the difference is of no
-//! consequence.
+//! A definite error means that nothing was written. An error that is not in the table is unknown: the request may or may not
+//! have been applied. Definite errors are nevertheless checked later, on every member. For a read the difference does not
+//! matter.
 
 use std::error::Error as _;
 
@@ -19,11 +19,11 @@ pub use super::error_table::{Cause, Effect, Row, cause, rows};
 /// The code of a call that this client gave up: it is no gRPC code.
 pub const TIMEOUT: &str = "Timeout";
 
-/// What `etcd-client` says of an answered keep-alive of a lease that does not exist. It has no type of its own: the same variant says
-/// that the stream broke.
+/// The message of `etcd-client` for a keep-alive of a lease that does not exist. It has no type of its own: the same variant
+/// also reports a broken stream.
 pub(super) const LEASE_GONE: &str = "lease not found";
 
-/// What a gRPC error says about the effect of a request. `connected` says whether there was a connection to send it on.
+/// What a gRPC error means for the effect of a request. `connected`: whether there was a connection to send it on.
 fn effect(request: &Request, code: Code, message: &str, connected: bool) -> Effect {
     if !connected {
         // The error comes from connecting, before there was anything to send the request on. Its text is the operating
@@ -58,7 +58,7 @@ pub fn classify(request: &Request, error: &Error) -> CallOutcome {
     }
 }
 
-/// The name of an error's gRPC code, or of its kind where it has none, and what it says.
+/// The name of an error's gRPC code, or of its kind where it has none, and its message.
 pub(super) fn describe(error: &Error) -> (String, String) {
     match error {
         Error::GRpcStatus(status) => (format!("{:?}", status.code()), status_message(status)),
@@ -67,7 +67,7 @@ pub(super) fn describe(error: &Error) -> (String, String) {
     }
 }
 
-/// The message, with the operating system's reason where connecting failed: "tcp connect error" alone helps nobody.
+/// The message, with the operating system's reason where connecting failed: "tcp connect error" alone does not help.
 fn status_message(status: &Status) -> String {
     let mut message = status.message().to_owned();
     if failed_to_connect(status) {
@@ -126,11 +126,11 @@ mod tests {
             assert_eq!(effect_of(&put(), code, "etcdserver: too many requests"), Effect::None);
             assert_eq!(effect_of(&writing_txn(), code, "etcdserver: too many requests"), Effect::None);
         }
-        assert_eq!(effect_of(&put(), Code::Unknown, "too many requests"), Effect::Unknown, "not etcd's words");
+        assert_eq!(effect_of(&put(), Code::Unknown, "too many requests"), Effect::Unknown, "not etcd's message");
         assert_eq!(effect_of(&put(), Code::Unavailable, "etcdserver: too many requests"), Effect::Unknown, "a code that etcd never sends");
     }
 
-    /// A lock puts its key, then reads and waits: an error of a later step says nothing about the key.
+    /// A lock puts its key, then reads and waits: an error of a later step leaves the effect on the key unknown.
     #[test]
     fn what_refuses_a_write_does_not_refuse_a_lock() {
         let lock = Request::Lock { name: "name".into(), lease: 7 };
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_keep_alive_does_not_say_that_the_lease_is_gone() {
+    fn a_broken_keep_alive_does_not_mean_that_the_lease_is_gone() {
         let request = Request::LeaseKeepAlive { id: 7 };
         let outcome = |message: &str| classify(&request, &Error::LeaseKeepAliveError(message.to_owned()));
         assert!(matches!(outcome("lease not found"), CallOutcome::Refused { code, .. } if code == "NotFound"));

@@ -1,6 +1,6 @@
-//! Reads every member's own metrics once a second: what says why a run was as fast as it was.
+//! Reads every member's own metrics once a second: they explain the speed of a run.
 //!
-//! Members are asked past any link proxy, in plain HTTP. A cluster that wants TLS is not asked.
+//! Requests bypass the link proxies and use plain HTTP. A cluster with TLS is not supported.
 
 mod text;
 
@@ -19,10 +19,10 @@ use crate::record::Sink;
 
 pub use text::parse;
 
-/// How often a member is read. Its totals tell what happened between two readings, so more would add little.
+/// How often a member is read. Its totals show what happened between two samples, so more would add little.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long it has to answer. A paused member must not hold back what the next second says.
+/// Timeout of a request. A paused member must not delay the next sample.
 const TIMEOUT: Duration = Duration::from_millis(900);
 
 /// The page of a busy member has some 200 KiB.
@@ -76,13 +76,13 @@ async fn read_on(member: MemberIndex, source: Source, sink: Sink) {
         ticks.tick().await;
         let incarnation = (source.incarnation)();
         let metrics = read(&source.endpoint).await;
-        // When it was started anew meanwhile, nobody knows which of the two answered.
+        // When it was restarted meanwhile, it is not known which of the two processes answered.
         let metrics = metrics.filter(|_| (source.incarnation)() == incarnation);
         sink.record(Event::Metrics(MetricsSample { member, incarnation, at: sink.now(), metrics })).await;
     }
 }
 
-/// What a member says at this moment; nothing when it does not answer in time.
+/// A member's current metrics; none when it does not answer in time.
 async fn read(endpoint: &Endpoint) -> Option<MemberMetrics> {
     let page = timeout(TIMEOUT, plain_http::get(endpoint, "/metrics", PAGE_BYTES_MAX)).await.ok()?.ok()?;
     parse(&page)

@@ -10,7 +10,7 @@ use super::endpoint::Endpoint;
 /// Asks a member for a page and returns its body, which must not be longer than `bytes_max`. Whoever asks sets the time.
 ///
 /// # Errors
-/// When the member cannot be reached, answers anything but 200, or says more than that. Members behind TLS are not asked.
+/// When the member cannot be reached, answers with a status other than 200, or with more bytes than that. Members behind TLS are not supported.
 pub async fn get(endpoint: &Endpoint, path: &str, bytes_max: u64) -> io::Result<String> {
     match endpoint {
         Endpoint::Unix(socket) => ask(UnixStream::connect(socket).await?, "member", path, bytes_max).await,

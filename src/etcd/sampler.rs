@@ -1,7 +1,7 @@
-//! Asks every member how it is, several times a second, whatever happens to the others.
+//! Samples the status of every member several times a second, independently of the others.
 //!
-//! Each answer, and each missing answer, goes into the record and into the [`View`], which is what faults aim by and
-//! what health gates wait on. Members are asked past any link proxy, so that a member behind a partition still says
+//! Each answer, and each missing answer, goes into the record and into the [`View`], which resolves the targets of
+//! faults and which health gates wait on. Requests bypass the link proxies, so that a member behind a partition still reports
 //! whom it follows.
 
 mod view;
@@ -21,13 +21,13 @@ pub use view::{Leadership, MemberView, NotInTime, View, await_view};
 use super::client::Client;
 use crate::record::Sink;
 
-/// How often a member is asked.
+/// The sampling interval.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// How long it has to answer. Longer than any healthy member needs under load, short enough to notice a pause of a second.
+/// Timeout of a request. Longer than a healthy member needs under load, short enough to notice a pause of a second.
 const TIMEOUT: Duration = Duration::from_millis(700);
 
-/// Asks every member how it is until it is stopped or dropped.
+/// Samples every member until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Sampler {
     view: watch::Receiver<View>,
@@ -37,7 +37,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Starts asking. `clients` are in the order of the members.
+    /// Starts sampling. `clients` are in the order of the members.
     pub fn start(clients: Vec<Client>, sink: Sink) -> Self {
         let (publisher, view) = watch::channel(View::new(clients.len()));
         let publisher = Arc::new(publisher);
@@ -79,14 +79,14 @@ impl Sampler {
         await_view(&mut self.view(), timeout, |view| view.all_healthy(since)).await
     }
 
-    /// Stops asking; returns when nothing more will be recorded.
+    /// Stops sampling; returns when nothing more will be recorded.
     pub async fn stop(mut self) {
         drop(self.stop);
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
-/// Asks one member for ever.
+/// Samples one member for ever.
 async fn poll(member: MemberIndex, client: Client, sink: Sink, publisher: Arc<watch::Sender<View>>) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

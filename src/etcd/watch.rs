@@ -57,7 +57,7 @@ impl Watch {
         self.sender.request_progress().await.map_err(|error| WatchEnd::Failed { error: error.to_string() })
     }
 
-    /// The next message: the header's revision and what it says. May be given up and asked again.
+    /// The next message: the revision in its header, and its content. Cancel safe.
     ///
     /// # Errors
     /// When the stream is broken or has ended.

@@ -10,7 +10,7 @@ use ticketcd_judge::history::request::{
 };
 use ticketcd_judge::history::{Blob, Revision};
 
-/// An answer of etcd that the protocol does not allow: it has no header, or answers what was not asked.
+/// An answer of etcd that the protocol does not allow: it has no header, or does not fit the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer {0}")]
 pub(super) struct Malformed(&'static str);

@@ -15,10 +15,10 @@ use super::target::{ClusterState, TargetOrder};
 use crate::settings::problem::Checked;
 use crate::testbed::{Capabilities, Capability, MissingCapability};
 
-/// Work that is under way.
+/// Work that is in progress.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A fault, as a scenario writes it.
+/// A fault, as it is written in a scenario.
 pub trait Fault: fmt::Debug + Send + Sync {
     /// Whether its settings make sense.
     ///
@@ -29,7 +29,7 @@ pub trait Fault: fmt::Debug + Send + Sync {
     /// Its target, as the scenario names it.
     fn target(&self) -> FaultTarget;
 
-    /// How long it is in force before it is healed. Zero for one that is over at once.
+    /// How long it is active before it is healed. Zero for a fault that needs no healing.
     fn lasts(&self) -> Duration;
 
     /// What it needs of the testbed.
@@ -43,10 +43,10 @@ pub trait Fault: fmt::Debug + Send + Sync {
         testbed.require(&self.needs())
     }
 
-    /// Whether etcd promises to lose nothing by it. It may well stop serving for a while: losing a majority is survivable.
+    /// Whether etcd promises to lose nothing by it. The cluster may stop serving for a while: losing a majority is survivable.
     fn survivable(&self, testbed: &Capabilities) -> bool;
 
-    /// Whether a cluster of so many members has anything that it could hit.
+    /// Whether the fault has a target in a cluster of this size.
     fn fits(_members: u8) -> bool
     where
         Self: Sized,
@@ -54,25 +54,25 @@ pub trait Fault: fmt::Debug + Send + Sync {
         true
     }
 
-    /// One with random settings, for a cluster that it fits. Whatever is drawn passes `check`.
+    /// One with random settings, for a cluster that it fits. Every draw passes `check`.
     fn draw(draws: &mut Draws<'_>) -> Self
     where
         Self: Sized;
 
-    /// Chooses what it hits, in the cluster as it is.
+    /// Chooses the target, given the current state of the cluster.
     ///
     /// # Errors
-    /// Why there is nothing to hit.
+    /// Why there is no target.
     fn resolve(&self, cluster: &ClusterState, order: &TargetOrder) -> Result<ResolvedTarget, NoTarget>;
 
-    /// Puts it into force.
+    /// Injects it.
     ///
     /// # Errors
-    /// What was tried, when all of it failed. Nothing is in force then.
+    /// The actions, when all of them failed. Then nothing is active.
     fn inject<'a>(&'a self, executor: &'a FaultExecutor, target: ResolvedTarget) -> Pending<'a, Result<Injection, InjectionFailed>>;
 }
 
-/// A fault that was put into force.
+/// A fault that was injected.
 #[derive(Debug)]
 pub struct Injection {
     /// The members it hits.
@@ -85,13 +85,13 @@ pub struct Injection {
     pub active: Box<dyn ActiveFault>,
 }
 
-/// Nothing was put into force: every one of these actions failed.
+/// Nothing was injected: each of these actions failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InjectionFailed(pub Vec<FaultAction>);
 
-/// A fault in force.
+/// An active fault.
 pub trait ActiveFault: fmt::Debug + Send {
-    /// Undoes what the fault left in force.
+    /// Undoes the fault.
     fn heal(self: Box<Self>) -> Pending<'static, Healing>;
 }
 
@@ -119,7 +119,7 @@ pub(super) fn is_done(action: &FaultAction) -> bool {
     }
 }
 
-/// A fault that was over at once: nothing is left to be healed.
+/// A fault that needs no healing.
 #[derive(Debug)]
 pub(super) struct Over;
 

@@ -1,4 +1,4 @@
-//! Random settings of faults, for scenarios that nobody wrote.
+//! Random settings of faults, for generated scenarios.
 
 use std::ops::{Deref, DerefMut};
 

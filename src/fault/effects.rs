@@ -67,7 +67,7 @@ mod tests {
 
     const M1: MemberIndex = MemberIndex(0);
 
-    /// A view by the leader and term that each member names, `None` for a silent one, asked at `asked`.
+    /// A view by the leader and term that each member names, `None` for one that does not respond, sampled at `asked`.
     fn view(asked: Nanos, members: &[Option<(u64, u64)>]) -> View {
         let mut view = View::new(members.len());
         for (index, entry) in (0..).zip(members) {

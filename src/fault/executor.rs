@@ -18,7 +18,7 @@ use crate::etcd::sampler::View;
 use crate::net::{Link, LinkState};
 use crate::testbed::{MemberControl, Termination, Testbed, TestbedError};
 
-/// How long a member has to end after it was asked to. A leader whose followers are gone may hang for good.
+/// How long a member may take to exit after SIGTERM. A leader without followers may hang.
 const TERMINATION_GRACE: Duration = Duration::from_secs(5);
 
 /// How a process is ended.

@@ -26,10 +26,10 @@ use crate::testbed::Testbed;
 /// How long a fault that is due waits for its target: an election after another fault takes up to a few seconds.
 const TARGET_WAIT: Duration = Duration::from_secs(10);
 
-/// How long the cluster has to come back once nothing is in force any more.
+/// How long the cluster may take to recover once no fault is active.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long it has after Ctrl-C: someone is waiting.
+/// The same after Ctrl-C: the user is waiting.
 const INTERRUPTED_RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Carries out the plan and records each step. Begins by recording every fault as planned: call it before the load
@@ -147,7 +147,7 @@ impl Injector {
         self.record(fault, at, stage).await;
     }
 
-    /// Waits until the fault is due and until there is something to hit.
+    /// Waits until the fault is due and has a target.
     ///
     /// # Errors
     /// Why it is not to be injected.

@@ -2,7 +2,7 @@
 //!
 //! A run draws a [`Plan`] from the scenario and the seed, and [`run`] carries it out beside the load: each fault waits
 //! until it is due and until its target is there, is injected, watched, healed, and counts as healed when the members it
-//! hit follow the cluster's leader again. Every step is an event; nothing is recorded that was only asked for.
+//! hit follow the cluster's leader again. Every step is an event; only what really happened is recorded.
 //!
 //! The seed fixes the plan: when each fault is due, and the order in which members are tried when a target leaves a
 //! choice. It does not fix who leads at that moment, nor how long a recovery takes.

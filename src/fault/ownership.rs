@@ -22,14 +22,14 @@ pub(super) struct FaultOwnership {
 pub(super) enum Resumption {
     /// It was the last pause: the member continues.
     Due,
-    /// Another pause holds it.
+    /// Another fault still pauses it.
     StillPaused,
-    /// The process that was paused is gone.
+    /// The process that was paused has exited.
     Ended,
 }
 
 impl FaultOwnership {
-    /// How fit a member is to be hit.
+    /// The state of a member, as far as it matters for choosing targets.
     pub(super) fn health(&self, member: MemberIndex, is_running: bool, is_responding: bool) -> MemberHealth {
         let is_claimed = |claims: &BTreeMap<MemberIndex, BTreeSet<u32>>| claims.contains_key(&member);
         if !is_running || self.down.contains_key(&member) {

@@ -15,7 +15,7 @@ use crate::testbed::{Capabilities, Capability, MissingCapability};
 /// random fault leaves the one before it this long.
 const RECOVERY_MARGIN: Duration = Duration::from_secs(1);
 
-/// Random faults are at least this far apart, whatever the scenario says: it bounds their number.
+/// The shortest time between random faults, also when the scenario allows less. It bounds their number.
 const GAP_MIN: Duration = Duration::from_millis(100);
 
 /// What breaks in a run, in the order in which it is due.

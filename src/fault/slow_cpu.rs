@@ -1,7 +1,7 @@
 //! `slow_cpu`: a member's process runs for a share of the time only, as on a machine that is too busy.
 //!
-//! It is stopped and continued in turn, so that everything it does takes longer: heartbeats are late, and a leader may lose
-//! its office without ever falling silent.
+//! It is stopped and continued in turn, so that everything it does takes longer: heartbeats are late, and a leader may be
+//! deposed although it never stops responding.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

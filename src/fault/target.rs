@@ -9,19 +9,19 @@ use ticketcd_judge::history::fault::{NoTarget, TargetRole};
 
 use crate::settings::units::Target;
 
-/// How fit a member is to be hit.
+/// The state of a member, as far as it matters for choosing targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MemberHealth {
     /// Its process is not running, or is being ended.
     Down,
-    /// Its process is running, but paused, disturbed or silent.
+    /// Its process is running, but paused, disturbed or not responding.
     Unwell,
     /// It responds.
     Up,
 }
 
-/// What a fault needs of a member that is named, or that leads. Where a target leaves a choice, only members that are
-/// up are chosen, so that the fault changes something.
+/// What a fault requires of a member that is named, or of the leader. Where a target leaves a choice, only members that are
+/// up are chosen, so that the fault has an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// A process to signal.
@@ -30,10 +30,10 @@ pub enum Needs {
     Nothing,
 }
 
-/// The cluster as a fault finds it.
+/// The state of the cluster when a fault is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterState {
-    /// How fit each member is.
+    /// The state of each member.
     pub health: Vec<MemberHealth>,
     /// The leader.
     pub leader: Option<MemberIndex>,
@@ -211,7 +211,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_role_names_as_many_members_as_it_says() {
+    fn every_role_resolves_to_the_right_number_of_members() {
         let (cluster, order) = (healthy(5, 2), in_order(&[2, 4, 0, 1, 3]));
         let resolve = |target| cluster.resolve(target, Needs::Process, &order).unwrap();
         assert_eq!(resolve(Target::Leader), [M3]);

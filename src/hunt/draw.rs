@@ -1,7 +1,7 @@
 //! One random scenario from a seed and an index.
 //!
-//! Every run of a hunt has a random stream of its own, so that run 12 of seed 7 is the same whatever ran before it, on every
-//! machine. Each dimension is drawn by itself and then fitted to what a scenario may say: whatever comes out is valid, and
+//! Every run of a hunt has a random stream of its own, so that run 12 of seed 7 does not depend on the runs before it, nor on
+//! the machine. Each dimension is drawn independently and then limited to what a scenario may contain: every draw is valid, and
 //! small enough for a laptop (about 8 s of load, 15 s in all).
 //!
 //! Some strategies and settings break promises of the shop on any etcd: `naive` oversells. They are drawn too, because what
@@ -66,7 +66,7 @@ pub fn draw(hunt_seed: u64, index: u32) -> Result<Drawn, ScenarioError> {
     let mut random = Draw(Draws::new(&mut random));
     let seed = random.number(0..RUN_SEED_MAX);
     let scenario = random.scenario(hunt_seed, index);
-    // Through the same gates as a file: what is drawn must be accepted when somebody runs the file that is kept of it.
+    // Parsed and validated like a file, because the file that is kept of it must be accepted too.
     let scenario = scenario::parse("the drawn scenario", &scenario.to_toml())?;
     Ok(Drawn { scenario, seed })
 }
@@ -241,7 +241,7 @@ impl Draw<'_> {
             cancel: weight(35),
             board: weight(50),
         };
-        // Orders are given back without a lock, on which these rely.
+        // Orders are cancelled without a lock, on which these strategies rely.
         if matches!(strategy, "lock" | "fenced-lock") {
             mix.cancel = 0;
         }
@@ -337,7 +337,7 @@ impl Draw<'_> {
 /// What the drawn load breaks on an etcd that keeps its promises, or on every etcd so far.
 fn waivers(load: &Load) -> Vec<Known> {
     let (issue, checks) = match &load.strategy {
-        // Members differ then, and whatever is compared may show it.
+        // Members differ then, and any comparison may show it.
         Strategy::Quoted(_) if !load.housekeeping.compact_every.0.is_zero() => (QUOTED_ISSUE, check_names()),
         strategy => (BY_DESIGN, strategy.fails_by_design().to_vec()),
     };
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_drawn_is_valid_and_short() {
+    fn every_draw_is_valid_and_short() {
         for drawn in many() {
             let plan = drawn.scenario.fault_plan(drawn.seed);
             let last = plan.faults.iter().map(|fault| fault.heal_due()).max().unwrap_or_default();

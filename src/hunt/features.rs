@@ -1,4 +1,4 @@
-//! Names of what a scenario exercises, so that a hunt can say what it has covered and what it has not.
+//! Names of what a scenario exercises, so that a hunt can report its coverage.
 
 use std::collections::BTreeSet;
 

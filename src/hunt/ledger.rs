@@ -1,6 +1,6 @@
 //! The ledger of a hunt: `hunt.jsonl`, a line of JSON for each finished run, so that the same command resumes where it ended.
 //!
-//! The first line says what is hunted. A line counts once its line break is written: a process that dies while it writes
+//! The first line identifies the hunt. A line counts once its line break is written: a process that dies while it writes
 //! leaves a part of a line, which is removed when the hunt is resumed, and its run is run again.
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -19,7 +19,7 @@ pub const FILE_NAME: &str = "hunt.jsonl";
 /// Version of the shape of the ledger.
 const FORMAT_VERSION: u32 = 1;
 
-/// What is hunted: the first line of a ledger.
+/// What identifies a hunt: the first line of its ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarry {
     /// Version of the shape of the ledger.
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn another_hunt_is_refused_and_says_how_it_differs() {
+    fn another_hunt_is_refused_with_the_difference() {
         let directory = two();
         let refused = |quarry: Quarry| Ledger::open(directory.path(), &quarry).unwrap_err().to_string();
         assert!(refused(Quarry { seed: 8, ..quarry() }).contains("its seed is 7, not 8"));

@@ -29,7 +29,7 @@ use ledger::{Ledger, LedgerError, Quarry};
 pub use record::{Found, Outcome, Record};
 pub use summary::{Summary, hunt_schema};
 
-/// How many runs without a verdict are kept when nobody asks for all of them: each is a few megabytes.
+/// How many runs without a verdict are kept by default: each is a few megabytes.
 const INCONCLUSIVE_KEPT_MAX: usize = 3;
 
 /// A hunt ends after so many internal errors one after another: the next would be no different.
@@ -44,7 +44,7 @@ pub struct HuntOptions {
     pub limit: Limit,
     /// The etcd that is hunted.
     pub etcd: EtcdBinary,
-    /// How `--etcd` names it: what commands to run something again say.
+    /// Its name as given to `--etcd`, for the commands that rerun something.
     pub etcd_name: String,
     /// The hunt's directory; it may hold the same hunt, which is resumed then.
     pub directory: PathBuf,
@@ -97,7 +97,7 @@ pub enum HuntError {
     },
 }
 
-/// A hunt under way.
+/// A hunt in progress.
 #[derive(Debug)]
 pub struct Hunt {
     options: HuntOptions,

@@ -1,4 +1,4 @@
-//! What is remembered of a finished run: what it exercised, how it ended and what was found.
+//! What is kept of a finished run: what it exercised, how it ended and what was found.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the run says something about etcd.
+    /// Whether the run has shown something about etcd.
     pub fn is_conclusive(self) -> bool {
         matches!(self, Self::Violation | Self::Waived | Self::Pass)
     }
@@ -96,7 +96,7 @@ pub struct Found {
     pub kind: String,
     /// How many of it.
     pub count: u64,
-    /// Where it is known, if it is: a waiver says so, or it has the shape of a known defect of this release of etcd.
+    /// The issue under which it is known, if it is: by a waiver, or because it has the shape of a known defect of this etcd release.
     pub issue: Option<String>,
     /// Whether it is waived, so that it fails nothing.
     pub is_waived: bool,

@@ -85,7 +85,7 @@ pub struct Coverage {
     pub strategies: Vec<Count>,
     /// Runs by kind of fault; a run has several.
     pub faults: Vec<Count>,
-    /// Runs by whatever else is counted.
+    /// Runs by other features.
     pub features: Vec<Count>,
     /// How many pairs of a strategy and a kind of fault there are.
     pub pairs: u64,

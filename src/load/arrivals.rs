@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::Exp1;
 use ticketcd_judge::history::Nanos;
 
-use crate::scenario::types::Arrivals as Asked;
+use crate::scenario::types::Arrivals as ArrivalSettings;
 use crate::scenario::units::Rate;
 
 /// The rate of arrivals over time, in operations a second.
@@ -48,14 +48,14 @@ pub enum Profile {
 impl Profile {
     /// The profile of a scenario, over a load of `duration`; none for the closed model. Shares are of `base_rate`,
     /// operations a second.
-    pub fn steady(asked: &Asked, base_rate: f64, duration: Duration) -> Option<Self> {
+    pub fn steady(settings: &ArrivalSettings, base_rate: f64, duration: Duration) -> Option<Self> {
         let rate = |rate: Rate| per_second(rate, base_rate);
-        Some(match asked {
-            Asked::Closed(_) => return None,
-            Asked::Constant(constant) => Self::Even { rate: rate(constant.rate) },
-            Asked::Poisson(constant) => Self::Poisson { rate: rate(constant.rate) },
-            Asked::Ramp(ramp) => Self::Ramp { from: rate(ramp.from), to: rate(ramp.to), seconds: duration.as_secs_f64() },
-            Asked::Spike(spike) => {
+        Some(match settings {
+            ArrivalSettings::Closed(_) => return None,
+            ArrivalSettings::Constant(constant) => Self::Even { rate: rate(constant.rate) },
+            ArrivalSettings::Poisson(constant) => Self::Poisson { rate: rate(constant.rate) },
+            ArrivalSettings::Ramp(ramp) => Self::Ramp { from: rate(ramp.from), to: rate(ramp.to), seconds: duration.as_secs_f64() },
+            ArrivalSettings::Spike(spike) => {
                 let (begins, lasts) = (spike.at.0.as_secs_f64(), spike.lasts.0.as_secs_f64());
                 Self::Spike { base: rate(spike.base), peak: rate(spike.peak), begins, ends: begins + lasts }
             }
@@ -63,14 +63,14 @@ impl Profile {
     }
 
     /// The profile of the warm-up before it: the rate at which the load will begin, unchanging.
-    pub fn warm_up(asked: &Asked, base_rate: f64) -> Option<Self> {
+    pub fn warm_up(settings: &ArrivalSettings, base_rate: f64) -> Option<Self> {
         let rate = |rate: Rate| per_second(rate, base_rate);
-        Some(match asked {
-            Asked::Closed(_) => return None,
-            Asked::Constant(constant) => Self::Even { rate: rate(constant.rate) },
-            Asked::Poisson(constant) => Self::Poisson { rate: rate(constant.rate) },
-            Asked::Ramp(ramp) => Self::Poisson { rate: rate(ramp.from) },
-            Asked::Spike(spike) => Self::Poisson { rate: rate(spike.base) },
+        Some(match settings {
+            ArrivalSettings::Closed(_) => return None,
+            ArrivalSettings::Constant(constant) => Self::Even { rate: rate(constant.rate) },
+            ArrivalSettings::Poisson(constant) => Self::Poisson { rate: rate(constant.rate) },
+            ArrivalSettings::Ramp(ramp) => Self::Poisson { rate: rate(ramp.from) },
+            ArrivalSettings::Spike(spike) => Self::Poisson { rate: rate(spike.base) },
         })
     }
 
@@ -198,27 +198,32 @@ mod tests {
 
     #[test]
     fn a_spike_is_where_it_was_asked_for() {
-        let asked = Asked::Spike(Spike { base: Rate::Share(0.3), peak: Rate::Share(1.2), at: Span::seconds(10), lasts: Span::seconds(5) });
-        let profile = Profile::steady(&asked, 1000.0, Duration::from_secs(30)).unwrap();
+        let settings = ArrivalSettings::Spike(Spike {
+            base: Rate::Share(0.3),
+            peak: Rate::Share(1.2),
+            at: Span::seconds(10),
+            lasts: Span::seconds(5),
+        });
+        let profile = Profile::steady(&settings, 1000.0, Duration::from_secs(30)).unwrap();
         let arrivals = arrivals(profile, 30);
         expect(between(&arrivals, 0.0, 10.0), 3000.0);
         expect(between(&arrivals, 10.0, 15.0), 6000.0);
         expect(between(&arrivals, 15.0, 30.0), 4500.0);
-        assert_eq!(Profile::warm_up(&asked, 1000.0), Some(Profile::Poisson { rate: 300.0 }));
+        assert_eq!(Profile::warm_up(&settings, 1000.0), Some(Profile::Poisson { rate: 300.0 }));
     }
 
     #[test]
     fn a_ramp_goes_from_one_rate_to_the_other() {
-        let asked = Asked::Ramp(Ramp { from: Rate::PerSecond(100.0), to: Rate::PerSecond(900.0) });
-        let arrivals = arrivals(Profile::steady(&asked, 1.0, Duration::from_secs(20)).unwrap(), 20);
+        let settings = ArrivalSettings::Ramp(Ramp { from: Rate::PerSecond(100.0), to: Rate::PerSecond(900.0) });
+        let arrivals = arrivals(Profile::steady(&settings, 1.0, Duration::from_secs(20)).unwrap(), 20);
         expect(between(&arrivals, 0.0, 10.0), 3000.0);
         expect(between(&arrivals, 10.0, 20.0), 7000.0);
     }
 
     #[test]
     fn nothing_arrives_at_no_rate() {
-        let asked = Asked::Poisson(Constant { rate: Rate::Share(0.5) });
-        assert!(arrivals(Profile::steady(&asked, 0.0, Duration::from_secs(5)).unwrap(), 5).is_empty());
+        let settings = ArrivalSettings::Poisson(Constant { rate: Rate::Share(0.5) });
+        assert!(arrivals(Profile::steady(&settings, 0.0, Duration::from_secs(5)).unwrap(), 5).is_empty());
         assert!(arrivals(Profile::Even { rate: f64::NAN }, 5).is_empty());
     }
 

@@ -32,7 +32,7 @@ pub struct Common {
     pub purchase_reads: ReadMode,
     /// How queries read.
     pub query_reads: ReadMode,
-    /// Which member they talk to.
+    /// Which member they use.
     pub pinning: Pinning,
     /// The watches of the load, if there are any; set before the first operation.
     pub watches: OnceLock<WatchWorkload>,
@@ -119,10 +119,10 @@ impl Buyer {
             Operation::Board => {
                 let user = common.orders.user_of(self.number);
                 let watches = common.watches.get();
-                let wish = watches.and_then(|watches| watches.draw(&common.orders, &common.shop.keys, user, &mut self.choices));
+                let request = watches.and_then(|watches| watches.draw(&common.orders, &common.shop.keys, user, &mut self.choices));
                 let sent = self.caller.sink().now();
-                let answered = match watches.zip(wish) {
-                    Some((watches, wish)) => watches.desk().open(wish, self.caller.member()).await,
+                let answered = match watches.zip(request) {
+                    Some((watches, request)) => watches.watches().open(request, self.caller.member()).await,
                     None => false,
                 };
                 self.close_query(Purpose::Board, due, sent, answered).await

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::drive::{Load, Model};
 
-/// Time in which connections are made and buyers meet their first events: not measured.
+/// Time in which connections are made and caches are filled: not measured.
 const SETTLE: Duration = Duration::from_secs(1);
 /// Time that is measured.
 const MEASURE: Duration = Duration::from_secs(2);

@@ -11,7 +11,7 @@ use super::counters::Counters;
 use crate::record::Clock;
 
 /// Pause after an operation without an answer. A member that is down refuses at once: buyers that retry at once
-/// would fill the record with refusals and take the processor from the members that live.
+/// would fill the record with refusals and take processor time from the members that are up.
 const UNANSWERED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Runs a buyer until `over`; its in-flight operation completes.

@@ -19,7 +19,7 @@ use super::{closed, open};
 use crate::etcd::{Client, RecordingClient, member_of_worker};
 use crate::record::Sink;
 use crate::scenario::streams::stream;
-use crate::scenario::types::{Arrivals as Asked, Scenario};
+use crate::scenario::types::{Arrivals as ArrivalSettings, Scenario};
 use crate::scenario::units::Rate;
 use crate::shop::{Cancelling, RetryPolicy, Shop};
 
@@ -28,13 +28,13 @@ pub struct Load {
     common: Arc<Common>,
     buyers: Vec<Buyer>,
     housekeeping: Option<Housekeeping>,
-    arrivals: Asked,
+    arrivals: ArrivalSettings,
     seed: u64,
     sink: Sink,
 }
 
 impl Load {
-    /// The load of a scenario. `clients` are in the order of the members, one each, at least one. Whoever drives it
+    /// The load of a scenario. `clients` are in the order of the members, one each, at least one. The caller
     /// records the phases.
     pub fn new(scenario: &Scenario, seed: u64, shop: Shop, generator: OrderGenerator, clients: &[Client], sink: Sink) -> Self {
         let load = &scenario.load;
@@ -74,10 +74,10 @@ impl Load {
     pub fn needs_calibration(&self) -> bool {
         let share = |rate: &Rate| matches!(rate, Rate::Share(_));
         match &self.arrivals {
-            Asked::Closed(_) => false,
-            Asked::Constant(constant) | Asked::Poisson(constant) => share(&constant.rate),
-            Asked::Ramp(ramp) => share(&ramp.from) || share(&ramp.to),
-            Asked::Spike(spike) => share(&spike.base) || share(&spike.peak),
+            ArrivalSettings::Closed(_) => false,
+            ArrivalSettings::Constant(constant) | ArrivalSettings::Poisson(constant) => share(&constant.rate),
+            ArrivalSettings::Ramp(ramp) => share(&ramp.from) || share(&ramp.to),
+            ArrivalSettings::Spike(spike) => share(&spike.base) || share(&spike.peak),
         }
     }
 
@@ -112,7 +112,7 @@ impl Load {
                 let arrivals = Arrivals::new(profile, duration, stream(self.seed, "arrivals", u32::from(phase == Phase::WarmUp)));
                 self.run(Model::Open(Box::new(arrivals)), duration, cancel).await
             }
-            (None, Asked::Closed(closed)) => self.run(Model::Closed(closed.think.0), duration, cancel).await,
+            (None, ArrivalSettings::Closed(closed)) => self.run(Model::Closed(closed.think.0), duration, cancel).await,
             (None, _) => Counts::default(),
         }
     }

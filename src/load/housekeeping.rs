@@ -1,4 +1,4 @@
-//! What an operator does for a cluster while buyers buy: compaction, and defragmentation of one member after the other.
+//! The maintenance of a cluster during the load: compaction, and defragmentation of one member after the other.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const COMPACT_TIMEOUT: Duration = Duration::from_secs(8);
 /// Longest time for a defragmentation: it copies the whole database, and a member that is paused does not begin.
 const DEFRAGMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What is done, and what it takes.
+/// The compactions and defragmentations of a load.
 pub struct Housekeeping {
     settings: types::Housekeeping,
     clients: Vec<Client>,
@@ -76,7 +76,7 @@ impl Housekeeping {
         RecordingClient::new(self.clients.clone(), MemberIndex(0), timeout, self.sink.clone())
     }
 
-    /// Waits for the next turn and returns its time; none when the load is over.
+    /// Waits for the next interval and returns when it was due; none when the load is over.
     async fn pause(&self, every: Duration, over: &CancellationToken) -> Option<Nanos> {
         tokio::time::timeout(every, over.cancelled()).await.is_err().then(|| self.sink.now())
     }
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(target(&[9_000, 7_000, 9_050], &[8_000, 6_000, 8_000], 1_000), 7_000);
         // One that is down.
         assert_eq!(target(&[9_000, 7_000, 9_050], &[8_000, 7_000, 8_000], 1_000), 8_050);
-        // Nobody writes.
+        // No writes.
         assert_eq!(target(&[9_000, 9_000, 9_000], &[9_000, 9_000, 9_000], 1_000), 8_000);
         assert_eq!(target(&[10, 10], &[0, 0], 1_000), -990);
         assert_eq!(target(&[], &[], 10), -10);

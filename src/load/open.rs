@@ -65,7 +65,7 @@ pub fn returned(done: Result<Buyer, JoinError>) -> Buyer {
         Ok(buyer) => buyer,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => unreachable!("nobody cancels a buyer: {error}"),
+            Err(error) => unreachable!("no buyer is cancelled: {error}"),
         },
     }
 }

@@ -5,23 +5,23 @@ use rand::distr::Distribution;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::Zipf;
 
-use crate::scenario::types::Popularity as Asked;
+use crate::scenario::types::Popularity as PopularitySettings;
 
 /// Draws positions in a list that is ordered from the most to the least popular.
 #[derive(Clone, Debug)]
 pub struct Popularity {
     length: usize,
-    /// None when all are alike.
+    /// None when all are equally popular.
     zipf: Option<Zipf<f64>>,
 }
 
 impl Popularity {
     /// The popularity of `length` events. An exponent that is not a positive number makes all alike.
-    pub fn new(asked: Asked, length: usize) -> Self {
-        let zipf = match asked {
-            Asked::Uniform => None,
-            Asked::Zipf(exponent) if exponent > 0.0 => Zipf::new(length as f64, exponent).ok(),
-            Asked::Zipf(_) => None,
+    pub fn new(settings: PopularitySettings, length: usize) -> Self {
+        let zipf = match settings {
+            PopularitySettings::Uniform => None,
+            PopularitySettings::Zipf(exponent) if exponent > 0.0 => Zipf::new(length as f64, exponent).ok(),
+            PopularitySettings::Zipf(_) => None,
         };
         Self { length, zipf }
     }
@@ -41,15 +41,15 @@ mod tests {
     use super::*;
     use crate::scenario::streams::stream;
 
-    fn draws(asked: Asked, length: usize, count: usize) -> Vec<usize> {
-        let popularity = Popularity::new(asked, length);
+    fn draws(settings: PopularitySettings, length: usize, count: usize) -> Vec<usize> {
+        let popularity = Popularity::new(settings, length);
         let mut random = stream(1, "popularity", 0);
         (0..count).map(|_| popularity.draw(&mut random).unwrap()).collect()
     }
 
     #[test]
     fn the_first_is_hottest() {
-        let draws = draws(Asked::Zipf(1.1), 50, 20_000);
+        let draws = draws(PopularitySettings::Zipf(1.1), 50, 20_000);
         let count = |wanted| draws.iter().filter(|drawn| **drawn == wanted).count() as f64;
         let weight = |rank: f64| rank.powf(-1.1);
         let whole: f64 = (1..=50).map(|rank| weight(f64::from(rank))).sum();
@@ -61,8 +61,8 @@ mod tests {
     }
 
     #[test]
-    fn uniform_draws_favour_nobody() {
-        let draws = draws(Asked::Uniform, 4, 8000);
+    fn uniform_draws_favour_no_event() {
+        let draws = draws(PopularitySettings::Uniform, 4, 8000);
         for wanted in 0..4 {
             assert!(draws.iter().filter(|drawn| **drawn == wanted).count().abs_diff(2000) < 200);
         }
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn the_plan_of_a_seed_does_not_change() {
-        assert_eq!(draws(Asked::Zipf(1.1), 50, 10), PINNED);
-        assert_eq!(Popularity::new(Asked::Uniform, 0).draw(&mut stream(1, "popularity", 0)), None);
+        assert_eq!(draws(PopularitySettings::Zipf(1.1), 50, 10), PINNED);
+        assert_eq!(Popularity::new(PopularitySettings::Uniform, 0).draw(&mut stream(1, "popularity", 0)), None);
     }
 
     /// Changing these changes what every seed means.

@@ -18,20 +18,20 @@ const AHEAD: std::ops::RangeInclusive<u32> = 20..=200;
 /// Opens watches, and draws which ones.
 #[derive(Clone, Debug)]
 pub struct WatchWorkload {
-    desk: WatchHandle,
+    watches: WatchHandle,
     /// Revisions that compactions keep, if there are any: some watches start at a compacted revision.
     kept_revisions: Option<u32>,
 }
 
 impl WatchWorkload {
-    /// A workload whose watches are opened through `desk`.
-    pub fn new(desk: WatchHandle, housekeeping: &Housekeeping) -> Self {
-        Self { desk, kept_revisions: (!housekeeping.compact_every.0.is_zero()).then_some(housekeeping.keep_revisions) }
+    /// A workload whose watches are opened through `watches`.
+    pub fn new(watches: WatchHandle, housekeeping: &Housekeeping) -> Self {
+        Self { watches, kept_revisions: (!housekeeping.compact_every.0.is_zero()).then_some(housekeeping.keep_revisions) }
     }
 
     /// Opens the watches.
-    pub fn desk(&self) -> &WatchHandle {
-        &self.desk
+    pub fn watches(&self) -> &WatchHandle {
+        &self.watches
     }
 
     /// Draws a watch of a user: mostly on an event's tickets, sometimes on one ticket, the user's own purchases or the whole shop.

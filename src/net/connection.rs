@@ -28,7 +28,7 @@ pub(super) enum Dialer {
     Member(MemberIndex),
     /// Another member, known by an id that may mean something later.
     Id(u64),
-    /// Another member that did not say which, or has not yet.
+    /// Another member that has not identified itself, or not yet.
     Unidentified,
 }
 
@@ -57,7 +57,7 @@ impl Connection {
         *self.dialer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The dialer said who it is.
+    /// The dialer has identified itself.
     pub(super) fn identify(&self, dialer: Dialer) {
         *self.dialer.lock().unwrap_or_else(PoisonError::into_inner) = dialer;
     }

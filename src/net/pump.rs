@@ -67,7 +67,7 @@ impl<'a, R: Stream, W: Stream> Pump<'a, R, W> {
 
     /// Pumps until the end of the stream is delivered or the receiver is gone, `first` before anything that is read.
     ///
-    /// A receiver that is gone is no reason to cut: the dialer may hear of it only over the other direction, if that is
+    /// A receiver that is gone is no reason to cut: the dialer may notice it only over the other direction, if that is
     /// open.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Bytes a direction of a connection may have under way; then it stops reading, and the sender feels it.
+/// Bytes a direction of a connection may have under way; then it stops reading, which slows the sender down.
 pub(super) const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Capacity that an empty queue keeps.
@@ -113,7 +113,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn order_is_kept_whatever_is_due_first() {
+    fn order_is_kept_when_a_later_piece_is_due_first() {
         let start = Instant::now();
         let mut queue = Queue::default();
         queue.push(b"slow", start + 5 * SECOND);

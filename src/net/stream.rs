@@ -20,7 +20,7 @@ pub(super) trait Stream: Sync {
     /// Writes what fits.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Says that nothing more will be written.
+    /// Shuts the write direction down.
     fn finish(&self) -> io::Result<()>;
 }
 

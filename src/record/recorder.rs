@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells the test what it was asked to do.
+    /// Reports its calls to the test.
     struct Spy {
         calls: Sender<&'static str>,
         fails: bool,
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_fails_ends_the_recorder_and_stops_nobody() {
+    async fn a_reader_that_fails_ends_the_recorder_and_blocks_no_producer() {
         let (calls, _received) = channel();
         let (sink, recorder) = Recorder::start(vec![Box::new(Spy { calls, fails: true })]).unwrap();
         for _ in 0..QUEUE_LENGTH + 2 * BATCH_LENGTH {

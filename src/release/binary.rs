@@ -1,4 +1,4 @@
-//! An etcd binary, and what it says of itself.
+//! An etcd binary, and the version that it reports.
 
 use std::fs::File;
 use std::io::Read;
@@ -23,7 +23,7 @@ pub struct EtcdBinary {
     pub path: PathBuf,
     /// Its version.
     pub version: Version,
-    /// The commit it was built from, as it says.
+    /// The commit it was built from, as it reports.
     pub git_sha: String,
     /// The Go version it was built with.
     pub go_version: String,
@@ -34,7 +34,7 @@ pub struct EtcdBinary {
 }
 
 impl EtcdBinary {
-    /// Asks the file at `path` what it is.
+    /// Runs the file at `path` to find its version.
     ///
     /// # Errors
     /// When it is not there, does not run, or is no etcd.
@@ -52,18 +52,18 @@ impl EtcdBinary {
         let mut command = Command::new(&path);
         // Settings meant for a server in the environment are not for this.
         command.arg("--version").env_clear();
-        let said = run_checked(command, TimeLimit::total(VERSION_TIMEOUT)).map_err(|error| not_etcd(error.to_string()))?;
-        let (version, git_sha, go_version) = parse(&said).ok_or_else(|| not_etcd("its --version output is not etcd's".to_owned()))?;
+        let output = run_checked(command, TimeLimit::total(VERSION_TIMEOUT)).map_err(|error| not_etcd(error.to_string()))?;
+        let (version, git_sha, go_version) = parse(&output).ok_or_else(|| not_etcd("its --version output is not etcd's".to_owned()))?;
         let sha256 = sha256(&path).map_err(|error| not_etcd(io_reason(&error)))?;
         Ok(Self { known_bad: known_bad(&version), path, version, git_sha, go_version, sha256 })
     }
 }
 
-fn parse(said: &str) -> Option<(Version, String, String)> {
-    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
+fn parse(output: &str) -> Option<(Version, String, String)> {
+    let field = |name: &str| output.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned());
     let version = field("etcd Version:")?.parse().ok()?;
-    // Builds of Debian say a sentence instead.
-    let is_commit = |said: &String| !said.is_empty() && said.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Debian's builds print a sentence instead.
+    let is_commit = |output: &String| !output.is_empty() && output.bytes().all(|byte| byte.is_ascii_hexdigit());
     let commit = field("Git SHA:").filter(is_commit).unwrap_or_else(|| "unknown".to_owned());
     Some((version, commit, field("Go Version:").unwrap_or_default()))
 }
@@ -86,9 +86,9 @@ mod tests {
     use super::{Version, parse};
 
     #[test]
-    fn what_etcd_says_of_itself_is_understood() {
-        let said = "etcd Version: 3.5.1\nGit SHA: e8732fb5f\nGo Version: go1.16.3\nGo OS/Arch: linux/amd64\n";
-        assert_eq!(parse(said), Some((Version::new(3, 5, 1), "e8732fb5f".to_owned(), "go1.16.3".to_owned())));
+    fn the_output_of_etcd_version_is_parsed() {
+        let output = "etcd Version: 3.5.1\nGit SHA: e8732fb5f\nGo Version: go1.16.3\nGo OS/Arch: linux/amd64\n";
+        assert_eq!(parse(output), Some((Version::new(3, 5, 1), "e8732fb5f".to_owned(), "go1.16.3".to_owned())));
         let debian = "etcd Version: 3.5.30\nGit SHA: Not provided (use ./build instead of go build)\nGo Version: go1.26.4\n";
         assert_eq!(parse(debian), Some((Version::new(3, 5, 30), "unknown".to_owned(), "go1.26.4".to_owned())));
         assert_eq!(parse("hello"), None);

@@ -37,7 +37,7 @@ pub(super) fn workshop(environment: &Environment) -> Result<TempDir, ReleaseErro
     made.map_err(|error| ReleaseError::Cache { path: parent, reason: io_reason(&error) })
 }
 
-/// Puts a binary into the cache under the version it says it is. Of two that do it at once the first wins; both succeed.
+/// Puts a binary into the cache under the version that it reports. Of two concurrent calls the first wins; both succeed.
 pub(super) fn put(environment: &Environment, file: &Path) -> Result<EtcdBinary, ReleaseError> {
     let failed = |error: std::io::Error| ReleaseError::Cache { path: environment.cache.clone(), reason: io_reason(&error) };
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;

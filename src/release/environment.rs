@@ -1,4 +1,4 @@
-//! What the environment says about where etcd is.
+//! The environment variables that locate etcd.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::ReleaseError;
 /// Where the project's releases are.
 const BASE_URL: &str = "https://github.com/etcd-io/etcd/releases/download";
 
-/// What the environment says.
+/// The settings in the environment.
 #[derive(Clone, Debug)]
 pub(super) struct Environment {
     /// `$TICKETCD_ETCD`: the binary to use when none is named.

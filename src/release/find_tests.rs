@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Environment, Origin, ReleaseError, present, resolve_in};
 
-/// A shell script that says it is etcd.
+/// A shell script that reports itself as etcd.
 fn pretend(path: &Path, version: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, format!("#!/bin/sh\necho etcd Version: {version}\necho Git SHA: abc\necho Go Version: go1.2\n")).unwrap();

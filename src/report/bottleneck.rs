@@ -1,6 +1,6 @@
 //! What limited the run, decided from figures that were taken during the counted load.
 //!
-//! It is a diagnosis and no verdict: each threshold is a judgement, and says why it lies where it does. When nothing was
+//! It is a diagnosis and no verdict: each threshold is a judgement, and is documented with its reason. When nothing was
 //! measured, the answer is that it is not known.
 
 use schemars::JsonSchema;
@@ -20,7 +20,7 @@ const DISK_BUSY_SHARE: f64 = 0.5;
 /// What makes up more than half of the time that a purchase takes is what a purchase waits for.
 const PURCHASE_TIME_SHARE: f64 = 0.5;
 
-/// When more transactions are lost to other buyers than succeed, buyers stand in each other's way.
+/// When more transactions are lost to other buyers than succeed, buyers slow each other down.
 const ATTEMPTS_LOST_SHARE: f64 = 0.5;
 
 /// Buyers that wait for our recorder for more than a tenth of the time are slowed visibly.
@@ -53,11 +53,11 @@ pub enum LimitKind {
     Network,
     /// The quota of the database.
     Quota,
-    /// Buyers that want the same tickets.
+    /// Buyers that buy the same tickets.
     Conflicts,
     /// The time an answer takes, while nothing was near its limit: more buyers would get more.
     AnswerTime,
-    /// Nobody knows: nothing was measured.
+    /// Not known: nothing was measured.
     NotKnown,
 }
 

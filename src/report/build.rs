@@ -26,7 +26,7 @@ use super::series;
 use super::statistics::Statistics;
 use super::surroundings::{Gatherer, Surroundings};
 use super::waivers::{WaiverResult, WaiverState};
-use super::windows::FaultStory;
+use super::windows::FaultHistory;
 use crate::scenario::types::Arrivals;
 use crate::scenario::{self, Scenario};
 
@@ -242,15 +242,15 @@ fn faults(statistics: &Statistics) -> Vec<FaultResult> {
     // Without a load, times count from the start of the run.
     let origin = statistics.timeline.load().map_or(0, |load| load.from);
     let since = |at: Nanos| (at as f64 - origin as f64) / 1e9;
-    let describe = |story: &FaultStory| FaultResult {
-        kind: story.kind.clone(),
-        target: story.target.clone(),
-        members: story.members.clone(),
-        start_seconds: story.from.map(since),
-        end_seconds: story.until.map(since),
-        what_happened: [&story.injected, &story.healed].into_iter().flatten().cloned().collect::<Vec<_>>().join("; then "),
-        effects: story.effects.clone(),
-        trouble: story.trouble.clone(),
+    let describe = |history: &FaultHistory| FaultResult {
+        kind: history.kind.clone(),
+        target: history.target.clone(),
+        members: history.members.clone(),
+        start_seconds: history.from.map(since),
+        end_seconds: history.until.map(since),
+        what_happened: [&history.injected, &history.healed].into_iter().flatten().cloned().collect::<Vec<_>>().join("; then "),
+        effects: history.effects.clone(),
+        trouble: history.trouble.clone(),
     };
     statistics.timeline.faults.iter().map(describe).collect()
 }

@@ -13,7 +13,7 @@ use crate::scenario::Expectation;
 /// How long after a fault was healed its aftermath may still keep buyers busy.
 pub(super) const AFTERMATH_NANOS: u64 = 3_000_000_000;
 
-/// A run that sheds more than this share of its undisturbed load did not test what its scenario says.
+/// A run that sheds more than this share of its undisturbed load did not test its scenario.
 const SHED_SHARE_MAX: f64 = 0.5;
 
 /// A verdict with its reasons.
@@ -38,7 +38,7 @@ pub struct Case<'run> {
     pub objectives: &'run [ObjectiveResult],
     /// What is known to be wrong.
     pub known: &'run [WaiverResult],
-    /// Whether the scenario's buyers are to buy: without sales a run of theirs has shown nothing.
+    /// Whether the scenario has purchases: then a run without sales has shown nothing.
     pub is_to_sell: bool,
     /// What is missing from an incomplete record. It explains why checks lack evidence.
     pub record_lacks: Option<&'run str>,
@@ -160,7 +160,7 @@ pub fn is_met(expectation: &Expectation, verdict: RunVerdict, findings: &[Findin
     }
 }
 
-/// What was expected and what came instead, if anything else did.
+/// The difference between the expected and the actual verdict, if there is one.
 pub fn unmet(expectation: &Expectation, verdict: RunVerdict, findings: &[Finding]) -> Option<String> {
     if is_met(expectation, verdict, findings) {
         return None;

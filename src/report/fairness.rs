@@ -1,4 +1,4 @@
-//! Who got what they came for: a sale may be correct and still serve few.
+//! How evenly the buyers were served: a sale may be correct and still serve few.
 
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
@@ -33,7 +33,7 @@ impl Fairness {
         *self.sold.entry(buyer).or_default() += 1;
     }
 
-    /// What came of it.
+    /// The result.
     pub fn result(&self) -> FairnessResult {
         let all: u64 = self.sold.values().sum();
         // Without buyers there is no largest share.

@@ -31,7 +31,7 @@ pub fn headline(result: &RunResult) -> String {
         RunVerdict::Violation => "A guarantee was violated:".to_owned(),
         RunVerdict::Unknown => "No violation found, but not enough evidence for a pass:".to_owned(),
         RunVerdict::ObjectiveMissed => "No violation found, but an objective was missed:".to_owned(),
-        RunVerdict::Invalid => "The run is invalid and says nothing about the cluster:".to_owned(),
+        RunVerdict::Invalid => "The run is invalid and shows nothing about the cluster:".to_owned(),
     }
 }
 

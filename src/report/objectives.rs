@@ -17,9 +17,9 @@ pub struct ObjectiveResult {
     pub metric: String,
     /// Of which part of the run.
     pub phase: String,
-    /// It had to be less than this, as the scenario says it.
+    /// It had to be less than this, as in the scenario.
     pub below: Option<String>,
-    /// It had to be more than this, as the scenario says it.
+    /// It had to be more than this, as in the scenario.
     pub above: Option<String>,
     /// What it was; none when it could not be measured.
     pub measured: Option<f64>,
@@ -43,7 +43,7 @@ pub enum ObjectiveOutcome {
     Unknown,
 }
 
-/// Holds every objective against what was measured.
+/// Compares every objective to what was measured.
 pub fn judge(objectives: &[Objective], statistics: &Statistics, latency: &[LatencyLine]) -> Vec<ObjectiveResult> {
     objectives.iter().map(|objective| judge_one(objective, statistics, latency)).collect()
 }

@@ -8,7 +8,7 @@ use ticketcd_judge::history::{MemberIndex, Nanos};
 
 use super::windows::Window;
 
-/// What a member that has reached its quota complains of.
+/// The alarm of a member that has reached its quota.
 const NO_SPACE_ALARM: &str = "NOSPACE";
 
 const MIB: f64 = 1_048_576.0;
@@ -97,7 +97,7 @@ impl Samples {
         }
     }
 
-    /// What the samples of a part of the run say.
+    /// The figures of a part of the run.
     pub fn during(&self, window: &Window) -> ResourcesResult {
         let within = |at: Nanos| (window.from..window.until).contains(&at);
         let mut members: Vec<MemberIndex> = self.members.iter().map(|sample| sample.member).collect();
@@ -115,7 +115,7 @@ impl Samples {
     }
 }
 
-/// A member's figures; nothing when it could not be read twice in one life, for only then is there a difference to tell.
+/// A member's figures; nothing when it could not be read twice in one life, for only then is there a difference.
 fn member_resources<'samples>(samples: impl Iterator<Item = &'samples MetricsSample>) -> Option<MemberResources> {
     let mut sum = MemberMetrics::default();
     let mut most = MemberMetrics::default();

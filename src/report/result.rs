@@ -71,10 +71,10 @@ pub struct RunResult {
     pub series: Vec<SecondResult>,
     /// What broke.
     pub faults: Vec<FaultResult>,
-    /// What the scenario says it must reach, and what it did.
+    /// The objectives of the scenario, and what was measured.
     #[serde(default)]
     pub objectives: Vec<ObjectiveResult>,
-    /// What the scenario says is known, and what came of that.
+    /// The known defects of the scenario, and the state of their waivers.
     #[serde(default)]
     pub known: Vec<WaiverResult>,
     /// What was checked.
@@ -89,15 +89,15 @@ pub struct RunResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunVerdict {
-    /// Every promise was kept, and there was evidence enough to say so.
+    /// Every guarantee was kept, and there was enough evidence.
     Pass,
-    /// A promise was broken.
+    /// A guarantee was broken.
     Violation,
-    /// Nothing speaks against it, but there is not evidence enough.
+    /// No violation, but not enough evidence.
     Unknown,
     /// Correct, but an objective was missed.
     ObjectiveMissed,
-    /// The run says nothing: the load was not offered, a fault not applied, the cluster never healthy.
+    /// The run shows nothing about the cluster: the load was not offered, a fault not applied, the cluster never healthy.
     Invalid,
 }
 

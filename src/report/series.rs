@@ -45,7 +45,7 @@ pub fn seconds(statistics: &Statistics, members: &[MemberResult]) -> Vec<SecondR
     let mut seconds: Vec<SecondResult> = (0..count).map(|second| SecondResult { second, ..SecondResult::default() }).collect();
     let place = |at: Nanos| usize::try_from(at.checked_sub(load.from)? / SECOND).ok();
     for sample in statistics.load_samples() {
-        // A sample tells of the second that ends with it.
+        // A sample is of the second that ends with it.
         let middle = sample.at.saturating_sub(SECOND / 2).max(load.from);
         if let Some(second) = place(middle).and_then(|place| seconds.get_mut(place)) {
             second.offered += sample.offered;

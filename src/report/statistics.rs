@@ -18,7 +18,7 @@ use super::windows::Timeline;
 pub struct LoadResult {
     /// Operations that were due.
     pub offered: u64,
-    /// Operations that were made, to whatever end.
+    /// Operations that ended, with any outcome.
     pub achieved: u64,
     /// Orders sold.
     pub sold: u64,
@@ -28,9 +28,9 @@ pub struct LoadResult {
     pub conflict: u64,
     /// Orders refused for another reason, such as a member that could not be reached.
     pub rejected: u64,
-    /// Orders of which the buyer never learnt what became.
+    /// Orders whose outcome the buyer never learnt.
     pub unknown: u64,
-    /// Orders that their buyers gave back. They are not taken off `sold`.
+    /// Orders that their buyers cancelled. They are not subtracted from `sold`.
     #[serde(default)]
     pub cancelled: u64,
     /// Operations that were due but not made, because every buyer was busy.
@@ -119,7 +119,7 @@ impl Statistics {
                 // The last one was not lost, unless the order was given up for that.
                 let kept = u32::from(closed.outcome != OrderOutcome::Conflict);
                 self.attempts.1 += u64::from(closed.attempts.saturating_sub(kept));
-                // What no member took on, a dead one that refuses at once above all, says nothing about how fast they are.
+                // Operations that no member accepted, such as those refused at once by a dead one, are no measure of the members' speed.
                 if !matches!(closed.outcome, OrderOutcome::Rejected { .. }) {
                     self.samples.push(Sample::new(Purpose::Purchase, due, sent, closed.done, sold));
                 }

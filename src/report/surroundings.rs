@@ -38,7 +38,7 @@ pub enum CallEnd {
     Answered(Revision),
     /// It was refused.
     Refused,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 

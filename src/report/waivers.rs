@@ -1,8 +1,8 @@
 //! Findings that are known and waived until a date: shown, but not failing.
 //!
-//! The date that counts is the one on which the run began, not the one on which somebody judges it again: what is said of a
-//! run follows from its directory alone, so that judging it anywhere, at any time, says the same. That loses CI nothing, for
-//! there a run is judged when it is over: the first one after the date fails.
+//! The date that counts is the one on which the run began, not the one on which it is judged again: the verdict of a run
+//! follows from its directory alone, wherever and whenever it is judged. CI loses nothing by that, because a run is judged
+//! when it is over there: the first one after the date fails.
 //!
 //! A waiver of a defect that findings are recognised as (`KNOWN_DEFECTS`) covers what was recognised as it, and nothing else
 //! that its check finds. A waiver of any other issue covers everything that its check finds and that was not recognised.

@@ -4,9 +4,9 @@ use ticketcd_judge::explain::{self, Explain};
 use ticketcd_judge::history::Nanos;
 use ticketcd_judge::history::event::{Event, FaultStage, Phase};
 
-/// A fault as the record tells it.
+/// A fault, by the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FaultStory {
+pub struct FaultHistory {
     /// `kill`, …
     pub kind: String,
     /// As the scenario names it.
@@ -37,7 +37,7 @@ pub struct Timeline {
     /// Phases with when they began, in order.
     pub phases: Vec<(Phase, Nanos)>,
     /// The faults of the plan, in its order.
-    pub faults: Vec<FaultStory>,
+    pub faults: Vec<FaultHistory>,
     /// When the last event was.
     pub last: Nanos,
 }
@@ -61,7 +61,7 @@ impl Timeline {
             Event::Fault(fault) => {
                 let index = fault.fault as usize;
                 if self.faults.len() <= index {
-                    self.faults.resize_with(index + 1, FaultStory::default);
+                    self.faults.resize_with(index + 1, FaultHistory::default);
                 }
                 self.faults[index].observe(fault.at, &fault.stage);
             }
@@ -115,7 +115,7 @@ impl Timeline {
     }
 }
 
-impl FaultStory {
+impl FaultHistory {
     fn observe(&mut self, at: Nanos, stage: &FaultStage) {
         match stage {
             FaultStage::Planned { kind, target, due, .. } => {
@@ -146,8 +146,8 @@ impl FaultStory {
 mod tests {
     use super::*;
 
-    fn fault(from: Nanos, until: Nanos) -> FaultStory {
-        FaultStory { from: Some(from), until: Some(until), ..FaultStory::default() }
+    fn fault(from: Nanos, until: Nanos) -> FaultHistory {
+        FaultHistory { from: Some(from), until: Some(until), ..FaultHistory::default() }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Text in a column: what is too long for a line goes on below, indented as its beginning.
 
-/// As wide as a terminal that nobody has made narrower.
+/// The default width of a terminal.
 pub const COLUMNS: usize = 100;
 
 /// `text` behind `lead`, wrapped between words, with a line break at the end. A word that is longer than a line stays whole.
@@ -20,7 +20,7 @@ pub fn wrapped_words(lead: &str, parts: &[&str], separator: &str) -> String {
         // What goes on below ends with the separator, which needs room too.
         let tail = if index + 1 < parts.len() { separator.trim_end().chars().count() } else { 0 };
         if index > 0 && width + between + length + tail > COLUMNS {
-            // A separator that is more than a blank says at the end of the line that more comes.
+            // A separator that is more than a blank shows at the end of the line that more follows.
             text.push_str(separator.trim_end());
             text.push('\n');
             text.extend(std::iter::repeat_n(' ', indent));

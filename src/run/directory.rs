@@ -9,7 +9,7 @@ use ticketcd_judge::history::io_reason;
 /// Where runs go by default.
 pub const DEFAULT_PARENT: &str = "reports";
 
-/// The directory cannot be used for a run. The text says what to do next.
+/// The directory cannot be used for a run. The text names what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// There is something in it.

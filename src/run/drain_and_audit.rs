@@ -75,12 +75,12 @@ pub(super) async fn drain_and_audit(
     outlast_unanswered(context).await;
     if let Some(opened) = opened {
         if let Err(reason) = restore_stock(context, running, opened).await {
-            tracing::warn!("the stock is not where it belongs: {reason}");
+            tracing::warn!("the stock was not restored to the tickets: {reason}");
         }
         outlast_unanswered(context).await;
     }
     if let Err(reason) = settle(context, running).await {
-        tracing::warn!("after everything was healed, {reason}");
+        tracing::warn!("after healing all faults: {reason}");
     }
     if let Some(watches) = &running.watches {
         // Those that are still open without a barrier that holds. All members are about to be stopped.
@@ -93,7 +93,7 @@ pub(super) async fn drain_and_audit(
     }
     restart_all(running).await?;
     if let Err(reason) = catch_up(context, running).await {
-        tracing::warn!("after all members were restarted, {reason}");
+        tracing::warn!("after restarting all members: {reason}");
     }
     audit(AuditStage::Restarted, &running.direct, &context.sink).await;
     Ok(())
@@ -105,13 +105,13 @@ pub(super) async fn drain_and_audit(
 /// Why it could not.
 async fn restore_stock(context: &RunContext<'_>, running: &ObservedTestbed, opened: &OpenShop) -> Result<(), NotAtRest> {
     if let Err(reason) = worth_waiting(context, running, running.sampler.await_all_healthy(HEALTH_TIMEOUT)).await {
-        tracing::warn!("before the stock is settled, {reason}");
+        tracing::warn!("before restoring the stock: {reason}");
     }
     let mut caller = RecordingClient::new(running.direct.clone(), MemberIndex(0), SETTLE_TIMEOUT, context.sink.clone());
     let settled = tokio::select! {
         biased;
         settled = opened.shop.restore(&mut caller, &opened.events) => settled.map_err(NotAtRest::Stock),
-        () = out_of_patience(context) => Err(NotAtRest::OutOfTime),
+        () = after_interrupt(context) => Err(NotAtRest::OutOfTime),
     };
     caller.close().await;
     settled
@@ -132,14 +132,14 @@ async fn settle(context: &RunContext<'_>, running: &ObservedTestbed) -> Result<(
     };
     worth_waiting(context, running, delivered).await?;
     if let Some(watches) = &running.watches {
-        let patience = if context.stop.is_cancelled() { INTERRUPTED_TIMEOUT } else { BOARDS_TIMEOUT };
-        watches.close(revision, patience).await;
+        let grace = if context.stop.is_cancelled() { INTERRUPTED_TIMEOUT } else { BOARDS_TIMEOUT };
+        watches.close(revision, grace).await;
     }
     Ok(())
 }
 
-/// Waits until every member is healthy and has applied again what is in its log: a linearizable read through it says so
-/// and, unlike a barrier, changes nothing.
+/// Waits until every member is healthy and has applied again what is in its log: a linearizable read through it shows
+/// that and, unlike a barrier, writes nothing.
 ///
 /// # Errors
 /// Why the cluster is not at rest.
@@ -167,12 +167,12 @@ async fn worth_waiting<T, E: Into<NotAtRest>>(
         biased;
         done = wait => done.map_err(Into::into),
         member = running.testbed.await_any_exit() => Err(NotAtRest::Exited(member)),
-        () = out_of_patience(context) => Err(NotAtRest::OutOfTime),
+        () = after_interrupt(context) => Err(NotAtRest::OutOfTime),
     }
 }
 
 /// Waits until Ctrl-C was pressed, and then for as long as its user can be asked to wait.
-async fn out_of_patience(context: &RunContext<'_>) {
+async fn after_interrupt(context: &RunContext<'_>) {
     context.stop.cancelled().await;
     tokio::time::sleep(INTERRUPTED_TIMEOUT).await;
 }

@@ -15,7 +15,7 @@ use crate::record::Sink;
 /// How often the machine is looked at: as often as the members.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// `/proc/stat` counts in hundredths of a second whatever the kernel's own clock is: they are part of its interface.
+/// `/proc/stat` counts in hundredths of a second, independently of the kernel's own clock: they are part of its interface.
 const MICROSECONDS_PER_TICK: u64 = 10_000;
 
 /// Describes this machine. What cannot be read is empty or 0.
@@ -32,7 +32,7 @@ pub fn describe() -> HostInfo {
     }
 }
 
-/// Records how busy the machine and this program are, for ever. A system that does not say is not recorded.
+/// Records how busy the machine and this program are, for ever. A system without these figures is not recorded.
 pub(super) async fn watch(sink: Sink) {
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -45,7 +45,7 @@ pub struct RunOptions {
 /// A run that is over and judged.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// What came of it.
+    /// The result.
     pub result: RunResult,
     /// Where it is recorded.
     pub directory: PathBuf,

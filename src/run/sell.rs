@@ -56,7 +56,7 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
     caller.close().await;
     let over = context.stop.child_token();
     let caller = RecordingClient::new(clients.clone(), MemberIndex(0), scenario.load.timeout.0, context.sink.clone());
-    let tending = AbortOnDropHandle::new(tokio::spawn(tend(shop.clone(), caller, over.clone())));
+    let sweeping = AbortOnDropHandle::new(tokio::spawn(sweep_expired(shop.clone(), caller, over.clone())));
     let mut load = Load::new(scenario, setup.seed, shop, OrderGenerator::of(scenario, &dataset.catalogue), &clients, context.sink.clone());
     load = load.with_housekeeping(Housekeeping::new(
         &scenario.load.housekeeping,
@@ -86,12 +86,12 @@ pub(super) async fn sell(context: &RunContext<'_>, running: &ObservedTestbed) ->
     tokio::join!(load.drive(Phase::Steady, scenario.load.duration.0, base_rate, &context.stop), breaking);
     load.close().await;
     over.cancel();
-    tending.await.map_err(RunFailure::of(RunStep::Load))?;
+    sweeping.await.map_err(RunFailure::of(RunStep::Load))?;
     Ok(Some(opened))
 }
 
-/// Does what the shop needs done in the background.
-async fn tend(shop: Shop, caller: RecordingClient, over: CancellationToken) {
+/// Releases expired reservations in the background.
+async fn sweep_expired(shop: Shop, caller: RecordingClient, over: CancellationToken) {
     shop.sweep_expired(caller, over).await;
 }
 

@@ -1,10 +1,10 @@
-//! What a scenario says that hardly means what it says. Nothing here is an error: the scenario runs.
+//! Settings of a scenario that are allowed, but probably not intended. None is an error: the scenario runs.
 
 use super::Scenario;
 use super::types::Retry;
 
 impl Scenario {
-    /// What whoever wrote the scenario should know before it runs, in sentences that say what to set instead.
+    /// Warnings for the author of the scenario, in sentences that name what to set instead.
     pub fn advice(&self) -> Vec<String> {
         let mut advice = Vec::new();
         let load = &self.load;
@@ -16,12 +16,12 @@ impl Scenario {
             );
         }
         if load.mix.purchase == 0 {
-            advice.push("Nobody buys, so the checks of the shop have nothing to look at; set load.mix.purchase.".to_owned());
+            advice.push("The mix has no purchases, so the checks of the shop lack evidence; set load.mix.purchase.".to_owned());
         }
         let users = self.dataset.users;
         if load.buyers > users {
             advice.push(format!(
-                "{} buyers share {users} users, and two buyers of one user stand in each other's way; set dataset.users to at least {}.",
+                "{} buyers share {users} users, and two buyers of one user conflict; set dataset.users to at least {}.",
                 load.buyers, load.buyers
             ));
         }
@@ -64,7 +64,7 @@ mod tests {
     fn each_doubtful_setting_is_named_with_what_to_set_instead() {
         let given = [
             (advice(|scenario| scenario.load.strategy = optimistic(Retry::Blind)), "twice", "same-guard"),
-            (advice(|scenario| scenario.load.mix.purchase = 0), "Nobody buys", "load.mix.purchase"),
+            (advice(|scenario| scenario.load.mix.purchase = 0), "no purchases", "load.mix.purchase"),
             (advice(|scenario| scenario.dataset.users = 99), "100 buyers share 99 users", "dataset.users"),
             (advice(|scenario| scenario.load.timeout = Span::milliseconds(900)), "900ms", "load.timeout"),
         ];

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 //! What is wrong with a scenario, reported once and with its position.
+=======
+//! The error of a scenario, reported once and with its place.
+>>>>>>> work-a
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -25,7 +29,7 @@ struct Place {
     line: usize,
     /// In characters, from 1.
     column: usize,
-    /// The line's text, and what in it is meant.
+    /// The line's text, and the part of it that is wrong.
     excerpt: Option<(String, Range<usize>)>,
 }
 

@@ -7,7 +7,7 @@ use ticketcd_judge::checks::check_names;
 
 use crate::settings::did_you_mean;
 
-/// What `expect` and `--expect` may say.
+/// A verdict that `expect` and `--expect` can name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expectation {
     /// Pass.

@@ -20,7 +20,11 @@ pub enum Clock {
     Response,
 }
 
+<<<<<<< HEAD
 /// Which figure of many latencies.
+=======
+/// A statistic of many latencies.
+>>>>>>> work-a
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
     /// The median.
@@ -49,25 +53,25 @@ pub enum Metric {
         /// Which of their latencies.
         statistic: Statistic,
     },
-    /// Orders sold a second.
+    /// Orders sold per second.
     PurchasesPerSecond,
-    /// Operations made a second, of all kinds.
+    /// Operations per second, of all kinds.
     OperationsPerSecond,
     /// Operations that were due but not made, of all that were due.
     ShedShare,
-    /// Orders whose buyer never learnt what became of them, of all.
+    /// Orders whose outcome their buyer never learnt, of all.
     UnknownShare,
     /// Orders given up after conflicts, of all.
     ConflictShare,
 }
 
-/// What a figure is counted in.
+/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Milliseconds.
     Milliseconds,
-    /// So many a second.
+    /// Per second.
     PerSecond,
     /// A share, from 0 to 1.
     Share,
@@ -90,22 +94,18 @@ impl Metric {
     ];
 
     const OTHERS: [(Self, &str, &str); 5] = [
-        (Self::PurchasesPerSecond, "purchases_per_second", "Orders sold a second."),
+        (Self::PurchasesPerSecond, "purchases_per_second", "Orders sold per second."),
         (
             Self::OperationsPerSecond,
             "operations_per_second",
-            "Operations made a second, of all kinds and to whatever end; of the whole load only.",
+            "Operations per second, of all kinds and with any outcome; of the whole load only.",
         ),
         (
             Self::ShedShare,
             "shed_share",
             "Operations that were due but not made because every buyer was busy, of all that were due; of the whole load only.",
         ),
-        (
-            Self::UnknownShare,
-            "unknown_share",
-            "Orders whose buyer never learnt what became of them, of all orders; of the whole load only.",
-        ),
+        (Self::UnknownShare, "unknown_share", "Orders whose outcome their buyer never learnt, of all orders; of the whole load only."),
         (
             Self::ConflictShare,
             "conflict_share",
@@ -124,7 +124,7 @@ impl Metric {
         others.chain(latencies).map(|metric| (metric, metric.to_string()))
     }
 
-    /// What is to be read about metrics: a line for each, those of latency by their pattern.
+    /// The descriptions of metrics: a line for each, those of latencies by their pattern.
     pub fn descriptions() -> Vec<(String, String)> {
         let mut lines: Vec<(String, String)> =
             Self::OTHERS.into_iter().map(|(_, name, sentence)| (name.to_owned(), sentence.to_owned())).collect();
@@ -137,7 +137,7 @@ impl Metric {
         lines
     }
 
-    /// What it is counted in.
+    /// Its unit.
     pub fn unit(self) -> Unit {
         match self {
             Self::Latency { .. } => Unit::Milliseconds,
@@ -146,7 +146,11 @@ impl Metric {
         }
     }
 
+<<<<<<< HEAD
     /// Whether it exists for phases of the load too, and not for the whole load only.
+=======
+    /// Whether it exists for parts of the load too, rather than for the whole only.
+>>>>>>> work-a
     pub fn has_parts(self) -> bool {
         matches!(self, Self::Latency { .. } | Self::PurchasesPerSecond)
     }
@@ -206,11 +210,11 @@ pub fn operation_name(operation: Purpose) -> String {
 
 fn described(operation: Purpose) -> &'static str {
     match operation {
-        Purpose::Purchase => "buying",
+        Purpose::Purchase => "a purchase",
         Purpose::Search => "a search for events",
-        Purpose::Orders => "a look at one's own orders",
-        Purpose::Revenue => "asking for the revenue",
-        Purpose::Cancel => "giving an order back",
+        Purpose::Orders => "a query of one's own orders",
+        Purpose::Revenue => "a revenue query",
+        Purpose::Cancel => "a cancellation",
         Purpose::Board => "opening a stock board",
         Purpose::RangeGuard => "a transaction guarded by a range",
         _ => "it",

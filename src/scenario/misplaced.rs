@@ -64,7 +64,8 @@ mod tests {
             place("load.strategy.naive", "ttl"),
             "it belongs to `load.strategy.fenced-lock.ttl`, `load.strategy.hold.ttl` or `load.strategy.lock.ttl`"
         );
-        assert!(place("load", "attempts").ends_with("`load.strategy.two-step.attempts` or `load.cancellations.attempts`"));
+        let attempts = place("load", "attempts");
+        assert!(attempts.contains("`load.strategy.sharded.attempts`") && attempts.ends_with(" or `load.cancellations.attempts`"));
         assert!(place("load", "read").ends_with(" or `load.queries.read`"));
         assert_eq!(belongs_to("load", "zebra"), None);
         assert_eq!(belongs_to("", "buyers"), None);

@@ -1,7 +1,7 @@
 //! The scenario file: its types, reading it, checking it, describing it. Plain data; nothing here runs anything.
 //!
-//! A scenario goes through three gates, and each names the place in the file: it is TOML (`read`), it says only what the
-//! types know (`read`), and what it says makes sense together (`validate`). Overrides of the command line go through the
+//! A scenario goes through three gates, and each names the place in the file: it is TOML (`read`), it fits the
+//! types (`read`), and its values make sense together (`validate`). Overrides of the command line go through the
 //! same gates and are named as such.
 
 pub mod expectation;
@@ -41,7 +41,7 @@ pub use crate::settings::{limits, nearest, streams, units};
 /// `load.buyers=500` applied in their order.
 ///
 /// # Errors
-/// When there is no such scenario, when it cannot be read, or when it, or an override, says something it may not.
+/// When there is no such scenario, when it cannot be read, or when it, or an override, has a key or value that is not allowed.
 pub fn load(name_or_path: &str, overrides: &[String]) -> Result<Scenario, ScenarioError> {
     let source = Source::find(name_or_path)?;
     if overrides.is_empty() {
@@ -50,10 +50,10 @@ pub fn load(name_or_path: &str, overrides: &[String]) -> Result<Scenario, Scenar
     overrides::load(&source, overrides)
 }
 
-/// The scenario that `text` says. `origin` is the name errors give it: a path, usually.
+/// The scenario in `text`. `origin` is its name in errors: a path, usually.
 ///
 /// # Errors
-/// When it is not TOML, says something no scenario may say, or does not make sense.
+/// When it is not TOML, does not fit the types, or does not make sense.
 pub fn parse(origin: &str, text: &str) -> Result<Scenario, ScenarioError> {
     let document = read::Document { origin, text };
     let scenario = document.scenario()?;

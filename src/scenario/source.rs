@@ -9,15 +9,15 @@ use ticketcd_judge::history::io_reason;
 use super::limits::FILE_BYTES_MAX;
 use super::{ScenarioError, library, nearest};
 
-/// What a run keeps its scenario as.
+/// The file in which a run keeps its scenario.
 const RUN_SCENARIO: &str = "scenario.toml";
 
-/// A scenario's text and what to call it.
+/// A scenario's text and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The name in the library, or the path.
     pub name_or_path: String,
-    /// What it says.
+    /// Its content.
     pub text: String,
 }
 

@@ -5,12 +5,12 @@ use proptest::prelude::*;
 use super::units::{Rate, Span};
 use super::{Scenario, library, load, parse};
 
-/// What is said about a scenario that cannot be used.
+/// The error of a scenario that cannot be used.
 fn mistake(text: &str) -> String {
     parse("mine.toml", text).unwrap_err().to_string()
 }
 
-/// What is said about an override of the quickstart that cannot be used.
+/// The error of an override of the quickstart that cannot be used.
 fn wrong_override(text: &str) -> String {
     load("quickstart", &[text.to_owned()]).unwrap_err().to_string()
 }
@@ -280,7 +280,7 @@ fn a_wrong_override_is_named() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_once() {
+fn what_cannot_be_read_is_reported_once() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
         let path = directory.path().join(name);

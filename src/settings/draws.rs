@@ -1,4 +1,4 @@
-//! Random settings, for scenarios that nobody wrote.
+//! Random settings, for generated scenarios.
 
 use rand::RngExt;
 use rand::distr::uniform::{SampleRange, SampleUniform};

@@ -62,7 +62,7 @@ pub struct Cancelling(pub RetryPolicy);
 impl Cancelling {
     /// Cancels the order. `Sold` means that the cancellation was applied; the amount paid is then negative.
     pub async fn cancel(&self, shop: &Shop, caller: &mut RecordingClient, cache: &mut StockCache, cancel: &Cancel) -> PurchaseResult {
-        // The cached stock of the event is stale afterwards, whatever the outcome.
+        // The cached stock of the event is stale afterwards, with any outcome.
         cache.take(&cancel.order.event);
         let Self(retries) = self;
         let (event, user) = (&cancel.order.event, &cancel.order.user);

@@ -1,4 +1,4 @@
-//! An order: what a buyer wants to buy.
+//! An order for tickets.
 
 use ticketcd_judge::history::annotation::OrderPlaced;
 use ticketcd_judge::history::{Nanos, OrderKey};
@@ -31,7 +31,7 @@ impl Order {
         }
     }
 
-    /// What is wrong with the order itself, whatever is in stock.
+    /// What is wrong with the order itself, independently of the stock.
     pub fn fault(&self) -> Option<&'static str> {
         let repeated = || self.items.iter().enumerate().any(|(at, (kind, _))| self.items.iter().take(at).any(|(other, _)| other == kind));
         if self.items.is_empty() {

@@ -11,7 +11,7 @@ use crate::etcd::RecordingClient;
 
 /// Writes the caller's own guard key if every user of the shop exists, which they do: there are many of them, and the
 /// longer the comparison takes, the more often a crash hits it. `sequence` makes the value unique.
-/// Says whether it was answered.
+/// Returns whether it was answered.
 pub async fn write(shop: &Shop, caller: &mut RecordingClient, sequence: u32) -> bool {
     let request = Request::Txn(transaction(shop, caller.worker(), sequence));
     matches!(caller.call(Purpose::RangeGuard, &[], request).await, CallOutcome::Ok(_))

@@ -1,4 +1,4 @@
-//! The control of one member's process, whatever kind of process it is.
+//! The control of one member's process, on any testbed.
 
 use std::sync::Arc;
 use std::time::Duration;

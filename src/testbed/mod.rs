@@ -1,6 +1,6 @@
 //! Where a run happens: members, how clients reach them, and what may be done to them.
 //!
-//! [`Testbed`] is one enum. Whatever uses it asks for its [`Capabilities`] and for a [`MemberControl`] of each member, and
+//! [`Testbed`] is one enum. Other modules ask for its [`Capabilities`] and for a [`MemberControl`] of each member, and
 //! never for its kind: a backend is a folder here and an arm of the enums in this file, in `member.rs` and in `prepare.rs`.
 //!
 //! A testbed is used in two steps. [`Prepared`] has found everything that a start needs and knows the capabilities, so that

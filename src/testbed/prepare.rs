@@ -63,7 +63,7 @@ impl Prepared {
         }
     }
 
-    /// Replaces in the settings whatever was left to be found by what was found, so that the same is run again.
+    /// Replaces the defaults in the settings that were looked up by what was found, so that a rerun uses the same.
     pub fn pin(&self, cluster: &mut Cluster) {
         match self {
             Self::Local(local) => cluster.etcd = Some(local.etcd_path()),

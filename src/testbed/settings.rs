@@ -1,4 +1,4 @@
-//! What a scenario says about the testbed.
+//! The settings of the testbed in a scenario.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

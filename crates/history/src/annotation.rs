@@ -15,7 +15,7 @@ use crate::{Blob, Nanos, OrderKey, Revision};
 #[serde(rename_all = "snake_case")]
 #[cbor(index_only)]
 pub enum Purpose {
-    /// Nobody says.
+    /// Not known.
     #[default]
     #[n(0)]
     Unstated,
@@ -25,7 +25,7 @@ pub enum Purpose {
     /// Searching events.
     #[n(2)]
     Search,
-    /// Looking at one's own orders.
+    /// Reading one's own orders.
     #[n(3)]
     Orders,
     /// Revenue per event type.
@@ -46,13 +46,13 @@ pub enum Purpose {
     /// Compaction.
     #[n(9)]
     Housekeeping,
-    /// Looking at a stock board: a watch.
+    /// Opening a stock board: a watch.
     #[n(10)]
     Board,
     /// Defragmentation.
     #[n(11)]
     Defragment,
-    /// Giving back what an expired hold had reserved.
+    /// Returning what an expired hold had reserved.
     #[n(12)]
     Release,
     /// Moving stock to where a strategy keeps it, and back when the sale is over.
@@ -60,7 +60,7 @@ pub enum Purpose {
     Settle,
 }
 
-/// A buyer's wish, recorded before the first request is sent for it.
+/// An order, recorded before the first request is sent for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct OrderPlaced {
@@ -84,7 +84,7 @@ pub struct OrderPlaced {
     pub sent: Nanos,
 }
 
-/// A buyer's wish to give back what an earlier order bought. A cancellation is an order of its own, with its own id and
+/// The cancellation of an earlier order. It is an order of its own, with its own id and
 /// its own entry in the purchases; it ends with an [`OrderClosed`] like any other, `Sold` meaning that it was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(context_bound = "DecodeContext")]
@@ -101,7 +101,7 @@ pub struct CancelPlaced {
     /// The event.
     #[n(3)]
     pub event: Blob,
-    /// What the cancelled order bought, each type once, with the quantities negated: what its entry says.
+    /// What the cancelled order bought, each type once, with the quantities negated, as in its entry.
     #[n(4)]
     pub items: Vec<(Blob, i64)>,
     /// When it was meant to start.
@@ -112,7 +112,11 @@ pub struct CancelPlaced {
     pub sent: Nanos,
 }
 
+<<<<<<< HEAD
 /// How an order ended, as its buyer received it.
+=======
+/// The outcome of an order, as its buyer received it.
+>>>>>>> work-a
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct OrderClosed {
     /// Which order.
@@ -124,7 +128,7 @@ pub struct OrderClosed {
     /// The outcome.
     #[n(2)]
     pub outcome: OrderOutcome,
-    /// What was paid, in cents: the receipt. Zero unless sold; negative for a cancellation, whose buyer is paid back.
+    /// What was paid, in cents: the receipt. Zero unless sold; negative for a cancellation, which is refunded.
     #[n(3)]
     pub paid_cents: i64,
     /// Transactions sent for it.
@@ -163,10 +167,10 @@ pub enum OrderOutcome {
 /// A query (anything that is not an order), recorded when it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct QueryClosed {
-    /// The worker that asked.
+    /// The worker that ran it.
     #[n(0)]
     pub worker: u32,
-    /// What was asked.
+    /// Its purpose.
     #[n(1)]
     pub purpose: Purpose,
     /// When it was meant to start.

@@ -20,7 +20,7 @@ pub enum AuthRequest {
     /// Whether authentication is required.
     #[n(2)]
     Status,
-    /// A token is asked for.
+    /// A token is requested.
     #[n(3)]
     Authenticate {
         /// The user.

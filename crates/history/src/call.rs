@@ -72,7 +72,7 @@ pub enum CallOutcome {
         /// Name of the gRPC code.
         #[n(0)]
         code: String,
-        /// What the error says.
+        /// Its message.
         #[n(1)]
         message: String,
     },
@@ -82,7 +82,7 @@ pub enum CallOutcome {
         /// Name of the gRPC code.
         #[n(0)]
         code: String,
-        /// What the error says.
+        /// Its message.
         #[n(1)]
         message: String,
     },

@@ -62,7 +62,7 @@ pub enum Event {
     /// Something happened to a member's process.
     #[n(12)]
     Member(#[n(0)] MemberEvent),
-    /// A member was asked how it is.
+    /// A member's status was sampled.
     #[n(13)]
     Sample(#[n(0)] MemberSample),
     /// How the load went in the last second.
@@ -77,7 +77,7 @@ pub enum Event {
     /// The end of the audit of one member.
     #[n(17)]
     AuditClosed(#[n(0)] AuditClosed),
-    /// A worker ended cleanly; whatever it sent is in the record.
+    /// A worker ended cleanly; everything it sent is in the record.
     #[n(18)]
     WorkerClosed(#[n(0)] WorkerClosed),
     /// The run could not go on as planned, through no fault of etcd: the run is invalid.
@@ -86,7 +86,7 @@ pub enum Event {
     /// The last event of a run that ended by itself or by Ctrl-C.
     #[n(20)]
     Ended(#[n(0)] Ended),
-    /// A buyer asked to cancel an order.
+    /// A buyer began to cancel an order.
     #[n(21)]
     CancelPlaced(#[n(0)] CancelPlaced),
     /// A member's own metrics.
@@ -120,7 +120,7 @@ pub enum Phase {
     /// No new load; everything healed; what is under way comes to rest.
     #[n(5)]
     Drain,
-    /// Every member is asked what it has.
+    /// Every member is audited.
     #[n(6)]
     Audit,
 }
@@ -145,12 +145,12 @@ pub struct MemberSample {
     /// When it answered, or was given up.
     #[n(1)]
     pub at: Nanos,
-    /// What it said; `None` when it did not answer.
+    /// Its answer; `None` when it did not answer.
     #[n(2)]
     pub status: Option<MemberStatus>,
 }
 
-/// What a member says about itself.
+/// The status that a member reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct MemberStatus {
     /// Its id.

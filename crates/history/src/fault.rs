@@ -261,7 +261,7 @@ impl From<Result<ActionOutcome, ActionFailure>> for ActionResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionOutcome {
-    /// As asked.
+    /// As requested.
     #[n(0)]
     Done,
     /// The process did not end by itself and was killed.
@@ -327,7 +327,7 @@ pub enum LinkChange {
     /// Their connections were cut, once.
     #[n(3)]
     Reset,
-    /// Whatever they did before the fault.
+    /// Restored to their state before the fault.
     #[n(4)]
     Restored,
 }
@@ -546,7 +546,11 @@ pub enum ReportedLeader {
     /// A member.
     #[n(1)]
     Member(#[n(0)] Leadership),
+<<<<<<< HEAD
     /// A member whose id is not known yet.
+=======
+    /// A member that has not reported its id yet.
+>>>>>>> work-a
     #[n(2)]
     Unknown {
         /// The id.

@@ -250,7 +250,7 @@ proptest! {
         let place = place.index(bytes.len());
         bytes.splice(place..place, inserted);
         if let Ok((read, _)) = written.read_instead(&bytes) {
-            // Whatever is returned is what was written.
+            // All that is returned is what was written.
             prop_assert_eq!(&read[..], &written.events[..read.len()]);
         }
     }

@@ -6,7 +6,7 @@
 //! record  = bytes: u32  an event in CBOR
 //! closing = a frame without records, whose content is a `Closing` in CBOR
 //! ```
-//! All numbers are little-endian. Every frame stands alone, so that whatever happens to the writer, every whole frame can
+//! All numbers are little-endian. Every frame is independent, so that however the writer ends, every whole frame can
 //! be read. Frames are numbered from 0, and each carries the hash of everything before it: a frame that was removed,
 //! doubled, swapped or replaced is noticed. The closing frame has the totals and the hashes of the files that belong to the
 //! history; a history without one was not finished.
@@ -30,7 +30,7 @@ const CHAIN_BYTES: usize = 32;
 /// Bytes before a record.
 pub(crate) const RECORD_HEADER_BYTES: usize = 4;
 
-/// The most a frame of one record may hold, uncompressed and compressed. A header that says more is damaged.
+/// The most a frame of one record may hold, uncompressed and compressed. A header with a larger size is damaged.
 pub(crate) const FRAME_BYTES_MAX: usize = 64 << 20;
 
 /// The most a frame of several records may hold, uncompressed: what decoding one frame takes is bounded.
@@ -57,7 +57,7 @@ pub(crate) struct FrameHeader {
     pub(crate) chain: Chain,
 }
 
-/// What the last frame of a finished history says.
+/// The content of the last frame of a finished history.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct Closing {
     /// Events in all frames.

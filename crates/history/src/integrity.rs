@@ -48,7 +48,7 @@ pub enum ChainBreak {
     Totals,
 }
 
-/// What is wrong with the files of a run. Whatever is found in it cannot end in a pass.
+/// What is wrong with the files of a run. A run with a flaw cannot pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordFlaw {

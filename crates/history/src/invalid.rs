@@ -84,7 +84,7 @@ pub enum NeverHealthy {
         #[n(1)]
         waited: Nanos,
     },
-    /// A member's health could not be asked for.
+    /// A member's health could not be requested.
     #[n(3)]
     NotAsked {
         /// Why.

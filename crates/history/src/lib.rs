@@ -1,4 +1,4 @@
-//! The record of what happened to an etcd cluster, for whoever wants to judge it.
+//! The record of what happened to an etcd cluster, for every program that judges it.
 //!
 //! One stream of typed events ([`event`]), written by every producer of a run and read by everything else. The etcd level is
 //! complete by itself: calls with their requests and responses ([`call`], [`request`]), watches ([`watch`]), member
@@ -6,7 +6,7 @@
 //! ([`annotation`]): a history without any is judged by the same etcd checks.
 //!
 //! A run directory ([`run_dir`], [`run_info`]) is what people share. Its history file is written ([`writer`]) and read
-//! ([`reader`], [`read_ahead`]) in frames, and says when anything was changed after the run ([`integrity`]).
+//! ([`reader`], [`read_ahead`]) in frames, and the reader reports any change after the run ([`integrity`]).
 
 pub mod annotation;
 pub mod audit;

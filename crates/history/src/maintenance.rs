@@ -41,7 +41,7 @@ pub enum MaintenanceRequest {
     /// A downgrade of the cluster is checked, enabled or cancelled.
     #[n(7)]
     Downgrade {
-        /// What is asked for.
+        /// The action.
         #[n(0)]
         action: DowngradeAction,
         /// The version to downgrade to.

@@ -1,4 +1,4 @@
-//! What says why a run was as fast as it was: the members' own metrics, and how busy the machine and we were.
+//! What explains the speed of a run: the members' own metrics, and how busy the machine and this program were.
 //!
 //! All times and counts are totals since the process began: what matters is the difference of two samples.
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MemberIndex, Nanos};
 
-/// What one member says at its `/metrics`.
+/// The metrics of one member, from its `/metrics`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct MemberMetrics {
     /// `etcd_disk_wal_fsync_duration_seconds`: calls, and microseconds in all.
@@ -71,7 +71,7 @@ pub struct MetricsSample {
     /// When.
     #[n(2)]
     pub at: Nanos,
-    /// What it said; `None` when it did not answer.
+    /// Its metrics; `None` when it did not answer.
     #[n(3)]
     pub metrics: Option<MemberMetrics>,
 }

@@ -37,7 +37,7 @@ impl ReadAhead {
                     break;
                 }
                 spares.remember(&batch);
-                // Nobody listens any more: there is nothing left to do.
+                // The receiver is gone: there is nothing left to do.
                 if sender.send(batch).is_err() {
                     break;
                 }

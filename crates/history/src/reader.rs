@@ -45,7 +45,7 @@ pub enum HistoryError {
     TooNew {
         /// The file.
         path: PathBuf,
-        /// The version it says.
+        /// Its format version.
         found: u32,
     },
     /// An older version of the tool wrote it.
@@ -53,7 +53,7 @@ pub enum HistoryError {
     TooOld {
         /// The file.
         path: PathBuf,
-        /// The version it says.
+        /// Its format version.
         found: u32,
     },
     /// A whole frame holds what is no event: its writer is to blame.
@@ -76,7 +76,7 @@ pub struct HistoryReader {
     left: u64,
     compressed: Vec<u8>,
     buffers: Spares<[u8]>,
-    /// Events of the last frame that were not asked for yet.
+    /// Events of the last frame that were not returned yet.
     batch: vec::IntoIter<Event>,
     events: u64,
     /// The number that the next frame must have, and the hash that it must carry.
@@ -226,7 +226,7 @@ impl HistoryReader {
         }
         self.compressed.resize(header.compressed_bytes as usize, 0);
         self.file.read_exact(&mut self.compressed)?;
-        // The frame itself says how large it is: no memory is taken on the word of a damaged header.
+        // The frame itself contains its size: no memory is allocated because of a damaged header.
         let bytes = header.bytes as usize;
         if zstd::zstd_safe::get_frame_content_size(&self.compressed).ok().flatten() != Some(bytes as u64) {
             return Ok(Err(cut_off));
@@ -305,7 +305,7 @@ impl Frame {
     }
 }
 
-/// A buffer of at least so many bytes that nobody else holds.
+/// A buffer of at least so many bytes that has no other owner.
 fn unused(spares: &mut Spares<[u8]>, bytes: usize) -> Arc<[u8]> {
     let spare = spares.take().filter(|spare| spare.len() >= bytes);
     // A little more, so that the next frame, of about the same size, fits too.

@@ -36,7 +36,7 @@ pub enum Request {
     /// A new lease with this time to live, in seconds.
     #[n(5)]
     LeaseGrant {
-        /// The id asked for; 0 lets etcd choose.
+        /// The requested id; 0 lets etcd choose.
         #[n(0)]
         id: i64,
         /// Seconds.
@@ -57,7 +57,7 @@ pub enum Request {
         #[n(0)]
         id: i64,
     },
-    /// etcd's own lock: it waits until it holds the lock and answers with the key that says so, `name/lease`. The key goes
+    /// etcd's own lock: it waits until it holds the lock and answers with the key that proves it, `name/lease`. The key goes
     /// away with the lease, or by a plain deletion.
     #[n(8)]
     Lock {
@@ -81,7 +81,7 @@ pub enum Request {
         /// The lease.
         #[n(0)]
         id: i64,
-        /// Whether the keys attached to it are asked for.
+        /// Whether the keys attached to it are requested.
         #[n(1)]
         keys: bool,
     },
@@ -377,7 +377,7 @@ pub struct KeyValue {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct Answer {
-    /// The id of the member that says it answered.
+    /// The id of the member that answered, as it reports.
     #[n(0)]
     pub member_id: u64,
     /// The revision of the key space when the answer was made; for a write, the write's own.
@@ -391,7 +391,7 @@ pub struct Answer {
     pub body: AnswerBody,
 }
 
-/// What an answer says, beside its header.
+/// The content of an answer, without its header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(context_bound = "DecodeContext")]
 pub enum AnswerBody {
@@ -401,7 +401,7 @@ pub enum AnswerBody {
     /// To a put.
     #[n(1)]
     Put {
-        /// What the key was before, where that was asked for and the key existed.
+        /// The key as it was before, where that was requested and the key existed.
         #[n(0)]
         #[serde(default, skip_serializing_if = "is_default")]
         prev_kv: Option<Box<KeyValue>>,
@@ -412,7 +412,7 @@ pub enum AnswerBody {
         /// How many keys were deleted.
         #[n(0)]
         deleted: i64,
-        /// What they were before, where that was asked for.
+        /// The keys as they were before, where that was requested.
         #[n(1)]
         #[serde(default, skip_serializing_if = "is_default")]
         prev_kvs: Vec<KeyValue>,
@@ -436,7 +436,7 @@ pub enum AnswerBody {
         /// The lease.
         #[n(0)]
         id: i64,
-        /// Seconds; 0 or less from a keep-alive says that the lease is gone.
+        /// Seconds; 0 or less from a keep-alive means that the lease is gone.
         #[n(1)]
         ttl: i64,
     },
@@ -462,7 +462,7 @@ pub enum AnswerBody {
         /// Seconds granted.
         #[n(2)]
         granted: i64,
-        /// The keys attached to it, where they were asked for.
+        /// The keys attached to it, where they were requested.
         #[n(3)]
         keys: Vec<Blob>,
     },
@@ -493,7 +493,7 @@ pub struct TxnAnswer {
     pub body: TxnAnswerBody,
 }
 
-/// What the answer to one operation of a transaction says.
+/// The content of the answer to one operation of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[cbor(context_bound = "DecodeContext")]
 pub enum TxnAnswerBody {
@@ -503,7 +503,7 @@ pub enum TxnAnswerBody {
     /// To a put.
     #[n(1)]
     Put {
-        /// What the key was before, where that was asked for and the key existed.
+        /// The key as it was before, where that was requested and the key existed.
         #[n(0)]
         #[serde(default, skip_serializing_if = "is_default")]
         prev_kv: Option<Box<KeyValue>>,
@@ -514,7 +514,7 @@ pub enum TxnAnswerBody {
         /// How many keys were deleted.
         #[n(0)]
         deleted: i64,
-        /// What they were before, where that was asked for.
+        /// The keys as they were before, where that was requested.
         #[n(1)]
         #[serde(default, skip_serializing_if = "is_default")]
         prev_kvs: Vec<KeyValue>,
@@ -541,7 +541,7 @@ pub struct RangeAnswer {
     /// Whether there are more behind the limit.
     #[n(1)]
     pub more: bool,
-    /// How many keys the range holds, whatever the limit.
+    /// How many keys the range holds, without the limit.
     #[n(2)]
     pub count: i64,
 }
@@ -590,7 +590,7 @@ impl Request {
     }
 
     /// Whether the answer comes through consensus: a serializable range may be stale, and a transaction of serializable
-    /// ranges only is one too. So is one without any operation: etcd asks of each operation whether it needs consensus.
+    /// ranges only is one too. So is one without any operation: etcd decides by each operation whether consensus is needed.
     pub fn is_linearizable(&self) -> bool {
         match self {
             Self::Range(range) => !range.serializable && range.revision == 0,
@@ -631,7 +631,7 @@ impl Txn {
         })
     }
 
-    /// Whether etcd answers it from the member's own state. It asks each operation, and a nested transaction counts as one
+    /// Whether etcd answers it from the member's own state. It decides by each operation, and a nested transaction counts as one
     /// that needs consensus (`isTxnSerializable` in etcd's `v3_server.go`).
     fn is_serializable(&self) -> bool {
         self.success.iter().chain(&self.failure).all(|operation| matches!(operation, TxnOp::Range(range) if range.serializable))

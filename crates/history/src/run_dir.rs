@@ -40,7 +40,7 @@ pub enum RunDirError {
     TooNew {
         /// The file.
         path: PathBuf,
-        /// The version it says.
+        /// Its format version.
         found: u32,
     },
     /// An older version of the tool wrote it.
@@ -48,7 +48,7 @@ pub enum RunDirError {
     TooOld {
         /// The file.
         path: PathBuf,
-        /// The version it says.
+        /// Its format version.
         found: u32,
     },
 }

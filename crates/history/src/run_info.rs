@@ -58,9 +58,9 @@ pub enum StockLayout {
 pub struct EtcdInfo {
     /// `3.5.30`
     pub version: String,
-    /// Commit it was built from, as it says.
+    /// Commit it was built from, as it reports.
     pub git_sha: String,
-    /// Go version it was built with, as it says.
+    /// Go version it was built with, as it reports.
     pub go_version: String,
     /// SHA-256 of the binary, hexadecimal; empty for a cluster we did not start.
     pub sha256: String,

@@ -17,7 +17,7 @@ impl<Held: ?Sized> Spares<Held> {
     /// More than are under way between the reader and the last check. Some are held for longer, by calls that do not end.
     const COUNT_MAX: usize = 128;
 
-    /// One that nobody else holds.
+    /// One without another owner.
     pub(crate) fn take(&mut self) -> Option<Arc<Held>> {
         let unused = self.0.iter().position(|spare| Arc::strong_count(spare) == 1)?;
         Some(self.0.swap_remove(unused))
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_nobody_holds_is_used_again() {
+    fn only_what_has_no_other_owner_is_reused() {
         let mut spares = Spares::<str>::default();
         let (held, done): (Arc<str>, Arc<str>) = ("held".into(), "done".into());
         spares.remember(&held);

@@ -38,7 +38,7 @@ pub struct WatchOpened {
     /// The subscription that it resumes, after that one's stream broke: it starts behind what that one received.
     #[n(7)]
     pub resumes: Option<u32>,
-    /// What it asks for beside the events.
+    /// Its options.
     #[n(8)]
     pub options: WatchOptions,
     /// When.
@@ -59,7 +59,7 @@ pub enum WatchRole {
     Client,
 }
 
-/// What a watch asks for beside the events: the fields of etcd's `WatchCreateRequest`.
+/// The options of a watch: the fields of etcd's `WatchCreateRequest`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct WatchOptions {
     /// Previous values.
@@ -92,12 +92,12 @@ pub struct WatchBatch {
     /// The header's revision.
     #[n(2)]
     pub revision: Revision,
-    /// What it says.
+    /// Its content.
     #[n(3)]
     pub body: WatchBody,
 }
 
-/// What a message of a watch says.
+/// The content of a message of a watch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(context_bound = "DecodeContext")]
@@ -127,13 +127,13 @@ pub enum WatchBody {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct WatchEvent {
-    /// Whether the key was deleted; then only `kv.key` and `kv.mod_revision` say something.
+    /// Whether the key was deleted; then only `kv.key` and `kv.mod_revision` are set.
     #[n(0)]
     pub deleted: bool,
     /// The key as it is now.
     #[n(1)]
     pub kv: KeyValue,
-    /// The key as it was before, when that was asked for and delivered. Rare, and large: kept apart.
+    /// The key as it was before, when that was requested and delivered. Rare, and large: kept apart.
     #[n(2)]
     pub previous: Option<Box<KeyValue>>,
 }

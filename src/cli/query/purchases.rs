@@ -37,7 +37,7 @@ struct Line<'answer> {
     cancelled_by: Option<&'answer str>,
 }
 
-/// Asks, and says what was answered.
+/// Runs the query and renders its answer.
 pub(super) async fn answer(session: &mut ShopSession, user: &str, as_json: bool) -> Result<String, Failure> {
     let account = session.ask(async |keys, caller| account_of(keys, caller, user).await).await?;
     if !account.is_known && account.events.is_empty() {

@@ -29,7 +29,7 @@ struct Line<'answer> {
     revenue: Total,
 }
 
-/// Asks, and says what was answered.
+/// Runs the query and renders its answer.
 pub(super) async fn answer(session: &mut ShopSession, types: &[String], as_json: bool) -> Result<String, Failure> {
     let revenues = session.ask(async |keys, caller| revenue_of_all(keys, caller, types).await).await?;
     if let Some(unknown) = types.iter().find(|kind| !revenues.types.contains_key(*kind)) {

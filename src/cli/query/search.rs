@@ -43,7 +43,7 @@ struct Ticket<'answer> {
     price: Cents,
 }
 
-/// Asks, and says what was answered.
+/// Runs the query and renders its answer.
 pub(super) async fn answer(session: &mut ShopSession, wanted: &Search, as_json: bool) -> Result<String, Failure> {
     let found = session.ask(async |keys, caller| events_of(keys, caller, wanted).await).await?;
     if found.events.is_empty() {

@@ -116,7 +116,7 @@ go_gc_duration_seconds{quantile="0"} NaN
     }
 
     #[test]
-    fn a_page_of_something_else_says_nothing() {
+    fn a_page_of_something_else_has_no_metrics() {
         for page in ["", "404 page not found", "process_cpu_seconds_total 1\n", "etcd_server_slow_apply_total{\n"] {
             assert_eq!(parse(page), None, "{page}");
         }

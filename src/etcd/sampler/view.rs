@@ -1,4 +1,4 @@
-//! How the cluster is, by what its members say of themselves.
+//! The state of the cluster, by the status that its members report.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,32 +10,32 @@ use ticketcd_judge::history::fault::{HealthGap, ReportedLeader};
 use ticketcd_judge::history::{MemberIndex, Nanos};
 use tokio::sync::watch;
 
-/// How one member is.
+/// The state of one member.
 #[derive(Clone, Debug, Default)]
 pub struct MemberView {
-    /// What it said last, if it ever answered; it may have fallen silent since.
+    /// The status that it reported last, if it ever did; it may have stopped responding since.
     pub status: Option<MemberStatus>,
-    /// When it said that.
+    /// When it reported that.
     pub answered_at: Option<Nanos>,
-    /// When the latest question was asked whose outcome is known.
+    /// When the latest request was sent whose outcome is known.
     pub asked_at: Option<Nanos>,
-    /// Whether that question was answered.
+    /// Whether that request was answered.
     pub answering: bool,
 }
 
 impl MemberView {
-    /// What it says, unless it has fallen silent.
+    /// Its status, unless it has stopped responding.
     pub fn current(&self) -> Option<&MemberStatus> {
         self.status.as_ref().filter(|_| self.answering)
     }
 
-    /// Whether its latest question was asked at or after that moment.
+    /// Whether its latest request was sent at or after that moment.
     pub fn is_newer_than(&self, since: Nanos) -> bool {
         self.asked_at.is_some_and(|asked| asked >= since)
     }
 }
 
-/// How the cluster is, as of the latest answers of its members.
+/// The state of the cluster, as of the latest answers of its members.
 #[derive(Clone, Debug)]
 pub struct View {
     members: Vec<MemberView>,
@@ -47,7 +47,7 @@ impl View {
         Self { members: vec![MemberView::default(); size] }
     }
 
-    /// Takes in the outcome of one question.
+    /// Takes in the outcome of one request.
     pub fn note(&mut self, member: MemberIndex, asked: Nanos, at: Nanos, status: Option<MemberStatus>) {
         let Some(entry) = self.members.get_mut(member.index()) else { return };
         entry.asked_at = Some(asked);
@@ -63,12 +63,12 @@ impl View {
         self.members.len()
     }
 
-    /// How a member is; `None` for one that does not exist.
+    /// The state of a member; `None` for one that does not exist.
     pub fn member(&self, member: MemberIndex) -> Option<&MemberView> {
         self.members.get(member.index())
     }
 
-    /// The members that answered the latest question.
+    /// The members that answered the latest request.
     pub fn answering(&self) -> Vec<MemberIndex> {
         self.each().filter(|(_, member)| member.answering).map(|(index, _)| index).collect()
     }
@@ -84,9 +84,9 @@ impl View {
         self.leadership().map(|leadership| leadership.member)
     }
 
-    /// The leader and its term: a member that says it leads, and that a majority of all members says it follows in the
-    /// same term. A deposed leader that was paused or cut off goes on claiming its old term, and an isolated member may
-    /// raise its own term for ever (3.4 has no pre-vote): neither a claim alone nor the highest term says who leads.
+    /// The leader and its term: a member that reports itself as leader, and that a majority of all members reports to follow in
+    /// the same term. A deposed leader that was paused or partitioned still reports its old term, and an isolated member may
+    /// raise its own term for ever (3.4 has no pre-vote): neither a report alone nor the highest term determines the leader.
     pub fn leadership(&self) -> Option<Leadership> {
         let claims = self.each().filter_map(|(member, entry)| {
             let status = entry.current()?;
@@ -103,7 +103,7 @@ impl View {
         followers * 2 > self.members.len()
     }
 
-    /// The leader that all members follow, by answers to questions asked since that moment.
+    /// The leader that all members follow, by answers to requests sent since that moment.
     ///
     /// # Errors
     /// What is missing.
@@ -112,7 +112,7 @@ impl View {
         self.healthy(&everyone, since)
     }
 
-    /// The leader that these members follow, by answers to questions asked since that moment.
+    /// The leader that these members follow, by answers to requests sent since that moment.
     ///
     /// # Errors
     /// What is missing.
@@ -206,7 +206,7 @@ mod tests {
     const M2: MemberIndex = MemberIndex(1);
     const M3: MemberIndex = MemberIndex(2);
 
-    /// A view by (leader's number or 0, term) for each member; `None` for one that has fallen silent. Ids are 10, 20, ….
+    /// A view by (leader's number or 0, term) for each member; `None` for one that does not respond. Ids are 10, 20, ….
     fn view(members: &[Option<(u64, u64)>]) -> View {
         let mut view = View::new(members.len());
         for (index, entry) in (0..).zip(members) {
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waiting_ends_when_the_condition_is_met_and_says_what_is_missing_when_it_is_not() {
+    async fn waiting_ends_when_the_condition_is_met_or_returns_what_is_missing() {
         let (publisher, mut receiver) = watch::channel(view(&[None, None, None]));
         let waiting = tokio::spawn(async move {
             await_view(&mut receiver, Duration::from_secs(60), |view| view.leader().ok_or_else(|| view.no_leader())).await

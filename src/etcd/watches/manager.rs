@@ -120,8 +120,8 @@ impl WatchManager {
             tokio::select! {
                 command = commands.recv(), if self.closing.is_none() => match command {
                     Some(Command::Open { request, member, answered }) => self.open(request, member, answered).await,
-                    Some(Command::Close { revision, patience, done }) => {
-                        self.closing = Some(Closing { revision, deadline: Instant::now() + patience, done });
+                    Some(Command::Close { revision, grace, done }) => {
+                        self.closing = Some(Closing { revision, deadline: Instant::now() + grace, done });
                     }
                     None => break,
                 },

@@ -69,8 +69,8 @@ pub struct WatchHandle {
 enum Command {
     /// Open a watch, close the oldest if there are too many, and report when the member has registered or refused it.
     Open { request: WatchRequest, member: MemberIndex, answered: oneshot::Sender<()> },
-    /// Close all watches. Each may first receive everything up to the revision, until `patience` is over.
-    Close { revision: Revision, patience: Duration, done: oneshot::Sender<()> },
+    /// Close all watches. Each may first receive everything up to the revision, until `grace` is over.
+    Close { revision: Revision, grace: Duration, done: oneshot::Sender<()> },
 }
 
 impl Watches {
@@ -94,11 +94,11 @@ impl Watches {
         self.handle.clone()
     }
 
-    /// Closes all of them, for good. Each may first receive everything up to `revision`, until `patience` is over; the watch check
+    /// Closes all of them, for good. Each may first receive everything up to `revision`, until `grace` is over; the watch check
     /// reports what is still missing. Closing again does nothing.
-    pub async fn close(&self, revision: Revision, patience: Duration) {
+    pub async fn close(&self, revision: Revision, grace: Duration) {
         let (done, closed) = oneshot::channel();
-        if self.handle.commands.send(Command::Close { revision, patience, done }).is_ok() {
+        if self.handle.commands.send(Command::Close { revision, grace, done }).is_ok() {
             // A manager that ended without an answer has panicked; its watches stay open in the record.
             let _ = closed.await;
         }

@@ -159,7 +159,7 @@ mod tests {
             shown(RunVerdict::Violation, &[("oversell", Verdict::Pass), ("ledger", Verdict::Violation), ("watch", Verdict::Unknown)]);
         assert_eq!((names.as_str(), tests, failures, errors), ("oversell ledger watch", 3, 1, 1), "{text}");
         assert!(!text.contains('\u{1b}'), "no escape sequence reaches the file: {text}");
-        // Nothing else says that the run is invalid.
+        // Nothing else reports that the run is invalid.
         let (names, tests, failures, errors, text) = shown(RunVerdict::Invalid, &[("oversell", Verdict::Pass)]);
         assert_eq!((names.as_str(), tests, failures, errors), ("oversell flash-sale", 2, 0, 1), "{text}");
         assert!(text.contains("not one operation was made &lt;&amp;&gt;"), "{text}");

@@ -100,7 +100,7 @@ fn spike(spike: &Spike, load: &Load) -> Checked {
     Ok(())
 }
 
-/// As many operations a second, or as large a share, as the rate says.
+/// The number in a rate: operations per second, or the share.
 fn number(rate: Rate) -> f64 {
     match rate {
         Rate::PerSecond(number) | Rate::Share(number) => number,

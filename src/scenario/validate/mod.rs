@@ -1,4 +1,4 @@
-//! Whether what a scenario says makes sense. The types have been checked; here are ranges, and what must fit together.
+//! Whether the values of a scenario make sense. The types have been checked; here are ranges, and what must fit together.
 
 mod load;
 mod objectives;

@@ -1,4 +1,4 @@
-//! What a run must reach, and what is known and waived.
+//! Objectives, and known defects.
 
 use jiff::civil::Date;
 use ticketcd_judge::checks::check_names;
@@ -19,16 +19,15 @@ fn check(path: &str, objective: &Objective, scenario: &Scenario) -> Checked {
     let (side, bound) = match (objective.below, objective.above) {
         (Some(bound), None) => ("below", bound),
         (None, Some(bound)) => ("above", bound),
-        _ => return Err(Problem::new(path, "exactly one of `below` and `above` is wanted")),
+        _ => return Err(Problem::new(path, "exactly one of `below` and `above` is required")),
     };
-    let refused =
-        |wanted: &str| Err(Problem::new(format!("{path}.{side}"), format!("`{metric}` is held against {wanted}, not against {bound}")));
+    let refused = |wanted: &str| Err(Problem::new(format!("{path}.{side}"), format!("the bound of `{metric}` is {wanted}, not {bound}")));
     match (metric.unit(), metric.unit().of(bound)) {
         (Unit::Milliseconds, None) => refused("a time such as \"250ms\""),
         (Unit::PerSecond, None) => refused("a number such as 1000"),
         (Unit::Share, None) => refused("a share such as \"5%\""),
         (Unit::Share, Some(share)) if !(0.0..=1.0).contains(&share) => refused("a share from 0% to 100%"),
-        (_, Some(number)) if number < 0.0 => refused("what is not negative"),
+        (_, Some(number)) if number < 0.0 => refused("a number that is not negative"),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! `quoted`: buys at the price that was quoted. Safe on an etcd that keeps its promises.
 //!
-//! **Idea.** The buyer is quoted a price: that of the tickets at a revision R, which it remembers. Whatever the shop does
-//! to its prices meanwhile, it pays what it was quoted, and the transaction that sells reads each ticket again *at R*: the
+//! **Idea.** The buyer is quoted a price: that of the tickets at a revision R, which it remembers. It pays that price even if
+//! the shop has changed it meanwhile, and the transaction that sells reads each ticket again *at R*: the
 //! receipt carries the proof of the price.
 //!
 //! **Guard.** That of `optimistic`: the revision of the last write of every key that is written. A conflict renews the
@@ -10,8 +10,8 @@
 //! **Why it is safe.** As `optimistic`. But its transaction reads at a revision, and R may be compacted
 //! by the time it is carried out. etcd then answers with an error, `required revision has been compacted`, which sounds as
 //! if nothing had happened. In every release so far the transaction was stopped half way, on the members that had already
-//! compacted R, and carried out by the others: the members differ from then on (etcd issue 18667). So that error says
-//! nothing about the purchase, whose outcome is unknown, and **this strategy belongs into no run that is to pass**: it is
+//! compacted R, and carried out by the others: the members differ from then on (etcd issue 18667). So that error leaves
+//! the outcome of the purchase unknown, and **this strategy does not belong in a run that is expected to pass**: it is
 //! there to detect that defect, and never part of a matrix by default.
 //!
 //! **Cost.** As `optimistic`: one round trip without a conflict, one more for each conflict; the answer is larger.

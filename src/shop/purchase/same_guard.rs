@@ -1,12 +1,12 @@
 //! Resending a purchase after its answer was lost (`strategy.optimistic.retry = "same-guard"`). Safe.
 //!
-//! **Idea.** Send the *identical* transaction again. Its guards hold only as long as nobody has written any of its keys,
+//! **Idea.** Send the *identical* transaction again. Its guards hold only as long as none of its keys has been written,
 //! the lost attempt included: of all the copies at most one can ever be written.
 //!
 //! **What the answer means.** It succeeded: this copy was the one. Its guards failed, and the order's id is among the
 //! purchases that the failure branch read: an earlier copy was. They failed and the id is not there: none was, and none can
-//! be any more, for a revision that has moved on never comes back, so it is an ordinary conflict. A refusal says nothing
-//! about the copies before it.
+//! be any more, for a revision that has moved on never comes back, so it is an ordinary conflict. A refusal leaves the outcome
+//! of the copies before it unknown.
 //!
 //! **Cost.** One round trip for each copy, and the pauses between them.
 

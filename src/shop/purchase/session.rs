@@ -79,13 +79,13 @@ impl Lease {
 /// A buyer's lease for its locks, and the worker that keeps it alive while the buyer waits for one.
 pub(super) struct Session {
     lease: Option<Lease>,
-    keeper: RecordingClient,
+    renewer: RecordingClient,
 }
 
 impl Session {
     /// A session without a lease yet.
     pub(super) fn new(caller: &RecordingClient) -> Self {
-        Self { lease: None, keeper: caller.fork() }
+        Self { lease: None, renewer: caller.fork() }
     }
 
     /// Waits for a lock of etcd for up to `wait`. Requests a lease when there is none or the last one has expired, and keeps it
@@ -108,7 +108,7 @@ impl Session {
             over.cancel();
             outcome
         };
-        let (outcome, ()) = tokio::join!(locking, keep(&mut lease, &mut self.keeper, &over));
+        let (outcome, ()) = tokio::join!(locking, keep(&mut lease, &mut self.renewer, &over));
         self.lease = Some(lease);
         Ok(outcome)
     }
@@ -133,7 +133,7 @@ impl Session {
     /// Revokes the lease and closes the worker that renews it.
     pub(super) async fn end(mut self, caller: &mut RecordingClient) {
         self.give_up(caller).await;
-        self.keeper.close().await;
+        self.renewer.close().await;
     }
 }
 
@@ -144,12 +144,12 @@ impl fmt::Debug for Session {
 }
 
 /// Keeps a lease alive until `over`, or until it has expired.
-async fn keep(lease: &mut Lease, keeper: &mut RecordingClient, over: &CancellationToken) {
+async fn keep(lease: &mut Lease, renewer: &mut RecordingClient, over: &CancellationToken) {
     loop {
         // A minimum pause, also when no answer comes.
         let rest = (lease.ttl / 3).saturating_sub(lease.renewed.elapsed()).max(lease.ttl / 10);
         // A call is never dropped in flight: its end would be missing in the record.
-        if tokio::time::timeout(rest, over.cancelled()).await.is_ok() || !lease.keep_alive(keeper).await {
+        if tokio::time::timeout(rest, over.cancelled()).await.is_ok() || !lease.keep_alive(renewer).await {
             return;
         }
     }

@@ -1,6 +1,6 @@
 //! Splitting the stock of tickets into parts before a sale (see [`sharded`](super::sharded)), and restoring it afterwards. Each
-//! step is one guarded transaction for one ticket, so that no ticket is lost or counted twice at any revision, whatever fails
-//! between two steps.
+//! step is one guarded transaction for one ticket, so that no ticket is lost or counted twice at any revision, even if the
+//! program fails between two steps.
 
 use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::annotation::Purpose;

@@ -64,7 +64,7 @@ pub fn reads(keys: &Keyspace, event: &str, user: &str) -> Vec<TxnOp> {
 }
 
 /// Fetches the stock: one round trip, in the caller's read mode. A guard detects a stale stock. A refusal has no guard and must
-/// not rest on it when the caller's [reads may be stale](RecordingClient::reads_may_be_stale).
+/// not be based on it when the caller's [reads may be stale](RecordingClient::reads_may_be_stale).
 ///
 /// # Errors
 /// Why the stock could not be read. Nothing was written, so even an unanswered read is a plain refusal.
@@ -73,7 +73,7 @@ pub async fn fetch(keys: &Keyspace, caller: &mut RecordingClient, event: &str, u
     Stock::parse(keys, &responses(outcome)?)
 }
 
-/// Fetches the stock as it is now, through consensus whatever the caller's read mode: one round trip. A refusal may rest on
+/// Fetches the current stock, through consensus in every read mode of the caller: one round trip. A refusal may be based on
 /// it.
 ///
 /// # Errors

@@ -59,7 +59,7 @@ pub trait StrategySettings: fmt::Debug + Send + Sync {
     where
         Self: Sized;
 
-    /// Random settings, for a strategy with defaults. Whatever is drawn passes `check`.
+    /// Random settings, for a strategy with defaults. Every draw passes `check`.
     fn draw(_draws: &mut StrategyDraws<'_>) -> Option<Self>
     where
         Self: Sized,

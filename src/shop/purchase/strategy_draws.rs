@@ -1,4 +1,4 @@
-//! Random settings of strategies, for scenarios that nobody wrote.
+//! Random settings of strategies, for generated scenarios.
 
 use std::ops::{Deref, DerefMut};
 

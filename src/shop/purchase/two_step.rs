@@ -4,7 +4,7 @@
 //! compare everything that they computed from, so no two buyers ever get the same ticket.
 //!
 //! **Guard.** Each step compares the mod_revision of every key that it writes. Nothing spans the two steps: between them the
-//! tickets are gone and nobody has them, and a buyer whose second step fails, or who dies, leaves it at that.
+//! tickets have left the stock and are in no purchase, and a buyer whose second step fails, or who dies, leaves it at that.
 //!
 //! **What it still does right.** It never oversells, and it never loses an acknowledged purchase.
 //!

@@ -1,4 +1,4 @@
-//! Names that exist, for whoever mistyped one.
+//! Similar names that exist, for a mistyped one.
 
 use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::annotation::Purpose;
@@ -30,7 +30,7 @@ pub enum Named {
 }
 
 impl Named {
-    /// What it is called.
+    /// Its name in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",

@@ -9,7 +9,7 @@ use ticketcd_judge::model::records::{EventRecord, Purchase, Ticket, parse_purcha
 use ticketcd_judge::model::{Cents, Keyspace, ShopKey};
 
 use super::QueryError;
-use super::snapshot::{Snapshot, Wanted, parse};
+use super::snapshot::{Selection, Snapshot, parse};
 use crate::etcd::RecordingClient;
 
 /// What a user has bought of one event.
@@ -73,15 +73,15 @@ pub async fn account_of(keys: &Keyspace, caller: &mut RecordingClient, user: &st
 }
 
 async fn read(snapshot: &mut Snapshot<'_>, keys: &Keyspace, user: &str) -> Result<Account, QueryError> {
-    let found = snapshot.all(vec![Wanted::Key(keys.user(user)), Wanted::Prefix(keys.purchases_of(user))]).await?;
+    let found = snapshot.all(vec![Selection::Key(keys.user(user)), Selection::Prefix(keys.purchases_of(user))]).await?;
     let user_key = keys.user(user);
     let is_known = found.iter().any(|kv| kv.key == user_key);
     let mut orders = bought_by(keys, user, &found)?;
     let mut wanted = Vec::new();
     for order in &orders {
-        wanted.push(Wanted::Key(keys.event(&order.event)));
+        wanted.push(Selection::Key(keys.event(&order.event)));
         let without_price = order.purchases.iter().flat_map(|purchase| &purchase.tickets).filter(|line| line.price.is_none());
-        wanted.extend(without_price.map(|line| Wanted::Key(keys.ticket(&order.event, &line.kind))));
+        wanted.extend(without_price.map(|line| Selection::Key(keys.ticket(&order.event, &line.kind))));
     }
     let mut records: BTreeMap<String, EventRecord> = BTreeMap::new();
     let mut prices: BTreeMap<(String, String), Cents> = BTreeMap::new();

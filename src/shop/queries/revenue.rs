@@ -7,7 +7,7 @@ use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::model::{Keyspace, ShopKey};
 
 use super::QueryError;
-use super::snapshot::{Snapshot, Wanted, parse};
+use super::snapshot::{Selection, Snapshot, parse};
 use super::stock::{Elsewhere, Stocks, stock_of};
 use crate::etcd::RecordingClient;
 
@@ -40,7 +40,7 @@ pub struct Revenues {
 /// When etcd does not answer, or a value cannot be read.
 pub async fn revenue_of(keys: &Keyspace, caller: &mut RecordingClient, kind: &str) -> Result<Revenue, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Revenue);
-    let wanted = [Wanted::Key(keys.search_type(kind))];
+    let wanted = [Selection::Key(keys.search_type(kind))];
     let revenues = read(&mut snapshot, keys, &wanted).await?;
     Ok(revenues.types.get(kind).copied().unwrap_or(Revenue { revision: revenues.revision, ..Revenue::default() }))
 }
@@ -51,13 +51,13 @@ pub async fn revenue_of(keys: &Keyspace, caller: &mut RecordingClient, kind: &st
 /// As for [`revenue_of`].
 pub async fn revenue_of_all(keys: &Keyspace, caller: &mut RecordingClient, kinds: &[String]) -> Result<Revenues, QueryError> {
     let mut snapshot = Snapshot::new(caller, Purpose::Revenue);
-    let named = kinds.iter().collect::<BTreeSet<_>>().into_iter().map(|kind| Wanted::Key(keys.search_type(kind)));
-    let wanted: Vec<_> = if kinds.is_empty() { vec![Wanted::Prefix(keys.search_type(""))] } else { named.collect() };
+    let named = kinds.iter().collect::<BTreeSet<_>>().into_iter().map(|kind| Selection::Key(keys.search_type(kind)));
+    let wanted: Vec<_> = if kinds.is_empty() { vec![Selection::Prefix(keys.search_type(""))] } else { named.collect() };
     read(&mut snapshot, keys, &wanted).await
 }
 
 /// Reads until it was all read at one revision.
-async fn read(snapshot: &mut Snapshot<'_>, keys: &Keyspace, indexes: &[Wanted]) -> Result<Revenues, QueryError> {
+async fn read(snapshot: &mut Snapshot<'_>, keys: &Keyspace, indexes: &[Selection]) -> Result<Revenues, QueryError> {
     loop {
         match read_once(snapshot, keys, indexes).await {
             Err(error) if snapshot.begins_again(&error) => {}
@@ -66,7 +66,7 @@ async fn read(snapshot: &mut Snapshot<'_>, keys: &Keyspace, indexes: &[Wanted]) 
     }
 }
 
-async fn read_once(snapshot: &mut Snapshot<'_>, keys: &Keyspace, indexes: &[Wanted]) -> Result<Revenues, QueryError> {
+async fn read_once(snapshot: &mut Snapshot<'_>, keys: &Keyspace, indexes: &[Selection]) -> Result<Revenues, QueryError> {
     let mut elsewhere = Elsewhere::default();
     let mut events_by_type: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let wanted = indexes.iter().cloned().chain(Elsewhere::wanted(keys)).collect();

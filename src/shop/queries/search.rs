@@ -9,7 +9,7 @@ use ticketcd_judge::model::records::EventRecord;
 use ticketcd_judge::model::{Keyspace, ShopKey};
 
 use super::QueryError;
-use super::snapshot::{Snapshot, Wanted, parse};
+use super::snapshot::{Selection, Snapshot, parse};
 use super::stock::{Elsewhere, TicketStock, stock_of};
 use crate::etcd::RecordingClient;
 
@@ -89,7 +89,7 @@ pub async fn event_of(keys: &Keyspace, caller: &mut RecordingClient, event: &str
 async fn read_one(snapshot: &mut Snapshot<'_>, keys: &Keyspace, event: &str) -> Result<Found, QueryError> {
     let mut elsewhere = Elsewhere::default();
     let mut record = None;
-    let wanted = [Wanted::Key(keys.event(event))].into_iter().chain(Elsewhere::wanted(keys)).collect();
+    let wanted = [Selection::Key(keys.event(event))].into_iter().chain(Elsewhere::wanted(keys)).collect();
     for kv in snapshot.all(wanted).await? {
         match keys.parse(kv.key.as_bytes()) {
             Some(ShopKey::Event(_)) => record = Some(parse(&kv)?),
@@ -106,7 +106,7 @@ async fn read(snapshot: &mut Snapshot<'_>, keys: &Keyspace, wanted: &Search) -> 
     let (ids, elsewhere) = matching(snapshot, keys, wanted, Elsewhere::wanted(keys).into()).await?;
     let mut stocks = stock_of(snapshot, keys, &ids, elsewhere).await?;
     let mut records: BTreeMap<String, EventRecord> = BTreeMap::new();
-    for kv in snapshot.all(ids.iter().map(|id| Wanted::Key(keys.event(id))).collect()).await? {
+    for kv in snapshot.all(ids.iter().map(|id| Selection::Key(keys.event(id))).collect()).await? {
         if let Some(ShopKey::Event(id)) = keys.parse(kv.key.as_bytes()) {
             records.insert(id.to_owned(), parse(&kv)?);
         }
@@ -120,14 +120,14 @@ async fn matching(
     snapshot: &mut Snapshot<'_>,
     keys: &Keyspace,
     wanted: &Search,
-    also: Vec<Wanted>,
+    also: Vec<Selection>,
 ) -> Result<(BTreeSet<String>, Elsewhere), QueryError> {
     let text = wanted.text.as_deref().unwrap_or_default().to_lowercase();
     let words: BTreeSet<&str> = text.split_whitespace().collect();
     let mut reads = also;
-    reads.extend(wanted.kind.iter().map(|kind| Wanted::Key(keys.search_type(kind))));
-    reads.extend(wanted.location.iter().map(|location| Wanted::Key(keys.search_location(location))));
-    reads.extend(words.iter().map(|word| Wanted::Prefix(keys.search_text(word))));
+    reads.extend(wanted.kind.iter().map(|kind| Selection::Key(keys.search_type(kind))));
+    reads.extend(wanted.location.iter().map(|location| Selection::Key(keys.search_location(location))));
+    reads.extend(words.iter().map(|word| Selection::Prefix(keys.search_text(word))));
     let found = snapshot.all(reads).await?;
     let mut elsewhere = Elsewhere::default();
     found.iter().filter_map(|kv| keys.parse(kv.key.as_bytes())).for_each(|key| elsewhere.observe(&key));

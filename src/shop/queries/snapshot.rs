@@ -21,7 +21,7 @@ pub const PAGE_KEYS_MAX: usize = 512;
 const FIRST_PAGE_KEYS: usize = 128;
 /// Bytes in one answer, about: the next one is sized by what the last one weighed.
 const PAGE_BYTES: usize = 256 << 10;
-/// Operations that etcd takes in one transaction.
+/// Operations that etcd accepts in one transaction.
 const OPERATIONS_MAX: usize = 128;
 /// Keys that each range of a transaction may answer with, at least: as many as an event has ticket types, mostly.
 const RANGE_KEYS_MIN: usize = 4;
@@ -30,7 +30,7 @@ const BEGINNINGS_MAX: u32 = 5;
 
 /// Something to read.
 #[derive(Clone, Debug)]
-pub enum Wanted {
+pub enum Selection {
     /// One key, if it exists.
     Key(Blob),
     /// Every key that begins so.
@@ -81,11 +81,11 @@ impl<'caller> Snapshot<'caller> {
 
     /// Every key that begins with `prefix`, page by page.
     pub async fn prefix(&mut self, prefix: Blob) -> Result<Vec<KeyValue>, QueryError> {
-        self.all(vec![Wanted::Prefix(prefix)]).await
+        self.all(vec![Selection::Prefix(prefix)]).await
     }
 
     /// Everything that is wanted, in order of keys; as much of it in one round trip as one answer may hold.
-    pub async fn all(&mut self, wanted: Vec<Wanted>) -> Result<Vec<KeyValue>, QueryError> {
+    pub async fn all(&mut self, wanted: Vec<Selection>) -> Result<Vec<KeyValue>, QueryError> {
         let mut open: VecDeque<Open> = wanted.into_iter().map(Open::from).collect();
         let mut found = Vec::new();
         while !open.is_empty() {
@@ -151,12 +151,12 @@ impl<'caller> Snapshot<'caller> {
     }
 }
 
-impl From<Wanted> for Open {
-    fn from(wanted: Wanted) -> Self {
+impl From<Selection> for Open {
+    fn from(wanted: Selection) -> Self {
         match wanted {
-            Wanted::Key(key) => Self { key, range_end: Blob::default(), is_probe: false },
-            Wanted::Prefix(prefix) => Self { range_end: prefix_end(prefix.as_bytes()), key: prefix, is_probe: false },
-            Wanted::Probe(prefix) => Self { range_end: prefix_end(prefix.as_bytes()), key: prefix, is_probe: true },
+            Selection::Key(key) => Self { key, range_end: Blob::default(), is_probe: false },
+            Selection::Prefix(prefix) => Self { range_end: prefix_end(prefix.as_bytes()), key: prefix, is_probe: false },
+            Selection::Probe(prefix) => Self { range_end: prefix_end(prefix.as_bytes()), key: prefix, is_probe: true },
         }
     }
 }

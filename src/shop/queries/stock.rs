@@ -7,7 +7,7 @@ use ticketcd_judge::model::records::{HoldRecord, Shard, Ticket};
 use ticketcd_judge::model::{Cents, Keyspace, ShopKey};
 
 use super::QueryError;
-use super::snapshot::{Snapshot, Wanted, parse};
+use super::snapshot::{Selection, Snapshot, parse};
 
 /// The stock of one ticket type of an event at one revision. What is not here is sold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ pub(super) struct Elsewhere {
 
 impl Elsewhere {
     /// What to read to know it.
-    pub(super) fn wanted(keys: &Keyspace) -> [Wanted; 2] {
-        [Wanted::Probe(keys.key("shard:")), Wanted::Probe(keys.holds_of(None))]
+    pub(super) fn wanted(keys: &Keyspace) -> [Selection; 2] {
+        [Selection::Probe(keys.key("shard:")), Selection::Probe(keys.holds_of(None))]
     }
 
     /// Takes note of a key that was read.
@@ -70,12 +70,12 @@ pub(super) async fn stock_of(
     events: &BTreeSet<String>,
     elsewhere: Elsewhere,
 ) -> Result<Stocks, QueryError> {
-    let mut wanted: Vec<Wanted> = events.iter().map(|event| Wanted::Prefix(keys.tickets_of(event))).collect();
+    let mut wanted: Vec<Selection> = events.iter().map(|event| Selection::Prefix(keys.tickets_of(event))).collect();
     if elsewhere.shards {
-        wanted.extend(events.iter().map(|event| Wanted::Prefix(keys.shards_of(event))));
+        wanted.extend(events.iter().map(|event| Selection::Prefix(keys.shards_of(event))));
     }
     if elsewhere.holds {
-        wanted.extend(events.iter().map(|event| Wanted::Prefix(keys.holds_of(Some(event)))));
+        wanted.extend(events.iter().map(|event| Selection::Prefix(keys.holds_of(Some(event)))));
     }
     count(keys, &snapshot.all(wanted).await?)
 }

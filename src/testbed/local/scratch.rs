@@ -1,7 +1,7 @@
 //! Where members keep their data and sockets: a directory that does not outlive the harness, however that ends.
 //!
 //! A harness that is killed cannot clean up, and its members may be down at that moment. So one more process of ours, the
-//! keeper, waits at a pipe as a supervisor does, and removes the directory when the pipe closes. In good order it goes the same way.
+//! cleaner, waits at a pipe as a supervisor does, and removes the directory when the pipe closes. In good order it goes the same way.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::supervisor;
 
-/// How long the keeper tries: members that are being killed may write a moment longer.
+/// How long the cleaner tries: members that are being killed may write a moment longer.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause between two tries.
 const REMOVAL_INTERVAL: Duration = Duration::from_millis(10);
@@ -22,21 +22,21 @@ const REMOVAL_INTERVAL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
-    keeper: Child,
+    cleaner: Child,
 }
 
 impl Scratch {
-    /// Makes the directory and starts its keeper, which is `program`: this one.
+    /// Makes the directory and starts its cleaner, which is `program`: this one.
     ///
     /// # Errors
-    /// When either cannot be had; then no directory is left.
+    /// When either fails; then no directory is left.
     pub fn create(program: &Path) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("ticketcd-").tempdir()?;
         let mut command = Command::new(program);
         command.args(["supervisor", "--scratch"]).arg(directory.path()).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         // Ctrl-C in the terminal is for the harness alone.
-        let keeper = command.process_group(0).current_dir("/").spawn()?;
-        Ok(Self { path: directory.keep(), keeper })
+        let cleaner = command.process_group(0).current_dir("/").spawn()?;
+        Ok(Self { path: directory.keep(), cleaner })
     }
 
     /// The directory.
@@ -53,9 +53,9 @@ impl Scratch {
     }
 
     fn remove(&mut self) -> io::Result<()> {
-        drop(self.keeper.stdin.take());
-        self.keeper.wait()?;
-        // Ours to do if the keeper was killed.
+        drop(self.cleaner.stdin.take());
+        self.cleaner.wait()?;
+        // Ours to do if the cleaner was killed.
         remove_if_there(&self.path)
     }
 }
@@ -67,7 +67,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The keeper: waits until standard input ends, then removes the directory.
+/// The cleaner: waits until standard input ends, then removes the directory.
 ///
 /// # Errors
 /// When it cannot be removed.

@@ -5,7 +5,7 @@ use ticketcd_judge::history::Nanos;
 
 use crate::report::numbers::count;
 use crate::report::surroundings::{CallEnd, CallFact, CallKind, Surroundings};
-use crate::report::windows::FaultStory;
+use crate::report::windows::FaultHistory;
 
 const WIDTH: f64 = 880.0;
 const LEFT: f64 = 150.0;
@@ -58,7 +58,7 @@ struct Band {
 
 impl Lanes {
     /// Draws the calls around an anomaly.
-    pub(super) fn new(surroundings: &Surroundings, faults: &[FaultStory]) -> Self {
+    pub(super) fn new(surroundings: &Surroundings, faults: &[FaultHistory]) -> Self {
         let calls = &surroundings.calls;
         let from = calls.iter().map(|call| call.sent).min().unwrap_or(0);
         let last = |call: &CallFact| call.done.unwrap_or(call.sent);

@@ -27,7 +27,7 @@ use crate::report::series::{SecondResult, longest_without_sales};
 use crate::report::summary::verdict_word;
 use crate::report::surroundings::Surroundings;
 use crate::report::waivers::is_waived;
-use crate::report::windows::FaultStory;
+use crate::report::windows::FaultHistory;
 use crate::scenario::metric::operation_name;
 
 pub(super) const REPORTER: Reporter = Reporter { file: "report.html", write };
@@ -115,7 +115,7 @@ struct RevenueLine {
 }
 
 impl<'run> Page<'run> {
-    fn new(result: &'run RunResult, surroundings: &[Surroundings], faults: &[FaultStory]) -> askama::Result<Self> {
+    fn new(result: &'run RunResult, surroundings: &[Surroundings], faults: &[FaultHistory]) -> askama::Result<Self> {
         let bands: Vec<Band> = result.faults.iter().filter_map(band).collect();
         let series = |value: fn(&SecondResult) -> Option<f64>| result.series.iter().map(value).collect::<Vec<_>>();
         let throughput = [
@@ -218,7 +218,7 @@ fn check(finding: &Finding, result: &RunResult) -> CheckRow {
     }
 }
 
-fn anomalies(result: &RunResult, surroundings: &[Surroundings], faults: &[FaultStory]) -> askama::Result<Vec<AnomalyBox>> {
+fn anomalies(result: &RunResult, surroundings: &[Surroundings], faults: &[FaultHistory]) -> askama::Result<Vec<AnomalyBox>> {
     let groups = result.checks.iter().flat_map(|finding| finding.anomalies.iter().map(move |group| (finding, group)));
     groups
         .map(|(finding, group)| {

@@ -44,9 +44,9 @@ pub(super) struct Batch<'order> {
     puts: Vec<(Put, Revision)>,
     /// The tickets that refusals rest on and that are not written: their revisions are guarded too, so that a batch that
     /// succeeds proves its refusals.
-    witnesses: Vec<(Blob, Revision)>,
+    refusal_guards: Vec<(Blob, Revision)>,
     /// The result of each order, in their sequence: the amount paid, or why it is refused.
-    pub(super) fates: Vec<Result<Cents, OrderOutcome>>,
+    pub(super) results: Vec<Result<Cents, OrderOutcome>>,
     /// The users of all the orders, each once.
     pub(super) users: Vec<&'order str>,
     event: Option<EventRecord>,
@@ -72,8 +72,8 @@ impl<'order> Batch<'order> {
             elements: FxHashMap::default(),
             refused_types: FxHashSet::default(),
         };
-        let fates = orders.iter().map(|order| draft.take(order)).collect();
-        draft.finish(fates, users_of(orders.iter().copied()))
+        let results = orders.iter().map(|order| draft.take(order)).collect();
+        draft.finish(results, users_of(orders.iter().copied()))
     }
 
     /// Whether it would write anything.
@@ -85,7 +85,8 @@ impl<'order> Batch<'order> {
     /// batch, and hardly any batch fails.
     pub(super) fn transaction(&self) -> Txn {
         let written = self.puts.iter().map(|(put, revision)| (put.key.clone(), *revision));
-        let guards: Vec<Guard> = written.chain(self.witnesses.iter().cloned()).map(|(key, revision)| unchanged(key, revision)).collect();
+        let guards: Vec<Guard> =
+            written.chain(self.refusal_guards.iter().cloned()).map(|(key, revision)| unchanged(key, revision)).collect();
         let success = self.puts.iter().map(|(put, _)| TxnOp::Put(put.clone())).collect();
         Txn { guards, success, failure: Vec::new() }
     }
@@ -164,23 +165,23 @@ impl<'order> Draft<'_, 'order> {
         Ok(paid)
     }
 
-    fn finish(self, fates: Vec<Result<Cents, OrderOutcome>>, users: Vec<&'order str>) -> Batch<'order> {
+    fn finish(self, results: Vec<Result<Cents, OrderOutcome>>, users: Vec<&'order str>) -> Batch<'order> {
         let Self { context, known, left, event_left, elements, refused_types } = self;
         let (keys, event) = (&context.keys, context.event.as_str());
         let mut batch =
-            Batch { puts: Vec::new(), witnesses: Vec::new(), fates, users, event: None, tickets: Vec::new(), arrays: Vec::new() };
+            Batch { puts: Vec::new(), refusal_guards: Vec::new(), results, users, event: None, tickets: Vec::new(), arrays: Vec::new() };
         for ((kind, ticket), left) in known.tickets.iter().zip(left) {
             let value = Ticket { current_quantity: left, ..ticket.value.clone() };
             let written = left != ticket.value.current_quantity;
             if written {
                 batch.write(keys.ticket(event, kind), &value, ticket.mod_revision);
             } else if refused_types.contains(kind.as_str()) {
-                batch.witnesses.push((keys.ticket(event, kind), ticket.mod_revision));
+                batch.refusal_guards.push((keys.ticket(event, kind), ticket.mod_revision));
             }
             batch.tickets.push(written.then_some(value));
         }
         let unknown = refused_types.into_iter().filter(|kind| known.tickets.iter().all(|(name, _)| name != kind));
-        batch.witnesses.extend(unknown.map(|kind| (keys.ticket(event, kind), 0)));
+        batch.refusal_guards.extend(unknown.map(|kind| (keys.ticket(event, kind), 0)));
         if let (Some(seen), Some(current_quantity), false) = (&known.event, event_left, elements.is_empty()) {
             let value = EventRecord { current_quantity, ..seen.value.clone() };
             batch.write(keys.event(event), &value, seen.mod_revision);

@@ -141,7 +141,7 @@ impl Batcher {
         let batch = Batch::new(&self.context, known, &orders);
         if !batch.sells() {
             if freshness.fresh {
-                return answer_all(jobs, batch.fates, 0);
+                return answer_all(jobs, batch.results, 0);
             }
             // The cached stock, or the one read from a single member, may be stale: tickets may have been added.
             (self.known, freshness.latest) = (None, true);
@@ -151,8 +151,8 @@ impl Batcher {
             return refuse_all(jobs, &OrderOutcome::Conflict);
         }
         let mut sold: Vec<OrderKey> = Vec::with_capacity(jobs.len());
-        for (job, fate) in jobs.iter_mut().zip(&batch.fates) {
-            if fate.is_ok() {
+        for (job, result) in jobs.iter_mut().zip(&batch.results) {
+            if result.is_ok() {
                 job.attempts += 1;
                 sold.push(job.order.key);
             }
@@ -160,9 +160,9 @@ impl Batcher {
         match self.caller.call(Purpose::Purchase, &sold, Request::Txn(batch.transaction())).await {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Txn { succeeded: true, .. }, .. }) => {
                 self.orders_max = (self.orders_max + 1).min(self.operations_max);
-                let fates = batch.fates.clone();
+                let results = batch.results.clone();
                 batch.apply(known, revision);
-                answer_all(jobs, fates, revision)
+                answer_all(jobs, results, revision)
             }
             CallOutcome::Ok(Answer { body: AnswerBody::Txn { succeeded: false, .. }, .. }) => {
                 // The next read must include the write that made it fail.
@@ -171,12 +171,12 @@ impl Batcher {
             }
             // An answer that does not fit the request leaves the outcome unknown.
             CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => {
-                let fates = batch.fates;
+                let results = batch.results;
                 self.known = None;
                 self.caller.rotate();
                 let mut refused = Vec::new();
-                for (job, fate) in jobs.into_iter().zip(fates) {
-                    match fate {
+                for (job, result) in jobs.into_iter().zip(results) {
+                    match result {
                         Ok(_) => job.answer(OrderOutcome::Unknown, Cents(0)),
                         // Not in the transaction, and not proved: decided again after a fresh read.
                         Err(_) => refused.push(job),
@@ -225,9 +225,9 @@ impl Job {
     }
 }
 
-fn answer_all(jobs: Vec<Job>, fates: Vec<Result<Cents, OrderOutcome>>, revision: i64) -> Attempt {
-    for (job, fate) in jobs.into_iter().zip(fates) {
-        match fate {
+fn answer_all(jobs: Vec<Job>, results: Vec<Result<Cents, OrderOutcome>>, revision: i64) -> Attempt {
+    for (job, result) in jobs.into_iter().zip(results) {
+        match result {
             Ok(paid) => job.answer(OrderOutcome::Sold { revision }, paid),
             Err(outcome) => job.answer(outcome, Cents(0)),
         }

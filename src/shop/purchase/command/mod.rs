@@ -4,10 +4,10 @@
 //! sends these as recorded calls, so that every check judges a script like any other strategy. At the end the script reports the
 //! outcome of the order. `docs/command.md` describes the lines, and `docs/examples/buy.py` is a script that is safe.
 //!
-//! **Guard.** Whatever the script requests.
+//! **Guard.** The guards that the script requests.
 //!
 //! **What the harness adds.** It does not trust a script that reports "sold": the revision and the price are those of the
-//! transaction that wrote the order's id. An unanswered transaction leaves the order unknown, whatever the script reports. A
+//! transaction that wrote the order's id. An unanswered transaction leaves the order unknown, even if the script reports an outcome. A
 //! script that reports a refusal for an order that it wrote is recorded as such, so that the ledger check rejects it.
 //!
 //! **Cost.** As many round trips as the script requests, and two lines for each. A few processes of the script serve all buyers,

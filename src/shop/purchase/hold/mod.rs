@@ -1,7 +1,7 @@
 //! `hold`: reserve, pay, confirm. Safe, and a ticket is not sold to another buyer during payment.
 //!
 //! **Idea.** Paying takes time, and a ticket must not be sold to another meanwhile; but a buyer that never pays must not
-//! keep it either. So the tickets are *reserved* first: taken out of the stock and noted in a record. A second key, which
+//! keep it either. So the tickets are *reserved* first: taken out of the stock and written into a record. A second key, which
 //! is attached to a lease, marks the reservation as alive. When the buyer has paid, the order is *confirmed*. When it has
 //! not paid within the lease's time, etcd deletes the second key, and the expiry sweeper returns the tickets.
 //!
@@ -14,8 +14,8 @@
 //! and that the other key is deleted. So the two exclude each other in either order: no unit is both sold and
 //! returned, and none is returned twice, by its buyer, the expiry sweeper or the end of the sale.
 //!
-//! **When an answer is lost.** Only *confirm* sells. A reservation that was not answered was therefore not bought, whatever
-//! became of it: the order is refused, and reserved tickets return when the lease expires. A confirmation that was
+//! **When an answer is lost.** Only *confirm* sells. A reservation that was not answered was therefore not bought, even if
+//! it was applied: the order is refused, and reserved tickets return when the lease expires. A confirmation that was
 //! not answered is unknown; if it did not happen, the tickets go back in the same way.
 //!
 //! **Cost.** Four round trips: a lease, reserve, confirm, and revoking the lease; in addition, the time to pay.
@@ -223,7 +223,7 @@ impl Hold {
             Intention::Cancel => {
                 let Reserved { reservation, lease } = reserved;
                 // Returned now or once the lease has expired: the outcome for this buyer is the same.
-                let released = release(shop, caller, &order.event, vec![reservation.noted(shop, order)], Expiry::NotNeeded).await;
+                let released = release(shop, caller, &order.event, vec![reservation.into_entry(shop, order)], Expiry::NotNeeded).await;
                 if let Err(error) = released {
                     tracing::debug!("a reservation was left to expire: {error}");
                 }

@@ -32,9 +32,9 @@ const TOGETHER_MAX: usize = 32;
 /// Transactions tried against the buyers of the event before it is left for later.
 const ATTEMPTS_MAX: u32 = 20;
 
-/// A reservation as it is noted in its record.
+/// A reservation with the record of it in the shop.
 #[derive(Clone, Debug)]
-pub(in crate::shop::purchase) struct Noted {
+pub(in crate::shop::purchase) struct HoldEntry {
     /// The order's id.
     pub(in crate::shop::purchase) order: String,
     /// What is reserved.
@@ -122,22 +122,22 @@ async fn sweep(shop: &Shop, caller: &mut RecordingClient) -> Result<usize, Relea
         let kvs = found(page)?;
         let Some(last) = kvs.last() else { return Ok(left) };
         from = behind(&last.key);
-        for (event, noted) in by_event(&shop.keys, kvs)? {
-            for noted in noted.chunks(TOGETHER_MAX) {
-                left += release(shop, caller, &event, noted.to_vec(), Expiry::Needed).await?;
+        for (event, entries) in by_event(&shop.keys, kvs)? {
+            for entries in entries.chunks(TOGETHER_MAX) {
+                left += release(shop, caller, &event, entries.to_vec(), Expiry::Needed).await?;
             }
         }
     }
 }
 
 /// Reservations by their event.
-fn by_event(keys: &Keyspace, kvs: &[KeyValue]) -> Result<BTreeMap<String, Vec<Noted>>, ReadError> {
-    let mut by_event: BTreeMap<String, Vec<Noted>> = BTreeMap::new();
+fn by_event(keys: &Keyspace, kvs: &[KeyValue]) -> Result<BTreeMap<String, Vec<HoldEntry>>, ReadError> {
+    let mut by_event: BTreeMap<String, Vec<HoldEntry>> = BTreeMap::new();
     for kv in kvs {
         if let Some(ShopKey::Hold { event, order }) = keys.parse(kv.key.as_bytes()) {
             let Seen { value, mod_revision } = record::<HoldRecord>(kv)?;
-            let noted = Noted { order: order.to_owned(), record: value, revision: mod_revision };
-            by_event.entry(event.to_owned()).or_default().push(noted);
+            let entry = HoldEntry { order: order.to_owned(), record: value, revision: mod_revision };
+            by_event.entry(event.to_owned()).or_default().push(entry);
         }
     }
     Ok(by_event)
@@ -150,8 +150,8 @@ fn behind(key: &Blob) -> Blob {
     next.into()
 }
 
-/// Gives back those of some reservations of an event that are still there and, where that is needed, have expired.
-/// Returns how many are still there.
+/// Releases those of some reservations of an event that still exist and, where that is needed, have expired.
+/// Returns how many still exist.
 ///
 /// # Errors
 /// When the stock could not be read or written.
@@ -159,19 +159,19 @@ pub(in crate::shop::purchase) async fn release(
     shop: &Shop,
     caller: &mut RecordingClient,
     event: &str,
-    noted: Vec<Noted>,
+    entries: Vec<HoldEntry>,
     expiry: Expiry,
 ) -> Result<usize, ReleaseError> {
-    let mut responses = read(caller, ranges(&shop.keys, event, &noted)).await?;
-    let mut left = noted.len();
+    let mut responses = read(caller, ranges(&shop.keys, event, &entries)).await?;
+    let mut left = entries.len();
     for _ in 0..ATTEMPTS_MAX {
-        let seen = Standings::parse(&shop.keys, &responses)?;
-        let (due, waiting) = seen.sorted(&noted, expiry);
+        let seen = ReservationStates::parse(&shop.keys, &responses)?;
+        let (due, waiting) = seen.sorted(&entries, expiry);
         left = due.len() + waiting;
         if due.is_empty() {
             return Ok(left);
         }
-        let failure = ranges(&shop.keys, event, &noted).into_iter().map(TxnOp::Range).collect();
+        let failure = ranges(&shop.keys, event, &entries).into_iter().map(TxnOp::Range).collect();
         let txn = Txn { failure, ..transaction(&shop.keys, event, &due, &seen.stock, expiry)? };
         match CallError::answer(caller.call(Purpose::Release, &[], Request::Txn(txn)).await)?.body {
             AnswerBody::Txn { succeeded: true, .. } => return Ok(waiting),
@@ -182,47 +182,47 @@ pub(in crate::shop::purchase) async fn release(
     Ok(left)
 }
 
-/// The stock of an event, and how some reservations of it stand, at one revision.
-struct Standings {
+/// The stock of an event, and the states of some reservations of it, at one revision.
+struct ReservationStates {
     stock: Stock,
     /// Of each reservation, the revision of its record (0 when it does not exist), and whether its lease is alive.
-    standings: Vec<(Revision, bool)>,
+    states: Vec<(Revision, bool)>,
 }
 
-/// The ranges that [`Standings`] are read by.
-fn ranges(keys: &Keyspace, event: &str, noted: &[Noted]) -> Vec<Range> {
+/// The ranges that [`ReservationStates`] are read by.
+fn ranges(keys: &Keyspace, event: &str, entries: &[HoldEntry]) -> Vec<Range> {
     let of_event = keys.tickets_of(event);
     let mut ranges = vec![
         Range { key: keys.event(event), ..Range::default() },
         Range { range_end: prefix_end(of_event.as_bytes()), key: of_event, ..Range::default() },
     ];
-    for one in noted {
+    for one in entries {
         let (record, alive) = (keys.hold(event, &one.order), keys.hold_alive(event, &one.order));
         ranges.extend([record, alive].map(|key| Range { key, keys_only: true, ..Range::default() }));
     }
     ranges
 }
 
-impl Standings {
+impl ReservationStates {
     fn parse(keys: &Keyspace, answers: &[TxnAnswer]) -> Result<Self, ReadError> {
-        let [event, of_event, standings @ ..] = answers else { return Err(ReadError::Shape) };
+        let [event, of_event, pairs @ ..] = answers else { return Err(ReadError::Shape) };
         let stock = Stock {
             event: found(event)?.first().map(record).transpose()?,
             tickets: tickets(keys, found(of_event)?)?,
             purchases: Seen { value: Blob::default(), mod_revision: 0 },
             user: None,
         };
-        let standing = |pair: &[TxnAnswer]| match pair {
+        let state = |pair: &[TxnAnswer]| match pair {
             [record, alive] => Ok((found(record)?.first().map_or(0, |kv| kv.mod_revision), !found(alive)?.is_empty())),
             _ => Err(ReadError::Shape),
         };
-        Ok(Self { stock, standings: standings.chunks(2).map(standing).collect::<Result<_, _>>()? })
+        Ok(Self { stock, states: pairs.chunks(2).map(state).collect::<Result<_, _>>()? })
     }
 
     /// Those that can be released, and the number of those that cannot yet. Sold and released ones are neither.
-    fn sorted<'noted>(&self, noted: &'noted [Noted], expiry: Expiry) -> (Vec<&'noted Noted>, usize) {
+    fn sorted<'entries>(&self, entries: &'entries [HoldEntry], expiry: Expiry) -> (Vec<&'entries HoldEntry>, usize) {
         let (mut due, mut waiting) = (Vec::new(), 0);
-        for (one, (revision, alive)) in noted.iter().zip(&self.standings) {
+        for (one, (revision, alive)) in entries.iter().zip(&self.states) {
             if *revision != one.revision {
                 continue;
             }
@@ -240,7 +240,7 @@ impl Standings {
 ///
 /// # Errors
 /// When there is no stock to put it back into, or too much.
-pub(super) fn transaction(keys: &Keyspace, event: &str, due: &[&Noted], stock: &Stock, expiry: Expiry) -> Result<Txn, ReleaseError> {
+pub(super) fn transaction(keys: &Keyspace, event: &str, due: &[&HoldEntry], stock: &Stock, expiry: Expiry) -> Result<Txn, ReleaseError> {
     let mut after = stock.clone();
     let counter = after.event.as_mut().ok_or_else(|| ReleaseError::NoStock(keys.event(event).to_text()))?;
     let mut guards = Vec::with_capacity(2 * due.len() + after.tickets.len() + 1);

@@ -6,7 +6,7 @@ use ticketcd_judge::history::{Blob, Revision};
 use ticketcd_judge::model::Cents;
 use ticketcd_judge::model::records::HoldRecord;
 
-use super::release::Noted;
+use super::release::HoldEntry;
 use crate::shop::purchase::state::{ReadError, Stock, found, raw, reads};
 use crate::shop::purchase::write::{enter, json, put, take, taken_at, unchanged};
 use crate::shop::{Order, Shop};
@@ -25,7 +25,7 @@ pub(in crate::shop::purchase) struct Reservation {
     pub(in crate::shop::purchase) paid: Cents,
 }
 
-/// What stood in the way of a confirmation.
+/// Why a confirmation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::shop::purchase) enum ReservationState {
     /// The reservation is as it was: the purchases of the user had changed.
@@ -46,7 +46,7 @@ impl Reservation {
         Ok(Self { puts: taken.puts, record, after, revision: 0, paid: taken.paid })
     }
 
-    /// Takes the tickets out of the stock and notes for whom. The failure branch reads what the next attempt needs.
+    /// Takes the tickets out of the stock and records for whom. The failure branch reads what the next attempt needs.
     pub(in crate::shop::purchase) fn reserve(&self, shop: &Shop, order: &Order, lease: i64) -> Txn {
         let id = shop.order_id(order.key);
         let (record, alive) = (shop.keys.hold(&order.event, &id), shop.keys.hold_alive(&order.event, &id));
@@ -58,7 +58,7 @@ impl Reservation {
         Txn { guards, success, failure: reads(&shop.keys, &order.event, &order.user) }
     }
 
-    /// Notes that it was reserved.
+    /// Sets the revision at which it was reserved.
     pub(in crate::shop::purchase) fn reserved_at(&mut self, revision: Revision, order: &Order) {
         taken_at(&mut self.after, revision, |kind| order.items.iter().any(|(taken, _)| taken == kind));
         self.revision = revision;
@@ -81,21 +81,21 @@ impl Reservation {
         Ok((Txn { guards, success, failure: failure.into() }, after))
     }
 
-    /// What stood in the way, by the answers of the failure branch. Remembers the purchases that were read there.
+    /// Why the confirmation failed, by the answers of the failure branch. Remembers the purchases that were read there.
     ///
     /// # Errors
     /// When the answers do not fit the request.
     pub(in crate::shop::purchase) fn state(&mut self, answers: &[TxnAnswer]) -> Result<ReservationState, ReadError> {
         let [record, alive, purchases] = answers else { return Err(ReadError::Shape) };
-        let stands = |answer| Ok::<_, ReadError>(found(answer)?.first().is_some_and(|kv| kv.mod_revision == self.revision));
-        let standing = if stands(record)? && stands(alive)? { ReservationState::Alive } else { ReservationState::Expired };
+        let is_unchanged = |answer| Ok::<_, ReadError>(found(answer)?.first().is_some_and(|kv| kv.mod_revision == self.revision));
+        let state = if is_unchanged(record)? && is_unchanged(alive)? { ReservationState::Alive } else { ReservationState::Expired };
         self.after.purchases = raw(found(purchases)?);
         self.after.user = Some(self.record.user.clone());
-        Ok(standing)
+        Ok(state)
     }
 
-    /// The reservation as it is noted in its record.
-    pub(in crate::shop::purchase) fn noted(self, shop: &Shop, order: &Order) -> Noted {
-        Noted { order: shop.order_id(order.key), record: self.record, revision: self.revision }
+    /// The reservation with its record.
+    pub(in crate::shop::purchase) fn into_entry(self, shop: &Shop, order: &Order) -> HoldEntry {
+        HoldEntry { order: shop.order_id(order.key), record: self.record, revision: self.revision }
     }
 }

@@ -3,7 +3,7 @@ use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::request::{GuardTarget, Relation, Txn, TxnOp};
 use ticketcd_judge::model::records::{HoldRecord, parse_purchases};
 
-use super::release::{Expiry, Noted, transaction};
+use super::release::{Expiry, HoldEntry, transaction};
 use super::reservation::{Reservation, ReservationState};
 use crate::shop::purchase::tests::{answer, order, shop, stock};
 
@@ -50,7 +50,7 @@ fn reserving_moves_tickets_from_the_stock_into_a_record() {
     assert!(written[1].ends_with(r#""current_quantity":6}"#));
     assert_eq!(written[2], format!(r#"{RECORD} = {{"user":"ann","tickets":[{{"type":"pink","quantity":2,"price":49.90}}]}}"#));
     let leases: Vec<_> = txn.success.iter().map(|operation| if let TxnOp::Put(put) = operation { put.lease } else { 0 }).collect();
-    assert_eq!(leases, [0, 0, 0, 77], "only the key that says it is alive goes away with the lease");
+    assert_eq!(leases, [0, 0, 0, 77], "only the key that marks it as alive is attached to the lease");
     assert_eq!(reservation.paid.0, 2 * 4990);
     assert_eq!(
         Reservation::of(&shop(), &stock(None), &crate::shop::purchase::tests::order(&[("pink", 4)])).unwrap_err(),
@@ -87,9 +87,9 @@ fn a_confirmation_that_failed_goes_on_only_while_the_reservation_stands() {
 #[test]
 fn what_comes_back_comes_back_once_and_only_after_its_lease() {
     let line = |record: &str| serde_json::from_str::<HoldRecord>(record).unwrap();
-    let noted = |order: &str, record, revision| Noted { order: order.to_owned(), record: line(record), revision };
-    let pink = noted("r1-7-2", r#"{"user":"ann","tickets":[{"type":"pink","quantity":2,"price":49.90}]}"#, 41);
-    let both = noted("r1-8-1", r#"{"user":"bob","tickets":[{"type":"pink","quantity":1},{"type":"green","quantity":3}]}"#, 39);
+    let entry = |order: &str, record, revision| HoldEntry { order: order.to_owned(), record: line(record), revision };
+    let pink = entry("r1-7-2", r#"{"user":"ann","tickets":[{"type":"pink","quantity":2,"price":49.90}]}"#, 41);
+    let both = entry("r1-8-1", r#"{"user":"bob","tickets":[{"type":"pink","quantity":1},{"type":"green","quantity":3}]}"#, 39);
     let keys = shop().keys;
     let txn = transaction(&keys, "e1", &[&pink, &both], &stock(None), Expiry::Needed).unwrap();
     let expected = [(RECORD, 41), ("t/hold:record:e1:r1-8-1", 39), ("t/ticket:e1:green", 12), ("t/ticket:e1:pink", 30), ("t/event:e1", 31)];
