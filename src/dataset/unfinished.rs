@@ -17,13 +17,8 @@ pub struct Unfinished {
     prefix: String,
 }
 
-<<<<<<< HEAD
-/// Looks whether the dataset under the prefix is known not to be whole. None when it is, when nothing is known of it, for
-/// the original TickETCD leaves no marker, and when no member answers: the next request then reports that.
-=======
 /// Whether the dataset under the prefix is known to be incomplete. None when it is complete, when nothing is known of it (the
 /// original TickETCD leaves no marker), and when no member answers: the next request reports that.
->>>>>>> work-a
 pub async fn unfinished(keys: &Keyspace, caller: &mut RecordingClient) -> Option<Unfinished> {
     let range = Range { key: marker::key(keys), ..Range::default() };
     let CallOutcome::Ok(Answer { body: AnswerBody::Range(found), .. }) = caller.call(Purpose::Seed, &[], Request::Range(range)).await

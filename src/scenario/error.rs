@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-//! What is wrong with a scenario, reported once and with its position.
-=======
 //! The error of a scenario, reported once and with its place.
->>>>>>> work-a
 
 use std::fmt;
 use std::io::IsTerminal;

@@ -20,11 +20,7 @@ pub enum Clock {
     Response,
 }
 
-<<<<<<< HEAD
-/// Which figure of many latencies.
-=======
 /// A statistic of many latencies.
->>>>>>> work-a
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
     /// The median.
@@ -146,11 +142,7 @@ impl Metric {
         }
     }
 
-<<<<<<< HEAD
-    /// Whether it exists for phases of the load too, and not for the whole load only.
-=======
     /// Whether it exists for parts of the load too, rather than for the whole only.
->>>>>>> work-a
     pub fn has_parts(self) -> bool {
         matches!(self, Self::Latency { .. } | Self::PurchasesPerSecond)
     }

@@ -112,11 +112,7 @@ pub struct CancelPlaced {
     pub sent: Nanos,
 }
 
-<<<<<<< HEAD
-/// How an order ended, as its buyer received it.
-=======
 /// The outcome of an order, as its buyer received it.
->>>>>>> work-a
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct OrderClosed {
     /// Which order.

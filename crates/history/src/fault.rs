@@ -546,11 +546,7 @@ pub enum ReportedLeader {
     /// A member.
     #[n(1)]
     Member(#[n(0)] Leadership),
-<<<<<<< HEAD
-    /// A member whose id is not known yet.
-=======
     /// A member that has not reported its id yet.
->>>>>>> work-a
     #[n(2)]
     Unknown {
         /// The id.
