@@ -24,7 +24,6 @@ use super::resources::ResourcesResult;
 use super::result::{FaultResult, MemberResult, RunResult, SCHEMA_VERSION};
 use super::series;
 use super::statistics::Statistics;
-use super::surroundings::{Gatherer, Surroundings};
 use super::waivers::{WaiverResult, WaiverState};
 use super::windows::FaultHistory;
 use crate::scenario::types::Arrivals;
@@ -57,8 +56,8 @@ pub struct Report {
     /// The result.
     pub result: RunResult,
     pub(super) statistics: Statistics,
-    /// The calls around what was found.
-    pub(super) surroundings: Vec<Surroundings>,
+    /// The run directory, for reporters that look for more than one reading shows.
+    pub(super) directory: PathBuf,
 }
 
 /// Judges a run directory and gathers its statistics.
@@ -140,17 +139,7 @@ pub fn build(directory: &Path) -> Result<Report, ReportError> {
         notes,
         ..described
     };
-    let surroundings = surroundings(&run, &result)?;
-    Ok(Report { result, statistics, surroundings })
-}
-
-/// The calls around what was found: the record is read once more, for what to look for is known only now.
-fn surroundings(run: &RunDir, result: &RunResult) -> Result<Vec<Surroundings>, ReportError> {
-    let Some(mut gatherer) = Gatherer::new(&result.checks) else { return Ok(Vec::new()) };
-    for events in ReadAhead::new(HistoryReader::open(&run.history())?).by_ref() {
-        events?.iter().for_each(|event| gatherer.observe(event));
-    }
-    Ok(gatherer.finish())
+    Ok(Report { result, statistics, directory: directory.to_owned() })
 }
 
 /// What is wrong with a record that is not whole, each flaw in a clause.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ticketcd_judge::core::verdict::{Anomaly, AnomalyGroup, Finding};
 use ticketcd_judge::known_defects::KnownDefect;
 
-use super::numbers::count;
+use super::numbers::{count, counted_of};
 
 /// Longest explanation of one anomaly, in lines.
 const EXPLANATION_LINES_MAX: usize = 14;
@@ -47,14 +47,23 @@ pub(super) fn group_title(group: &AnomalyGroup) -> String {
 
 /// Explains one anomaly.
 pub(super) fn write_explanation(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
-    for sentence in anomaly.explanation.iter().take(EXPLANATION_LINES_MAX) {
-        writeln!(text, "    {sentence}")?;
-    }
-    if anomaly.explanation.len() > EXPLANATION_LINES_MAX {
-        writeln!(text, "    … {} more sentences in result.json", anomaly.explanation.len() - EXPLANATION_LINES_MAX)?;
+    sentences(anomaly, EXPLANATION_LINES_MAX).iter().try_for_each(|sentence| writeln!(text, "    {sentence}"))
+}
+
+/// The explanation of an anomaly, at most so many sentences of it, and the faults that were active.
+pub(super) fn sentences(anomaly: &Anomaly, max: usize) -> Vec<String> {
+    let mut sentences: Vec<String> = anomaly.explanation.iter().take(max).cloned().collect();
+    if anomaly.explanation.len() > max {
+        sentences.push(format!("… {} more sentences in result.json", anomaly.explanation.len() - max));
     }
     if !anomaly.faults.is_empty() {
-        writeln!(text, "    Active faults: {}.", anomaly.faults.join("; "))?;
+        sentences.push(format!("Active faults: {}.", anomaly.faults.join("; ")));
     }
-    Ok(())
+    sentences
+}
+
+/// The evidence of a check, each count with its name. Every check counts what a run could have had: what this one had not is noise.
+pub(super) fn evidence(finding: &Finding) -> Vec<String> {
+    let counts = finding.evidence.iter().filter(|(_, number)| **number > 0);
+    counts.map(|(name, number)| counted_of(*number, &name.replace('_', " "))).collect()
 }

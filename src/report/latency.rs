@@ -150,17 +150,16 @@ pub(super) fn histogram<'a>(samples: impl Iterator<Item = &'a Sample>, clock: Cl
 }
 
 fn line(operation: Purpose, phase: &str, clock: Clock, histogram: &Histogram<u64>, sold_per_second: f64) -> LatencyLine {
-    let quantile = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1000.0;
     LatencyLine {
         operation,
         phase: phase.to_owned(),
         clock,
         count: histogram.len(),
         sold_per_second,
-        p50_ms: quantile(0.5),
-        p90_ms: quantile(0.9),
-        p99_ms: quantile(0.99),
-        p999_ms: quantile(0.999),
+        p50_ms: percentile_ms(histogram, 0.5),
+        p90_ms: percentile_ms(histogram, 0.9),
+        p99_ms: percentile_ms(histogram, 0.99),
+        p999_ms: percentile_ms(histogram, 0.999),
         max_ms: histogram.max() as f64 / 1000.0,
         mean_ms: histogram.mean() / 1000.0,
     }

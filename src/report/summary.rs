@@ -7,14 +7,14 @@ use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::model::Cents;
 
 use super::bottleneck::LimitKind;
-use super::explanations::{group_title, write_explanation, write_explanations};
+use super::explanations::{evidence, group_title, write_explanation, write_explanations};
 use super::headline::headline;
 use super::latency::{Clock, LatencyLine};
-use super::numbers::{count, counted, counted_of, milliseconds, rate, seconds};
+use super::numbers::{count, counted, milliseconds, rate, seconds};
 use super::objectives::ObjectiveOutcome;
 use super::result::{FaultResult, RunResult, RunVerdict};
 use super::synthetic;
-use super::waivers::{WaiverState, is_waived};
+use super::waivers::{ShownVerdict, WaiverState};
 use super::wrap::{wrapped, wrapped_words};
 use crate::scenario::metric::operation_name;
 
@@ -284,18 +284,13 @@ fn write_objectives(text: &mut String, result: &RunResult) -> std::fmt::Result {
 fn write_checks(text: &mut String, result: &RunResult) -> std::fmt::Result {
     writeln!(text, "\n  Checks")?;
     for finding in &result.checks {
-        let word = match finding.verdict {
-            Verdict::Violation if is_waived(&result.known, finding) => "waived",
-            Verdict::Pass => "pass",
-            Verdict::Unknown => "unknown",
-            Verdict::Violation => "VIOLATION",
+        let word = match ShownVerdict::of(finding, &result.known) {
+            ShownVerdict::Pass => "pass",
+            ShownVerdict::Unknown => "unknown",
+            ShownVerdict::Waived => "waived",
+            ShownVerdict::Violation => "VIOLATION",
         };
-        let evidence: Vec<String> = finding
-            .evidence
-            .iter()
-            .filter(|(_, number)| **number > 0)
-            .map(|(name, number)| counted_of(*number, &name.replace('_', " ")))
-            .collect();
+        let evidence = evidence(finding);
         let evidence: Vec<&str> = evidence.iter().map(String::as_str).collect();
         text.write_str(&wrapped_words(&format!("    {word:<9} {:<13} ", finding.name.replace('_', " ")), &evidence, " · "))?;
         if let Some(reason) = &finding.reason {

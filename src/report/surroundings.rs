@@ -1,12 +1,17 @@
 //! The calls around what was found: who read what, who wrote it, and how they crossed. For the diagrams of the report page.
 
+use std::path::Path;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use ticketcd_judge::core::verdict::{Anomaly, Finding};
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::call::{CallId, CallOutcome, Invoke, Return};
 use ticketcd_judge::history::event::Event;
+use ticketcd_judge::history::read_ahead::ReadAhead;
+use ticketcd_judge::history::reader::{HistoryError, HistoryReader};
 use ticketcd_judge::history::request::{Request, TxnOp};
-use ticketcd_judge::history::{MemberIndex, Nanos, OrderId, OrderKey, Revision};
+use ticketcd_judge::history::run_dir::RunDir;
+use ticketcd_judge::history::{Blob, MemberIndex, Nanos, OrderId, OrderKey, Revision};
 
 /// Anomalies that get a diagram, at most: the first of each kind.
 const ANOMALIES_MAX: usize = 8;
@@ -76,8 +81,21 @@ pub struct Surroundings {
     pub calls: Vec<CallFact>,
 }
 
-/// Gathers the calls around anomalies from a second reading of the record.
-pub struct Gatherer {
+/// The calls around what was found in a run. The record is read once more, because what to look for is known only afterwards; not
+/// at all where nothing was found.
+///
+/// # Errors
+/// When the history cannot be read.
+pub fn gather(directory: &Path, findings: &[Finding]) -> Result<Vec<Surroundings>, HistoryError> {
+    let Some(mut gatherer) = Gatherer::new(findings) else { return Ok(Vec::new()) };
+    for events in ReadAhead::new(HistoryReader::open(&RunDir::new(directory).history())?).by_ref() {
+        events?.iter().for_each(|event| gatherer.observe(event));
+    }
+    Ok(gatherer.finish())
+}
+
+/// Gathers the calls around anomalies from the events of a record.
+struct Gatherer {
     targets: Vec<Target>,
     /// The last call of each worker.
     last: FxHashMap<u32, CallFact>,
@@ -92,7 +110,7 @@ struct Target {
 
 impl Gatherer {
     /// For the first anomaly of each kind that counts in its own right. None when there is nothing to gather.
-    pub fn new(findings: &[Finding]) -> Option<Self> {
+    fn new(findings: &[Finding]) -> Option<Self> {
         let roots = findings.iter().flat_map(|finding| {
             let counting = finding.anomalies.iter().filter(|group| group.consequence_of.is_none());
             counting.map(|group| (finding.name.clone(), group.kind.clone(), &group.first))
@@ -103,7 +121,7 @@ impl Gatherer {
     }
 
     /// Takes in an event.
-    pub fn observe(&mut self, event: &Event) {
+    fn observe(&mut self, event: &Event) {
         match event {
             Event::Invoke(invoke) => self.sent(invoke),
             Event::Return(returned) => self.ended(returned),
@@ -113,20 +131,17 @@ impl Gatherer {
 
     fn sent(&mut self, invoke: &Invoke) {
         let fact = CallFact::of(invoke);
-        let before = self.last.insert(invoke.id.worker, fact.clone());
-        for target in &mut self.targets {
-            if !target.concerns(invoke) {
-                continue;
-            }
-            // What a write was computed from is the read that came right before it.
-            let read = before.clone().filter(|before| before.kind == CallKind::Read && fact.kind == CallKind::Write);
+        // What a write was computed from is the read that came right before it.
+        let read = self.last.get(&invoke.id.worker).filter(|last| last.kind == CallKind::Read && fact.kind == CallKind::Write);
+        for target in self.targets.iter_mut().filter(|target| target.concerns(invoke)) {
             let calls = &mut target.surroundings.calls;
-            for call in read.into_iter().chain([fact.clone()]) {
+            for call in read.into_iter().chain([&fact]) {
                 if calls.len() < CALLS_MAX && calls.iter().all(|known| known.id != call.id) {
-                    calls.push(call);
+                    calls.push(call.clone());
                 }
             }
         }
+        self.last.insert(invoke.id.worker, fact);
     }
 
     fn ended(&mut self, returned: &Return) {
@@ -143,7 +158,7 @@ impl Gatherer {
     }
 
     /// What was gathered; an anomaly around which there is no call is left out.
-    pub fn finish(self) -> Vec<Surroundings> {
+    fn finish(self) -> Vec<Surroundings> {
         let mut all: Vec<Surroundings> = self.targets.into_iter().map(|target| target.surroundings).collect();
         all.retain(|surroundings| !surroundings.calls.is_empty());
         all.iter_mut().for_each(|surroundings| surroundings.calls.sort_by_key(|call| (call.sent, call.id)));
@@ -156,8 +171,7 @@ impl Target {
     fn new(check: String, kind: String, anomaly: &Anomaly) -> Option<Self> {
         let orders = anomaly.orders.iter().filter_map(|order| order.parse::<OrderId>().ok());
         // The last ones are those that show it.
-        let orders: Vec<OrderKey> = orders.map(|order| order.key).collect();
-        let orders: FxHashSet<OrderKey> = orders.iter().rev().take(ORDERS_MAX).copied().collect();
+        let orders: FxHashSet<OrderKey> = orders.rev().take(ORDERS_MAX).map(|order| order.key).collect();
         let at = anomaly.at_seconds.map(|at| (at * 1e9) as Nanos);
         let has_place = at.is_some() && !anomaly.keys.is_empty();
         (has_place || !orders.is_empty()).then(|| Self {
@@ -182,7 +196,7 @@ impl CallFact {
             Request::LeaseGrant { .. } | Request::LeaseKeepAlive { .. } | Request::LeaseRevoke { .. } | Request::Lock { .. } => {
                 CallKind::Lease
             }
-            Request::Txn(txn) if !txn.operations().any(|operation| !matches!(operation, TxnOp::Range(_))) => CallKind::Read,
+            Request::Txn(txn) if txn.operations().all(|operation| matches!(operation, TxnOp::Range(_))) => CallKind::Read,
             request if request.may_write() => CallKind::Write,
             _ => CallKind::Read,
         };
@@ -202,7 +216,7 @@ impl CallFact {
 
 /// Whether a request names one of these keys, or a range that begins with one.
 fn names_any(request: &Request, keys: &[String]) -> bool {
-    let is_one = |key: &ticketcd_judge::history::Blob| keys.iter().any(|wanted| key.as_bytes() == wanted.as_bytes());
+    let is_one = |key: &Blob| keys.iter().any(|wanted| key.as_bytes() == wanted.as_bytes());
     match request {
         Request::Range(range) => is_one(&range.key),
         Request::Put(put) => is_one(&put.key),

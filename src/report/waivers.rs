@@ -72,6 +72,31 @@ impl WaiverResult {
     }
 }
 
+/// The verdict of a finding as readers see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownVerdict {
+    /// As it is.
+    Pass,
+    /// As it is.
+    Unknown,
+    /// A violation, all of which is waived.
+    Waived,
+    /// A violation that counts.
+    Violation,
+}
+
+impl ShownVerdict {
+    /// The verdict of a finding, with the waivers of its run.
+    pub fn of(finding: &Finding, waivers: &[WaiverResult]) -> Self {
+        match finding.verdict {
+            Verdict::Pass => Self::Pass,
+            Verdict::Unknown => Self::Unknown,
+            Verdict::Violation if is_waived(waivers, finding) => Self::Waived,
+            Verdict::Violation => Self::Violation,
+        }
+    }
+}
+
 /// Whether all violations of a finding are waived.
 pub fn is_waived(waivers: &[WaiverResult], finding: &Finding) -> bool {
     let of_check = |waiver: &&WaiverResult| waiver.check == finding.name && waiver.state == WaiverState::Waived;

@@ -8,14 +8,14 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
-use ticketcd_judge::core::verdict::{Finding, Verdict};
+use ticketcd_judge::core::verdict::Finding;
 
 use super::Reporter;
 use crate::report::build::Report;
 use crate::report::explanations::write_explanations;
 use crate::report::objectives::{ObjectiveOutcome, ObjectiveResult};
 use crate::report::result::{RunResult, RunVerdict};
-use crate::report::waivers::is_waived;
+use crate::report::waivers::ShownVerdict;
 
 pub(super) const REPORTER: Reporter = Reporter { file: "junit.xml", write };
 
@@ -58,15 +58,15 @@ fn document(result: &RunResult) -> quick_junit::Report {
 
 fn check(finding: &Finding, result: &RunResult) -> TestCase {
     let reason = finding.reason.as_deref().unwrap_or_default();
-    let status = match finding.verdict {
-        Verdict::Pass => TestCaseStatus::success(),
-        Verdict::Violation if is_waived(&result.known, finding) => {
+    let status = match ShownVerdict::of(finding, &result.known) {
+        ShownVerdict::Pass => TestCaseStatus::success(),
+        ShownVerdict::Waived => {
             let waivers = result.known.iter().filter(|waiver| waiver.check == finding.name);
             let names: Vec<&str> = waivers.map(|waiver| waiver.issue.as_str()).collect();
             skipped(&format!("waived as {}", names.join(", ")))
         }
-        Verdict::Violation => failed(NonSuccessKind::Failure, "violation", &kinds(finding), &explanation(finding)),
-        Verdict::Unknown => failed(NonSuccessKind::Error, "unknown", reason, reason),
+        ShownVerdict::Violation => failed(NonSuccessKind::Failure, "violation", &kinds(finding), &explanation(finding)),
+        ShownVerdict::Unknown => failed(NonSuccessKind::Error, "unknown", reason, reason),
     };
     case("check", &finding.name, status)
 }
@@ -129,6 +129,7 @@ fn kinds(finding: &Finding) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use ticketcd_judge::core::verdict::Verdict;
     use ticketcd_judge::history::run_info::RunInfo;
 
     use super::*;

@@ -5,6 +5,8 @@ mod latency_log;
 mod report_html;
 mod result_json;
 mod summary_md;
+#[cfg(test)]
+mod testing;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use ticketcd_judge::core::verdict::{Finding, Verdict};
+use ticketcd_judge::core::verdict::Finding;
 
 use super::Reporter;
 use crate::report::build::Report;
@@ -14,7 +14,7 @@ use crate::report::numbers::{count, milliseconds, rate, seconds};
 use crate::report::objectives::ObjectiveOutcome;
 use crate::report::result::RunResult;
 use crate::report::summary::verdict_word;
-use crate::report::waivers::is_waived;
+use crate::report::waivers::ShownVerdict;
 use crate::scenario::metric::operation_name;
 
 pub(super) const REPORTER: Reporter = Reporter { file: "summary.md", write };
@@ -76,11 +76,11 @@ fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
 }
 
 fn mark(finding: &Finding, result: &RunResult) -> &'static str {
-    match finding.verdict {
-        Verdict::Pass => "✅ pass",
-        Verdict::Unknown => "❔ unknown",
-        Verdict::Violation if is_waived(&result.known, finding) => "⚠️ waived",
-        Verdict::Violation => "❌ violation",
+    match ShownVerdict::of(finding, &result.known) {
+        ShownVerdict::Pass => "✅ pass",
+        ShownVerdict::Unknown => "❔ unknown",
+        ShownVerdict::Waived => "⚠️ waived",
+        ShownVerdict::Violation => "❌ violation",
     }
 }
 
@@ -102,13 +102,11 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use ticketcd_judge::core::verdict::{Anomaly, AnomalyGroup};
     use ticketcd_judge::history::run_info::RunInfo;
 
     use super::*;
     use crate::report::build::describe;
+    use crate::report::reporters::testing::found_by_ledger;
     use crate::report::result::RunVerdict;
 
     #[test]
@@ -118,24 +116,7 @@ mod tests {
 
     #[test]
     fn a_violation_is_explained() {
-        let first = Anomaly { explanation: vec!["Order r-1-1 is on no member.".to_owned()], ..Anomaly::default() };
-        let group = AnomalyGroup {
-            kind: "lost_order".to_owned(),
-            count: 1,
-            consequence_of: None,
-            known_defect: None,
-            worst: first.clone(),
-            last: first.clone(),
-            first,
-        };
-        let checks = vec![Finding {
-            name: "ledger".to_owned(),
-            verdict: Verdict::Violation,
-            reason: None,
-            evidence: BTreeMap::new(),
-            anomalies: vec![group],
-            revenue: Vec::new(),
-        }];
+        let checks = vec![found_by_ledger("lost_order", "Order r-1-1 is on no member.")];
         let text = markdown(&RunResult { verdict: RunVerdict::Violation, checks, ..describe(RunInfo::default()) });
         for part in ["| ledger | ❌ violation |", "**ledger · lost order, once**", "1. Order r-1-1 is on no member."] {
             assert!(text.contains(part), "{part} is not in: {text}");

@@ -9,7 +9,8 @@ use std::io::{self, Write};
 use askama::Template;
 use jiff::Timestamp;
 use ticketcd_judge::checks::check_infos;
-use ticketcd_judge::core::verdict::{Anomaly, AnomalyGroup, Finding, Verdict};
+use ticketcd_judge::core::check::CheckInfo;
+use ticketcd_judge::core::verdict::{AnomalyGroup, Finding};
 use ticketcd_judge::known_defects::KnownDefect;
 use ticketcd_judge::model::Cents;
 
@@ -17,7 +18,7 @@ use self::chart::{Band, Chart, Line};
 use self::lanes::Lanes;
 use super::Reporter;
 use crate::report::build::Report;
-use crate::report::explanations::group_title;
+use crate::report::explanations::{evidence, group_title, sentences};
 use crate::report::headline::headline;
 use crate::report::latency::{Clock, LatencyLine};
 use crate::report::numbers::{count, counted, milliseconds, percent, rate, seconds};
@@ -25,8 +26,8 @@ use crate::report::objectives::{ObjectiveOutcome, ObjectiveResult};
 use crate::report::result::{FaultResult, RunResult};
 use crate::report::series::{SecondResult, longest_without_sales};
 use crate::report::summary::verdict_word;
-use crate::report::surroundings::Surroundings;
-use crate::report::waivers::is_waived;
+use crate::report::surroundings::{self, Surroundings};
+use crate::report::waivers::ShownVerdict;
 use crate::report::windows::FaultHistory;
 use crate::scenario::metric::operation_name;
 
@@ -36,7 +37,8 @@ pub(super) const REPORTER: Reporter = Reporter { file: "report.html", write };
 const SENTENCES_MAX: usize = 40;
 
 fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
-    let page = Page::new(&report.result, &report.surroundings, &report.statistics.timeline.faults)
+    let surroundings = surroundings::gather(&report.directory, &report.result.checks).map_err(io::Error::other)?;
+    let page = Page::new(&report.result, &surroundings, &report.statistics.timeline.faults)
         .and_then(|page| page.render())
         .map_err(io::Error::other)?;
     output.write_all(page.as_bytes())
@@ -135,7 +137,7 @@ impl<'run> Page<'run> {
         Ok(Self {
             style: include_str!("style.css"),
             verdict_word: verdict_word(result.verdict),
-            verdict_class: serde_json::to_value(result.verdict).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default(),
+            verdict_class: verdict_word(result.verdict).replace(' ', "_"),
             headline: headline(result),
             members: counted(result.members.len() as u64, "member"),
             started: result.started.parse::<Timestamp>().map_or_else(|_| result.started.clone(), |at| at.strftime("%F %T UTC").to_string()),
@@ -197,68 +199,48 @@ fn figures(result: &RunResult) -> [Figure; 3] {
 }
 
 fn check(finding: &Finding, result: &RunResult) -> CheckRow {
-    let (class, mark) = match finding.verdict {
-        Verdict::Pass => ("pass", "✓ pass"),
-        Verdict::Unknown => ("unknown", "? unknown"),
-        Verdict::Violation if is_waived(&result.known, finding) => ("unknown", "✗ waived"),
-        Verdict::Violation => ("violation", "✗ violation"),
+    let (class, mark) = match ShownVerdict::of(finding, &result.known) {
+        ShownVerdict::Pass => ("pass", "✓ pass"),
+        ShownVerdict::Unknown => ("unknown", "? unknown"),
+        ShownVerdict::Waived => ("unknown", "✗ waived"),
+        ShownVerdict::Violation => ("violation", "✗ violation"),
     };
-    // Every check counts what a run could have had: what this one had not is noise.
-    let evidence = finding
-        .evidence
-        .iter()
-        .filter(|(_, number)| **number > 0)
-        .map(|(name, number)| format!("{} {}", count(*number), name.replace('_', " ")));
     CheckRow {
         name: finding.name.clone(),
         class,
         mark,
         reason: finding.reason.clone().unwrap_or_default(),
-        evidence: evidence.collect::<Vec<_>>().join(", "),
+        evidence: evidence(finding).join(", "),
     }
 }
 
 fn anomalies(result: &RunResult, surroundings: &[Surroundings], faults: &[FaultHistory]) -> askama::Result<Vec<AnomalyBox>> {
     let groups = result.checks.iter().flat_map(|finding| finding.anomalies.iter().map(move |group| (finding, group)));
+    let checks = check_infos();
     groups
         .map(|(finding, group)| {
             let around = surroundings.iter().find(|around| around.check == finding.name && around.kind == group.kind);
             let diagram = around.map(|around| Lanes::new(around, faults).render()).transpose()?.unwrap_or_default();
-            Ok(AnomalyBox { diagram, ..anomaly(finding, group) })
+            Ok(AnomalyBox { diagram, ..anomaly(finding, group, &checks) })
         })
         .collect()
 }
 
-fn anomaly(finding: &Finding, group: &AnomalyGroup) -> AnomalyBox {
-    let meaning = check_infos()
-        .into_iter()
-        .filter(|check| check.name == finding.name)
-        .flat_map(|check| check.kinds)
-        .find(|kind| kind.name == group.kind)
-        .map(|kind| kind.meaning);
+fn anomaly(finding: &Finding, group: &AnomalyGroup, checks: &[&'static CheckInfo]) -> AnomalyBox {
+    let kinds = checks.iter().find(|check| check.name == finding.name).map_or(&[][..], |check| check.kinds);
+    let meaning = kinds.iter().find(|kind| kind.name == group.kind).map(|kind| kind.meaning);
     let known_defect = KnownDefect::of(&finding.name, &group.kind).map(|defect| {
         format!("This is a known defect of etcd, {}: {}. A [[known]] entry of that name waives it.", defect.name, defect.title)
     });
     AnomalyBox {
         title: format!("{} · {}", finding.name, group_title(group)),
         meaning,
-        sentences: sentences(&group.first),
-        worst: if group.count > 1 && group.worst != group.first { sentences(&group.worst) } else { Vec::new() },
+        sentences: sentences(&group.first, SENTENCES_MAX),
+        worst: if group.count > 1 && group.worst != group.first { sentences(&group.worst, SENTENCES_MAX) } else { Vec::new() },
         known_defect,
         diagram: String::new(),
         is_consequence: group.consequence_of.is_some(),
     }
-}
-
-fn sentences(anomaly: &Anomaly) -> Vec<String> {
-    let mut sentences: Vec<String> = anomaly.explanation.iter().take(SENTENCES_MAX).cloned().collect();
-    if anomaly.explanation.len() > SENTENCES_MAX {
-        sentences.push(format!("{} more sentences are in result.json.", count((anomaly.explanation.len() - SENTENCES_MAX) as u64)));
-    }
-    if !anomaly.faults.is_empty() {
-        sentences.push(format!("Active faults: {}.", anomaly.faults.join("; ")));
-    }
-    sentences
 }
 
 fn fault_name(fault: &FaultResult) -> String {
@@ -365,34 +347,15 @@ fn objective(objective: &ObjectiveResult) -> CheckRow {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use ticketcd_judge::history::run_info::RunInfo;
 
     use super::*;
     use crate::report::build::describe;
+    use crate::report::reporters::testing::found_by_ledger;
     use crate::report::result::RunVerdict;
 
     fn result() -> RunResult {
-        let explanation = vec!["The buyer <script>alert(1)</script> was charged twice.".to_owned()];
-        let first = Anomaly { explanation, ..Anomaly::default() };
-        let group = AnomalyGroup {
-            kind: "duplicate_order".to_owned(),
-            count: 1,
-            consequence_of: None,
-            known_defect: None,
-            worst: first.clone(),
-            last: first.clone(),
-            first,
-        };
-        let checks = vec![Finding {
-            name: "ledger".to_owned(),
-            verdict: Verdict::Violation,
-            reason: None,
-            evidence: BTreeMap::from([("acknowledged".to_owned(), 4_718)]),
-            anomalies: vec![group],
-            revenue: Vec::new(),
-        }];
+        let checks = vec![found_by_ledger("duplicate_order", "The buyer <script>alert(1)</script> was charged twice.")];
         let series = (0..12)
             .map(|second| SecondResult {
                 second,
