@@ -19,6 +19,8 @@ use ticketcd_judge::history::Revision;
 use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Put, Request, Txn, TxnAnswer, TxnOp};
+use ticketcd_judge::model::Cents;
+use ticketcd_judge::model::records::PurchasedTicket;
 
 use super::state::{Stock, fetch_latest, reads};
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
@@ -86,6 +88,16 @@ struct TwoStep {
     retries: RetryPolicy,
 }
 
+/// What the first step took.
+struct StockTaken {
+    /// The stock after it.
+    stock: Stock,
+    /// The tickets, with their prices.
+    lines: Vec<PurchasedTicket>,
+    /// The price of all.
+    paid: Cents,
+}
+
 /// How a guarded transaction ended.
 enum Step {
     /// It was applied, by this revision.
@@ -110,44 +122,67 @@ impl ActiveStrategy for TwoStep {
 
 impl TwoStep {
     async fn purchase(&self, shop: &Shop, caller: &mut RecordingClient, cache: &mut StockCache, order: &Order) -> PurchaseResult {
-        let mut stock = match fetch_latest(&shop.keys, caller, &order.event, &order.user).await {
-            Ok(stock) => stock,
-            Err(error) => return PurchaseResult::nothing(rejected(error), 0),
+        let (taken, attempts) = match self.take(shop, caller, cache, order).await {
+            Ok(taken) => taken,
+            Err(result) => return result,
         };
+        if !self.pause.is_zero() {
+            tokio::time::sleep(self.pause).await;
+        }
+        self.enter(shop, caller, cache, order, taken, attempts).await
+    }
+
+    /// The first step: takes the tickets out of the stock. Returns what was taken, and the attempts that it took.
+    ///
+    /// # Errors
+    /// The end of an order whose tickets were not taken.
+    async fn take(
+        &self,
+        shop: &Shop,
+        caller: &mut RecordingClient,
+        cache: &mut StockCache,
+        order: &Order,
+    ) -> Result<(StockTaken, u32), PurchaseResult> {
+        let ended = PurchaseResult::nothing;
+        let fetched = fetch_latest(&shop.keys, caller, &order.event, &order.user).await;
+        let mut stock = fetched.map_err(|error| ended(rejected(error), 0))?;
         for attempt in 0..self.retries.attempts_max {
             self.back_off(attempt, cache).await;
             let mut after = stock.clone();
-            let Taken { puts, lines, paid } = match take(shop, &stock, &mut after, order) {
-                Ok(taken) => taken,
-                Err(outcome) => return PurchaseResult::nothing(outcome, attempt),
-            };
+            let Taken { puts, lines, paid } = take(shop, &stock, &mut after, order).map_err(|outcome| ended(outcome, attempt))?;
             match send(shop, caller, order, puts).await {
+                Step::Applied(_) => return Ok((StockTaken { stock: after, lines, paid }, attempt + 1)),
                 Step::Conflict(now) => stock = now,
-                Step::Ended(outcome) => return PurchaseResult::nothing(outcome, attempt + 1),
-                Step::Applied(_) => {
-                    if !self.pause.is_zero() {
-                        tokio::time::sleep(self.pause).await;
-                    }
-                    for again in 0..self.retries.attempts_max {
-                        self.back_off(again, cache).await;
-                        let put = match enter(shop, &mut after, order, lines.clone()) {
-                            Ok(put) => put,
-                            Err(outcome) => return PurchaseResult::nothing(outcome, attempt + again + 1),
-                        };
-                        let attempts = attempt + again + 2;
-                        match send(shop, caller, order, vec![put]).await {
-                            Step::Applied(revision) => {
-                                return PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid, attempts };
-                            }
-                            Step::Conflict(now) => after = now,
-                            Step::Ended(outcome) => return PurchaseResult::nothing(outcome, attempts),
-                        }
-                    }
-                    return PurchaseResult::nothing(OrderOutcome::Conflict, attempt + self.retries.attempts_max + 1);
-                }
+                Step::Ended(outcome) => return Err(ended(outcome, attempt + 1)),
             }
         }
-        PurchaseResult::nothing(OrderOutcome::Conflict, self.retries.attempts_max)
+        Err(ended(OrderOutcome::Conflict, self.retries.attempts_max))
+    }
+
+    /// The second step: enters the purchase. Whatever else it ends with, the tickets stay taken.
+    async fn enter(
+        &self,
+        shop: &Shop,
+        caller: &mut RecordingClient,
+        cache: &mut StockCache,
+        order: &Order,
+        StockTaken { mut stock, lines, paid }: StockTaken,
+        attempts: u32,
+    ) -> PurchaseResult {
+        for attempt in 0..self.retries.attempts_max {
+            self.back_off(attempt, cache).await;
+            let put = match enter(shop, &mut stock, order, lines.clone()) {
+                Ok(put) => put,
+                Err(outcome) => return PurchaseResult::nothing(outcome, attempts + attempt),
+            };
+            let attempts = attempts + attempt + 1;
+            match send(shop, caller, order, vec![put]).await {
+                Step::Applied(revision) => return PurchaseResult { outcome: OrderOutcome::Sold { revision }, paid, attempts },
+                Step::Conflict(now) => stock = now,
+                Step::Ended(outcome) => return PurchaseResult::nothing(outcome, attempts),
+            }
+        }
+        PurchaseResult::nothing(OrderOutcome::Conflict, attempts + self.retries.attempts_max)
     }
 
     async fn back_off(&self, conflicts: u32, cache: &mut StockCache) {
