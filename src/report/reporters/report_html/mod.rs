@@ -173,7 +173,11 @@ impl<'run> Page<'run> {
 fn figures(result: &RunResult) -> [Figure; 3] {
     let is_response = |line: &&LatencyLine| line.phase == "steady" && line.clock == Clock::Response;
     let slowest = result.latency.iter().find(is_response);
-    let gap = longest_without_sales(&result.series);
+    let (value, remark) = match longest_without_sales(&result.series) {
+        Some((from, until)) => (format!("{} s", count(until - from)), format!("from {} s to {} s", count(from), count(until))),
+        None if result.load.sold == 0 => ("–".to_owned(), "nothing was sold".to_owned()),
+        None => ("under 1 s".to_owned(), "every second had a sale until the last one".to_owned()),
+    };
     [
         Figure {
             name: "Orders sold",
@@ -187,14 +191,7 @@ fn figures(result: &RunResult) -> [Figure; 3] {
                 format!("{}: median {}, longest {}", operation_name(line.operation), milliseconds(line.p50_ms), milliseconds(line.max_ms))
             }),
         },
-        Figure {
-            name: "Longest time without a sale",
-            value: gap.map_or_else(|| "under 1 s".to_owned(), |(from, until)| format!("{} s", count(until - from))),
-            remark: gap.map_or_else(
-                || "every second had a sale until the last one".to_owned(),
-                |(from, until)| format!("from {} s to {} s", count(from), count(until)),
-            ),
-        },
+        Figure { name: "Longest time without a sale", value, remark },
     ]
 }
 
@@ -412,5 +409,6 @@ mod tests {
         let result = describe(RunInfo::default());
         let page = Page::new(&result, &[], &[]).unwrap().render().unwrap();
         assert!(page.contains("<strong>unknown</strong>") && !page.contains("NaN"));
+        assert!(page.contains("nothing was sold") && !page.contains("every second had a sale"));
     }
 }
