@@ -130,7 +130,8 @@ mod tests {
 
     static LATE: AnomalyKind = AnomalyKind::new("late", "It came late.");
     static EARLY: AnomalyKind = AnomalyKind::new("early", "It came early.");
-    static CHECK: CheckInfo = CheckInfo { name: "x", promise: "", source: "", kinds: &[&LATE, &EARLY], basis: Basis::Log, online: false };
+    static CHECK: CheckInfo =
+        CheckInfo { name: "x", promise: "", source: "", kinds: &[&LATE, &EARLY], basis: Basis::Log, view: None, online: false };
 
     fn anomaly(severity: u64) -> Anomaly {
         Anomaly { severity, ..Anomaly::default() }

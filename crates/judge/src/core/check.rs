@@ -29,6 +29,9 @@ pub struct CheckInfo {
     pub kinds: &'static [&'static AnomalyKind],
     /// What its findings rest on.
     pub basis: Basis,
+    /// Makes the view of each revision that it needs beside etcd's own ([`SequencedRevision::view`]). It is computed once for all
+    /// checks, and all that name one name the same.
+    pub view: Option<MakeView>,
     /// Whether it is cheap enough to run while the load runs.
     pub online: bool,
 }
@@ -77,15 +80,12 @@ pub trait Check: Send {
         false
     }
 
-    /// The view of each revision that it needs in addition to etcd's events: [`SequencedRevision::view`]. It is computed once
-    /// for all checks, so all checks that need one must return the same.
-    fn view(&self, _info: &RunInfo) -> Option<Box<dyn View>> {
-        None
-    }
-
     /// Gives the verdict. Without evidence it is unknown.
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding;
 }
+
+/// Makes a view for a run.
+pub type MakeView = fn(&RunInfo) -> Box<dyn View>;
 
 /// Interprets each revision for a layer above etcd, such as the shop.
 pub trait View: std::fmt::Debug + Send {
@@ -154,7 +154,7 @@ pub struct SequencedRevision<'run> {
     pub at: Nanos,
     /// Its events.
     pub events: &'run [WatchEvent],
-    /// The result of the [view](Check::view); none if no check uses one.
+    /// The result of the [view](CheckInfo::view); none if no check uses one.
     pub view: Option<&'run (dyn Any + Send + Sync)>,
     /// Whether a revision before this one was delivered by no collector. A replay after such a gap is not evidence.
     pub after_hole: bool,

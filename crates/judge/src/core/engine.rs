@@ -83,8 +83,8 @@ impl Judge {
     }
 
     fn with(info: &RunInfo, checks: Vec<Box<dyn Check>>, dispatch: impl FnOnce(Vec<PanicGuard>) -> Dispatch) -> Self {
-        let view = checks.iter().find_map(|check| check.view(info));
         let checks: Vec<PanicGuard> = checks.into_iter().map(PanicGuard::new).collect();
+        let view = checks.iter().find_map(|check| check.info().view).map(|make| make(info));
         Self {
             info: info.clone(),
             checks: checks.iter().map(PanicGuard::info).collect(),

@@ -16,6 +16,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's API guarantees of watches",
     kinds: &[&GAP, &DUPLICATE, &OUT_OF_ORDER, &SPLIT_REVISION, &BEFORE_START],
     basis: Basis::Deliveries,
+    view: None,
     online: true,
 };
 

@@ -18,6 +18,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "Raft's state machine safety",
     kinds: &[&MEMBERS_DISAGREE, &REVISION_REWRITTEN],
     basis: Basis::Deliveries,
+    view: None,
     online: true,
 };
 

@@ -11,7 +11,7 @@
 use super::stock::{self, Balance, EventStock, StockBook, TicketStock};
 use crate::core::anomalies::{Anomalies, evidence};
 use crate::core::anomaly_kind::AnomalyKind;
-use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::verdict::{Anomaly, Finding};
 use crate::shop::model::Keyspace;
 use crate::shop::replay;
@@ -25,6 +25,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "double-entry bookkeeping",
     kinds: &[&LOST_UPDATE, &VANISHED_TICKETS, &SURPLUS_TICKETS, &EVENT_COUNTER],
     basis: Basis::Log,
+    view: Some(replay::view),
     online: true,
 };
 
@@ -92,10 +93,6 @@ impl Check for Conservation {
 
     fn alarm(&self) -> Option<String> {
         self.anomalies.alarm()
-    }
-
-    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
-        replay::view(info)
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {

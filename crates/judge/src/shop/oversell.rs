@@ -7,7 +7,7 @@
 use super::stock::{self, EventStock, StockBook, StockKey, TicketStock};
 use crate::core::anomalies::{Anomalies, evidence};
 use crate::core::anomaly_kind::AnomalyKind;
-use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::verdict::{Anomaly, Finding};
 use crate::shop::model::Keyspace;
 use crate::shop::replay;
@@ -21,6 +21,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "the rule of the original TickETCD: a ticket is sold once",
     kinds: &[&NEGATIVE_STOCK, &STOCK_ABOVE_TOTAL, &TOTAL_CHANGED, &OVERSOLD, &OVER_RESERVED],
     basis: Basis::Log,
+    view: Some(replay::view),
     online: true,
 };
 
@@ -82,10 +83,6 @@ impl Check for Oversell {
 
     fn alarm(&self) -> Option<String> {
         self.anomalies.alarm()
-    }
-
-    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
-        replay::view(info)
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {

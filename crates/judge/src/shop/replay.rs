@@ -103,10 +103,9 @@ pub(super) fn changes<'run>(revision: &SequencedRevision<'run>) -> &'run [ShopCh
     revision.view.and_then(|view| view.downcast_ref::<Vec<ShopChange>>()).map_or(&[], Vec::as_slice)
 }
 
-/// The [view](crate::core::check::Check::view) of the shop's checks: one replay for all of them.
-#[expect(clippy::unnecessary_wraps, reason = "it is what `Check::view` returns")]
-pub(super) fn view(info: &RunInfo) -> Option<Box<dyn View>> {
-    Some(Box::new(ShopReplay::new(Keyspace::new(info.prefix.as_str()))))
+/// The [view](crate::core::check::CheckInfo::view) of the shop's checks: one replay for all of them.
+pub(super) fn view(info: &RunInfo) -> Box<dyn View> {
+    Box::new(ShopReplay::new(Keyspace::new(info.prefix.as_str())))
 }
 
 impl View for ShopReplay {

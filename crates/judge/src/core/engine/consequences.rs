@@ -53,13 +53,17 @@ impl Consequences<'_> {
         kinds.iter().any(|kind| kind.name == group.kind && kind.explains == Some(Basis::EarlierResponses))
     }
 
+    /// The first anomaly of each such kind of a finding.
+    fn inventions<'found>(&self, finding: &'found Finding) -> impl Iterator<Item = &'found Anomaly> {
+        finding.anomalies.iter().filter(move |group| self.is_invention(finding, group)).map(|group| &group.first)
+    }
+
     /// A response with a revision that never existed makes every later one look old: findings that compared with it are marked
     /// as its consequences, and it comes first.
     fn blame_invention(&self, findings: &mut [Finding]) {
-        let of_finding = |finding| finding_inventions(self, finding);
         let first = findings
             .iter()
-            .flat_map(of_finding)
+            .flat_map(|finding| self.inventions(finding))
             .min_by(|one, other| one.at_seconds.partial_cmp(&other.at_seconds).unwrap_or(Ordering::Equal));
         let Some((Some(since), Some(revision))) = first.map(|first| (first.at_seconds, first.revision)) else { return };
         for finding in findings.iter_mut().filter(|finding| self.basis(finding) == Some(Basis::EarlierResponses)) {
@@ -74,7 +78,7 @@ impl Consequences<'_> {
         // Root causes stay in front of it.
         let roots = findings.iter().take_while(|finding| self.basis(finding) == Some(Basis::Deliveries)).count();
         if let Some(others) = findings.get_mut(roots..) {
-            others.sort_by_key(|finding| finding_inventions(self, finding).next().is_none());
+            others.sort_by_key(|finding| self.inventions(finding).next().is_none());
         }
     }
 
@@ -93,11 +97,6 @@ impl Consequences<'_> {
         finding.verdict = Verdict::Unknown;
         finding.reason = Some(format!("{changed} was changed after the run, so findings based on it are not evidence."));
     }
-}
-
-/// The first anomaly of each kind of a finding that is a response with a revision that never existed.
-fn finding_inventions<'found>(consequences: &Consequences<'_>, finding: &'found Finding) -> impl Iterator<Item = &'found Anomaly> {
-    finding.anomalies.iter().filter(move |group| consequences.is_invention(finding, group)).map(|group| &group.first)
 }
 
 /// Marks anomalies as consequences of a cause, unless they occurred before it.

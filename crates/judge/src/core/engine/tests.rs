@@ -1,6 +1,6 @@
 use super::*;
 use crate::checks::{check_run, online_checks, standard_checks};
-use crate::core::check::{Basis, Observation, View};
+use crate::core::check::{Basis, Observation};
 use crate::etcd::divergence::Divergence;
 use crate::testing::{Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::MemberIndex;
@@ -298,7 +298,7 @@ fn what_comes_after_a_fault_beyond_the_promise_is_its_consequence() {
 }
 
 const fn test_check(name: &'static str) -> CheckInfo {
-    CheckInfo { name, promise: "", source: "", kinds: &[], basis: Basis::Log, online: false }
+    CheckInfo { name, promise: "", source: "", kinds: &[], basis: Basis::Log, view: None, online: false }
 }
 
 /// A check with a defect.
@@ -416,9 +416,6 @@ struct Flooded(Box<dyn Check>);
 impl Check for Flooded {
     fn info(&self) -> &'static CheckInfo {
         self.0.info()
-    }
-    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
-        self.0.view(info)
     }
     fn observe(&mut self, observation: &Observation<'_>) {
         self.0.observe(observation);

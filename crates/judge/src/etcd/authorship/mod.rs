@@ -51,6 +51,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's API guarantees (operations are atomic and durable)",
     kinds: &[&UNAUTHORED, &ALTERED, &TWICE_APPLIED, &TWO_AUTHORS, &ACKNOWLEDGED_BUT_ABSENT, &REFUSED_BUT_WRITTEN],
     basis: Basis::Log,
+    view: None,
     online: false,
 };
 

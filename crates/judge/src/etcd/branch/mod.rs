@@ -28,6 +28,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's API (`Txn`)",
     kinds: &[&GUARD_IGNORED, &GUARDS_HELD],
     basis: Basis::Log,
+    view: None,
     online: false,
 };
 

@@ -24,6 +24,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's API guarantees (the TTL of a lease)",
     kinds: &[&EARLY_EXPIRY, &LOST_LEASE],
     basis: Basis::Log,
+    view: None,
     online: false,
 };
 

@@ -32,6 +32,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's own log messages",
     kinds: &[&PANIC, &FATAL, &CORRUPTION],
     basis: Basis::MemberLogs,
+    view: None,
     online: false,
 };
 

@@ -34,6 +34,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's API (`ResponseHeader.revision`)",
     kinds: &[&WRONG_VALUE, &MISSING_KEY, &PHANTOM_KEY, &TORN_READ, &WRONG_COUNT, &WRONG_ORDER],
     basis: Basis::Log,
+    view: None,
     online: false,
 };
 

@@ -38,6 +38,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "Herlihy and Wing, “Linearizability” (1990); etcd's API guarantees",
     kinds: &[&STALE_READ, &WRITE_WENT_BACK, &BEYOND_WHAT_EXISTS],
     basis: Basis::EarlierResponses,
+    view: None,
     online: true,
 };
 

@@ -29,6 +29,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's promise to survive the loss of a minority",
     kinds: &[&CRASHED, &NOT_RECOVERED],
     basis: Basis::Log,
+    view: None,
     online: false,
 };
 

@@ -37,6 +37,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "Raft's state machine safety, and etcd's durability",
     kinds: &[&DIFFERENT_HASH, &DIFFERENT_CONTENT, &DIFFERENT_REVISION, &DIFFERENT_LEASES, &LOST_AFTER_RESTART],
     basis: Basis::Log,
+    view: None,
     online: false,
 };
 

@@ -35,6 +35,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's API (`RangeRequest.serializable`)",
     kinds: &[&MEMBER_WENT_BACK, &BEYOND_WHAT_EXISTS],
     basis: Basis::EarlierResponses,
+    view: None,
     online: false,
 };
 

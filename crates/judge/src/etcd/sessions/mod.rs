@@ -36,6 +36,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "Terry et al., “Session Guarantees for Weakly Consistent Replicated Data” (1994)",
     kinds: &[&READ_WENT_BACK, &SERIALIZABLE_READ_WENT_BACK, &OWN_WRITE_MISSED, &WRITES_OUT_OF_ORDER, &WRITE_BEFORE_READ],
     basis: Basis::EarlierResponses,
+    view: None,
     online: false,
 };
 

@@ -74,6 +74,7 @@ pub static CHECK: CheckInfo = CheckInfo {
         &COMPACTION_IGNORED,
     ],
     basis: Basis::Log,
+    view: None,
     online: false,
 };
 

@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use self::hold::{Ending, Hold, HoldChanges};
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::anomaly_kind::AnomalyKind;
-use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::verdict::{Anomaly, Finding};
 use crate::shop::model::Keyspace;
 use crate::shop::replay::{self, ShopChange};
@@ -38,6 +38,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "the shop's own rule, and etcd's guarantee that a lease lives for the time it was granted",
     kinds: &[&EARLY_RELEASE, &DOUBLE_RELEASE, &CONFIRMED_AFTER_EXPIRY, &UNRELEASED_PURCHASE, &LEAKED_HOLD],
     basis: Basis::Log,
+    view: Some(replay::view),
     online: true,
 };
 
@@ -197,10 +198,6 @@ impl Check for Holds {
 
     fn alarm(&self) -> Option<String> {
         self.anomalies.alarm()
-    }
-
-    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
-        replay::view(info)
     }
 
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {

@@ -34,6 +34,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "query 4 of the original TickETCD",
     kinds: &[&MISSING_ENTRY, &WRONG_ENTRY, &DANGLING_ENTRY],
     basis: Basis::Log,
+    view: None,
     online: false,
 };
 

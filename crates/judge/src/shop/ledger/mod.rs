@@ -38,7 +38,7 @@ use super::demand::Demand;
 use crate::core::anomalies::Anomalies;
 use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::audits::{Audits, MemberSet};
-use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::verdict::{Anomaly, Finding};
 use crate::shop::model::records::Purchase;
 use crate::shop::model::{Keyspace, ShopKey};
@@ -66,6 +66,7 @@ pub static CHECK: CheckInfo = CheckInfo {
         &CANCELLED_UNBOUGHT,
     ],
     basis: Basis::Log,
+    view: Some(replay::view),
     online: false,
 };
 
@@ -185,10 +186,6 @@ impl Check for Ledger {
     fn applies(&self) -> bool {
         // Orders are those that were placed and those that exist although no buyer placed them.
         self.demand.may_be() || !self.orders.is_empty() || !self.anomalies.is_empty()
-    }
-
-    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
-        replay::view(info)
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {

@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 use self::queue::{LockQueues, Position};
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::anomaly_kind::AnomalyKind;
-use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::verdict::{Anomaly, Finding};
 use crate::shop::model::{Keyspace, ShopKey};
 use crate::shop::replay;
@@ -35,6 +35,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "etcd's lock API (the oldest key holds the lock); Kleppmann, “How to do distributed locking”",
     kinds: &[&FENCE_PASSED],
     basis: Basis::Log,
+    view: Some(replay::view),
     online: true,
 };
 
@@ -218,10 +219,6 @@ impl Check for Locks {
 
     fn alarm(&self) -> Option<String> {
         self.anomalies.alarm()
-    }
-
-    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
-        replay::view(info)
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {

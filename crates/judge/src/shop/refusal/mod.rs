@@ -25,7 +25,7 @@ use self::availability::Availability;
 use self::revision_frontier::RevisionFrontier;
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::anomaly_kind::AnomalyKind;
-use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::verdict::{Anomaly, Finding};
 use crate::shop::model::Keyspace;
 use crate::shop::replay::{self, ShopChange};
@@ -42,6 +42,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "the shop's own rule, applied to linearizable reads",
     kinds: &[&REFUSED_THOUGH_AVAILABLE],
     basis: Basis::Log,
+    view: Some(replay::view),
     online: false,
 };
 
@@ -229,10 +230,6 @@ impl Check for Refusal {
 
     fn alarm(&self) -> Option<String> {
         self.anomalies.alarm()
-    }
-
-    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
-        replay::view(info)
     }
 
     fn finish(self: Box<Self>, end: &End<'_>) -> Finding {

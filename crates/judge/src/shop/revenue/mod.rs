@@ -24,7 +24,7 @@ use self::book::{Book, sold};
 use super::demand::Demand;
 use crate::core::anomalies::{Anomalies, evidence, one_reason};
 use crate::core::anomaly_kind::AnomalyKind;
-use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision, View};
+use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind, SequencedRevision};
 use crate::core::verdict::{Anomaly, Finding, RevenueRow};
 use crate::shop::model::Keyspace;
 use crate::shop::model::Total;
@@ -42,6 +42,7 @@ pub static CHECK: CheckInfo = CheckInfo {
     source: "query 2 of the original TickETCD, and double-entry bookkeeping",
     kinds: &[&COUNTERS_DIFFER_FROM_RECORDS, &RECEIPTS_DIFFER_FROM_RECORDS],
     basis: Basis::Log,
+    view: Some(replay::view),
     online: false,
 };
 
@@ -137,10 +138,6 @@ impl Check for Revenue {
 
     fn applies(&self) -> bool {
         self.demand.may_be() || self.has_purchases
-    }
-
-    fn view(&self, info: &RunInfo) -> Option<Box<dyn View>> {
-        replay::view(info)
     }
 
     fn finish(mut self: Box<Self>, end: &End<'_>) -> Finding {
