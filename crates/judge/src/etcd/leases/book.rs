@@ -6,6 +6,7 @@
 //! soon a lease expires afterwards.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -114,8 +115,7 @@ impl LeaseBook {
 
     fn call(&mut self, invoke: &Invoke, returned: Option<&Return>) {
         if let Request::LeaseRevoke { id } = invoke.request {
-            let first = self.revoked.entry(id).or_insert(invoke.sent);
-            *first = invoke.sent.min(*first);
+            note_first(&mut self.revoked, id, invoke.sent);
         }
         match returned.map(|returned| (returned, &returned.outcome)) {
             Some((returned, CallOutcome::Ok(answer))) => self.answered(invoke, returned.done, answer),
@@ -180,13 +180,11 @@ impl LeaseBook {
             _ => None,
         };
         if let Some(key) = key {
-            let first = self.uncertain_keys.entry(key).or_insert(invoke.sent);
-            *first = invoke.sent.min(*first);
+            note_first(&mut self.uncertain_keys, key, invoke.sent);
         }
         for delete in deletions(&invoke.request) {
             if delete.range_end.is_empty() {
-                let first = self.uncertain_keys.entry(delete.key.clone()).or_insert(invoke.sent);
-                *first = invoke.sent.min(*first);
+                note_first(&mut self.uncertain_keys, delete.key.clone(), invoke.sent);
             } else {
                 self.uncertain_ranges.push((delete.clone(), invoke.sent));
             }
@@ -316,6 +314,11 @@ impl Denial {
             ..Anomaly::default()
         }
     }
+}
+
+/// Notes a time, unless an earlier one is noted.
+fn note_first<Key: Eq + Hash>(times: &mut FxHashMap<Key, Nanos>, key: Key, at: Nanos) {
+    times.entry(key).and_modify(|first| *first = at.min(*first)).or_insert(at);
 }
 
 /// The lease that a request names, when it names one that must exist. Transactions may name several.
