@@ -41,8 +41,10 @@ pub(super) struct LeaseBook {
     uncertain_keys: FxHashMap<Blob, Nanos>,
     uncertain_ranges: Vec<(Delete, Nanos)>,
     terms: Terms,
-    /// Responses that show whether a lease exists.
+    /// Responses that show whether a lease still exists: all that name one, except its grant.
     pub(super) responses: u64,
+    /// Writes of a key that attached it to a lease.
+    pub(super) keys_attached: u64,
 }
 
 /// A lease.
@@ -108,9 +110,9 @@ impl LeaseBook {
         }
     }
 
-    /// Whether the run used leases at all.
+    /// Whether the run shows how long any lease lived. A grant alone does not.
     pub(super) fn is_used(&self) -> bool {
-        !self.leases.is_empty()
+        self.responses + self.keys_attached > 0
     }
 
     fn call(&mut self, invoke: &Invoke, returned: Option<&Return>) {
@@ -143,20 +145,23 @@ impl LeaseBook {
                     self.responses += 1;
                 }
             }
-            _ => {}
+            // Its response does not show whether it deleted the key.
+            (Request::Unlock { .. }, _) => self.note_uncertain(invoke),
+            (request, _) => self.responses += u64::from(named_lease(request).is_some()),
         }
-        let deletes = answer.wrote() && deletes(&invoke.request);
+        let deletes = answer.wrote() && deletions(&invoke.request).next().is_some();
         if deletes && self.deletions.remove(&answer.revision).is_none() {
             self.authored.insert(answer.revision);
         }
     }
 
     fn renewed(&mut self, id: i64, ttl: Nanos, invoke: &Invoke, done: Nanos) {
-        self.responses += 1;
+        let is_grant = matches!(invoke.request, Request::LeaseGrant { .. });
+        self.responses += u64::from(!is_grant);
         let owed_until = invoke.sent.saturating_add(ttl.saturating_mul(NANOS_PER_SECOND));
         let renewal = Renewal { sent: invoke.sent, done, owed_until };
         let lease = self.leases.entry(id).or_insert(Lease { renewal, grants: 0 });
-        lease.grants += u32::from(matches!(invoke.request, Request::LeaseGrant { .. }));
+        lease.grants += u32::from(is_grant);
         if owed_until > lease.renewal.owed_until {
             lease.renewal = renewal;
         }
@@ -207,6 +212,7 @@ impl LeaseBook {
                     self.deletions.entry(revision.revision).or_default().push(deletion);
                 }
             } else if event.kv.lease != 0 {
+                self.keys_attached += 1;
                 self.attached.insert(key.clone(), event.kv.lease);
             } else if !self.attached.is_empty() {
                 self.attached.remove(key);
@@ -329,11 +335,6 @@ fn named_lease(request: &Request) -> Option<i64> {
         Request::Lock { lease, .. } => Some(*lease).filter(|lease| *lease != 0),
         _ => None,
     }
-}
-
-/// Whether a request itself deletes keys.
-fn deletes(request: &Request) -> bool {
-    matches!(request, Request::Unlock { .. }) || deletions(request).next().is_some()
 }
 
 /// The deletions that a request requests.

@@ -82,6 +82,7 @@ impl Check for Leases {
         let counts = evidence([
             ("leases", expiries.leases),
             ("responses_judged", self.book.responses),
+            ("keys_attached", self.book.keys_attached),
             ("expiries_judged", expiries.judged),
             ("early_across_leader_change", expiries.across_leader_change),
         ]);

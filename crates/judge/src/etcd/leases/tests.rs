@@ -2,10 +2,10 @@ use super::CHECK;
 use crate::checks::standard_checks;
 use crate::core::engine::Judge;
 use crate::core::verdict::{Finding, Verdict};
-use crate::testing::{Record, RequestOutcome, Shape, Simulation};
+use crate::testing::{Etcd, Record, RequestOutcome, Shape, Simulation};
 use ticketcd_history::annotation::Purpose;
 use ticketcd_history::event::Event;
-use ticketcd_history::request::Request;
+use ticketcd_history::request::{AnswerBody, Request};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -140,4 +140,27 @@ fn it_applies_to_every_run_that_uses_leases_and_to_no_other() {
     let mut shop = Simulation::new(&Shape::default());
     shop.buy(1, "ann", "e1", &[("pink", 1)], RequestOutcome::Answered);
     assert_eq!(judge(&shop.finish()), None);
+}
+
+/// A grant alone does not show how long its lease lived.
+#[test]
+fn it_does_not_apply_to_a_lease_that_nothing_relies_on() {
+    let mut shop = Simulation::new(&Shape::default());
+    let lease = shop.grant(1, 10);
+    assert_eq!(judge(&shop.cut()), None);
+    let mut shop = Simulation::new(&Shape::default());
+    shop.grant(1, 10);
+    shop.keep_alive(1, lease);
+    assert_eq!(judge(&shop.cut()).unwrap().evidence["responses_judged"], 1);
+}
+
+/// etcd's own unlock deletes the key, and its response does not show in which revision.
+#[test]
+fn a_lock_that_is_ended_by_the_lock_service_is_no_early_expiry() {
+    let mut etcd = Etcd::default();
+    let AnswerBody::Lease { id: lease, .. } = etcd.call(1, Request::LeaseGrant { id: 0, ttl: 10 }).body else { panic!("no lease") };
+    let AnswerBody::Lock { key } = etcd.call(1, Request::Lock { name: "name".into(), lease }).body else { panic!("no lock") };
+    etcd.call(1, Request::Unlock { key });
+    let finding = judge(&etcd.finish()).unwrap();
+    assert_eq!((kinds(&finding), finding.evidence["keys_attached"]), (vec![], 1), "{finding:#?}");
 }
