@@ -17,7 +17,7 @@ use super::endpoint::{Endpoint, Security};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A member closes connections that ping more often than every 5 s with calls under way, or without any (etcd's
+/// A member closes connections that ping more often than every 5 s with calls in flight, or without any (etcd's
 /// `--grpc-keepalive-min-time`). Calls have timeouts of their own; this is for streams, and for calls that wait longer.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_millis(5_500);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);

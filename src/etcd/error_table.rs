@@ -298,7 +298,7 @@ static TABLE: &[Row] = &[
     )
     .because(Cause::TooLarge),
     row(Transport, Code::Unimplemented, Prefix(""), NoEffect, "the server has no such method, so nothing ran"),
-    row(Transport, Code::Cancelled, Prefix(""), UnknownEffect, "we stopped waiting, or the server did: the request may be under way"),
+    row(Transport, Code::Cancelled, Prefix(""), UnknownEffect, "we stopped waiting, or the server did: the request may be in flight"),
     row(Transport, Code::DeadlineExceeded, Prefix(""), UnknownEffect, WAITED),
     row(Transport, Code::Unavailable, Exact("http2 error"), UnknownEffect, "the connection broke with the request on it"),
     row(Transport, Code::Unavailable, Prefix("keep-alive timed out"), UnknownEffect, "the connection was given up with the request on it"),

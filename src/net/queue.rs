@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Bytes a direction of a connection may have under way; then it stops reading, which slows the sender down.
+/// Bytes a direction of a connection may have in flight; then it stops reading, which slows the sender down.
 pub(super) const QUEUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Capacity that an empty queue keeps.
@@ -41,7 +41,7 @@ impl Queue {
         self.parcels.back().map_or(due, |last| last.due.max(due))
     }
 
-    /// Whether nothing is under way, not even the end.
+    /// Whether nothing is in flight, not even the end.
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.end.is_none()
     }
@@ -51,7 +51,7 @@ impl Queue {
         self.end.is_none() && self.bytes.len() < QUEUE_BYTES_MAX
     }
 
-    /// How many bytes are under way.
+    /// How many bytes are in flight.
     pub(super) fn bytes(&self) -> usize {
         self.bytes.len()
     }

@@ -24,7 +24,7 @@ pub struct SecondResult {
     pub sold: u64,
     /// Operations that were due but not made, because every buyer was busy.
     pub shed: u64,
-    /// Operations under way at the end of the second.
+    /// Operations in flight at the end of the second.
     pub in_flight: u32,
     /// Median response time of the operations that were due in this second, milliseconds; none when there were none.
     pub response_p50_ms: Option<f64>,

@@ -204,7 +204,7 @@ impl Statistics {
         if all > 0 { lost as f64 / all as f64 } else { 0.0 }
     }
 
-    /// Operations under way at the middle moment: of the seconds' ends, as many had fewer as had more. A fault that holds
+    /// Operations in flight at the middle moment: of the seconds' ends, as many had fewer as had more. A fault that holds
     /// everything up for a while hardly moves it.
     pub fn in_flight_median(&self) -> Option<u32> {
         let mut in_flight: Vec<u32> = self.load.iter().map(|sample| sample.in_flight).collect();

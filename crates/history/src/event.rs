@@ -117,7 +117,7 @@ pub enum Phase {
     /// After the last fault was healed, still under load.
     #[n(4)]
     Recovery,
-    /// No new load; everything healed; what is under way comes to rest.
+    /// No new load; everything healed; requests in flight end.
     #[n(5)]
     Drain,
     /// Every member is audited.
@@ -191,7 +191,7 @@ pub struct LoadSample {
     /// Operations that were due but not started: every buyer was busy.
     #[n(3)]
     pub shed: u64,
-    /// Operations under way.
+    /// Operations in flight.
     #[n(4)]
     pub in_flight: u32,
     /// Nanoseconds that producers waited because the recorder was behind: the load was limited by us.

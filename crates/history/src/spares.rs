@@ -14,7 +14,7 @@ impl<Held: ?Sized> Default for Spares<Held> {
 }
 
 impl<Held: ?Sized> Spares<Held> {
-    /// More than are under way between the reader and the last check. Some are held for longer, by calls that do not end.
+    /// More than are in flight between the reader and the last check. Some are held for longer, by calls that do not end.
     const COUNT_MAX: usize = 128;
 
     /// One without another owner.

@@ -122,7 +122,7 @@ pub enum Answer {
     Linearizable,
     /// No order does.
     NotLinearizable,
-    /// The search reached a limit first. This is no verdict.
+    /// The search reached a limit first. This is not a verdict.
     Unknown(Limit),
 }
 
