@@ -5,7 +5,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::decoding::DecodeContext;
+use crate::decoding::{DecodeContext, decode_struct, list};
 use crate::{Blob, Nanos, OrderKey, Revision};
 
 /// What a call is for.
@@ -61,7 +61,7 @@ pub enum Purpose {
 }
 
 /// An order, recorded before the first request is sent for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct OrderPlaced {
     /// Which order.
@@ -84,6 +84,8 @@ pub struct OrderPlaced {
     pub sent: Nanos,
 }
 
+decode_struct!(OrderPlaced { order: any, user: any, event: any, items: list, due: unsigned, sent: unsigned });
+
 /// The cancellation of an earlier order. It is an order of its own, with its own id and
 /// its own entry in the purchases; it ends with an [`OrderClosed`] like any other, `Sold` meaning that it was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
@@ -102,7 +104,7 @@ pub struct CancelPlaced {
     #[n(3)]
     pub event: Blob,
     /// What the cancelled order bought, each type once, with the quantities negated, as in its entry.
-    #[n(4)]
+    #[cbor(n(4), decode_with = "list")]
     pub items: Vec<(Blob, i64)>,
     /// When it was meant to start.
     #[n(5)]
@@ -161,7 +163,7 @@ pub enum OrderOutcome {
 }
 
 /// A query (anything that is not an order), recorded when it ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 pub struct QueryClosed {
     /// The worker that ran it.
     #[n(0)]
@@ -182,3 +184,5 @@ pub struct QueryClosed {
     #[n(5)]
     pub answered: bool,
 }
+
+decode_struct!(QueryClosed { worker: unsigned_32, purpose: any, due: unsigned, sent: unsigned, done: unsigned, answered: flag });

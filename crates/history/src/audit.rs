@@ -5,7 +5,7 @@ use minicbor::decode::Error;
 use minicbor::{Decode, Decoder, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::decoding::DecodeContext;
+use crate::decoding::{DecodeContext, list};
 use crate::request::KeyValue;
 use crate::{MemberIndex, Nanos, Revision};
 
@@ -36,7 +36,7 @@ pub struct AuditPage {
     #[n(2)]
     pub revision: Revision,
     /// The keys, in order; pages follow each other.
-    #[n(3)]
+    #[cbor(n(3), decode_with = "list")]
     pub kvs: Vec<KeyValue>,
 }
 

@@ -1,16 +1,16 @@
 //! Calls: a request, when it was sent, and what came back.
 
-use minicbor::{Decode, Encode};
+use minicbor::Encode;
 use serde::{Deserialize, Serialize};
 
 use crate::annotation::Purpose;
-use crate::decoding::DecodeContext;
+use crate::decoding::{DecodeContext, decode_enum, decode_struct};
 use crate::request::{Answer, Request};
 use crate::{MemberIndex, Nanos, OrderKey};
 
 /// A call within a run: the worker that made it, and its sequence number there, from 1. A worker is one task:
 /// its calls follow each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode)]
 pub struct CallId {
     /// The worker's number.
     #[n(0)]
@@ -21,7 +21,7 @@ pub struct CallId {
 }
 
 /// A request, recorded before it is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct Invoke {
     /// Which call.
@@ -45,7 +45,7 @@ pub struct Invoke {
 }
 
 /// What came back, or that nothing did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct Return {
     /// Which call.
@@ -60,7 +60,7 @@ pub struct Return {
 }
 
 /// How a call ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub enum CallOutcome {
     /// Answered.
@@ -87,3 +87,8 @@ pub enum CallOutcome {
         message: String,
     },
 }
+
+decode_struct!(CallId { worker: unsigned_32, sequence: unsigned_32 });
+decode_struct!(Invoke { id: any, member: any, sent: unsigned, purpose: any, orders: list, request: any });
+decode_struct!(Return { id: any, done: unsigned, outcome: any });
+decode_enum!(CallOutcome { 0 => Ok(any), 1 => Refused { code: any, message: any }, 2 => Unknown { code: any, message: any } });

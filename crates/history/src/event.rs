@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::annotation::{CancelPlaced, OrderClosed, OrderPlaced, QueryClosed};
 use crate::audit::{AuditClosed, AuditPage};
 use crate::call::{Invoke, Return};
-use crate::decoding::DecodeContext;
+use crate::decoding::{DecodeContext, decode_enum};
 pub use crate::fault::{FaultEvent, FaultStage};
 pub use crate::invalid::Invalid;
 pub use crate::member::{MemberChange, MemberEvent};
@@ -19,7 +19,7 @@ use crate::watch::{ProgressRequested, StreamProgress, WatchBatch, WatchClosed, W
 use crate::{MemberIndex, Nanos, Revision};
 
 /// Something that happened in a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(context_bound = "DecodeContext")]
 pub enum Event {
@@ -96,6 +96,33 @@ pub enum Event {
     #[n(23)]
     Host(#[n(0)] HostSample),
 }
+
+decode_enum!(Event {
+    0 => Phase(any),
+    1 => OrderPlaced(any),
+    2 => OrderClosed(any),
+    3 => QueryClosed(any),
+    4 => Invoke(any),
+    5 => Return(any),
+    6 => WatchOpened(any),
+    7 => WatchBatch(any),
+    8 => WatchClosed(any),
+    9 => ProgressRequested(any),
+    10 => StreamProgress(any),
+    11 => Fault(any),
+    12 => Member(any),
+    13 => Sample(any),
+    14 => Load(any),
+    15 => Calibrated(any),
+    16 => AuditPage(any),
+    17 => AuditClosed(any),
+    18 => WorkerClosed(any),
+    19 => Invalid(any),
+    20 => Ended(any),
+    21 => CancelPlaced(any),
+    22 => Metrics(any),
+    23 => Host(any),
+});
 
 /// A phase of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode, schemars::JsonSchema)]

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::auth::{AuthAnswer, AuthRequest};
-use crate::decoding::{DecodeContext, nested};
+use crate::decoding::{DecodeContext, decode_enum, decode_struct};
 use crate::maintenance::{MaintenanceAnswer, MaintenanceRequest};
 use crate::membership::{MembershipAnswer, MembershipRequest};
 use crate::{Blob, Revision};
@@ -15,7 +15,7 @@ fn is_default<Field: Default + PartialEq>(field: &Field) -> bool {
 }
 
 /// A request to one member.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub enum Request {
     /// A read of a key or a range.
@@ -112,7 +112,7 @@ pub struct Compact {
 }
 
 /// A read of the keys in `[key, range_end)`; an empty `range_end` names the one key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct Range {
     /// First key.
@@ -128,20 +128,20 @@ pub struct Range {
     #[n(3)]
     pub limit: i64,
     /// May be answered from the member's own state, which may be stale.
-    #[n(4)]
+    #[cbor(n(4), skip_if = "is_default")]
     pub serializable: bool,
     /// Without values.
-    #[n(5)]
+    #[cbor(n(5), skip_if = "is_default")]
     pub keys_only: bool,
     /// Only the count.
-    #[n(6)]
+    #[cbor(n(6), skip_if = "is_default")]
     pub count_only: bool,
     /// The order of the keys.
-    #[n(7)]
+    #[cbor(n(7), skip_if = "is_default")]
     #[serde(default, skip_serializing_if = "is_default")]
     pub sort: Sort,
     /// Bounds of the revisions of the keys.
-    #[n(8)]
+    #[cbor(n(8), skip_if = "is_default")]
     #[serde(default, skip_serializing_if = "is_default")]
     pub filter: RevisionFilter,
 }
@@ -216,7 +216,7 @@ pub struct RevisionFilter {
 }
 
 /// A write of one key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct Put {
     /// The key.
@@ -226,18 +226,18 @@ pub struct Put {
     #[n(1)]
     pub value: Blob,
     /// The lease it is attached to; 0 for none.
-    #[n(2)]
+    #[cbor(n(2), skip_if = "is_default")]
     pub lease: i64,
     /// The response names what the key was before.
-    #[n(3)]
+    #[cbor(n(3), skip_if = "is_default")]
     #[serde(default, skip_serializing_if = "is_default")]
     pub prev_kv: bool,
     /// The key keeps its value; an error when it does not exist.
-    #[n(4)]
+    #[cbor(n(4), skip_if = "is_default")]
     #[serde(default, skip_serializing_if = "is_default")]
     pub ignore_value: bool,
     /// The key keeps its lease; an error when it does not exist.
-    #[n(5)]
+    #[cbor(n(5), skip_if = "is_default")]
     #[serde(default, skip_serializing_if = "is_default")]
     pub ignore_lease: bool,
 }
@@ -259,7 +259,7 @@ pub struct Delete {
 }
 
 /// A transaction: when every guard holds the `success` operations are carried out, else the `failure` ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct Txn {
     /// The conditions.
@@ -274,7 +274,7 @@ pub struct Txn {
 }
 
 /// One operation of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub enum TxnOp {
     /// A read.
@@ -289,11 +289,11 @@ pub enum TxnOp {
     /// A transaction of its own. Its guards are evaluated before anything of the outer one is carried out; its reads see what
     /// the operations before it wrote (`compareToPath` and `applyTxn` in etcd's `apply.go`).
     #[n(3)]
-    Txn(#[cbor(n(0), decode_with = "nested")] Box<Txn>),
+    Txn(#[n(0)] Box<Txn>),
 }
 
 /// A condition of a transaction. With a `range_end` it must hold for every key of the range.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct Guard {
     /// First key.
@@ -311,7 +311,7 @@ pub struct Guard {
 }
 
 /// What a guard compares, with the value it is compared to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub enum GuardTarget {
     /// Times the key was written since it was created; 0 when it does not exist.
@@ -350,7 +350,7 @@ pub enum Relation {
 }
 
 /// A key with its value and what etcd keeps about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct KeyValue {
     /// The key.
@@ -369,12 +369,12 @@ pub struct KeyValue {
     #[n(4)]
     pub version: i64,
     /// The lease it is attached to; 0 for none.
-    #[n(5)]
+    #[cbor(n(5), skip_if = "is_default")]
     pub lease: i64,
 }
 
 /// An answer, with the header every answer of etcd carries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct Answer {
     /// The id of the member that answered, as it reports.
@@ -392,7 +392,7 @@ pub struct Answer {
 }
 
 /// The content of an answer, without its header.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub enum AnswerBody {
     /// To a range.
@@ -482,7 +482,7 @@ pub enum AnswerBody {
 
 /// The answer to one operation of a transaction, with its own header revision: a read before a put in the same
 /// transaction names the revision before the put.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct TxnAnswer {
     /// The sub-header's revision.
@@ -494,7 +494,7 @@ pub struct TxnAnswer {
 }
 
 /// The content of the answer to one operation of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub enum TxnAnswerBody {
     /// To a range.
@@ -526,13 +526,13 @@ pub enum TxnAnswerBody {
         #[n(0)]
         succeeded: bool,
         /// One answer for each operation of the branch that was taken.
-        #[cbor(n(1), decode_with = "nested")]
+        #[n(1)]
         responses: Vec<TxnAnswer>,
     },
 }
 
 /// What a range found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct RangeAnswer {
     /// The keys, in order.
@@ -545,6 +545,62 @@ pub struct RangeAnswer {
     #[n(2)]
     pub count: i64,
 }
+
+decode_enum!(Request {
+    0 => Range(any),
+    1 => Put(any),
+    2 => Delete(any),
+    3 => Txn(any),
+    4 => Compact(any),
+    5 => LeaseGrant { id: signed, ttl: signed },
+    6 => LeaseKeepAlive { id: signed },
+    7 => LeaseRevoke { id: signed },
+    8 => Lock { name: any, lease: signed },
+    9 => Unlock { key: any },
+    10 => LeaseTimeToLive { id: signed, keys: flag },
+    11 => Leases(),
+    12 => Maintenance(any),
+    13 => Membership(any),
+    14 => Auth(any),
+});
+
+decode_struct!(Range {
+    key: any, range_end: any, revision: signed, limit: signed;
+    serializable: flag, keys_only: flag, count_only: flag, sort: any, filter: any
+});
+decode_struct!(Put { key: any, value: any; lease: signed, prev_kv: flag, ignore_value: flag, ignore_lease: flag });
+decode_struct!(Txn { guards: list, success: list, failure: list });
+decode_enum!(TxnOp { 0 => Range(any), 1 => Put(any), 2 => Delete(any), 3 => Txn(nested) });
+decode_struct!(Guard { key: any, range_end: any, target: any, relation: any });
+decode_enum!(GuardTarget {
+    0 => Version(signed), 1 => CreateRevision(signed), 2 => ModRevision(signed), 3 => Value(any), 4 => Lease(signed)
+});
+
+decode_struct!(KeyValue { key: any, value: any, create_revision: signed, mod_revision: signed, version: signed; lease: signed });
+decode_struct!(Answer { member_id: unsigned, revision: signed, raft_term: unsigned, body: any });
+decode_enum!(AnswerBody {
+    0 => Range(any),
+    1 => Put { ; prev_kv: present },
+    2 => Delete { deleted: signed, prev_kvs: list },
+    3 => Txn { succeeded: flag, responses: list },
+    4 => Compact(),
+    5 => Lease { id: signed, ttl: signed },
+    6 => Lock { key: any },
+    7 => Unlock(),
+    8 => LeaseTimeToLive { id: signed, ttl: signed, granted: signed, keys: list },
+    9 => Leases(any),
+    10 => Maintenance(any),
+    11 => Membership(any),
+    12 => Auth(any),
+});
+decode_struct!(TxnAnswer { revision: signed, body: any });
+decode_enum!(TxnAnswerBody {
+    0 => Range(any),
+    1 => Put { ; prev_kv: present },
+    2 => Delete { deleted: signed, prev_kvs: list },
+    3 => Txn { succeeded: flag, responses: nested },
+});
+decode_struct!(RangeAnswer { kvs: list, more: flag, count: signed });
 
 /// The end of the range of all keys that begin with `prefix`, as etcd counts ranges: the first key after them, or the single
 /// byte 0 ("to the end of the key space") if there is none.

@@ -6,7 +6,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::decoding::DecodeContext;
+use crate::decoding::{DecodeContext, decode_enum, decode_struct};
 use crate::request::KeyValue;
 use crate::{Blob, MemberIndex, Nanos, Revision};
 
@@ -80,7 +80,7 @@ pub struct WatchOptions {
 }
 
 /// One message of a watch. A fragmented response is recorded as one message once it is whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct WatchBatch {
     /// Which subscription.
@@ -98,7 +98,7 @@ pub struct WatchBatch {
 }
 
 /// The content of a message of a watch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode)]
 #[serde(rename_all = "snake_case")]
 #[cbor(context_bound = "DecodeContext")]
 pub enum WatchBody {
@@ -124,7 +124,7 @@ pub enum WatchBody {
 }
 
 /// A change of one key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Encode)]
 #[cbor(context_bound = "DecodeContext")]
 pub struct WatchEvent {
     /// Whether the key was deleted; then only `kv.key` and `kv.mod_revision` are set.
@@ -137,6 +137,10 @@ pub struct WatchEvent {
     #[n(2)]
     pub previous: Option<Box<KeyValue>>,
 }
+
+decode_struct!(WatchBatch { subscription: unsigned_32, at: unsigned, revision: signed, body: any });
+decode_enum!(WatchBody { 0 => Created(), 1 => Events(list), 2 => Progress(), 3 => Cancelled { compact_revision: signed, reason: any } });
+decode_struct!(WatchEvent { deleted: flag, kv: any; previous: present });
 
 /// A watch ended on our side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]

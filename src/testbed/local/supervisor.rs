@@ -141,6 +141,8 @@ pub fn become_member(parent: u32, command: &[OsString]) -> io::Result<Infallible
     if u32::try_from(getppid().as_raw()).ok() != Some(parent) {
         return Err(io::Error::other("the supervisor is gone"));
     }
+    // Our allocator does without transparent huge pages, and processes inherit that. The command decides for itself.
+    prctl::set_thp_disable(false)?;
     Err(Command::new(program).args(arguments).exec())
 }
 

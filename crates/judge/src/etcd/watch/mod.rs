@@ -198,7 +198,7 @@ impl Check for Watch {
         let unchecked: usize = self.watches.values().map(|watch| watch.waiting.len()).sum();
         for Stall { kind, from, at, is_starved, anomaly } in std::mem::take(&mut self.stalls) {
             if !end.faults.iter().any(|fault| in_force(fault, from, at)) {
-                let kind = if is_starved && self.has_defect(&STARVED) { &STARVED } else { kind };
+                let kind = if is_starved && has_defect(&self.version, &STARVED) { &STARVED } else { kind };
                 self.anomalies.add(kind, at, anomaly);
             }
         }
@@ -229,11 +229,6 @@ impl Watch {
     /// The check of one run.
     pub fn new(info: &RunInfo) -> Self {
         Self { version: info.etcd.version.clone(), ..Self::default() }
-    }
-
-    /// Whether the release has the defect that anomalies of this kind indicate.
-    fn has_defect(&self, kind: &AnomalyKind) -> bool {
-        KnownDefect::of(CHECK.name, kind.name).is_some_and(|defect| defect.is_in(&self.version))
     }
 
     fn event(&mut self, event: &Event) {
@@ -456,7 +451,6 @@ impl Watch {
     /// Judges the waiting messages that the log has reached.
     fn look(&mut self, versions: &Versions) {
         let mut violations = Vec::new();
-        let lacks_previous = self.has_defect(&PREVIOUS_MISSING_AT_CREATION);
         for subscription in std::mem::take(&mut self.listed) {
             let Some(watch) = self.watches.get_mut(&subscription) else { continue };
             let index = *watch.range.get_or_insert_with(|| self.ranges.of(&watch.key, &watch.end, versions));
@@ -477,7 +471,7 @@ impl Watch {
                 if *violation.kind == STALLED {
                     let until = watch.read_until;
                     self.stalls.push(Self::stall(&self.unsynced, &self.compactions, watch, &violation, until));
-                } else if *violation.kind == PREVIOUS_MISSING_AT_CREATION && !lacks_previous {
+                } else if *violation.kind == PREVIOUS_MISSING_AT_CREATION && !has_defect(&self.version, violation.kind) {
                     self.anomalies.add(&WRONG_PREVIOUS, violation.at, anomaly);
                 } else {
                     self.anomalies.add(violation.kind, violation.at, anomaly);
@@ -510,6 +504,11 @@ fn add(sum: &mut Counts, counts: Counts) {
     sum.bookmarks += counts.bookmarks;
     sum.previous += counts.previous;
     sum.too_old += counts.too_old;
+}
+
+/// Whether a release has the defect that anomalies of this kind indicate.
+fn has_defect(version: &str, kind: &AnomalyKind) -> bool {
+    KnownDefect::of(CHECK.name, kind.name).is_some_and(|defect| defect.is_in(version))
 }
 
 /// The violation as a sentence that begins with its time.

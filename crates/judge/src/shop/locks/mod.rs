@@ -46,6 +46,7 @@ static FENCE_PASSED: AnomalyKind = AnomalyKind::new("fence_passed", "A client wr
 pub struct Locks {
     run_tag: Box<str>,
     keys: Keyspace,
+    lock_prefix: Blob,
     queues: LockQueues,
     /// The lock that each worker last acquired.
     held: FxHashMap<u32, Blob>,
@@ -84,6 +85,7 @@ impl Locks {
         Self {
             run_tag: info.run_tag.as_str().into(),
             queues: LockQueues::default(),
+            lock_prefix: keys.lock(""),
             keys,
             held: FxHashMap::default(),
             waiting: FxHashMap::default(),
@@ -122,6 +124,10 @@ impl Locks {
     /// The purchase that a transaction writes, if its client relies on a lock.
     fn written(&self, invoke: &Invoke, txn: &Txn, at: Nanos) -> Option<Written> {
         let order = *invoke.orders.first()?;
+        let is_lock = |key: &&Blob| key.as_bytes().starts_with(self.lock_prefix.as_bytes());
+        let fence = txn.guards.iter().map(|guard| &guard.key).find(is_lock).cloned();
+        let is_fenced = fence.is_some();
+        let lock = fence.or_else(|| self.held.get(&invoke.id.worker).cloned())?;
         let event = txn.success.iter().find_map(|operation| match operation {
             TxnOp::Put(put) => match self.keys.parse(put.key.as_bytes()) {
                 Some(ShopKey::Purchase { event, .. }) => Some(Blob::from(event)),
@@ -129,10 +135,6 @@ impl Locks {
             },
             TxnOp::Range(_) | TxnOp::Delete(_) | TxnOp::Txn(_) => None,
         })?;
-        let is_lock = |key: &&Blob| matches!(self.keys.parse(key.as_bytes()), Some(ShopKey::Lock(_)));
-        let fence = txn.guards.iter().map(|guard| &guard.key).find(is_lock).cloned();
-        let is_fenced = fence.is_some();
-        let lock = fence.or_else(|| self.held.get(&invoke.id.worker).cloned())?;
         Some(Written { order, event, lock, is_fenced, at })
     }
 
@@ -210,7 +212,7 @@ impl Check for Locks {
     }
 
     fn observes(&self, kind: ObservationKind) -> bool {
-        matches!(kind, ObservationKind::Event | ObservationKind::Call | ObservationKind::Revision)
+        matches!(kind, ObservationKind::Call | ObservationKind::Revision)
     }
 
     fn applies(&self) -> bool {
