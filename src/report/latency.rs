@@ -97,27 +97,36 @@ pub fn lines(samples: &[Sample], windows: &[Window]) -> Vec<LatencyLine> {
     lines
 }
 
-/// Writes every window's histograms as an HDR interval log, tagged `operation.clock.window`, in microseconds.
+/// The length of an interval of the log.
+const INTERVAL: Nanos = 1_000_000_000;
+
+/// Writes the histograms of each second of the counted load as an HDR interval log, tagged `operation.clock`, in microseconds. An
+/// operation belongs to the second in which it was due.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_log(mut output: impl Write, samples: &[Sample], windows: &[Window]) -> std::io::Result<()> {
+pub fn write_log(mut output: impl Write, samples: &[Sample], load: Option<&Window>) -> std::io::Result<()> {
     let mut serializer = V2Serializer::new();
     let mut log = IntervalLogWriterBuilder::new()
-        .add_comment("microseconds; a tag is operation.clock.window; times count from the start of the run")
+        .add_comment("microseconds; a tag is operation.clock; times count from the start of the steady phase")
         .with_base_time(SystemTime::UNIX_EPOCH)
         .begin_log_with(&mut output, &mut serializer)?;
-    for window in windows {
-        for operation in operations(samples) {
+    let Some(load) = load else { return Ok(()) };
+    let operations = operations(samples);
+    let mut samples: Vec<&Sample> = samples.iter().filter(|sample| (load.from..load.until).contains(&sample.due)).collect();
+    samples.sort_by_key(|sample| sample.due);
+    let second = |sample: &Sample| (sample.due - load.from) / INTERVAL;
+    for interval in samples.chunk_by(|one, next| second(one) == second(next)) {
+        let from = interval.first().map_or(0, |sample| second(sample)) * INTERVAL;
+        let length = Duration::from_nanos(INTERVAL.min(load.until - load.from - from));
+        for operation in operations.iter().copied() {
             for (clock, clock_name) in [(Clock::Response, "response"), (Clock::Service, "service")] {
-                let histogram = histogram(select(samples, window, operation), clock);
+                let histogram = histogram(interval.iter().copied().filter(|sample| sample.purpose == operation), clock);
                 if histogram.is_empty() {
                     continue;
                 }
-                let name = format!("{}.{clock_name}.{}", operation_name(operation), window.name.replace(' ', "_"));
-                let start = Duration::from_nanos(window.from);
-                let length = Duration::from_nanos(window.until - window.from);
-                log.write_histogram(&histogram, start, length, Tag::new(&name))
+                let name = format!("{}.{clock_name}", operation_name(operation));
+                log.write_histogram(&histogram, Duration::from_nanos(from), length, Tag::new(&name))
                     .map_err(|error| std::io::Error::other(format!("{error:?}")))?;
             }
         }
@@ -192,10 +201,29 @@ mod tests {
     #[test]
     fn the_log_can_be_read_back() {
         use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
-        let samples = [Sample::new(Purpose::Purchase, 0, 0, 5_000_000, true)];
+        let purchase = |due| Sample::new(Purpose::Purchase, due, due, due + 5_000_000, true);
+        let samples = [purchase(2_100_000_000), purchase(0), purchase(1), Sample::new(Purpose::Search, 3, 3, 4, false)];
         let mut log = Vec::new();
-        write_log(&mut log, &samples, &[steady()]).unwrap();
-        let intervals = IntervalLogIterator::new(&log).filter(|entry| matches!(entry, Ok(LogEntry::Interval(_)))).count();
-        assert_eq!(intervals, 2);
+        let load = Window { until: 2_500_000_000, ..steady() };
+        write_log(&mut log, &samples, Some(&load)).unwrap();
+        let intervals: Vec<_> = IntervalLogIterator::new(&log)
+            .filter_map(|entry| match entry {
+                Ok(LogEntry::Interval(interval)) => Some((
+                    interval.start_timestamp().as_millis(),
+                    interval.duration().as_millis(),
+                    interval.tag().map(|tag| tag.as_str().to_owned()).unwrap_or_default(),
+                )),
+                _ => None,
+            })
+            .collect();
+        let expected = [
+            (0, 1_000, "purchase.response"),
+            (0, 1_000, "purchase.service"),
+            (0, 1_000, "search.response"),
+            (0, 1_000, "search.service"),
+            (2_000, 500, "purchase.response"),
+            (2_000, 500, "purchase.service"),
+        ];
+        assert_eq!(intervals, expected.map(|(start, length, tag)| (start, length, tag.to_owned())));
     }
 }

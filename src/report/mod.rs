@@ -2,12 +2,15 @@
 
 pub mod bottleneck;
 pub mod build;
+pub mod comparison;
 pub mod decide;
 mod explanations;
 pub mod fairness;
 pub mod flaws;
 mod headline;
+mod html;
 pub mod latency;
+mod markdown_text;
 pub mod matrix;
 pub mod numbers;
 pub mod objectives;

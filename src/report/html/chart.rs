@@ -17,28 +17,28 @@ const COLUMNS_MAX: usize = 600;
 const STEPS: f64 = 4.0;
 
 /// What is drawn over time.
-pub(super) struct Line {
+pub(in crate::report) struct Line {
     /// Its name in the legend and in the table.
-    pub(super) name: &'static str,
+    pub(in crate::report) name: &'static str,
     /// The class that gives it its colour and dashes.
-    pub(super) class: &'static str,
+    pub(in crate::report) class: &'static str,
     /// A value for each second; none where there is nothing to show.
-    pub(super) values: Vec<Option<f64>>,
+    pub(in crate::report) values: Vec<Option<f64>>,
 }
 
 /// A time that is marked behind the lines.
-pub(super) struct Band {
+pub(in crate::report) struct Band {
     /// From and to, seconds.
-    pub(super) from: f64,
-    pub(super) to: f64,
+    pub(in crate::report) from: f64,
+    pub(in crate::report) to: f64,
     /// What it was.
-    pub(super) text: String,
+    pub(in crate::report) text: String,
 }
 
 /// A chart.
 #[derive(Template)]
 #[template(path = "chart.html")]
-pub(super) struct Chart {
+pub(in crate::report) struct Chart {
     id: &'static str,
     title: &'static str,
     unit: &'static str,
@@ -91,7 +91,7 @@ struct Row {
 
 impl Chart {
     /// Draws lines over time. All of them have as many values as there are seconds.
-    pub(super) fn new(id: &'static str, title: &'static str, unit: &'static str, lines: &[Line], bands: &[Band]) -> Self {
+    pub(in crate::report) fn new(id: &'static str, title: &'static str, unit: &'static str, lines: &[Line], bands: &[Band]) -> Self {
         let seconds = lines.iter().map(|line| line.values.len()).max().unwrap_or(0);
         let bucket = seconds.div_ceil(COLUMNS_MAX).max(1);
         let lines: Vec<(&Line, Vec<Option<f64>>)> = lines.iter().map(|line| (line, gathered(&line.values, bucket))).collect();
@@ -167,7 +167,7 @@ fn path(values: &[Option<f64>], x: impl Fn(usize) -> f64, y: impl Fn(f64) -> f64
 }
 
 /// A step of an axis: 1, 2 or 5 times a power of ten, not below the wanted one.
-pub(super) fn nice_step(wanted: f64) -> f64 {
+pub(in crate::report) fn nice_step(wanted: f64) -> f64 {
     if wanted <= 0.0 || !wanted.is_finite() {
         return 1.0;
     }

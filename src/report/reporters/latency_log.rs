@@ -1,4 +1,4 @@
-//! `latency.hlog`: latency histograms as an HDR interval log.
+//! `latency.hlog`: latency histograms of each second, as an HDR interval log.
 
 use std::io::{self, Write};
 
@@ -9,5 +9,5 @@ use crate::report::latency::write_log;
 pub(super) const REPORTER: Reporter = Reporter { file: "latency.hlog", write };
 
 fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
-    write_log(output, &report.statistics.samples, &report.statistics.timeline.windows())
+    write_log(output, &report.statistics.samples, report.statistics.timeline.load().as_ref())
 }

@@ -10,6 +10,7 @@ use crate::report::build::Report;
 use crate::report::explanations::group_title;
 use crate::report::headline::headline;
 use crate::report::latency::{Clock, LatencyLine};
+use crate::report::markdown_text::plain;
 use crate::report::numbers::{count, milliseconds, rate, seconds};
 use crate::report::objectives::ObjectiveOutcome;
 use crate::report::result::RunResult;
@@ -84,22 +85,6 @@ fn mark(finding: &Finding, result: &RunResult) -> &'static str {
     }
 }
 
-/// A text without anything that Markdown or HTML would read as markup, on one line.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' => plain.extend(['\\', letter]),
-            '<' => plain.push_str("&lt;"),
-            '>' => plain.push_str("&gt;"),
-            '&' => plain.push_str("&amp;"),
-            letter if letter.is_control() => plain.push(' '),
-            letter => plain.push(letter),
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use ticketcd_judge::history::run_info::RunInfo;
@@ -108,11 +93,6 @@ mod tests {
     use crate::report::build::describe;
     use crate::report::reporters::testing::found_by_ledger;
     use crate::report::result::RunVerdict;
-
-    #[test]
-    fn what_a_cluster_wrote_is_text_and_no_markup() {
-        assert_eq!(plain("a|b <img> [x](y)\n\u{1b}[31m"), "a\\|b &lt;img&gt; \\[x\\](y)  \\[31m");
-    }
 
     #[test]
     fn a_violation_is_explained() {

@@ -97,7 +97,7 @@ impl Lanes {
                 text: format!("{}: {}", fault.kind.replace('_', " "), fault.target),
             })
         });
-        let step = super::chart::nice_step(span / 1e6 / TICKS);
+        let step = crate::report::html::nice_step(span / 1e6 / TICKS);
         let ticks = (0..).map(|number| f64::from(number) * step).take_while(|milliseconds| *milliseconds * 1e6 <= span);
         let bottom = TOP + LANE * workers.len() as f64;
         Self {

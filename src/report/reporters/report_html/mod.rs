@@ -1,7 +1,6 @@
 //! `report.html`: the run on one page, for people. It needs no network and no script: the charts are SVG, and each has its values
 //! in a table.
 
-mod chart;
 mod lanes;
 
 use std::io::{self, Write};
@@ -14,12 +13,12 @@ use ticketcd_judge::core::verdict::{AnomalyGroup, Finding};
 use ticketcd_judge::known_defects::KnownDefect;
 use ticketcd_judge::model::Cents;
 
-use self::chart::{Band, Chart, Line};
 use self::lanes::Lanes;
 use super::Reporter;
 use crate::report::build::Report;
 use crate::report::explanations::{evidence, group_title, sentences};
 use crate::report::headline::headline;
+use crate::report::html::{Band, Chart, Line, STYLE};
 use crate::report::latency::{Clock, LatencyLine};
 use crate::report::numbers::{count, counted, milliseconds, percent, rate, seconds};
 use crate::report::objectives::{ObjectiveOutcome, ObjectiveResult};
@@ -46,7 +45,7 @@ fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
 
 /// The page.
 #[derive(Template)]
-#[template(path = "page.html")]
+#[template(path = "report.html")]
 struct Page<'run> {
     result: &'run RunResult,
     style: &'static str,
@@ -135,7 +134,7 @@ impl<'run> Page<'run> {
             Line { name: "shed", class: "two", values: series(|second| Some(second.shed as f64)) },
         ];
         Ok(Self {
-            style: include_str!("style.css"),
+            style: STYLE,
             verdict_word: verdict_word(result.verdict),
             verdict_class: verdict_word(result.verdict).replace(' ', "_"),
             headline: headline(result),
