@@ -187,7 +187,7 @@ fn reason(outcome: &OrderOutcome, order: &Order, left: Option<&Found>) -> Option
     match outcome {
         OrderOutcome::Sold { .. } => None,
         OrderOutcome::SoldOut => Some(shortage(order, left)),
-        OrderOutcome::Rejected { reason } => Some(reason.clone()),
+        OrderOutcome::Rejected { reason, .. } => Some(reason.clone()),
         OrderOutcome::Conflict => Some(format!("all {ATTEMPTS_MAX} attempts conflicted with other buyers")),
         OrderOutcome::Unknown => Some("the response was lost".to_owned()),
     }
