@@ -1,10 +1,9 @@
 //! Parse, dispatch, exit code.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::Parser;
 use ticketcd::cli::Cli;
+use ticketcd::terminal::{Screen, is_coloured, note};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -16,19 +15,25 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const EXIT_USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::of_arguments() {
         Ok(cli) => cli,
         Err(error) => {
-            // A message that cannot be printed cannot be reported either.
-            let _ = error.print();
-            return if error.use_stderr() { EXIT_USAGE.into() } else { ExitCode::SUCCESS };
+            if !error.use_stderr() {
+                // A help text that cannot be printed cannot be reported either.
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            }
+            let message = error.render();
+            let message = if is_coloured(&std::io::stderr()) { message.ansi().to_string() } else { message.to_string() };
+            note(Screen::of_stderr().message(message.trim_end()));
+            return EXIT_USAGE.into();
         }
     };
     log_to_standard_error();
     match cli.execute() {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("ticketcd: {failure}");
+            note(Screen::of_stderr().message(&format!("ticketcd: {failure}")));
             failure.code().into()
         }
     }
@@ -37,11 +42,12 @@ fn main() -> ExitCode {
 /// Logs warnings and errors unless `RUST_LOG` sets another level. In colour only on a terminal, and not with `NO_COLOR`.
 fn log_to_standard_error() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::WARN.into()).from_env_lossy();
-    let in_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(in_colour)
+        .with_ansi(is_coloured(&std::io::stderr()))
+        // It would report on standard error that standard error is closed, and panic.
+        .log_internal_errors(false)
         .without_time()
         .with_target(false)
         .init();

@@ -9,8 +9,9 @@ use ticketcd_judge::history::{OrderKey, Revision};
 use ticketcd_judge::model::Cents;
 
 use super::connection::Connection;
-use super::query::to_json;
+use super::exit_codes::ExitCode;
 use super::shop_session::ShopSession;
+use super::write_out::{WriteOut, to_json};
 use super::{Exit, Failure};
 use crate::run::{base36, purchase_date};
 use crate::scenario::nearest;
@@ -19,16 +20,17 @@ use crate::shop::purchase::{OptimisticSettings, ShardedSettings, Strategy, Strat
 use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, event_of};
 use crate::shop::{Order, PurchaseResult, Shop, StockCache};
+use crate::terminal::Screen;
 
 /// The exit codes of `buy`. A refusal is neither an error nor a verdict, but scripts must be able to detect it.
-pub(super) const EXIT_CODES: &str = "\
-Exit codes:
-  0    sold
-  1    not sold      sold out, rejected, or abandoned after conflicts; nothing was written
-  2    unknown       the response was lost: check with `ticketcd query purchases` whether the order was placed
-  4    invalid       no member is available, or there is no shop under the prefix
-  64   usage         no such user, event or ticket type, or an invalid order; nothing was written
-  70   internal      internal error (please report it)";
+pub(super) const EXIT_CODES: [ExitCode; 6] = [
+    (0, "sold", "the order was placed"),
+    (1, "not sold", "sold out, rejected, or abandoned after conflicts; nothing was written"),
+    (2, "unknown", "the response was lost: check with `ticketcd query purchases` whether the order was placed"),
+    (4, "invalid", "no member is available, or there is no shop under the prefix"),
+    (64, "usage", "no such user, event or ticket type, or an invalid order; nothing was written"),
+    (70, "internal", "internal error (please report it)"),
+];
 
 /// Attempts before an order is abandoned: more than under load, as there is only this one order.
 const ATTEMPTS_MAX: u32 = 40;
@@ -43,9 +45,8 @@ pub(super) struct Args {
     /// User who buys
     #[arg(long = "buyer", value_name = "USER")]
     user: String,
-    /// Print the outcome as JSON (format: docs/queries.md)
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: WriteOut,
     #[command(flatten)]
     connection: Connection,
 }
@@ -132,10 +133,10 @@ async fn buy(session: &mut ShopSession, args: &Args) -> Result<(String, Exit), F
     let id = shop.order_id(order.key);
     let exit = exit(&bought.outcome);
     let reason = reason(&bought.outcome, &order, left.as_ref());
-    if args.json {
+    if args.output.is_json() {
         return Ok((to_json(&answer(&bought, reason, &id, &order, &event))?, exit));
     }
-    Ok((sentence(&bought, reason.as_deref(), &id, &order, &event), exit))
+    Ok((Screen::of_stdout().message(&sentence(&bought, reason.as_deref(), &id, &order, &event)), exit))
 }
 
 /// How to buy: from where the stock is. A sale that splits it into shards sells from them, and so does whoever buys
@@ -187,7 +188,7 @@ fn reason(outcome: &OrderOutcome, order: &Order, left: Option<&Found>) -> Option
     match outcome {
         OrderOutcome::Sold { .. } => None,
         OrderOutcome::SoldOut => Some(shortage(order, left)),
-        OrderOutcome::Rejected { reason } => Some(reason.clone()),
+        OrderOutcome::Rejected { reason, .. } => Some(reason.clone()),
         OrderOutcome::Conflict => Some(format!("all {ATTEMPTS_MAX} attempts conflicted with other buyers")),
         OrderOutcome::Unknown => Some("the response was lost".to_owned()),
     }
@@ -248,7 +249,7 @@ fn sentence(bought: &PurchaseResult, reason: Option<&str>, id: &str, order: &Ord
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = match bought.outcome {
-        OrderOutcome::Sold { revision } => writeln!(text, "PurchaseResult {what}: {} paid, order {id}, revision {revision}.", bought.paid),
+        OrderOutcome::Sold { revision } => writeln!(text, "Bought {what}: {} paid, order {id}, revision {revision}.", bought.paid),
         OrderOutcome::Unknown => writeln!(
             text,
             "Unknown whether {what} was bought: {reason}. Check whether `ticketcd query purchases {}` lists order {id} before you buy \

@@ -5,9 +5,9 @@ mod remedy;
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 
-use crate::report;
+use crate::report::{self, RunResult};
 use crate::scenario::units::Span;
 
 use super::outcome::{Judged, conclude};
@@ -17,7 +17,7 @@ pub(super) use remedy::remedy;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Run directory, such as reports/NAME-TIME, or a history file in another format
-    #[arg(value_name = "RUN_DIR|FILE")]
+    #[arg(value_name = "RUN_DIR|FILE", value_hint = ValueHint::AnyPath)]
     path: PathBuf,
     /// Format of the path
     #[arg(long, value_enum, default_value_t = Format::Run)]
@@ -57,5 +57,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     }
     let refused = |error| Failure::Usage(format!("cannot check {}: {error}\n{}", args.path.display(), remedy(&args.path, &error)));
     let report = report::build(&args.path).map_err(refused)?;
-    conclude(&report.result, &args.path, &args.judged)
+    // It is judged here and now: that the run was interrupted is part of what is reported, but no reason to fail.
+    let result = RunResult { exit_code: report.result.verdict.exit_code(), ..report.result };
+    conclude(&result, &args.path, &args.judged)
 }

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueHint};
 use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::event::{Event, MemberChange};
 use ticketcd_judge::history::io_reason;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::output::print;
 use super::{Exit, Failure};
 use crate::record::{Reader, Recorder, Sink};
+use crate::terminal::note;
 use crate::testbed::{Cluster, Prepared, StartOptions, Testbed};
 
 /// How long the members are given to form a cluster.
@@ -33,7 +35,7 @@ struct Up {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     members: u8,
     /// etcd to run: a version or the path of a binary
-    #[arg(long, value_name = "VERSION|PATH")]
+    #[arg(long, value_name = "VERSION|PATH", value_hint = ValueHint::FilePath)]
     etcd: Option<String>,
     /// Additional etcd flag for every member, such as --flag=--snapshot-count=1000; repeatable
     #[arg(long = "flag", value_name = "FLAG", allow_hyphen_values = true)]
@@ -72,10 +74,10 @@ async fn keep(prepared: &Prepared, options: StartOptions, sink: Sink, interrupts
         () = interrupts.next() => false,
     };
     if is_healthy {
-        print_endpoints(&testbed);
+        print(&endpoints(&testbed))?;
         interrupts.next().await;
     }
-    eprintln!("stopping; press Ctrl-C again to exit immediately");
+    note("stopping; press Ctrl-C again to exit immediately");
     tokio::select! {
         () = testbed.stop() => {}
         () = interrupts.next() => {}
@@ -83,17 +85,19 @@ async fn keep(prepared: &Prepared, options: StartOptions, sink: Sink, interrupts
     Ok(Exit::Pass)
 }
 
-fn print_endpoints(testbed: &Testbed) {
+fn endpoints(testbed: &Testbed) -> String {
+    let mut text = String::new();
     let mut urls = Vec::new();
     for member in testbed.members() {
         let Some(url) = testbed.advertised_url(member) else { continue };
         let pid = testbed.member(member).ok().and_then(|control| control.pid()).map(|pid| format!("  pid {pid}"));
         let log = testbed.log(member).map(|log| format!("  log {}", log.display()));
-        println!("{}  {url}{}{}", member.name(), pid.unwrap_or_default(), log.unwrap_or_default());
+        text.push_str(&format!("{}  {url}{}{}\n", member.name(), pid.unwrap_or_default(), log.unwrap_or_default()));
         urls.push(url);
     }
-    println!("export ETCDCTL_ENDPOINTS={}", urls.join(","));
-    println!("ready: Ctrl-C stops the cluster and removes its data");
+    text.push_str(&format!("export ETCDCTL_ENDPOINTS={}\n", urls.join(",")));
+    text.push_str("ready: Ctrl-C stops the cluster and removes its data\n");
+    text
 }
 
 /// Ctrl-C and SIGTERM.
@@ -124,7 +128,7 @@ impl Reader for ExitReporter {
         if let Event::Member(event) = event
             && let MemberChange::Exited { exit, expected: false } = &event.change
         {
-            eprintln!("{} exited unexpectedly: {}", event.member.name(), exit.in_words());
+            note(format_args!("{} exited unexpectedly: {}", event.member.name(), exit.in_words()));
         }
         Ok(())
     }

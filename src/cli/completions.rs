@@ -1,6 +1,5 @@
 //! `ticketcd completions`.
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::{Cli, Exit, Failure};
@@ -13,6 +12,6 @@ pub(super) struct Args {
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "ticketcd", &mut script);
+    clap_complete::generate(args.shell, &mut Cli::definition(), "ticketcd", &mut script);
     super::output::print(&String::from_utf8_lossy(&script))
 }

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::ValueHint;
 use ticketcd_judge::history::io_reason;
 use ticketcd_judge::model::Keyspace;
 
 use super::Failure;
 use crate::etcd::{Client, ClientError, Endpoint, Security};
+use crate::terminal::{Screen, note};
 
 /// Longest time for a member's first response.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
@@ -26,15 +28,15 @@ pub(super) struct Connection {
     prefix: String,
 
     /// CA certificate that signed the members' certificates (PEM)
-    #[arg(long, env = "ETCDCTL_CACERT", value_name = "FILE")]
+    #[arg(long, env = "ETCDCTL_CACERT", value_name = "FILE", value_hint = ValueHint::FilePath)]
     cacert: Option<PathBuf>,
 
     /// Client certificate (PEM); needs `--key`
-    #[arg(long, env = "ETCDCTL_CERT", value_name = "FILE", requires = "key")]
+    #[arg(long, env = "ETCDCTL_CERT", value_name = "FILE", value_hint = ValueHint::FilePath, requires = "key")]
     cert: Option<PathBuf>,
 
     /// Key of the client certificate (PEM)
-    #[arg(long, env = "ETCDCTL_KEY", value_name = "FILE", requires = "cert")]
+    #[arg(long, env = "ETCDCTL_KEY", value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
     key: Option<PathBuf>,
 
     /// etcd user, as `name` or `name:password`; the password is otherwise read from ETCDCTL_PASSWORD
@@ -70,7 +72,7 @@ impl Connection {
             return Err(Failure::Invalid(format!("no member is available: {}. {next}", errors.join("; "))));
         }
         for error in errors {
-            eprintln!("ticketcd: warning: continuing without one member: {error}");
+            note(Screen::of_stderr().message(&format!("ticketcd: warning: continuing without one member: {error}")));
         }
         Ok(clients)
     }

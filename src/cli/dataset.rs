@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+use ticketcd_judge::history::io_reason;
 use tokio_util::sync::CancellationToken;
 
-use ticketcd_judge::history::io_reason;
-
 use super::connection::Connection;
+use super::output::print;
 use super::progress_reporter::ProgressReporter;
+use super::write_out::{WriteOut, to_json};
 use super::{Exit, Failure};
 use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Target};
 use crate::record::Sink;
 use crate::report::numbers::count;
 use crate::run::interrupt;
 use crate::scenario::types;
+use crate::terminal::{Screen, note};
 
 /// How long a request may take: longer than etcd itself waits for an election.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,6 +37,8 @@ enum Command {
         #[arg(long)]
         force: bool,
         #[command(flatten)]
+        output: WriteOut,
+        #[command(flatten)]
         connection: Connection,
     },
     /// Read the dataset back and compare every key with the expected value
@@ -41,10 +46,14 @@ enum Command {
         #[command(flatten)]
         shop: Shop,
         #[command(flatten)]
+        output: WriteOut,
+        #[command(flatten)]
         connection: Connection,
     },
     /// Remove every key under the prefix
     Clean {
+        #[command(flatten)]
+        output: WriteOut,
         #[command(flatten)]
         connection: Connection,
     },
@@ -102,15 +111,15 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let watching = interrupt::watch(stop.clone(), "finishing in-flight requests");
     let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {}", io_reason(&error))))?;
     let result = match args.command {
-        Command::Load { shop, force, connection } => load(&shop, force, &connection, stop).await,
-        Command::Verify { shop, connection } => verify(&shop, &connection, stop).await,
-        Command::Clean { connection } => clean(&connection, stop).await,
+        Command::Load { shop, force, output, connection } => load(&shop, force, output, &connection, stop).await,
+        Command::Verify { shop, output, connection } => verify(&shop, output, &connection, stop).await,
+        Command::Clean { output, connection } => clean(output, &connection, stop).await,
     };
     watching.abort();
     result
 }
 
-async fn load(shop: &Shop, force: bool, connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
+async fn load(shop: &Shop, force: bool, output: WriteOut, connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
     let keys = connection.keyspace()?;
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let options = LoadOptions { force, ..LoadOptions::default() };
@@ -118,44 +127,57 @@ async fn load(shop: &Shop, force: bool, connection: &Connection, stop: Cancellat
     let mut reporter = ProgressReporter::new("Writing");
     let loaded = dataset::load(&dataset, &target, options, |progress| reporter.show(progress)).await;
     reporter.finish();
-    ended(loaded, |loaded| {
+    ended(loaded, output, |loaded| {
         let there = if loaded.skipped == 0 { String::new() } else { format!(", {} already existed", count(loaded.skipped as u64)) };
-        format!(
+        let sentence = format!(
             "Wrote {} keys under {}{there}: {} users and {} events, seed {}.",
             count(loaded.written as u64),
             keys.prefix(),
             count(shop.users.into()),
             count(shop.events.into()),
             shop.seed
-        )
+        );
+        let Shop { users, events, seed, .. } = shop;
+        let json = json!({
+            "prefix": keys.prefix(), "written": loaded.written, "already_existed": loaded.skipped,
+            "users": users, "events": events, "seed": seed,
+        });
+        (sentence, json)
     })
 }
 
-async fn verify(shop: &Shop, connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
+async fn verify(shop: &Shop, output: WriteOut, connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
     let keys = connection.keyspace()?;
     let dataset = Dataset::generate(&shop.spec(), shop.seed, &keys).map_err(failure)?;
     let target = target(connection, stop).await?;
     let mut reporter = ProgressReporter::new("Reading");
     let verified = dataset::verify(&dataset, &target, |progress| reporter.show(progress)).await;
     reporter.finish();
-    ended(verified, |verified| {
-        format!(
+    ended(verified, output, |verified| {
+        let sentence = format!(
             "All {} keys under {} match seed {}, at revision {}.",
             count(verified.keys as u64),
             keys.prefix(),
             shop.seed,
             verified.revision
-        )
+        );
+        let json = json!({
+            "prefix": keys.prefix(), "matches": true, "keys": verified.keys, "seed": shop.seed, "revision": verified.revision,
+        });
+        (sentence, json)
     })
 }
 
-async fn clean(connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
+async fn clean(output: WriteOut, connection: &Connection, stop: CancellationToken) -> Result<Exit, Failure> {
     let keys = connection.keyspace()?;
     let target = target(connection, stop).await?;
     let mut reporter = ProgressReporter::new("Removing");
     let removed = dataset::clean(&keys, &target, |progress| reporter.show(progress)).await;
     reporter.finish();
-    ended(removed, |removed| format!("Removed {} keys under {}.", count(removed as u64), keys.prefix()))
+    ended(removed, output, |removed| {
+        let sentence = format!("Removed {} keys under {}.", count(removed as u64), keys.prefix());
+        (sentence, json!({ "prefix": keys.prefix(), "removed": removed }))
+    })
 }
 
 /// The cluster. Nothing is recorded.
@@ -163,18 +185,24 @@ async fn target(connection: &Connection, stop: CancellationToken) -> Result<Targ
     Ok(Target { clients: connection.connect().await?, sink: Sink::discarding(), timeout: TIMEOUT, stop })
 }
 
-fn ended<T>(result: Result<T, DatasetError>, summary: impl FnOnce(T) -> String) -> Result<Exit, Failure> {
+/// Prints what was done, in a sentence or as JSON.
+fn ended<T>(result: Result<T, DatasetError>, output: WriteOut, done: impl FnOnce(T) -> (String, Value)) -> Result<Exit, Failure> {
+    let show = |sentence: &str, json: &Value| match output.is_json() {
+        true => print(&to_json(json)?),
+        false => print(&format!("{}\n", Screen::of_stdout().message(sentence))),
+    };
     match result {
-        Ok(done) => {
-            println!("{}", summary(done));
-            Ok(Exit::Pass)
+        Ok(result) => {
+            let (sentence, json) = done(result);
+            show(&sentence, &json)
         }
         Err(mismatch @ DatasetError::Mismatch { .. }) => {
-            println!("The dataset was modified: {mismatch}.");
+            let json = json!({ "matches": false, "mismatch": mismatch.to_string() });
+            show(&format!("The dataset was modified: {mismatch}."), &json)?;
             Ok(Exit::Violation)
         }
         Err(interrupted @ DatasetError::Interrupted { .. }) => {
-            eprintln!("ticketcd: {interrupted}");
+            note(format_args!("ticketcd: {interrupted}"));
             Ok(Exit::Interrupted)
         }
         Err(error) => Err(failure(error)),

@@ -1,11 +1,10 @@
 //! `ticketcd etcd`.
 
-use std::fmt::Write;
-
 use clap::Subcommand;
 
 use super::{Exit, Failure};
 use crate::release::{self, Installed, ReleaseError};
+use crate::terminal::{Screen, Table, note};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -33,10 +32,10 @@ enum Command {
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Install { version } => {
-            eprintln!("installing etcd {version} …");
+            note(format_args!("installing etcd {version} …"));
             let binary = if version == "latest" { release::install_newest()? } else { release::install(&version)? };
             if let Some(reason) = binary.known_bad {
-                eprintln!("warning: etcd {} has a known defect: it {reason}", binary.version);
+                note(Screen::of_stderr().message(&format!("warning: etcd {} has a known defect: it {reason}", binary.version)));
             }
             super::output::print(&format!("{}\n", binary.path.display()))
         }
@@ -47,7 +46,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
                 return super::output::print(&format!("{text}\n"));
             }
             if installed.is_empty() {
-                eprintln!("no etcd found; install one with `ticketcd etcd install latest`");
+                note("no etcd found; install one with `ticketcd etcd install latest`");
             }
             super::output::print(&table(&installed))
         }
@@ -55,13 +54,13 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
 }
 
 fn table(installed: &[Installed]) -> String {
-    let mut text = String::new();
+    let mut table = Table::new(&["VERSION", "STATE", "COMMIT", "GO", "PATH"]);
     for etcd in installed {
-        let bad = if etcd.known_bad.is_some() { "known bad" } else { "" };
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{:10} {:9} {:10} {:10} {}", etcd.version, bad, etcd.git_sha, etcd.go_version, etcd.path.display());
+        let state = if etcd.known_bad.is_some() { "known bad" } else { "" };
+        let path = etcd.path.display().to_string();
+        table.row([etcd.version.to_string(), state.to_owned(), etcd.git_sha.to_string(), etcd.go_version.to_string(), path]);
     }
-    text
+    table.render(Screen::of_stdout())
 }
 
 impl From<ReleaseError> for Failure {

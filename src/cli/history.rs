@@ -6,7 +6,7 @@ mod pack;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Subcommand, ValueEnum, ValueHint};
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::reader::HistoryReader;
@@ -15,6 +15,7 @@ use ticketcd_synth::guide::{self, GuideError};
 
 use super::{Exit, Failure};
 use crate::report::flaws;
+use crate::terminal::note;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -37,6 +38,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Cat {
     /// Run directory
+    #[arg(value_hint = ValueHint::DirPath)]
     run_dir: PathBuf,
     /// Print only events of these kinds, separated by commas
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -145,7 +147,7 @@ fn cat_events(cat: &Cat) -> Result<Exit, Failure> {
         return ended(&error);
     }
     for flaw in history.tail().flaws(&cat.run_dir) {
-        eprintln!("ticketcd: {}", flaws::describe(&flaw, ended_seen));
+        note(format_args!("ticketcd: {}", flaws::describe(&flaw, ended_seen)));
     }
     Ok(Exit::Pass)
 }

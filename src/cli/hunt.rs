@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueHint;
 use ticketcd_judge::history::io_reason;
 use ticketcd_judge::known_defects::{KNOWN_DEFECTS, KnownDefect};
 use tokio_util::sync::CancellationToken;
@@ -12,11 +13,12 @@ use crate::hunt::{Hunt, HuntError, HuntOptions, Limit, Outcome, Summary};
 use crate::release::{self, EtcdBinary};
 use crate::run::{self, RunOptions, directory, interrupt};
 use crate::scenario::units::Span;
+use crate::terminal::{Screen, note};
 
 use super::outcome::{Judged, conclude, exit_of};
 use super::output::print;
 use super::run::new_seed;
-use super::{Exit, Failure};
+use super::{Exit, Failure, offered};
 
 /// The default total time of a hunt.
 const FOR_DEFAULT: Span = Span::seconds(20 * 60);
@@ -36,13 +38,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "RUN", value_parser = clap::value_parser!(u32).range(1..), requires = "seed")]
     only: Option<u32>,
     /// etcd to run: a version or the path of a binary
-    #[arg(long, value_name = "VERSION|PATH")]
+    #[arg(long, value_name = "VERSION|PATH", value_hint = ValueHint::FilePath)]
     etcd: Option<String>,
     /// Output directory; an existing hunt is resumed [default: reports/hunt-SEED-VERSION]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
     /// Do not fail on this known etcd issue, such as etcd#22294
-    #[arg(long, value_name = "ISSUE", value_delimiter = ',', value_parser = known_defect)]
+    #[arg(long, value_name = "ISSUE", value_delimiter = ',', value_parser = offered::known_issue(known_defect))]
     waive: Vec<KnownDefect>,
     /// Keep all invalid and unknown runs, not only the first three
     #[arg(long)]
@@ -91,29 +93,30 @@ async fn hunt(options: HuntOptions, is_json: bool) -> Result<Exit, Failure> {
     let (seed, etcd_name, shown_directory) = (options.seed, options.etcd_name.clone(), options.directory.display().to_string());
     let place = Place { seed, etcd: &etcd_name, directory: &shown_directory };
     let mut hunt = Hunt::open(options)?;
-    eprintln!("hunt: seed {seed} · etcd {etcd_name} · {shown_directory}");
+    note(format_args!("hunt: seed {seed} · etcd {etcd_name} · {shown_directory}"));
     match hunt.records().len() {
         0 => {}
-        1 => eprintln!("resuming after 1 completed run"),
-        finished => eprintln!("resuming after {finished} completed runs"),
+        1 => note("resuming after 1 completed run"),
+        finished => note(format_args!("resuming after {finished} completed runs")),
     }
+    let screen = if is_json { Screen::of_stderr() } else { Screen::of_stdout() };
     let show = |text: &str| {
         if is_json {
-            eprint!("{text}");
+            note(text.trim_end());
             return Ok(());
         }
         print(text).map(drop)
     };
     show(&format!("{}\n", render::HEADING))?;
     for record in hunt.records() {
-        show(&render::line(&place, record))?;
+        show(&render::line(&place, record, screen))?;
     }
     let interrupted = CancellationToken::new();
     let watching = interrupt::watch(interrupted.clone(), "healing faults, checking the current run and printing the summary");
     let watching = watching.map_err(|error| Failure::Internal(format!("cannot watch for Ctrl-C: {}", io_reason(&error))))?;
     let ended = loop {
         match hunt.next(&interrupted).await {
-            Ok(Some(record)) => show(&render::line(&place, record))?,
+            Ok(Some(record)) => show(&render::line(&place, record, screen))?,
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
         }
@@ -124,7 +127,7 @@ async fn hunt(options: HuntOptions, is_json: bool) -> Result<Exit, Failure> {
         let text = serde_json::to_string_pretty(&summary).map_err(|error| Failure::Internal(error.to_string()))?;
         print(&format!("{text}\n"))?;
     } else {
-        print(&format!("\n{}", render::summary(&summary)))?;
+        print(&format!("\n{}", render::summary(&summary, screen)))?;
     }
     exit(&summary, ended, interrupted.is_cancelled())
 }

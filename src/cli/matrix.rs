@@ -8,6 +8,7 @@ use crate::report::matrix::{MatrixResult, MatrixRow, SCHEMA_VERSION, render, wor
 use crate::report::summary;
 use crate::run::{self, RunOptions, directory};
 use crate::scenario;
+use crate::terminal::{Screen, note};
 
 use super::outcome::{Judged, exit_of};
 use super::output::print;
@@ -45,8 +46,9 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
     for (directory, _, scenario) in plans {
         let options = RunOptions { scenario, seed, directory: Some(parent.join(&directory)), fail_fast: flags.fail_fast };
         let finished = run::run(options).await?;
-        eprintln!("{}", summary::brief(&finished.result));
-        eprintln!("{}\n", summary::last_line(&finished.result, &finished.directory));
+        let screen = Screen::of_stderr();
+        note(summary::brief(&finished.result, screen));
+        note(format_args!("{}\n", summary::last_line(&finished.result, &finished.directory, screen)));
         matrix.not_run.remove(0);
         matrix.interrupted = finished.result.interrupted;
         matrix.rows.push(MatrixRow::new(&finished.result, directory));
@@ -61,9 +63,9 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
     if judged.json {
         print(&json(&matrix)?)?;
     } else {
-        print(&render(&matrix))?;
+        print(&render(&matrix, Screen::of_stdout()))?;
     }
-    eprintln!("seed {seed} · {}/matrix.json", parent.display());
+    note(format_args!("seed {seed} · {}/matrix.json", parent.display()));
     Ok(exit_of(worst(&matrix.rows)))
 }
 

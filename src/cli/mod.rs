@@ -3,15 +3,19 @@
 mod buy;
 mod check;
 mod cluster;
+mod compare;
 mod completions;
 mod connection;
 mod dataset;
 mod demo;
 mod etcd;
 mod exit;
+mod exit_codes;
 mod history;
 mod hunt;
+mod man;
 mod matrix;
+mod offered;
 mod outcome;
 mod output;
 mod progress_reporter;
@@ -24,27 +28,15 @@ mod scenario;
 mod schema;
 mod shop_session;
 mod supervisor;
-mod table;
+mod write_out;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 
 use ticketcd_judge::history::io_reason;
 
-/// The exit code of each verdict. A violation dominates everything.
-const EXIT_CODES: &str = "\
-Exit codes:
-  0    pass          every guarantee held, with enough evidence
-  1    violation     a guarantee was violated
-  2    unknown       no violation found, but not enough evidence
-  3    objective     correct, but an objective was missed
-  4    invalid       the run is invalid: never healthy, load not offered or fault not applied; or the command could not be
-                     carried out: etcd is not available, or the record or the output cannot be written
-  5    unexpected    the run did not end as --expect requires; the line before the last names the difference
-  64   usage         invalid command line or scenario; nothing was changed
-  70   internal      internal error (please report it)
-  130  interrupted   interrupted; what was recorded was checked";
+use crate::terminal::Screen;
 
 /// Load testing and consistency verification for etcd
 ///
@@ -53,7 +45,7 @@ Exit codes:
 ///
 /// Start with `ticketcd demo`.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_help = EXIT_CODES)]
+#[command(version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -64,15 +56,15 @@ enum Command {
     /// Show three short runs: an oversell, the same seed with a safe strategy, and sales while the leader is killed
     Demo(demo::Args),
     /// Run a scenario, given by name or as a file
-    #[command(after_help = EXIT_CODES)]
     Run(run::Args),
     /// Repeat the run of a run directory: same scenario, same seed, new run
     Rerun(rerun::Args),
     /// Run random scenarios from one seed, to find etcd bugs and false alarms of the checks
-    #[command(after_help = EXIT_CODES)]
     Hunt(hunt::Args),
     /// Check a recorded run again, without a cluster
     Check(check::Args),
+    /// Compare runs: what changed, and how sure that is
+    Compare(compare::Args),
     /// Write the report of a recorded run again: report.html and the other files
     Report(report::Args),
     /// List the built-in scenarios, or show one
@@ -82,7 +74,6 @@ enum Command {
     /// Query the shop on an existing cluster: a user's purchases, revenue by event type, events
     Query(query::Args),
     /// Buy tickets for an event in one guarded transaction
-    #[command(after_help = buy::EXIT_CODES)]
     Buy(buy::Args),
     /// Start a local cluster in the foreground
     Cluster(cluster::Args),
@@ -94,12 +85,44 @@ enum Command {
     Schema(schema::Args),
     /// Print a shell completion script
     Completions(completions::Args),
+    /// Print the manual page, or write a page for each command
+    Man(man::Args),
     /// Supervise a child process: end it when our end of the pipe closes
     #[command(hide = true)]
     Supervisor(supervisor::Args),
 }
 
 impl Cli {
+    /// The command line of this process, its help laid out for the terminal.
+    ///
+    /// # Errors
+    /// What is wrong with it; or the help or the version, which are to be printed instead.
+    pub fn of_arguments() -> Result<Self, clap::Error> {
+        let mut command = Self::laid_out_for(Screen::of_stdout());
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
+    /// The definition of the command line.
+    fn definition() -> clap::Command {
+        <Self as CommandFactory>::command()
+    }
+
+    /// The same, with the exit codes in the help.
+    fn laid_out_for(screen: Screen) -> clap::Command {
+        let mut command = Self::definition();
+        let names: Vec<String> = command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
+        for name in names {
+            if let Some(codes) = exit_codes::of_command(&name) {
+                command = command.mut_subcommand(name, |below| below.after_help(exit_codes::section(codes, screen)));
+            }
+        }
+        match exit_codes::of_command(command.get_name()) {
+            Some(codes) => command.after_help(exit_codes::section(codes, screen)),
+            None => command,
+        }
+    }
+
     /// Runs the command.
     ///
     /// # Errors
@@ -110,7 +133,9 @@ impl Cli {
             Command::Scenario(args) => scenario::execute(args),
             Command::Schema(args) => schema::execute(args),
             Command::Completions(args) => completions::execute(args),
+            Command::Man(args) => man::execute(&args),
             Command::Check(args) => check::execute(args),
+            Command::Compare(args) => compare::execute(&args),
             Command::Report(args) => report::execute(&args),
             Command::History(args) => history::execute(args),
             Command::Etcd(args) => etcd::execute(args),

@@ -7,9 +7,10 @@ use std::path::Path;
 use crate::report::decide::unmet;
 use crate::report::{RunResult, markdown, summary};
 use crate::scenario::Expectation;
+use crate::terminal::{Screen, note};
 
 use super::output::print;
-use super::{Exit, Failure};
+use super::{Exit, Failure, offered};
 
 /// The variable with which a CI system names the file of a step's summary.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -18,7 +19,7 @@ const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct Judged {
     /// Exit with 0 for this verdict and with 5 otherwise: pass, violation, violation:CHECK, unknown, objective_missed, invalid
-    #[arg(long, value_name = "VERDICT")]
+    #[arg(long, value_name = "VERDICT", value_parser = offered::verdict(), hide_possible_values = true)]
     pub expect: Option<Expectation>,
     /// Print the result as JSON instead of the summary
     #[arg(long)]
@@ -28,16 +29,17 @@ pub(super) struct Judged {
 /// Shows a result and turns it into an exit code.
 pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) -> Result<Exit, Failure> {
     let surprise = judged.expect.as_ref().and_then(|expected| unmet(expected, result.verdict, &result.checks));
-    let last_line = summary::last_line(result, directory);
+    let screen = if judged.json { Screen::of_stderr() } else { Screen::of_stdout() };
+    let last_line = summary::last_line(result, directory, screen);
     let last_lines = surprise.iter().cloned().chain([last_line]).collect::<Vec<_>>().join("\n");
     let text = if judged.json {
         serde_json::to_string_pretty(result).map_err(|error| Failure::Internal(format!("cannot write the result as JSON: {error}")))?
     } else {
-        format!("{}\n{last_lines}\n", summary::render(result))
+        format!("{}\n{last_lines}\n", summary::render(result, screen))
     };
     print(&text)?;
     if judged.json {
-        eprintln!("{last_lines}");
+        note(last_lines);
     }
     append_step_summary(result);
     if result.interrupted && result.exit_code == Exit::Interrupted.code() {
@@ -55,7 +57,7 @@ fn append_step_summary(result: &RunResult) {
     let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else { return };
     let file = OpenOptions::new().create(true).append(true).open(&path);
     if let Err(error) = file.and_then(|mut file| file.write_all(markdown(result).as_bytes())) {
-        eprintln!("note: cannot write the step summary {}: {}", Path::new(&path).display(), error.kind());
+        note(format_args!("note: cannot write the step summary {}: {}", Path::new(&path).display(), error.kind()));
     }
 }
 

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::dataset::Progress;
 use crate::report::numbers::count;
+use crate::terminal::note;
 
 /// How often a line is printed when standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ impl ProgressReporter {
             }
             None if self.printed.elapsed() >= LINE_INTERVAL => {
                 self.printed = Instant::now();
-                eprintln!("{}", line(self.what, progress, self.began.elapsed()));
+                note(line(self.what, progress, self.began.elapsed()));
             }
             None => {}
         }

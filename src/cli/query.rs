@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::connection::Connection;
 use super::shop_session::ShopSession;
+use super::write_out::WriteOut;
 use super::{Exit, Failure};
 use crate::shop::queries::Search;
 
@@ -24,7 +25,7 @@ enum Command {
         /// User name
         user: String,
         #[command(flatten)]
-        output: Output,
+        output: WriteOut,
         #[command(flatten)]
         connection: Connection,
     },
@@ -34,11 +35,11 @@ enum Command {
         #[arg(value_name = "TYPE")]
         types: Vec<String>,
         #[command(flatten)]
-        output: Output,
+        output: WriteOut,
         #[command(flatten)]
         connection: Connection,
     },
-    /// Find events by type, location and text; an event must match all of them
+    /// Find events by type, location and text, of which an event must match all; without any, list every event
     Search {
         /// Event type
         #[arg(long = "type", value_name = "TYPE")]
@@ -50,51 +51,39 @@ enum Command {
         #[arg(long, value_name = "PREFIX")]
         text: Option<String>,
         #[command(flatten)]
-        output: Output,
+        output: WriteOut,
         #[command(flatten)]
         connection: Connection,
     },
-}
-
-/// How a result is printed.
-#[derive(Clone, Copy, Debug, clap::Args)]
-struct Output {
-    /// Print as JSON (format: docs/queries.md)
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
     let text = match args.command {
         Command::Purchases { user, output, connection } => {
             let mut session = ShopSession::begin(&connection).await?;
-            purchases::answer(&mut session, &user, output.json).await
+            purchases::answer(&mut session, &user, output.is_json()).await
         }
         Command::Revenue { types, output, connection } => {
             let mut session = ShopSession::begin(&connection).await?;
-            revenue::answer(&mut session, &types, output.json).await
+            revenue::answer(&mut session, &types, output.is_json()).await
         }
         Command::Search { kind, location, text, output, connection } => {
             let wanted = wanted(kind, location, text)?;
             let mut session = ShopSession::begin(&connection).await?;
-            search::answer(&mut session, &wanted, output.json).await
+            search::answer(&mut session, &wanted, output.is_json()).await
         }
     };
     super::output::print(&text?)
 }
 
+/// What to search for. Without a filter, every event matches.
 fn wanted(kind: Option<String>, location: Option<String>, text: Option<String>) -> Result<Search, Failure> {
-    let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
-    if (kind.is_none() && location.is_none() && text.is_none()) || is_blank(&kind) || is_blank(&location) || is_blank(&text) {
-        return Err(Failure::Usage("nothing to search for: pass --type, --location or --text".to_owned()));
+    for (flag, value) in [("--type", &kind), ("--location", &location), ("--text", &text)] {
+        if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
+            return Err(Failure::Usage(format!("{flag} is empty: pass a value, or omit the flag to search without it")));
+        }
     }
     Ok(Search { kind, location, text })
-}
-
-/// A result as JSON.
-pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Internal(error.to_string()))?;
-    Ok(format!("{text}\n"))
 }
 
 #[cfg(test)]
@@ -102,10 +91,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_for_nothing_is_refused() {
+    fn an_empty_filter_is_refused_and_no_filter_finds_everything() {
         let text = |text: &str| Some(text.to_owned());
-        assert!(wanted(None, None, None).is_err());
-        assert!(wanted(text("concert"), None, text("  ")).is_err());
+        assert_eq!(wanted(None, None, None).unwrap(), Search::default());
+        assert!(matches!(wanted(text("concert"), None, text("  ")), Err(Failure::Usage(message)) if message.contains("--text")));
         assert!(wanted(None, text("Rome"), None).is_ok());
     }
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use clap::ValueHint;
+
 use crate::report;
 
 use super::check::remedy;
@@ -15,7 +17,7 @@ const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" }
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Run directory, such as reports/NAME-TIME
-    #[arg(value_name = "RUN_DIR")]
+    #[arg(value_name = "RUN_DIR", value_hint = ValueHint::DirPath)]
     path: PathBuf,
     /// Open the page in a browser
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueHint;
 use ticketcd_judge::history::run_dir::RunDir;
 
 use crate::report::synthetic;
@@ -14,9 +15,10 @@ use super::{Exit, Failure};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Run directory, such as reports/NAME-TIME
+    #[arg(value_hint = ValueHint::DirPath)]
     run_dir: PathBuf,
     /// Output directory, must be new or empty [default: reports/NAME-TIME]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
     /// Stop the load as soon as an online check reports a violation
     #[arg(long)]

@@ -2,17 +2,21 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use clap::ValueHint;
+
 use crate::run::{self, RunOptions};
 use crate::scenario;
+use crate::terminal::{Screen, note};
 
 use super::matrix::compare;
 use super::outcome::{Judged, conclude};
 use super::run_flags::RunFlags;
-use super::{Exit, Failure};
+use super::{Exit, Failure, offered};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Name of a built-in scenario (`ticketcd scenario list`) or path of a scenario file
+    #[arg(value_parser = offered::scenario(), hide_possible_values = true, value_hint = ValueHint::FilePath)]
     scenario: String,
     #[command(flatten)]
     flags: RunFlags,
@@ -34,7 +38,7 @@ pub(super) async fn sell(name: &str, flags: &RunFlags, judged: &Judged) -> Resul
     let overrides = flags.overrides(first(&flags.strategy).as_deref(), first(&flags.etcd).as_deref());
     let scenario = scenario::load(name, &overrides)?;
     for sentence in scenario.advice() {
-        eprintln!("note: {sentence}");
+        note(Screen::of_stderr().message(&format!("note: {sentence}")));
     }
     let options = RunOptions { scenario, seed, directory: flags.out.clone(), fail_fast: flags.fail_fast };
     let finished = run::run(options).await?;

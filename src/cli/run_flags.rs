@@ -2,6 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::ValueHint;
+
+use super::offered;
+
 /// Flags of every command that runs a scenario.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct RunFlags {
@@ -9,13 +13,13 @@ pub(super) struct RunFlags {
     #[arg(long)]
     pub seed: Option<u64>,
     /// Output directory, must be new or empty [default: reports/NAME-TIME]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
     /// etcd to run: a version or the path of a binary; several values run a matrix
-    #[arg(long, value_name = "VERSION|PATH", value_delimiter = ',')]
+    #[arg(long, value_name = "VERSION|PATH", value_delimiter = ',', value_hint = ValueHint::FilePath)]
     pub etcd: Vec<String>,
     /// Purchase strategy; several values run a matrix
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = offered::strategy())]
     pub strategy: Vec<String>,
     /// Override a key of the scenario, such as load.buyers=500
     #[arg(long, value_name = "KEY.PATH=VALUE")]

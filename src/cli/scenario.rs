@@ -1,10 +1,11 @@
 //! `ticketcd scenario`.
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, offered};
 use crate::scenario::metric::Metric;
 use crate::scenario::{self, ScenarioError};
+use crate::terminal::{Screen, Table};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,6 +22,7 @@ enum Command {
     /// Print a scenario: its file, or with --resolved every key that is in effect
     Show {
         /// Name of a built-in scenario or path of a scenario file
+        #[arg(value_parser = offered::scenario(), hide_possible_values = true, value_hint = ValueHint::FilePath)]
         scenario: String,
         /// Override a key, such as load.buyers=500; implies --resolved
         #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
@@ -48,23 +50,25 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
 }
 
 fn list() -> Result<String, Failure> {
-    let width = scenario::library().iter().map(|embedded| embedded.name.len()).max().unwrap_or_default();
-    let mut text = String::new();
+    let mut table = Table::new(&["", ""]);
     for embedded in scenario::library() {
         let loaded = scenario::parse(embedded.name, embedded.text)?;
-        text.push_str(&format!("{:width$}  {}\n", embedded.name, loaded.description));
+        table.row([embedded.name.to_owned(), loaded.description]);
     }
-    Ok(text)
+    Ok(table.render(Screen::of_stdout()))
 }
 
 fn metrics() -> String {
+    let screen = Screen::of_stdout();
     let mut text = String::new();
     for (name, sentence) in Metric::descriptions() {
-        text.push_str(&format!("{name}\n    {sentence}\n"));
+        text.push_str(&format!("{name}\n{}", screen.wrapped("    ", &sentence)));
     }
+    let rule = "An objective is met when its metric is below a time (\"250ms\"), above a number (1000) or below a share (\"5%\"), for \
+                example:";
+    text.push_str(&format!("\n{}\n", screen.wrapped("", rule)));
     text.push_str(
-        "\nAn objective is met when its metric is below a time (\"250ms\"), above a number (1000) or below a share (\"5%\"), for example:\n\n\
-         [[objective]]\nmetric = \"purchase.response.p99\"\nphase = \"after fault 1\"   # \"steady\", the whole load, when it is left out\n\
+        "[[objective]]\nmetric = \"purchase.response.p99\"\nphase = \"after fault 1\"   # \"steady\", the whole load, when it is left out\n\
          below = \"250ms\"\n",
     );
     text

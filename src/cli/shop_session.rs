@@ -12,6 +12,7 @@ use crate::etcd::RecordingClient;
 use crate::record::Sink;
 use crate::shop::queries::names::{is_empty, names_of, nearest_name};
 use crate::shop::queries::{Named, QueryError};
+use crate::terminal::{Screen, note};
 
 /// How long a request may take: longer than etcd itself waits for an election.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +36,7 @@ impl ShopSession {
         let members = clients.len();
         let mut caller = RecordingClient::new(clients, MemberIndex(0), TIMEOUT, Sink::discarding());
         if let Some(unfinished) = unfinished(&keys, &mut caller).await {
-            eprintln!("ticketcd: warning: {unfinished}");
+            note(Screen::of_stderr().message(&format!("ticketcd: warning: {unfinished}")));
         }
         Ok(Self { keys, caller, members })
     }

@@ -227,6 +227,12 @@ fn pressure(statistics: &Statistics, scenario: Option<&Scenario>, latency: &[Lat
     }
 }
 
+/// Why a fault was not injected, where the record has no reason: the run ended before.
+fn never_due(history: &FaultHistory, interrupted: bool) -> Option<String> {
+    let ended = if interrupted { "was interrupted" } else { "ended" };
+    history.from.is_none().then(|| format!("the run {ended} before the fault was due"))
+}
+
 fn faults(statistics: &Statistics) -> Vec<FaultResult> {
     // Without a load, times count from the start of the run.
     let origin = statistics.timeline.load().map_or(0, |load| load.from);
@@ -239,7 +245,7 @@ fn faults(statistics: &Statistics) -> Vec<FaultResult> {
         end_seconds: history.until.map(since),
         what_happened: [&history.injected, &history.healed].into_iter().flatten().cloned().collect::<Vec<_>>().join("; then "),
         effects: history.effects.clone(),
-        trouble: history.trouble.clone(),
+        trouble: history.trouble.clone().or_else(|| never_due(history, statistics.interrupted)),
     };
     statistics.timeline.faults.iter().map(describe).collect()
 }

@@ -16,6 +16,9 @@ pub(super) const AFTERMATH_NANOS: u64 = 3_000_000_000;
 /// A run that sheds more than this share of its undisturbed load did not test its scenario.
 const SHED_SHARE_MAX: f64 = 0.5;
 
+/// The exit code of a run that was interrupted, unless it found a violation.
+const EXIT_INTERRUPTED: u8 = 130;
+
 /// A verdict with its reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -49,15 +52,18 @@ pub struct Case<'run> {
 /// Decides from the findings, the statistics and the objectives.
 pub fn decide(case: &Case<'_>) -> Decision {
     let Case { findings, statistics, objectives, known, is_to_sell, record_lacks, scenario_missing } = case;
+    let decided = |verdict: RunVerdict, reasons| {
+        let is_interrupted = statistics.interrupted && verdict != RunVerdict::Violation;
+        Decision { verdict, reasons, exit_code: if is_interrupted { EXIT_INTERRUPTED } else { verdict.exit_code() } }
+    };
     let counts = |finding: &&Finding| finding.verdict == Verdict::Violation && !is_waived(known, finding);
     let broken: Vec<String> = findings.iter().filter(counts).map(|finding| describe_violation(finding, known)).collect();
     if !broken.is_empty() {
-        return Decision { verdict: RunVerdict::Violation, reasons: broken, exit_code: 1 };
+        return decided(RunVerdict::Violation, broken);
     }
-    let interrupted = |exit_code| if statistics.interrupted { 130 } else { exit_code };
     let invalid = reasons_invalid(statistics);
     if !invalid.is_empty() {
-        return Decision { verdict: RunVerdict::Invalid, reasons: invalid, exit_code: interrupted(4) };
+        return decided(RunVerdict::Invalid, invalid);
     }
     let sentences =
         |outcome| objectives.iter().filter(move |objective| objective.outcome == outcome).map(|objective| objective.sentence.clone());
@@ -71,13 +77,13 @@ pub fn decide(case: &Case<'_>) -> Decision {
     if !open.is_empty() || record_lacks.is_some() {
         // The cause before what follows from it.
         let open = record_lacks.map(str::to_owned).into_iter().chain(open).collect();
-        return Decision { verdict: RunVerdict::Unknown, reasons: open, exit_code: interrupted(2) };
+        return decided(RunVerdict::Unknown, open);
     }
     let missed: Vec<String> = sentences(ObjectiveOutcome::Missed).collect();
     if !missed.is_empty() {
-        return Decision { verdict: RunVerdict::ObjectiveMissed, reasons: missed, exit_code: interrupted(3) };
+        return decided(RunVerdict::ObjectiveMissed, missed);
     }
-    Decision { verdict: RunVerdict::Pass, reasons: Vec::new(), exit_code: interrupted(0) }
+    decided(RunVerdict::Pass, Vec::new())
 }
 
 fn describe_violation(finding: &Finding, known: &[WaiverResult]) -> String {

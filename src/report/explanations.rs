@@ -6,19 +6,21 @@ use ticketcd_judge::core::verdict::{Anomaly, AnomalyGroup, Finding};
 use ticketcd_judge::known_defects::KnownDefect;
 
 use super::numbers::{count, counted_of};
+use crate::terminal::Screen;
 
 /// Longest explanation of one anomaly, in lines.
 const EXPLANATION_LINES_MAX: usize = 14;
 
 /// Explains what was found: the first and the worst anomaly of each kind.
-pub(super) fn write_explanations(text: &mut String, findings: &[Finding]) -> std::fmt::Result {
+pub(super) fn write_explanations(text: &mut String, findings: &[Finding], screen: Screen) -> std::fmt::Result {
     for finding in findings.iter().filter(|finding| !finding.anomalies.is_empty()) {
         for group in &finding.anomalies {
-            writeln!(text, "\n  {} · {}", finding.name, group_title(group))?;
-            write_explanation(text, &group.first)?;
+            writeln!(text)?;
+            text.write_str(&screen.wrapped("  ", &format!("{} · {}", finding.name, group_title(group))))?;
+            write_explanation(text, &group.first, screen)?;
             if let Some(defect) = KnownDefect::of(&finding.name, &group.kind) {
                 let (name, title) = (defect.name, defect.title);
-                writeln!(text, "    This is a known defect of etcd, {name}: {title}.")?;
+                text.write_str(&screen.wrapped("    ", &format!("This is a known defect of etcd, {name}: {title}.")))?;
                 writeln!(text, "    To waive it, and nothing else, add this to the scenario:")?;
                 writeln!(text, "      [[known]]")?;
                 writeln!(text, "      issue = \"{name}\"")?;
@@ -27,7 +29,7 @@ pub(super) fn write_explanations(text: &mut String, findings: &[Finding]) -> std
             }
             if group.count > 1 && group.worst != group.first {
                 writeln!(text, "    Worst case:")?;
-                write_explanation(text, &group.worst)?;
+                write_explanation(text, &group.worst, screen)?;
             }
         }
     }
@@ -46,8 +48,8 @@ pub(super) fn group_title(group: &AnomalyGroup) -> String {
 }
 
 /// Explains one anomaly.
-pub(super) fn write_explanation(text: &mut String, anomaly: &Anomaly) -> std::fmt::Result {
-    sentences(anomaly, EXPLANATION_LINES_MAX).iter().try_for_each(|sentence| writeln!(text, "    {sentence}"))
+pub(super) fn write_explanation(text: &mut String, anomaly: &Anomaly, screen: Screen) -> std::fmt::Result {
+    sentences(anomaly, EXPLANATION_LINES_MAX).iter().try_for_each(|sentence| text.write_str(&screen.wrapped("    ", sentence)))
 }
 
 /// The explanation of an anomaly, at most so many sentences of it, and the faults that were active.

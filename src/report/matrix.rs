@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::annotation::Purpose;
 
 use super::latency::Clock;
+use super::numbers::{count, tenths};
 use super::result::{RunResult, RunVerdict};
-use super::wrap::{COLUMNS, wrapped};
+use crate::terminal::{Screen, Table};
 
 /// Version of the shape of `matrix.json`. It grows when a field changes its meaning or goes; new fields may come any time.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -93,42 +94,32 @@ impl MatrixRow {
     }
 }
 
-/// The names of the table's columns. The first three are words, the others numbers.
+/// The names of the table's columns; `#` stands before those of numbers.
 const COLUMN_NAMES: [&str; 11] =
-    ["strategy", "etcd", "verdict", "sold", "sold/s", "conflict", "unknown", "served", "top share", "p50 ms", "p99 ms"];
+    ["strategy", "etcd", "verdict", "#sold", "#sold/s", "#conflict", "#unknown", "#served", "#top share", "#p50 ms", "#p99 ms"];
 
 /// The table, and what is missing in it.
-pub fn render(matrix: &MatrixResult) -> String {
-    let mut lines = vec![COLUMN_NAMES.map(str::to_owned)];
-    lines.extend(matrix.rows.iter().map(cells));
-    let widths: Vec<usize> =
-        (0..COLUMN_NAMES.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
-    let gap = if widths.iter().sum::<usize>() + 2 * (widths.len() - 1) <= COLUMNS { "  " } else { " " };
-    let mut text = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(&widths).enumerate();
-        let cells: Vec<String> =
-            cells.map(|(column, (cell, width))| if column < 3 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }).collect();
-        text.push_str(cells.join(gap).trim_end());
-        text.push('\n');
-    }
+pub fn render(matrix: &MatrixResult, screen: Screen) -> String {
+    let mut table = Table::new(&COLUMN_NAMES);
+    matrix.rows.iter().for_each(|row| table.row(cells(row)));
+    let mut text = table.render(screen);
     if !matrix.not_run.is_empty() {
-        text.push_str(&wrapped("not run: ", &matrix.not_run.join(", ")));
+        text.push_str(&screen.wrapped("not run: ", &matrix.not_run.join(", ")));
     }
     text
 }
 
 fn cells(row: &MatrixRow) -> [String; 11] {
-    let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+    let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), tenths);
     [
         row.strategy.clone(),
         row.etcd_version.clone(),
         short_verdict(row.verdict).to_owned(),
-        row.sold.to_string(),
-        format!("{:.0}", row.purchases_per_second),
-        row.conflict.to_string(),
-        row.unknown.to_string(),
-        format!("{}/{}", row.buyers_served, row.buyers_tried),
+        count(row.sold),
+        count(row.purchases_per_second.round().max(0.0) as u64),
+        count(row.conflict),
+        count(row.unknown),
+        format!("{}/{}", count(row.buyers_served), count(row.buyers_tried)),
         row.largest_share.map_or_else(|| "-".to_owned(), |share| format!("{:.1}%", share * 100.0)),
         optional(row.p50_ms),
         optional(row.p99_ms),
@@ -188,6 +179,7 @@ mod tests {
         assert_eq!(worst(&[row(0)]), 0);
         assert_eq!(worst(&[]), 2, "no run proves nothing");
     }
+
     fn matrix(rows: Vec<MatrixRow>, not_run: &[&str]) -> MatrixResult {
         let not_run: Vec<String> = not_run.iter().map(|name| (*name).to_owned()).collect();
         MatrixResult { schema_version: SCHEMA_VERSION, scenario: "mine".to_owned(), seed: 1, interrupted: false, rows, not_run }
@@ -206,18 +198,22 @@ mod tests {
             p99_ms: Some(12_345.6),
             ..row(3)
         };
-        let text = render(&matrix(vec![row(0), large], &[]));
+        let matrix = matrix(vec![row(0), large], &[]);
+        for columns in [100, 120] {
+            let text = render(&matrix, Screen::plain(columns));
+            assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}: {text}");
+        }
+        let text = render(&matrix, Screen::none());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
-        assert!(lines.iter().all(|line| line.chars().count() <= COLUMNS), "{text}");
-        assert!(lines[2].contains("objective") && lines[2].contains("99999/100000") && lines[2].contains("12.3%"), "{text}");
+        assert!(lines[2].contains("objective") && lines[2].contains("99,999/100,000") && lines[2].contains("12.3%"), "{text}");
         let end = lines[0].find("sold").unwrap() + "sold".len();
-        assert_eq!(&lines[2][end - "1234567".len()..end], "1234567", "{text}");
+        assert_eq!(&lines[2][end - "1,234,567".len()..end], "1,234,567", "{text}");
     }
 
     #[test]
     fn rows_that_were_not_run_are_named() {
-        let text = render(&matrix(vec![row(130)], &["naive on 3.5.30", "optimistic on 3.5.1"]));
+        let text = render(&matrix(vec![row(130)], &["naive on 3.5.30", "optimistic on 3.5.1"]), Screen::none());
         assert!(text.ends_with("\nnot run: naive on 3.5.30, optimistic on 3.5.1\n"), "{text}");
     }
 }

@@ -25,7 +25,6 @@ pub mod surroundings;
 pub mod synthetic;
 pub mod waivers;
 pub mod windows;
-pub mod wrap;
 
 pub use build::{Report, ReportError, build};
 pub use matrix::matrix_schema;

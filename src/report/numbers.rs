@@ -15,8 +15,13 @@ pub fn milliseconds(value: f64) -> String {
 
 /// A time in seconds: `1.4 s`, `2,934.8 s`.
 pub fn seconds(value: f64) -> String {
+    format!("{} s", tenths(value))
+}
+
+/// A figure with one decimal, for a table whose heading has the unit: `3.8`, `1,160.2`.
+pub fn tenths(value: f64) -> String {
     let tenths = (value * 10.0).round().max(0.0) as u64;
-    format!("{}.{} s", count(tenths / 10), tenths % 10)
+    format!("{}.{}", count(tenths / 10), tenths % 10)
 }
 
 /// A share as a percentage: `60%`.
@@ -79,6 +84,7 @@ mod tests {
         assert_eq!([0.0, 0.5, 9.96, 270.4, 15_419.0].map(rate), ["0/s", "0.5/s", "10/s", "270/s", "15,419/s"]);
         assert_eq!([3.84, 12.4, 999.6, 1_449.0].map(milliseconds), ["3.8 ms", "12 ms", "1.0 s", "1.4 s"]);
         assert_eq!([1.36, 2_934.8].map(seconds), ["1.4 s", "2,934.8 s"]);
+        assert_eq!([3.84, 1_160.24].map(tenths), ["3.8", "1,160.2"]);
         assert_eq!((percent(0.6), mebibytes(2_048.0)), ("60%".to_owned(), "2,048 MiB".to_owned()));
     }
 }

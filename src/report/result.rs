@@ -28,7 +28,7 @@ pub struct RunResult {
     pub verdict: RunVerdict,
     /// Why, in sentences; empty for a pass.
     pub reasons: Vec<String>,
-    /// The process exit code that goes with the verdict, `--expect` not considered.
+    /// The process exit code of the run, `--expect` not considered: that of the verdict, or 130 if it was interrupted.
     pub exit_code: u8,
     /// Whether the run was interrupted by Ctrl-C.
     pub interrupted: bool,
@@ -101,6 +101,19 @@ pub enum RunVerdict {
     Invalid,
 }
 
+impl RunVerdict {
+    /// The process exit code that goes with the verdict, interruptions not considered.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Pass => 0,
+            Self::Violation => 1,
+            Self::Unknown => 2,
+            Self::ObjectiveMissed => 3,
+            Self::Invalid => 4,
+        }
+    }
+}
+
 /// A member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MemberResult {
@@ -121,9 +134,9 @@ pub struct FaultResult {
     pub target: String,
     /// The members it hit.
     pub members: Vec<String>,
-    /// When it was injected, seconds since the steady phase began.
+    /// When it was injected, seconds since the counted load began (`load.began_seconds`).
     pub start_seconds: Option<f64>,
-    /// When it was healed and the members it hit answered again, seconds since the steady phase began.
+    /// When it was healed and the members it hit answered again, seconds since the counted load began.
     pub end_seconds: Option<f64>,
     /// What was done, in words.
     pub what_happened: String,

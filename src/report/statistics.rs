@@ -1,10 +1,12 @@
 //! Counts of what happened, gathered from the event stream.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::explain::Explain;
-use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{OrderClosed, OrderOutcome, Purpose, RejectionCause};
 use ticketcd_judge::history::event::{Event, LoadSample, Phase};
 use ticketcd_judge::history::{Nanos, OrderKey};
 
@@ -28,6 +30,9 @@ pub struct LoadResult {
     pub conflict: u64,
     /// Orders refused for another reason, such as a member that could not be reached.
     pub rejected: u64,
+    /// The same by cause, the most frequent first.
+    #[serde(default)]
+    pub rejected_by: Vec<RejectedOrders>,
     /// Orders whose outcome the buyer never learnt.
     pub unknown: u64,
     /// Orders that their buyers cancelled. They are not subtracted from `sold`.
@@ -43,11 +48,35 @@ pub struct LoadResult {
     pub calibrated_per_second: Option<f64>,
     /// Seconds that buyers waited for our own recorder, all together: load limited by the harness.
     pub recorder_wait_seconds: f64,
+    /// When the counted load began, seconds since the start of the record.
+    #[serde(default)]
+    pub began_seconds: f64,
     /// Seconds the load lasted.
     pub seconds: f64,
+    /// What was sold before the counted load, in calibration and warm-up. The checks verify it like everything else.
+    #[serde(default)]
+    pub warm_up: WarmUpResult,
     /// How evenly it served its buyers.
     #[serde(default)]
     pub fairness: FairnessResult,
+}
+
+/// Orders that were rejected for one cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RejectedOrders {
+    /// The cause.
+    pub cause: RejectionCause,
+    /// How many orders.
+    pub orders: u64,
+}
+
+/// What happened before the counted load began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WarmUpResult {
+    /// Orders sold.
+    pub sold: u64,
+    /// Orders that their buyers cancelled.
+    pub cancelled: u64,
 }
 
 /// A leader that a member named.
@@ -73,6 +102,7 @@ pub struct Statistics {
     /// Cancellations likewise.
     cancels: FxHashMap<OrderKey, (Nanos, Nanos)>,
     outcomes: LoadResult,
+    rejected_by: BTreeMap<RejectionCause, u64>,
     fairness: Fairness,
     /// Transactions sent for orders, and of these, those that were lost to other buyers.
     attempts: (u64, u64),
@@ -107,10 +137,14 @@ impl Statistics {
             Event::OrderClosed(closed) if self.cancels.contains_key(&closed.order) => self.close_cancel(closed),
             Event::OrderClosed(closed) => {
                 let Some((due, sent)) = self.open.remove(&closed.order) else { return };
+                let sold = matches!(closed.outcome, OrderOutcome::Sold { .. });
                 if !self.counts(due) {
+                    self.outcomes.warm_up.sold += u64::from(sold);
                     return;
                 }
-                let sold = matches!(closed.outcome, OrderOutcome::Sold { .. });
+                if let OrderOutcome::Rejected { cause, .. } = &closed.outcome {
+                    *self.rejected_by.entry(*cause).or_default() += 1;
+                }
                 self.outcomes.achieved += 1;
                 if sold {
                     self.fairness.served(closed.order.buyer);
@@ -156,9 +190,12 @@ impl Statistics {
     /// The end of a cancellation: an operation, but neither sold nor refused tickets.
     fn close_cancel(&mut self, closed: &OrderClosed) {
         let Some((due, sent)) = self.cancels.remove(&closed.order) else { return };
-        if self.counts(due) {
+        let cancelled = u64::from(matches!(closed.outcome, OrderOutcome::Sold { .. }));
+        if !self.counts(due) {
+            self.outcomes.warm_up.cancelled += cancelled;
+        } else {
             self.outcomes.achieved += 1;
-            self.outcomes.cancelled += u64::from(matches!(closed.outcome, OrderOutcome::Sold { .. }));
+            self.outcomes.cancelled += cancelled;
             if !matches!(closed.outcome, OrderOutcome::Rejected { .. }) {
                 self.samples.push(Sample::new(Purpose::Cancel, due, sent, closed.done, false));
             }
@@ -174,7 +211,12 @@ impl Statistics {
     pub fn load(&self) -> LoadResult {
         let seconds = self.timeline.load().map_or(0.0, |load| (load.until - load.from) as f64 / 1e9);
         let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+        let mut rejected_by: Vec<RejectedOrders> =
+            self.rejected_by.iter().map(|(cause, orders)| RejectedOrders { cause: *cause, orders: *orders }).collect();
+        rejected_by.sort_by_key(|rejected| std::cmp::Reverse(rejected.orders));
         LoadResult {
+            rejected_by,
+            began_seconds: self.timeline.load().map_or(0.0, |load| load.from as f64 / 1e9),
             offered: self.load.iter().map(|sample| sample.offered).sum(),
             shed: self.load.iter().map(|sample| sample.shed).sum(),
             purchases_per_second: rate(self.outcomes.sold),

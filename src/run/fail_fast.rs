@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::record::Reader;
 use crate::report::waivers::is_in_force;
 use crate::scenario::types::Known;
+use crate::terminal::{Screen, note};
 
 /// Stops the load when a check reports a violation. The final verdict is made from the whole record all the same.
 pub(super) struct FailFast {
@@ -34,7 +35,7 @@ impl Reader for FailFast {
         }
         self.judge.observe(event);
         if let Some(alarm) = self.judge.violation() {
-            eprintln!("\n{alarm}\nStopping the load (--fail-fast).");
+            note(Screen::of_stderr().message(&format!("\n{alarm}\nStopping the load (--fail-fast).")));
             self.stop.cancel();
         }
         Ok(())

@@ -3,6 +3,8 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::terminal::{Screen, note};
+
 /// The exit code on the second interrupt.
 const EXIT_INTERRUPTED: i32 = 130;
 
@@ -22,7 +24,7 @@ pub fn watch(token: CancellationToken, what_happens_now: &'static str) -> std::i
             }
         };
         next().await;
-        eprintln!("\nInterrupted: {what_happens_now}. Press Ctrl-C again to exit immediately.");
+        note(Screen::of_stderr().message(&format!("\nInterrupted: {what_happens_now}. Press Ctrl-C again to exit immediately.")));
         token.cancel();
         next().await;
         std::process::exit(EXIT_INTERRUPTED);

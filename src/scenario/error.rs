@@ -1,7 +1,6 @@
 //! The error of a scenario, reported once and with its place.
 
 use std::fmt;
-use std::io::IsTerminal;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
@@ -79,7 +78,7 @@ impl ScenarioError {
 
     /// The whole error for standard error: with colour when that is a terminal and `NO_COLOR` is not set.
     pub fn render_for_stderr(&self) -> String {
-        let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = crate::terminal::is_coloured(&std::io::stderr());
         self.render(colour)
     }
 }

@@ -67,6 +67,9 @@ fn what_makes_no_sense_is_refused_at_its_key() {
         ("load.strategy.naive.pause = \"2h\"", "load.strategy.naive.pause"),
         ("load.strategy.quoted.back_off = \"2h\"", "load.strategy.quoted.back_off"),
         ("load.strategy.batched.max_txn_ops = 7", "load.strategy.batched.max_txn_ops"),
+        ("load.strategy.batched.max_txn_ops = 129", "load.strategy.batched.max_txn_ops"),
+        ("load.alternatives.batched.max_txn_ops = 129", "load.alternatives.batched.max_txn_ops"),
+        ("cluster.flags = [\"--max-txn-ops=64\"]\nload.strategy = \"batched\"", "load.strategy.batched.max_txn_ops"),
         ("load.strategy.sharded.shards = 65", "load.strategy.sharded.shards"),
         ("load.types_max = 3\nload.strategy.sharded.shards = 64", "load.strategy.sharded.shards"),
         ("load.strategy.command.run = []", "load.strategy.command.run"),
@@ -217,6 +220,22 @@ fn another_strategy_takes_its_settings_from_the_alternatives() {
     assert_eq!(strategy(text, &["load.strategy=quoted"]).name(), "quoted");
     let command = strategy(text, &["load.strategy.command.run=[\"sh\"]"]);
     assert_eq!(command.name(), "command");
+}
+
+#[test]
+fn a_transaction_may_have_as_many_operations_as_the_members_accept() {
+    let error = with("load.strategy.batched.max_txn_ops = 500").unwrap_err().to_string();
+    for part in ["--> mine.toml:2:", "500 is more than the 128 operations", "\"--max-txn-ops=500\" to cluster.flags"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let flags = |flags: &str| format!("cluster.flags = [{flags}]\nload.strategy.batched.max_txn_ops = 500");
+    assert!(with(&flags("\"--max-txn-ops=500\"")).is_ok());
+    assert!(with(&flags("\"--max-txn-ops=500\", \"--max-txn-ops=499\"")).is_err(), "etcd lets the last one win");
+    let many_shards = "load.types_max = 3\nload.strategy.sharded.shards = 64";
+    assert!(with(&format!("cluster.flags = [\"--max-txn-ops=200\"]\n{many_shards}")).is_ok());
+    // The other strategies' defaults are in every resolved scenario.
+    let lower = with("cluster.flags = [\"--max-txn-ops=64\"]").unwrap();
+    parse("resolved", &lower.to_resolved_toml()).unwrap();
 }
 
 #[test]

@@ -15,16 +15,17 @@
 //! **Cost.** Two round trips: the prices that were paid are in the array and nowhere else. A conflict costs one more, for
 //! the failure branch reads the same keys. A cancellation without an answer is never tried again.
 
-use ticketcd_judge::history::annotation::{CancelPlaced, OrderOutcome, Purpose};
+use ticketcd_judge::history::annotation::{CancelPlaced, OrderOutcome, Purpose, RejectionCause};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Put, Request, Txn, TxnOp};
 use ticketcd_judge::history::{Nanos, OrderKey, Revision};
 use ticketcd_judge::model::Cents;
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard, parse_purchases};
 
+use super::purchase::rejection::{Rejection, rejected};
 use super::purchase::sharded::{Part, Parts, reads_of};
 use super::purchase::state::{ReadError, Stock, responses};
-use super::purchase::write::{append, json, put, rejected, unchanged};
+use super::purchase::write::{append, json, put, unchanged};
 use super::purchase::{PurchaseResult, RetryPolicy, StockCache};
 use super::{Order, Shop};
 use crate::etcd::{CallError, RecordingClient};
@@ -119,6 +120,18 @@ enum CancelError {
     /// A count or an amount would be too large.
     #[error("a count or an amount overflows")]
     Overflow,
+}
+
+impl Rejection for CancelError {
+    fn rejection_cause(&self) -> RejectionCause {
+        match self {
+            Self::Read(error) => error.rejection_cause(),
+            Self::NoOrder | Self::NoStock(_) => RejectionCause::NotFound,
+            Self::Cancelled => RejectionCause::Cancelled,
+            Self::NoPrice | Self::NoArray => RejectionCause::UnreadableValue,
+            Self::Overflow => RejectionCause::Overflow,
+        }
+    }
 }
 
 /// A computed cancellation, before it is sent.

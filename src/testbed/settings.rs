@@ -54,6 +54,12 @@ impl Default for Cluster {
 }
 
 impl Cluster {
+    /// Operations that the members accept in one transaction: etcd's own limit, or that of the last `--max-txn-ops` among the flags.
+    pub fn txn_operations_max(&self) -> u32 {
+        let of_flag = |flag: &String| flag.strip_prefix("--max-txn-ops=")?.parse().ok();
+        self.flags.iter().rev().find_map(of_flag).unwrap_or(limits::TXN_OPERATIONS_OF_ETCD)
+    }
+
     /// Whether the settings make sense.
     ///
     /// # Errors

@@ -30,12 +30,12 @@ fn commands(page: &str) -> Vec<Vec<String>> {
     lines.map(words).collect()
 }
 
-/// The words of a command line as a shell splits them: quotes hold words together, ` #` begins a comment.
+/// The words of a command line as a shell splits them: quotes hold words together, ` #` begins a comment, ` >` a redirection.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for letter in line.chars() {
         match (quote, letter) {
-            (None, '#') if word.is_none() => break,
+            (None, '#' | '>') if word.is_none() => break,
             (None, '\'' | '"') => {
                 quote = Some(letter);
                 word.get_or_insert_default();

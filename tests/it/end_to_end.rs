@@ -196,6 +196,10 @@ fn an_interrupted_run_is_healed_stopped_kept_and_judged() {
     assert_eq!(runs.remains(), Vec::<String>::new());
     let result = runs.result("stopped");
     assert_eq!((&result["verdict"], &result["interrupted"]), (&Value::from("pass"), &Value::from(true)), "{}", said(&output));
+    assert!(said(&output).contains("The run was interrupted"), "{}", said(&output));
+    // Whoever checks it later interrupted nothing.
+    let checked = runs.ticketcd(&["check", "stopped"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
 }
 
 /// The process and every process below it, but not the process itself.

@@ -36,5 +36,6 @@ mod strategies_sharded;
 mod strategies_stale;
 mod strategies_two_step;
 mod support;
+mod terminal;
 mod testbed;
 mod watches;

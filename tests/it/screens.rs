@@ -1,5 +1,5 @@
-//! Snapshots of what people see: the summary of a run, the help of each command, the main errors. `make snapshots` accepts a
-//! change, so that the difference is reviewed with the commit.
+//! Snapshots of what people see on terminals of 80 and of 120 columns: the summary of a run, the help of each command, lists; and
+//! the main errors. `make snapshots` accepts a change, so that the difference is reviewed with the commit.
 
 use std::fs;
 use std::path::Path;
@@ -10,27 +10,56 @@ use ticketcd::report::bottleneck::{LimitKind, LimitResult};
 use ticketcd::report::build::describe;
 use ticketcd::report::fairness::FairnessResult;
 use ticketcd::report::latency::{Clock, LatencyLine};
+use ticketcd::report::matrix::{MatrixResult, MatrixRow};
 use ticketcd::report::objectives::{ObjectiveOutcome, ObjectiveResult};
 use ticketcd::report::result::FaultResult;
-use ticketcd::report::statistics::LoadResult;
-use ticketcd::report::{RunResult, RunVerdict, summary};
+use ticketcd::report::statistics::{LoadResult, RejectedOrders, WarmUpResult};
+use ticketcd::report::{RunResult, RunVerdict, matrix, summary};
 use ticketcd::scenario::metric::Unit;
+use ticketcd::terminal::Screen;
 use ticketcd_judge::core::verdict::{Finding, Verdict};
-use ticketcd_judge::history::annotation::Purpose;
+use ticketcd_judge::history::annotation::{Purpose, RejectionCause};
 use ticketcd_judge::history::run_info::{EtcdInfo, MemberInfo, RunInfo};
 
-/// Runs the program without the environment of whoever runs the tests.
-fn ticketcd(directory: &Path, arguments: &[&str]) -> Output {
+/// The widths of terminals for which the screens are kept.
+const WIDTHS: [usize; 2] = [80, 120];
+
+/// The program, without the environment of whoever runs the tests.
+fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketcd"));
     command.env_clear().env("HOME", directory).env("PATH", "/nonexistent").args(arguments).current_dir(directory);
-    command.output().unwrap()
+    command
 }
 
-/// What the program prints on standard output.
-fn printed(directory: &Path, arguments: &[&str]) -> String {
-    let output = ticketcd(directory, arguments);
+fn ticketcd(directory: &Path, arguments: &[&str]) -> Output {
+    command(directory, arguments).output().unwrap()
+}
+
+/// What the program prints on standard output for a width, and that it fits. A single word may be longer.
+fn printed(directory: &Path, arguments: &[&str], columns: usize) -> String {
+    let output = command(directory, arguments).env("COLUMNS", columns.to_string()).output().unwrap();
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_fits(&text, columns);
+    text
+}
+
+/// The last line of a run is for programs and stays whole; and a single word may be longer than a line.
+fn assert_fits(text: &str, columns: usize) {
+    for line in text.lines().filter(|line| line.trim().contains(' ') && !line.contains(" · seed ")) {
+        assert!(line.chars().count() <= columns, "more than {columns} columns: {line}");
+    }
+}
+
+/// Keeps the summary of a run for both widths.
+fn assert_summaries(name: &str, result: &RunResult) {
+    for columns in WIDTHS {
+        let screen = Screen::plain(columns);
+        let last_line = summary::last_line(result, Path::new("reports/flash-sale"), screen);
+        let text = format!("{}\n{last_line}\n", summary::render(result, screen));
+        assert_fits(&text, columns);
+        assert_snapshot!(format!("{name}_at_{columns}"), text);
+    }
 }
 
 /// A run of three members as it is described in `run.json`.
@@ -71,9 +100,16 @@ fn whole_run() -> RunResult {
         achieved: 6_000,
         shed: 120,
         sold: 4_718,
-        sold_out: 1_204,
+        sold_out: 1_158,
         conflict: 61,
+        rejected: 46,
+        rejected_by: vec![
+            RejectedOrders { cause: RejectionCause::Unavailable, orders: 40 },
+            RejectedOrders { cause: RejectionCause::RefusedByEtcd, orders: 6 },
+        ],
         unknown: 17,
+        began_seconds: 4.2,
+        warm_up: WarmUpResult { sold: 412, cancelled: 0 },
         purchases_per_second: 471.8,
         operations_per_second: 600.0,
         calibrated_per_second: Some(1_234.5),
@@ -110,8 +146,8 @@ fn whole_run() -> RunResult {
         faults: vec![fault],
         objectives: vec![objective],
         checks: vec![
-            finding("oversell", &[("sales", 4_735), ("revisions", 9_120)]),
-            finding("ledger", &[("acknowledged", 4_718), ("unknown", 17), ("unknown_applied", 12), ("unknown_absent", 5)]),
+            finding("oversell", &[("sales", 5_142), ("revisions", 9_120)]),
+            finding("ledger", &[("acknowledged", 5_130), ("unknown", 17), ("unknown_applied", 12), ("unknown_absent", 5)]),
             finding("real_time", &[("operations_compared", 12_044)]),
         ],
         notes: vec!["a note that the reader should know".to_owned()],
@@ -121,15 +157,32 @@ fn whole_run() -> RunResult {
 
 #[test]
 fn summary_of_a_pass() {
-    let result = whole_run();
-    assert_snapshot!(format!("{}\n{}\n", summary::render(&result), summary::last_line(&result, Path::new("reports/flash-sale"))));
+    assert_summaries("summary_of_a_pass", &whole_run());
+}
+
+#[test]
+fn summary_of_an_interrupted_run() {
+    let run = whole_run();
+    let load = LoadResult { seconds: 4.2, ..run.load };
+    let fault = FaultResult {
+        start_seconds: None,
+        end_seconds: None,
+        what_happened: String::new(),
+        effects: Vec::new(),
+        trouble: Some("the run was interrupted before the fault was due".to_owned()),
+        ..run.faults[0].clone()
+    };
+    let faults = vec![run.faults[0].clone(), fault];
+    assert_summaries("summary_of_an_interrupted_run", &RunResult { interrupted: true, exit_code: 130, load, faults, ..run });
 }
 
 #[test]
 fn summary_of_an_invalid_run() {
     let reasons = vec!["m2 exited (exit code 1) before the cluster was healthy".to_owned()];
-    let result = RunResult { verdict: RunVerdict::Invalid, exit_code: 4, reasons, ..describe(run_info()) };
-    assert_snapshot!(format!("{}\n{}\n", summary::render(&result), summary::last_line(&result, Path::new("reports/flash-sale"))));
+    assert_summaries(
+        "summary_of_an_invalid_run",
+        &RunResult { verdict: RunVerdict::Invalid, exit_code: 4, reasons, ..describe(run_info()) },
+    );
 }
 
 #[test]
@@ -137,25 +190,82 @@ fn summary_of_a_violation() {
     let directory = tempfile::tempdir().unwrap();
     let arguments = ["history", "generate", "--operations", "2000", "--plant", "oversell", "--out", "g"];
     assert!(ticketcd(directory.path(), &arguments).status.success());
-    assert_snapshot!(printed(directory.path(), &["check", "g"]));
+    for columns in WIDTHS {
+        assert_snapshot!(format!("summary_of_a_violation_at_{columns}"), printed(directory.path(), &["check", "g"], columns));
+    }
 }
 
 #[test]
 fn summary_of_a_valid_synthetic_run() {
     let directory = tempfile::tempdir().unwrap();
     assert!(ticketcd(directory.path(), &["history", "generate", "--operations", "2000", "--out", "g"]).status.success());
-    assert_snapshot!(printed(directory.path(), &["check", "g"]));
+    for columns in WIDTHS {
+        assert_snapshot!(format!("summary_of_a_valid_synthetic_run_at_{columns}"), printed(directory.path(), &["check", "g"], columns));
+    }
+}
+
+#[test]
+fn lists() {
+    let directory = tempfile::tempdir().unwrap();
+    let lists: [(&str, &[&str]); 3] = [
+        ("scenarios", &["scenario", "list"]),
+        ("metrics", &["scenario", "metrics"]),
+        ("mutations", &["history", "generate", "--mutation", "list"]),
+    ];
+    for (name, arguments) in lists {
+        for columns in WIDTHS {
+            assert_snapshot!(format!("list_of_{name}_at_{columns}"), printed(directory.path(), arguments, columns));
+        }
+    }
+}
+
+#[test]
+fn a_matrix() {
+    let fairness = FairnessResult { buyers_tried: 64, buyers_served: 31, largest_share: Some(0.175) };
+    let row = |strategy: &str, sold, conflict| MatrixRow {
+        directory: format!("1-{strategy}"),
+        ..MatrixRow::new(
+            &RunResult {
+                strategy: strategy.to_owned(),
+                load: LoadResult {
+                    sold,
+                    conflict,
+                    purchases_per_second: sold as f64 / 5.0,
+                    fairness: fairness.clone(),
+                    ..whole_run().load
+                },
+                ..whole_run()
+            },
+            String::new(),
+        )
+    };
+    let matrix = MatrixResult {
+        schema_version: 1,
+        scenario: "contention".to_owned(),
+        seed: 1,
+        interrupted: true,
+        rows: vec![row("optimistic", 1_421, 545), row("fenced-lock", 918, 0), row("batched", 77_248, 0)],
+        not_run: vec!["sharded on 3.5.30".to_owned()],
+    };
+    for columns in WIDTHS {
+        let text = matrix::render(&matrix, Screen::plain(columns));
+        assert_fits(&text, columns);
+        assert_snapshot!(format!("matrix_at_{columns}"), text);
+    }
 }
 
 #[test]
 fn help_of_each_command() {
-    let commands: [&[&str]; 30] = [
+    let commands: [&[&str]; 33] = [
         &[],
         &["demo"],
         &["run"],
         &["rerun"],
         &["hunt"],
         &["check"],
+        &["report"],
+        &["man"],
+        &["history", "anomalies"],
         &["scenario"],
         &["scenario", "list"],
         &["scenario", "metrics"],
@@ -184,7 +294,10 @@ fn help_of_each_command() {
     let directory = tempfile::tempdir().unwrap();
     for command in commands {
         let name = if command.is_empty() { "ticketcd".to_owned() } else { command.join("_") };
-        assert_snapshot!(format!("help_{name}"), printed(directory.path(), &[command, &["--help"]].concat()));
+        for columns in WIDTHS {
+            let help = printed(directory.path(), &[command, &["--help"]].concat(), columns);
+            assert_snapshot!(format!("help_{name}_at_{columns}"), help);
+        }
     }
 }
 
@@ -213,12 +326,4 @@ fn main_errors() {
         text.push_str(&format!("$ ticketcd {}\n{error}exit code {}\n\n", arguments.join(" "), output.status.code().unwrap()));
     }
     assert_snapshot!(text);
-}
-
-#[test]
-fn standard_error_has_no_colour_codes_when_it_is_no_terminal() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketcd"));
-    let output = command.env("RUST_LOG", "trace").args(["check", "nowhere"]).current_dir(directory.path()).output().unwrap();
-    assert!(!output.stderr.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stderr));
 }

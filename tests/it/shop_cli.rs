@@ -154,7 +154,7 @@ async fn unknown_names_are_reported_with_the_nearest() {
         (&["query", "revenue", "concrt"], 64, &["event type", "mean \"concert\""]),
         (&["query", "revenue", "zoo"], 64, &["existing names: concert"]),
         (&["query", "search", "--type", "concert", "--location", "bonn"], 64, &["mean \"Bonn\""]),
-        (&["query", "search"], 64, &["--type"]),
+        (&["query", "search", "--type", ""], 64, &["--type is empty"]),
         (&["query", "revenue", "--prefix", "elsewhere/"], 4, &["no shop", "ticketcd dataset load"]),
         (&["buy", "e2", "--buyer", "ann", "pink=1"], 64, &["event \"e2\"", "mean \"e1\""]),
         (&["buy", "e1", "--buyer", "bob", "pink=1"], 64, &["user \"bob\""]),
@@ -167,6 +167,70 @@ async fn unknown_names_are_reported_with_the_nearest() {
     }
     let nothing = shop.json(&["query", "search", "--text", "xyz"], 0);
     assert_eq!(nothing["events"], json!([]));
+}
+
+#[tokio::test]
+async fn a_search_without_a_filter_lists_every_event() {
+    let shop = Shop::of_the_original().await;
+    shop.put("event:e2", &EVENT.replace("Rock", "Jazz")).await;
+    shop.put("ticket:e2:pink", r#"{"total_quantity":5,"current_quantity":4,"price":10.00}"#).await;
+    let all = shop.json(&["query", "search"], 0);
+    let found: Vec<(&Value, &Value)> = all["events"].as_array().unwrap().iter().map(|event| (&event["name"], &event["left"])).collect();
+    assert_eq!(found, [(&json!("Rock"), &json!(9)), (&json!("Jazz"), &json!(4))]);
+    shop.complains(&["query", "search", "--prefix", "elsewhere/"], 4);
+}
+
+#[tokio::test]
+async fn the_output_format_is_chosen_as_with_etcdctl() {
+    let shop = Shop::of_the_original().await;
+    let table = shop.prints(&["query", "revenue", "-w", "table"], 0);
+    assert_eq!(table, shop.prints(&["query", "revenue"], 0));
+    assert_eq!(shop.prints(&["query", "revenue", "-w", "json"], 0), shop.prints(&["query", "revenue", "--json"], 0));
+    shop.complains(&["query", "revenue", "-w", "json", "--json"], 64);
+    let json = |arguments: &[&str], code| -> Value {
+        serde_json::from_str(&shop.prints(&[arguments, &["--write-out", "json"]].concat(), code)).unwrap()
+    };
+    assert_eq!(json(&["buy", "e1", "--buyer", "ann", "pink=1"], 0)["outcome"], "sold");
+    let small = ["--users", "2", "--events", "1", "--prefix", "other/"];
+    let dataset = |verb: &str, code| json(&[&["dataset", verb], &small[..]].concat(), code);
+    let loaded = dataset("load", 0);
+    assert_eq!((&loaded["users"], &loaded["events"], &loaded["prefix"]), (&json!(2), &json!(1), &json!("other/")));
+    let verified = dataset("verify", 0);
+    assert_eq!((&verified["matches"], &verified["seed"]), (&json!(true), &json!(1)));
+    assert!(verified["keys"].as_u64().unwrap() > 3, "{verified}");
+    let other = Put { key: "other/user:somebody".into(), value: "{}".into(), ..Put::default() };
+    assert!(matches!(shop.client.call(&Request::Put(other), TIMEOUT).await, CallOutcome::Ok(_)));
+    assert_eq!(dataset("verify", 1)["matches"], false);
+    let cleaned = json(&["dataset", "clean", "--prefix", "other/"], 0);
+    assert!(cleaned["removed"].as_u64().unwrap() > loaded["written"].as_u64().unwrap(), "{cleaned}");
+}
+
+/// Behind a pipe that nobody reads, queries exit as they do elsewhere, and a purchase is made.
+#[tokio::test]
+async fn a_closed_pipe_ends_the_output_and_not_the_command() {
+    let shop = Shop::of_the_original().await;
+    let commands: [(&[&str], i32); 8] = [
+        (&["query", "search"], 0),
+        (&["query", "revenue", "-w", "json"], 0),
+        (&["query", "purchases", "ann"], 0),
+        (&["query", "purchases", "nobody"], 64),
+        (&["buy", "e1", "--buyer", "ann", "pink=1"], 0),
+        (&["dataset", "load", "--users", "2", "--events", "1", "--prefix", "other/"], 0),
+        (&["dataset", "verify", "--users", "2", "--events", "1", "--prefix", "other/"], 0),
+        (&["dataset", "clean", "--prefix", "other/"], 0),
+    ];
+    for (arguments, code) in commands {
+        let closed = || {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            writer
+        };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketcd"));
+        command.args(arguments).args(["--endpoints", &shop.member.endpoint().to_string()]);
+        let output = command.stdout(closed()).stderr(closed()).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    }
+    assert_eq!(shop.get("ticket:e1:pink").await, r#"{"total_quantity":8,"current_quantity":5,"price":49.90}"#);
 }
 
 #[tokio::test]

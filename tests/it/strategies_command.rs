@@ -35,7 +35,7 @@ async fn served_by(script: &str) -> (PurchaseResult, ShopFixture) {
 
 fn reason(bought: &PurchaseResult) -> &str {
     match &bought.outcome {
-        OrderOutcome::Rejected { reason } => reason,
+        OrderOutcome::Rejected { reason, .. } => reason,
         other => panic!("{other:?}"),
     }
 }

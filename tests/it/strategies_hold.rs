@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ticketcd::scenario::types::{self, HoldSettings, QuotedSettings, Strategy};
 use ticketcd::scenario::units::Span;
-use ticketcd_judge::history::annotation::OrderOutcome;
+use ticketcd_judge::history::annotation::{OrderOutcome, RejectionCause};
 use ticketcd_judge::history::request::Request;
 use ticketcd_judge::model::{Cents, ShopKey};
 
@@ -59,7 +59,10 @@ async fn what_is_abandoned_is_held_until_its_lease_is_over() {
     let (mut caller, mut memory) = (fixture.caller(&sink), memory(0));
     let long = HoldSettings { ttl: Span::seconds(60), ..settings(100, 0, Span::seconds(0)) };
     let bought = fixture.shop(&load(1, long)).buy(&mut caller, &mut memory, &order(0, 1, 2)).await;
-    assert_eq!(bought.outcome, OrderOutcome::Rejected { reason: "reserved, and never paid for".to_owned() });
+    assert_eq!(
+        bought.outcome,
+        OrderOutcome::Rejected { reason: "reserved, and never paid for".to_owned(), cause: RejectionCause::NotPaid }
+    );
     let books = fixture.books(0).await;
     assert_eq!((books.counter, books.left, books.held, books.sold, books.extra.len()), (3, 3, 2, 0, 2));
 
@@ -89,7 +92,10 @@ async fn who_thinks_better_of_it_gives_everything_back_at_once() {
     let (_, sink, recorder) = Kept::start();
     let (mut caller, mut memory) = (fixture.caller(&sink), memory(0));
     let bought = fixture.shop(&load(1, settings(0, 100, Span::seconds(0)))).buy(&mut caller, &mut memory, &order(0, 1, 2)).await;
-    assert_eq!(bought.outcome, OrderOutcome::Rejected { reason: "reserved, and cancelled by the buyer".to_owned() });
+    assert_eq!(
+        bought.outcome,
+        OrderOutcome::Rejected { reason: "reserved, and cancelled by the buyer".to_owned(), cause: RejectionCause::Cancelled }
+    );
     assert_eq!(fixture.books(0).await, Contents { counter: 5, left: 5, ..Contents::default() });
     assert_eq!(fixture.client.leases(TIMEOUT).await.unwrap(), [0_i64; 0]);
     caller.close().await;
@@ -129,7 +135,7 @@ async fn what_expires_before_it_is_paid_is_not_bought() {
         })
         .await;
         match buying.await.unwrap() {
-            OrderOutcome::Rejected { reason } => {
+            OrderOutcome::Rejected { reason, .. } => {
                 assert!(reason.contains("expired"), "{reason}");
                 expired = true;
                 break;

@@ -71,7 +71,7 @@ async fn who_is_safe_refuses_nobody_for_what_one_member_says() {
     assert_eq!(remote.tells(&sink, "naive").await, OrderOutcome::SoldOut);
     for name in ["optimistic", "batched", "sharded", "hold", "quoted"] {
         match remote.tells(&sink, name).await {
-            OrderOutcome::Rejected { reason } => assert!(reason.contains("could not be read"), "{name}: {reason}"),
+            OrderOutcome::Rejected { reason, .. } => assert!(reason.contains("could not be read"), "{name}: {reason}"),
             other => panic!("{name} says {other:?} for what it cannot know"),
         }
     }

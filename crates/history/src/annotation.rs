@@ -150,9 +150,14 @@ pub enum OrderOutcome {
     /// Refused for another reason; nothing was written.
     #[n(2)]
     Rejected {
-        /// Why.
+        /// The details, such as the message of an error.
         #[n(0)]
         reason: String,
+        /// Why.
+        #[n(1)]
+        #[cbor(default)]
+        #[serde(default)]
+        cause: RejectionCause,
     },
     /// Given up after conflicts with other buyers; nothing was written.
     #[n(3)]
@@ -160,6 +165,61 @@ pub enum OrderOutcome {
     /// It may or may not have happened.
     #[n(4)]
     Unknown,
+}
+
+/// Why an order was rejected. Nothing was written.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum RejectionCause {
+    /// Not recorded, as in records of earlier versions.
+    #[default]
+    #[n(0)]
+    Unstated,
+    /// The order itself is invalid: it names no ticket, a type twice, or no quantity.
+    #[n(1)]
+    InvalidOrder,
+    /// The event or the ticket type does not exist, or for a cancellation the order.
+    #[n(2)]
+    NotFound,
+    /// A stored value is not what the shop keeps under its key.
+    #[n(3)]
+    UnreadableValue,
+    /// A price or a count is too large.
+    #[n(4)]
+    Overflow,
+    /// The member did not accept the request: it was down, or had no leader.
+    #[n(5)]
+    Unavailable,
+    /// A read got no response in time.
+    #[n(6)]
+    TimedOut,
+    /// etcd refused the request for another reason.
+    #[n(7)]
+    RefusedByEtcd,
+    /// The lease or the lock that the strategy needs was not granted.
+    #[n(8)]
+    NoLock,
+    /// The buyer reserved the tickets and did not pay.
+    #[n(9)]
+    NotPaid,
+    /// The buyer cancelled the reservation.
+    #[n(10)]
+    Cancelled,
+    /// The reservation had ended before it was paid, or it is unknown whether there was one.
+    #[n(11)]
+    ReservationLost,
+    /// The script of the strategy rejected the order.
+    #[n(12)]
+    Script,
+    /// The script of the strategy failed.
+    #[n(13)]
+    ScriptFailed,
+    /// The strategy ended before the order was carried out.
+    #[n(14)]
+    StrategyEnded,
 }
 
 /// A query (anything that is not an order), recorded when it ends.

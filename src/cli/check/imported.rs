@@ -18,6 +18,7 @@ use crate::report::decide::unmet;
 use crate::report::numbers::{count, counted};
 use crate::scenario::Expectation;
 use crate::scenario::units::Span;
+use crate::terminal::{Screen, note};
 
 /// The default time limit of the search.
 const TIMEOUT: Span = Span::seconds(60);
@@ -55,11 +56,11 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     if args.judged.json {
         print(&format!("{:#}\n", as_json(&judgement, verdict, undecided_by, seconds)))?;
     } else {
-        print(&as_text(&judgement, verdict, &path, seconds))?;
+        print(&as_text(&judgement, verdict, &path, seconds, Screen::of_stdout()))?;
     }
     let Some(expectation) = &args.judged.expect else { return Ok(exit) };
     let Some(surprise) = unmet(expectation, verdict, &[]) else { return Ok(Exit::Pass) };
-    eprintln!("{surprise}");
+    note(surprise);
     Ok(Exit::Unexpected)
 }
 
@@ -109,8 +110,8 @@ fn word(verdict: RunVerdict) -> &'static str {
     }
 }
 
-fn as_text(judgement: &Judgement, verdict: RunVerdict, path: &dyn std::fmt::Display, seconds: f64) -> String {
-    let mut text: String = judgement.explanation.iter().map(|sentence| format!("{sentence}\n")).collect();
+fn as_text(judgement: &Judgement, verdict: RunVerdict, path: &dyn std::fmt::Display, seconds: f64, screen: Screen) -> String {
+    let mut text: String = judgement.explanation.iter().map(|sentence| screen.wrapped("", sentence)).collect();
     let Judgement { operations, unknown, keys, steps, .. } = judgement;
     let of = if *keys > 1 { format!(" of {keys} keys") } else { String::new() };
     let (operations, steps) = (counted(*operations, "operation"), counted(*steps, "step"));

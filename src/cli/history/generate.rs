@@ -1,22 +1,23 @@
 //! `ticketcd history generate`: a synthetic run of any size, valid or with one mutation.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use clap::ValueHint;
 use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_judge::history::run_info::RunInfo;
 use ticketcd_synth::{Mutation, Size, Strategy, run_info, run_info_of, write_run};
 
 use super::super::output::print;
-use super::super::{Exit, Failure};
+use super::super::{Exit, Failure, offered};
 use crate::report::numbers::{counted, seconds};
 use crate::report::synthetic;
 use crate::run::directory;
 use crate::scenario::types::Strategy as PurchaseStrategy;
 use crate::scenario::{Scenario, nearest};
+use crate::terminal::{Screen, Table};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -33,19 +34,19 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Violate one promise with this mutation; `list` prints all mutations
-    #[arg(long, alias = "plant", value_name = "NAME")]
+    #[arg(long, alias = "plant", value_name = "NAME", value_parser = offered::mutation(), hide_possible_values = true)]
     mutation: Option<String>,
     /// The purchase strategy: optimistic, sharded, hold, lock or fenced-lock; by default the one that the mutation needs
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = offered::synthetic_strategy(), hide_possible_values = true)]
     strategy: Option<String>,
     /// Write to this directory, which must be new or empty
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["mutation"])]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required_unless_present_any = ["mutation"])]
     out: Option<PathBuf>,
 }
 
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     let mutation = match args.mutation.as_deref() {
-        Some("list") => return print(&list()),
+        Some("list") => return print(&list(Screen::of_stdout())),
         Some(name) => Some(name.parse::<Mutation>().map_err(|_| unknown(name))?),
         None => None,
     };
@@ -88,13 +89,12 @@ fn command(size: &Size, strategy: Strategy, mutation: Option<Mutation>) -> Strin
 }
 
 /// The mutations, a line each.
-fn list() -> String {
-    let mut text = String::new();
+fn list(screen: Screen) -> String {
+    let mut table = Table::new(&["", ""]);
     for mutation in Mutation::all() {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{:<24} {} Detected by {}.", mutation.name(), mutation.sentence(), mutation.check());
+        table.row([mutation.name().to_owned(), format!("{} Detected by {}.", mutation.sentence(), mutation.check())]);
     }
-    text
+    table.render(screen)
 }
 
 /// The strategy of --strategy, or the one that the mutation needs.
@@ -144,7 +144,7 @@ mod tests {
     fn an_unknown_mutation_gets_the_nearest_offered() {
         let Failure::Usage(text) = unknown("over-sell") else { panic!() };
         assert!(text.contains("Did you mean oversell?"), "{text}");
-        assert!(list().lines().count() == Mutation::all().count());
+        assert!(list(Screen::none()).lines().count() == Mutation::all().count());
     }
 
     #[test]

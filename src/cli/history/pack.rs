@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use clap::ValueHint;
 use ticketcd_judge::history::event::Event;
 use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::run_dir::RunDir;
@@ -18,12 +19,13 @@ use crate::run::directory;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// JSON lines, one event each; `-` for standard input
+    #[arg(value_hint = ValueHint::FilePath)]
     lines: PathBuf,
     /// run.json of the run
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     run_info: PathBuf,
     /// Output directory, must be new or empty
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: PathBuf,
 }
 

@@ -7,12 +7,12 @@ use ticketcd_judge::history::Revision;
 use ticketcd_judge::model::Total;
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket};
 
-use super::to_json;
 use crate::cli::Failure;
 use crate::cli::shop_session::ShopSession;
-use crate::cli::table::Table;
+use crate::cli::write_out::to_json;
 use crate::report::numbers::count;
 use crate::shop::queries::{Account, AccountEvent, Named, account_of};
+use crate::terminal::{Screen, Table};
 
 /// The answer as JSON.
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ pub(super) async fn answer(session: &mut ShopSession, user: &str, as_json: bool)
         return Err(session.nothing_named(Named::User, user).await);
     }
     let answer = Answer::of(user, &account);
-    if as_json { to_json(&answer) } else { Ok(table(&answer)) }
+    if as_json { to_json(&answer) } else { Ok(table(&answer, Screen::of_stdout())) }
 }
 
 impl<'answer> Answer<'answer> {
@@ -82,7 +82,7 @@ fn paid(tickets: &[PurchasedTicket]) -> Option<Total> {
     prices.map(|prices| Total(prices.into_iter().sum()))
 }
 
-fn table(answer: &Answer<'_>) -> String {
+fn table(answer: &Answer<'_>, screen: Screen) -> String {
     let mut table = Table::new(&["ORDER", "EVENT", "DATE", "TICKETS", "#PAID", ""]);
     for line in &answer.purchases {
         let ticket = |ticket: &PurchasedTicket| match ticket.price {
@@ -111,7 +111,7 @@ fn table(answer: &Answer<'_>) -> String {
         many => format!("{} orders of {}", count(many as u64), answer.user),
     };
     let cancelled = if cancelled == 0 { String::new() } else { format!(", {cancelled} of them cancelled") };
-    format!("{}{count}{cancelled}; total paid {}, at revision {}.\n", table.render(), answer.total, answer.revision)
+    format!("{}{count}{cancelled}; total paid {}, at revision {}.\n", table.render(screen), answer.total, answer.revision)
 }
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
         let account = Account { revision: 5, is_known: true, events: vec![event] };
         let answer = Answer::of("ann", &account);
         assert_eq!(
-            table(&answer),
+            table(&answer, Screen::none()),
             "ORDER   EVENT  DATE              TICKETS                                PAID\n\
              r1-7-1  e1     01-05-2026 20:00  2 pink at 49.90, 1 gold at 10.00     109.80  cancelled by r1-7-2\n\
              r1-7-2  e1     02-05-2026 20:00  -2 pink at 49.90, -1 gold at 10.00  -109.80  cancels r1-7-1\n\

@@ -4,11 +4,11 @@ use serde::Serialize;
 use ticketcd_judge::history::Revision;
 use ticketcd_judge::model::Total;
 
-use super::to_json;
 use crate::cli::Failure;
 use crate::cli::shop_session::ShopSession;
-use crate::cli::table::Table;
+use crate::cli::write_out::to_json;
 use crate::shop::queries::{Named, Revenues, revenue_of_all};
+use crate::terminal::{Screen, Table};
 
 /// The answer as JSON.
 #[derive(Debug, Serialize)]
@@ -41,7 +41,7 @@ pub(super) async fn answer(session: &mut ShopSession, types: &[String], as_json:
         return Err(failure);
     }
     let answer = Answer::of(&revenues);
-    if as_json { to_json(&answer) } else { Ok(table(&answer)) }
+    if as_json { to_json(&answer) } else { Ok(table(&answer, Screen::of_stdout())) }
 }
 
 impl<'answer> Answer<'answer> {
@@ -63,13 +63,13 @@ impl<'answer> Answer<'answer> {
     }
 }
 
-fn table(answer: &Answer<'_>) -> String {
+fn table(answer: &Answer<'_>, screen: Screen) -> String {
     let mut table = Table::new(&["TYPE", "#EVENTS", "#SOLD", "#REVENUE"]);
     for line in &answer.types {
         table.row([line.kind.to_owned(), line.events.to_string(), line.sold.to_string(), line.revenue.to_string()]);
     }
     table.row(["total".to_owned(), answer.events.to_string(), answer.sold.to_string(), answer.revenue.to_string()]);
-    format!("{}At revision {}.\n", table.render(), answer.revision)
+    format!("{}At revision {}.\n", table.render(screen), answer.revision)
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
         let revenues = Revenues { revision: 9, types: types.into() };
         let answer = Answer::of(&revenues);
         assert_eq!(
-            table(&answer),
+            table(&answer, Screen::none()),
             "TYPE     EVENTS  SOLD  REVENUE\nconcert       2     3    14.97\nopera         1     0     0.00\n\
              total         3     3    14.97\nAt revision 9.\n"
         );

@@ -4,12 +4,12 @@ use serde::Serialize;
 use ticketcd_judge::history::Revision;
 use ticketcd_judge::model::Cents;
 
-use super::to_json;
 use crate::cli::Failure;
 use crate::cli::shop_session::ShopSession;
-use crate::cli::table::Table;
+use crate::cli::write_out::to_json;
 use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, Search, events_of};
+use crate::terminal::{Screen, Table};
 
 /// The answer as JSON.
 #[derive(Debug, Serialize)]
@@ -60,7 +60,7 @@ pub(super) async fn answer(session: &mut ShopSession, wanted: &Search, as_json: 
         }
     }
     let answer = Answer::of(&found);
-    if as_json { to_json(&answer) } else { Ok(table(&answer)) }
+    if as_json { to_json(&answer) } else { Ok(table(&answer, Screen::of_stdout())) }
 }
 
 impl<'answer> Answer<'answer> {
@@ -101,7 +101,7 @@ impl<'answer> Event<'answer> {
     }
 }
 
-fn table(answer: &Answer<'_>) -> String {
+fn table(answer: &Answer<'_>, screen: Screen) -> String {
     let mut table = Table::new(&["EVENT", "NAME", "TYPE", "LOCATION", "DATE", "#LEFT", "#PRICE"]);
     for event in &answer.events {
         let text = |text: Option<&str>| text.unwrap_or("?").to_owned();
@@ -120,7 +120,7 @@ fn table(answer: &Answer<'_>) -> String {
         1 => "1 event".to_owned(),
         many => format!("{many} events"),
     };
-    format!("{}{count}, at revision {}.\n", table.render(), answer.revision)
+    format!("{}{count}, at revision {}.\n", table.render(screen), answer.revision)
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
         let found = Found { revision: 7, events };
         let answer = Answer::of(&found);
         assert_eq!(
-            table(&answer),
+            table(&answer, Screen::none()),
             "EVENT  NAME  TYPE     LOCATION  DATE              LEFT            PRICE\n\
              e1     Rock  concert  Bonn      01-06-2026 20:00     5  49.90 to 100.00\n\
              e2     ?     ?        ?         ?                    0\n2 events, at revision 7.\n"

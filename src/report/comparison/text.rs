@@ -40,7 +40,9 @@ pub fn markdown(comparison: &Comparison) -> String {
     lines.extend(comparison.differences.iter().map(|difference| format!("Varied: {}", described(difference))));
     lines.extend(warnings(comparison).into_iter().map(|warning| format!("Warning: {warning}")));
     // Writing to a string does not fail.
-    lines.iter().for_each(|line| drop(writeln!(text, "- {}", plain(line))));
+    for line in &lines {
+        let _ = writeln!(text, "- {}", plain(line));
+    }
     text.push_str("\n| metric | baseline | candidate | change | interval | outcome |\n|---|---:|---:|---:|---:|---|\n");
     for metric in &comparison.metrics {
         let _ = writeln!(text, "| {} |", cells(metric).map(|cell| plain(&cell)).join(" | "));

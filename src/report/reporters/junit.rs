@@ -16,6 +16,7 @@ use crate::report::explanations::write_explanations;
 use crate::report::objectives::{ObjectiveOutcome, ObjectiveResult};
 use crate::report::result::{RunResult, RunVerdict};
 use crate::report::waivers::ShownVerdict;
+use crate::terminal::Screen;
 
 pub(super) const REPORTER: Reporter = Reporter { file: "junit.xml", write };
 
@@ -113,10 +114,11 @@ fn skipped(message: &str) -> TestCaseStatus {
     status
 }
 
+/// Each sentence on a line of its own, however long.
 fn explanation(finding: &Finding) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write_explanations(&mut text, std::slice::from_ref(finding));
+    let _ = write_explanations(&mut text, std::slice::from_ref(finding), Screen::plain(usize::MAX));
     text
 }
 

@@ -38,6 +38,9 @@ pub fn markdown(result: &RunResult) -> String {
 fn write_all(text: &mut String, result: &RunResult) -> std::fmt::Result {
     writeln!(text, "## {}: {}\n", plain(&result.scenario), verdict_word(result.verdict))?;
     writeln!(text, "{}\n", plain(&headline(result)))?;
+    if result.interrupted {
+        writeln!(text, "- The run was interrupted; the verdict covers what was recorded.")?;
+    }
     for reason in &result.reasons {
         writeln!(text, "- {}", plain(reason))?;
     }

@@ -1,13 +1,13 @@
 //! The load.
 
 use super::super::limits;
-use super::super::types::{Arrivals, Boards, Cancellations, Dataset, Housekeeping, Load, Mix, Queries, Spike, Strategy};
+use super::super::types::{Arrivals, Boards, Cancellations, Cluster, Dataset, Housekeeping, Load, Mix, Queries, Spike, Strategy};
 use super::super::units::Rate;
 use super::{Checked, Problem, between};
 use crate::settings::problem::{span, span_or_none};
 use crate::shop::purchase::StrategyScope;
 
-pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
+pub(super) fn load(load: &Load, dataset: &Dataset, cluster: &Cluster) -> Checked {
     between("load.buyers", load.buyers, 1, limits::BUYERS_MAX)?;
     span("load.duration", load.duration, limits::SPAN_MAX)?;
     span_or_none("load.warm_up", load.warm_up, limits::SPAN_MAX)?;
@@ -21,8 +21,9 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
         return Err(Problem::new("load.types_max", format!("{} is more than the ticket types an event has: {types}", load.types_max)));
     }
     span("load.timeout", load.timeout, limits::TIMEOUT_MAX)?;
-    strategy("load.strategy", &load.strategy, load.types_max)?;
-    alternatives(load)?;
+    let txn_operations_max = cluster.txn_operations_max();
+    strategy("load.strategy", &load.strategy, load.types_max, txn_operations_max)?;
+    alternatives(load, txn_operations_max)?;
     queries(load)?;
     cancellations(load)?;
     boards(load)?;
@@ -31,20 +32,22 @@ pub(super) fn load(load: &Load, dataset: &Dataset) -> Checked {
 }
 
 /// The settings of a strategy, which stand in the table with its name at `path`.
-fn strategy(path: &str, strategy: &Strategy, types_max: u32) -> Checked {
-    strategy.check(&StrategyScope { path: &format!("{path}.{}", strategy.name()), types_max })
+fn strategy(path: &str, strategy: &Strategy, types_max: u32, txn_operations_max: u32) -> Checked {
+    strategy.check(&StrategyScope { path: &format!("{path}.{}", strategy.name()), types_max, txn_operations_max })
 }
 
 /// The settings of the strategies that the scenario does not run with by itself.
-fn alternatives(load: &Load) -> Checked {
+fn alternatives(load: &Load, txn_operations_max: u32) -> Checked {
     let own = load.strategy.name();
+    // A resolved scenario has the defaults of every strategy, and a lower limit of etcd makes only those wrong that are run.
+    let txn_operations_max = txn_operations_max.max(limits::TXN_OPERATIONS_OF_ETCD);
     for alternative in load.alternatives.strategies() {
         if alternative.name() == own {
             let message = format!("the scenario runs {own} itself, so its settings belong to `load.strategy.{own}`");
             return Err(Problem::new(format!("load.alternatives.{own}"), message)
                 .help(format!("write strategy.{own} = {{ ... }} in [load]; load.alternatives is for the other strategies")));
         }
-        strategy("load.alternatives", &alternative, load.types_max)?;
+        strategy("load.alternatives", &alternative, load.types_max, txn_operations_max)?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ pub(super) fn validate(scenario: &Scenario) -> Checked {
     }
     scenario.cluster.check()?;
     dataset(&scenario.dataset)?;
-    load::load(&scenario.load, &scenario.dataset)?;
+    load::load(&scenario.load, &scenario.dataset, &scenario.cluster)?;
     objectives::objectives(scenario)?;
     objectives::known(&scenario.known)?;
     let (load, members) = (scenario.load.duration, scenario.cluster.members);

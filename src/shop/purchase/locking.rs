@@ -13,10 +13,11 @@ use ticketcd_judge::history::{Blob, Revision};
 
 use super::fenced_lock::FencedLockSettings;
 use super::lock_admission::LockAdmission;
+use super::rejection::{Refusal, rejected};
 use super::session::Session;
 use super::state::fetch;
 use super::strategy_scope::StrategyScope;
-use super::write::{Decision, decide, rejected};
+use super::write::{Decision, decide};
 use super::{PurchaseResult, StockCache};
 use crate::etcd::{CallError, RecordingClient, errors};
 use crate::settings::limits;
@@ -124,10 +125,10 @@ impl Locking {
     async fn acquire(&self, shop: &Shop, caller: &mut RecordingClient, session: &mut Session, event: &str) -> Result<Held, OrderOutcome> {
         let outcome = match session.lock(caller, shop.keys.lock(event), self.ttl, self.wait).await.map_err(rejected)? {
             CallOutcome::Ok(Answer { revision, body: AnswerBody::Lock { key }, .. }) => return Ok(Held { key, since: revision }),
-            CallOutcome::Ok(_) => rejected("the answer to a lock request has no key"),
+            CallOutcome::Ok(_) => rejected(Refusal::LockWithoutKey),
             CallOutcome::Unknown { code, .. } if code == errors::TIMEOUT => OrderOutcome::Conflict,
             CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message } => {
-                rejected(format!("the lock could not be acquired: {code}: {message}"))
+                rejected(Refusal::Lock(CallError { code, message }))
             }
         };
         // Otherwise the buyer stays in the queue and blocks everyone behind it once its turn comes.

@@ -5,6 +5,7 @@
 mod lock_admission;
 mod locking;
 pub mod purchase_result;
+pub(super) mod rejection;
 pub mod retry_policy;
 mod same_guard;
 mod session;

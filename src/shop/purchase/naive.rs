@@ -20,11 +20,12 @@ use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
+use super::rejection::rejected;
 use super::state::fetch;
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
 use super::strategy_draws::StrategyDraws;
 use super::strategy_scope::StrategyScope;
-use super::write::{Decision, Write, decide, rejected};
+use super::write::{Decision, Write, decide};
 use super::{PurchaseResult, StockCache};
 use crate::etcd::{CallError, RecordingClient};
 use crate::settings::problem::Checked;

@@ -26,12 +26,13 @@ use ticketcd_judge::history::annotation::{OrderOutcome, Purpose};
 use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Request, Txn};
 
+use super::rejection::rejected;
 use super::same_guard::{self, Resent};
 use super::state::{Stock, fetch, fetch_latest, reads};
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
 use super::strategy_draws::StrategyDraws;
 use super::strategy_scope::StrategyScope;
-use super::write::{Decision, Write, decide, rejected};
+use super::write::{Decision, Write, decide};
 use super::{PurchaseResult, RetryPolicy, StockCache};
 use crate::etcd::{CallError, RecordingClient};
 use crate::settings::problem::Checked;

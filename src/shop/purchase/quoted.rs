@@ -25,11 +25,12 @@ use ticketcd_judge::history::call::CallOutcome;
 use ticketcd_judge::history::request::{Answer, AnswerBody, Range, Request, Txn, TxnOp};
 
 use super::optimistic;
+use super::rejection::rejected;
 use super::state::{Stock, fetch, fetch_latest};
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
 use super::strategy_draws::StrategyDraws;
 use super::strategy_scope::StrategyScope;
-use super::write::{Decision, Write, decide_at, rejected};
+use super::write::{Decision, Write, decide_at};
 use super::{PurchaseResult, RetryPolicy, StockCache};
 use crate::etcd::{CallError, RecordingClient};
 use crate::settings::problem::Checked;

@@ -30,12 +30,13 @@ use ticketcd_judge::model::keys::prefix_end;
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket, Shard};
 use ticketcd_judge::model::{Cents, Keyspace, ShopKey};
 
+use super::rejection::{Refusal, rejected};
 use super::shards;
 use super::state::{ReadError, Seen, Stock, found, reads, record, responses};
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
 use super::strategy_draws::StrategyDraws;
 use super::strategy_scope::StrategyScope;
-use super::write::{append, json, put, rejected, unchanged};
+use super::write::{append, json, put, unchanged};
 use super::{PurchaseResult, RetryPolicy, StockCache, StrategyError};
 use crate::etcd::{CallError, RecordingClient};
 use crate::settings::limits;
@@ -70,13 +71,14 @@ impl StrategySettings for ShardedSettings {
         let (path, shards, types_max) = (scope.at("shards"), self.shards, scope.types_max);
         between(&path, shards.into(), 1, limits::SHARDS_MAX.into())?;
         let needed = types_max.saturating_mul(u32::from(shards) + 1).saturating_add(1);
-        if needed > limits::TXN_OPERATIONS_OF_ETCD {
+        let accepted = scope.txn_operations_max;
+        if needed > accepted {
             let message = format!(
                 "an order of {types_max} ticket types may need all {shards} shards of each, the tickets and the purchases: {needed} \
-                 operations in one transaction, and etcd accepts {}",
-                limits::TXN_OPERATIONS_OF_ETCD
+                 operations in one transaction, and etcd accepts {accepted}"
             );
-            return Err(Problem::new(path, message));
+            return Err(Problem::new(path, message)
+                .help(format!("use fewer shards, or raise etcd's limit: add \"--max-txn-ops={needed}\" to cluster.flags")));
         }
         Ok(())
     }
@@ -270,14 +272,14 @@ impl Sharded {
 /// What the purchase writes; `None` when its buyer's own parts do not suffice and others may not be looked into.
 fn work_out(shop: &Shop, parts: &Parts, order: &Order, home: u32, fresh: bool) -> Result<Option<Write>, OrderOutcome> {
     if let Some(fault) = order.fault() {
-        return Err(rejected(fault));
+        return Err(rejected(Refusal::InvalidOrder(fault)));
     }
-    parts.stock.event.as_ref().ok_or_else(|| rejected("no such event"))?;
+    parts.stock.event.as_ref().ok_or_else(|| rejected(Refusal::NoEvent))?;
     let mut after = parts.clone();
     let (mut puts, mut prices, mut lines, mut changed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut paid: i128 = 0;
     for (kind, quantity) in &order.items {
-        let ticket = parts.stock.ticket(kind).ok_or_else(|| rejected("no such ticket type"))?;
+        let ticket = parts.stock.ticket(kind).ok_or_else(|| rejected(Refusal::NoTicket))?;
         paid = paid.saturating_add(ticket.value.price.times(*quantity));
         lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(ticket.value.price) });
         let mut from_ticket = 0;
@@ -312,11 +314,11 @@ fn work_out(shop: &Shop, parts: &Parts, order: &Order, home: u32, fresh: bool) -
     let id = Some(shop.order_id(order.key));
     let element = Purchase { id, date: shop.date.to_string(), tickets: lines, cancels: None };
     let purchases = parts.stock.purchases_of(&order.user);
-    let array = append(purchases.value.as_bytes(), json(&element).as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
+    let array = append(purchases.value.as_bytes(), json(&element).as_bytes()).ok_or_else(|| rejected(Refusal::NoArray))?;
     puts.push((put(shop.keys.purchase(&order.user, &order.event), array.clone()), purchases.mod_revision));
     after.stock.purchases.value = array;
     after.stock.user = Some(order.user.clone());
-    let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
+    let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected(Refusal::Price))?;
     Ok(Some(Write { puts, prices, paid, after, changed }))
 }
 

@@ -11,6 +11,8 @@ pub struct StrategyScope<'a> {
     pub path: &'a str,
     /// Ticket types in one order, at most.
     pub types_max: u32,
+    /// Operations that etcd accepts in one transaction.
+    pub txn_operations_max: u32,
 }
 
 impl StrategyScope<'_> {

@@ -22,11 +22,12 @@ use ticketcd_judge::history::request::{Answer, AnswerBody, Put, Request, Txn, Tx
 use ticketcd_judge::model::Cents;
 use ticketcd_judge::model::records::PurchasedTicket;
 
+use super::rejection::rejected;
 use super::state::{Stock, fetch_latest, reads};
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
 use super::strategy_draws::StrategyDraws;
 use super::strategy_scope::StrategyScope;
-use super::write::{Taken, enter, rejected, take, unchanged};
+use super::write::{Taken, enter, take, unchanged};
 use super::{PurchaseResult, RetryPolicy, StockCache};
 use crate::etcd::{CallError, RecordingClient};
 use crate::settings::problem::Checked;

@@ -6,6 +6,7 @@ use ticketcd_judge::history::{Blob, Revision};
 use ticketcd_judge::model::Cents;
 use ticketcd_judge::model::records::{Purchase, PurchasedTicket};
 
+use super::rejection::{Refusal, rejected};
 use super::state::{Seen, Stock};
 use crate::shop::{Order, Shop};
 
@@ -64,28 +65,27 @@ pub(super) struct Taken {
 /// The outcome of the order: there are too few tickets, or the order is invalid.
 pub(super) fn take(shop: &Shop, prices: &Stock, stock: &mut Stock, order: &Order) -> Result<Taken, OrderOutcome> {
     if let Some(fault) = order.fault() {
-        return Err(rejected(fault));
+        return Err(rejected(Refusal::InvalidOrder(fault)));
     }
-    let event = stock.event.as_mut().ok_or_else(|| rejected("no such event"))?;
+    let event = stock.event.as_mut().ok_or_else(|| rejected(Refusal::NoEvent))?;
     let mut puts = Vec::with_capacity(order.items.len() + 2);
     let mut lines = Vec::with_capacity(order.items.len());
     let mut paid: i128 = 0;
     for (kind, quantity) in &order.items {
         let ticket = stock.tickets.iter_mut().find(|(name, _)| name == kind).map(|(_, ticket)| ticket);
-        let ticket = ticket.ok_or_else(|| rejected("no such ticket type"))?;
+        let ticket = ticket.ok_or_else(|| rejected(Refusal::NoTicket))?;
         if ticket.value.current_quantity < *quantity {
             return Err(OrderOutcome::SoldOut);
         }
         ticket.value.current_quantity -= quantity;
-        event.value.current_quantity =
-            event.value.current_quantity.checked_sub(*quantity).ok_or_else(|| rejected("the event's count overflows"))?;
-        let price = prices.ticket(kind).map(|ticket| ticket.value.price).ok_or_else(|| rejected("no such ticket type"))?;
+        event.value.current_quantity = event.value.current_quantity.checked_sub(*quantity).ok_or_else(|| rejected(Refusal::Count))?;
+        let price = prices.ticket(kind).map(|ticket| ticket.value.price).ok_or_else(|| rejected(Refusal::NoTicket))?;
         paid = paid.saturating_add(price.times(*quantity));
         lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(price) });
         puts.push((put(shop.keys.ticket(&order.event, kind), json(&ticket.value)), ticket.mod_revision));
     }
     puts.push((put(shop.keys.event(&order.event), json(&event.value)), event.mod_revision));
-    let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
+    let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected(Refusal::Price))?;
     Ok(Taken { puts, lines, paid })
 }
 
@@ -96,15 +96,10 @@ pub(super) fn take(shop: &Shop, prices: &Stock, stock: &mut Stock, order: &Order
 pub(super) fn enter(shop: &Shop, stock: &mut Stock, order: &Order, lines: Vec<PurchasedTicket>) -> Result<(Put, Revision), OrderOutcome> {
     let element = Purchase { id: Some(shop.order_id(order.key)), date: shop.date.to_string(), tickets: lines, cancels: None };
     let purchases = stock.purchases_of(&order.user);
-    let value = append(purchases.value.as_bytes(), json(&element).as_bytes()).ok_or_else(|| rejected("the purchase key holds no array"))?;
+    let value = append(purchases.value.as_bytes(), json(&element).as_bytes()).ok_or_else(|| rejected(Refusal::NoArray))?;
     stock.user = Some(order.user.clone());
     stock.purchases.value = value.clone();
     Ok((put(shop.keys.purchase(&order.user, &order.event), value), purchases.mod_revision))
-}
-
-/// The outcome of an order that is refused for a reason other than the stock. Nothing was written.
-pub(in crate::shop) fn rejected(reason: impl ToString) -> OrderOutcome {
-    OrderOutcome::Rejected { reason: reason.to_string() }
 }
 
 impl Write {

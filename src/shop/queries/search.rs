@@ -13,7 +13,7 @@ use super::snapshot::{Selection, Snapshot, parse};
 use super::stock::{Elsewhere, TicketStock, stock_of};
 use crate::etcd::RecordingClient;
 
-/// What to search for. An event must match everything that is given.
+/// What to search for. An event must match everything that is given; when nothing is given, every event matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     /// The event's type.
@@ -44,7 +44,7 @@ pub struct FoundEvent {
     pub tickets: BTreeMap<String, TicketStock>,
 }
 
-/// The ids of the events that match, in order, at one revision. A search for nothing finds nothing.
+/// The ids of the events that match, in order, at one revision.
 ///
 /// # Errors
 /// When etcd does not answer, or an index cannot be read.
@@ -124,7 +124,9 @@ async fn matching(
 ) -> Result<(BTreeSet<String>, Elsewhere), QueryError> {
     let text = wanted.text.as_deref().unwrap_or_default().to_lowercase();
     let words: BTreeSet<&str> = text.split_whitespace().collect();
+    let is_everything = wanted.kind.is_none() && wanted.location.is_none() && words.is_empty();
     let mut reads = also;
+    reads.extend(is_everything.then(|| Selection::Prefix(keys.event(""))));
     reads.extend(wanted.kind.iter().map(|kind| Selection::Key(keys.search_type(kind))));
     reads.extend(wanted.location.iter().map(|location| Selection::Key(keys.search_location(location))));
     reads.extend(words.iter().map(|word| Selection::Prefix(keys.search_text(word))));
@@ -132,6 +134,13 @@ async fn matching(
     let mut elsewhere = Elsewhere::default();
     found.iter().filter_map(|kv| keys.parse(kv.key.as_bytes())).for_each(|key| elsewhere.observe(&key));
     let mut matches = Vec::new();
+    if is_everything {
+        let id = |kv: &KeyValue| match keys.parse(kv.key.as_bytes()) {
+            Some(ShopKey::Event(id)) => Some(id.to_owned()),
+            _ => None,
+        };
+        matches.push(found.iter().filter_map(id).collect());
+    }
     if wanted.kind.is_some() {
         matches.push(ids(keys, &found, |key| matches!(key, ShopKey::SearchType(_)))?);
     }

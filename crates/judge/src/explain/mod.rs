@@ -10,6 +10,7 @@ mod health;
 mod invalid;
 mod process;
 pub mod quantity;
+mod rejection;
 
 pub use fault::{applied, fault_name, healed, not_recovered};
 pub use health::all_missing;

@@ -7,7 +7,7 @@ use crate::cluster::RequestOutcome;
 use crate::mutation::Mutation;
 use crate::run::MILLISECOND;
 use crate::shop::{quantity, user_name};
-use ticketcd_history::annotation::{CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose};
+use ticketcd_history::annotation::{CancelPlaced, OrderClosed, OrderOutcome, OrderPlaced, Purpose, RejectionCause};
 use ticketcd_history::call::CallOutcome;
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{AnswerBody, KeyValue, Range, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp};
@@ -148,7 +148,7 @@ impl Sale<'_> {
         }
         if self.is_over() {
             let outcome = match order.attempts {
-                0 => OrderOutcome::Rejected { reason: "the sale is over".to_owned() },
+                0 => OrderOutcome::Rejected { reason: "the sale is over".to_owned(), cause: RejectionCause::StrategyEnded },
                 _ => OrderOutcome::Conflict,
             };
             return self.close_order(buyer, &order, outcome, Cents(0));
@@ -200,7 +200,7 @@ impl Sale<'_> {
             }
             (_, CallOutcome::Refused { code, message } | CallOutcome::Unknown { code, message }) => {
                 let reason = format!("{code}: {message}");
-                return self.close_order(buyer, &order, OrderOutcome::Rejected { reason }, Cents(0));
+                return self.close_order(buyer, &order, OrderOutcome::Rejected { reason, cause: RejectionCause::Unavailable }, Cents(0));
             }
         };
         if matches!(answer.body, AnswerBody::Txn { succeeded: true, .. }) {

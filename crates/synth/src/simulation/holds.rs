@@ -4,7 +4,7 @@ use super::orders::{Basket, lines};
 use super::transact::{Done, delete, exists, put, put_with_lease, unchanged};
 use super::{RequestOutcome, SEEDER, Simulation};
 use crate::shop::json;
-use ticketcd_history::annotation::{OrderOutcome, Purpose};
+use ticketcd_history::annotation::{OrderOutcome, Purpose, RejectionCause};
 use ticketcd_history::request::{Guard, GuardTarget, Relation, TxnOp};
 use ticketcd_history::{Blob, OrderKey, Revision};
 use ticketcd_judge::model::Cents;
@@ -125,7 +125,7 @@ impl Simulation {
 
     /// The order ends without tickets.
     pub fn reject(&mut self, order: OrderKey, reason: &str) {
-        self.close(order, OrderOutcome::Rejected { reason: reason.to_owned() }, Cents(0), 1);
+        self.close(order, OrderOutcome::Rejected { reason: reason.to_owned(), cause: RejectionCause::NotPaid }, Cents(0), 1);
     }
 
     fn give_back(&mut self, held: &HeldOrder, (worker, purpose): (u32, Purpose), mut guards: Vec<Guard>, deleted: &[&Blob]) {

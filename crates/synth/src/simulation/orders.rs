@@ -6,7 +6,7 @@ use super::locks::LockHolder;
 use super::transact::{Caller, Done, put, unchanged};
 use super::{OrderRequest, PRICE, RequestOutcome, Simulation};
 use crate::shop::json;
-use ticketcd_history::annotation::{CancelPlaced, OrderOutcome, OrderPlaced, Purpose};
+use ticketcd_history::annotation::{CancelPlaced, OrderOutcome, OrderPlaced, Purpose, RejectionCause};
 use ticketcd_history::event::Event;
 use ticketcd_history::request::{Guard, GuardTarget, KeyValue, Relation, TxnOp};
 use ticketcd_history::{Blob, OrderKey};
@@ -120,7 +120,7 @@ impl Simulation {
             }
             Done::Failed => (OrderOutcome::Conflict, Cents(0)),
             Done::Unknown => (OrderOutcome::Unknown, Cents(0)),
-            Done::Refused => (OrderOutcome::Rejected { reason: "refused".to_owned() }, Cents(0)),
+            Done::Refused => (OrderOutcome::Rejected { reason: "refused".to_owned(), cause: RejectionCause::RefusedByEtcd }, Cents(0)),
             Done::Open => return,
         };
         self.close(order, outcome, paid, 1);

@@ -7,8 +7,9 @@ use ticketcd_judge::history::{Blob, OrderId, Revision};
 use ticketcd_judge::model::records::{EventRecord, Purchase, PurchasedTicket, Ticket};
 use ticketcd_judge::model::{Cents, Keyspace};
 
+use super::super::rejection::{Refusal, rejected};
 use super::super::state::Seen;
-use super::super::write::{append, inner, json, put, rejected, unchanged};
+use super::super::write::{append, inner, json, put, unchanged};
 use super::known::Known;
 use crate::shop::Order;
 
@@ -123,11 +124,11 @@ struct Draft<'known, 'order> {
 impl<'order> Draft<'_, 'order> {
     fn take(&mut self, order: &'order Order) -> Result<Cents, OrderOutcome> {
         if let Some(fault) = order.fault() {
-            return Err(rejected(fault));
+            return Err(rejected(Refusal::InvalidOrder(fault)));
         }
-        let event_left = self.event_left.ok_or_else(|| rejected("no such event"))?;
+        let event_left = self.event_left.ok_or_else(|| rejected(Refusal::NoEvent))?;
         if inner(self.known.array(&order.user).value.as_bytes()).is_none() {
-            return Err(rejected("the purchase key holds no array"));
+            return Err(rejected(Refusal::NoArray));
         }
         let (mut taken, mut lines) = (Vec::with_capacity(order.items.len()), Vec::with_capacity(order.items.len()));
         let (mut paid, mut count): (i128, i64) = (0, 0);
@@ -135,7 +136,7 @@ impl<'order> Draft<'_, 'order> {
             let position = self.known.tickets.iter().position(|(name, _)| name == kind);
             let Some((position, (_, ticket))) = position.and_then(|position| Some((position, self.known.tickets.get(position)?))) else {
                 self.refused_types.insert(kind);
-                return Err(rejected("no such ticket type"));
+                return Err(rejected(Refusal::NoTicket));
             };
             if self.left.get(position).is_none_or(|left| left < quantity) {
                 self.refused_types.insert(kind);
@@ -146,8 +147,8 @@ impl<'order> Draft<'_, 'order> {
             taken.push((position, *quantity));
             lines.push(PurchasedTicket { kind: kind.clone(), quantity: *quantity, price: Some(ticket.value.price) });
         }
-        let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected("the price is too large"))?;
-        let event_left = event_left.checked_sub(count).ok_or_else(|| rejected("the event's count overflows"))?;
+        let paid = i64::try_from(paid).map(Cents).map_err(|_| rejected(Refusal::Price))?;
+        let event_left = event_left.checked_sub(count).ok_or_else(|| rejected(Refusal::Count))?;
         let id = OrderId { run: self.context.run_tag.clone(), key: order.key }.to_string();
         let element = json(&Purchase { id: Some(id), date: self.context.date.to_string(), tickets: lines, cancels: None });
         // Nothing below can fail, so an order is never taken in part.

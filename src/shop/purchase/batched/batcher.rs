@@ -10,8 +10,8 @@ use ticketcd_judge::model::Cents;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::PurchaseResult;
+use super::super::rejection::rejected;
 use super::super::state::{ReadError, responses};
-use super::super::write::rejected;
 use super::batch::{Batch, BatchContext, fitting, users_of};
 use super::known::{Known, reads};
 use crate::etcd::errors::{self, Cause};

@@ -35,10 +35,10 @@ use tokio::task::JoinSet;
 
 use self::batch::BatchContext;
 use self::batcher::{Batcher, Job};
+use super::rejection::{Refusal, rejected};
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
 use super::strategy_draws::StrategyDraws;
 use super::strategy_scope::StrategyScope;
-use super::write::rejected;
 use super::{PurchaseResult, StockCache};
 use crate::etcd::RecordingClient;
 use crate::settings::limits;
@@ -55,7 +55,8 @@ const QUEUE_LENGTH: usize = 1024;
 pub struct BatchedSettings {
     /// Batches that an order may be part of before it ends as a conflict.
     pub attempts: u32,
-    /// Operations in one transaction, at most. etcd's own limit is 128 unless `--max-txn-ops` raises it.
+    /// Operations in one transaction, at most. More than etcd accepts are refused: 128, unless `--max-txn-ops` in `cluster.flags`
+    /// names another limit.
     pub max_txn_ops: u32,
     /// How the stock is read.
     pub read: ReadMode,
@@ -77,6 +78,12 @@ impl StrategySettings for BatchedSettings {
         if self.max_txn_ops < needed {
             let message = format!("an order of {types_max} ticket types needs {needed} operations: each ticket, the event, the purchases");
             return Err(Problem::new(path, message));
+        }
+        let (operations, accepted) = (self.max_txn_ops, scope.txn_operations_max);
+        if operations > accepted {
+            let message = format!("{operations} is more than the {accepted} operations that etcd accepts in one transaction");
+            return Err(Problem::new(path, message)
+                .help(format!("use at most {accepted}, or raise etcd's limit: add \"--max-txn-ops={operations}\" to cluster.flags")));
         }
         Ok(())
     }
@@ -144,7 +151,7 @@ impl Batched {
         let (answer, answered) = oneshot::channel();
         let job = Job { order: order.clone(), answer, attempts: 0 };
         if self.queue(shop, caller, &order.event).send(job).await.is_err() {
-            return PurchaseResult::nothing(rejected("the batcher of the event has ended"), 0);
+            return PurchaseResult::nothing(rejected(Refusal::BatcherEnded), 0);
         }
         // A batcher that ends without an answer has panicked; `close` propagates that. It may have sent the order.
         answered.await.unwrap_or_else(|_| PurchaseResult::nothing(OrderOutcome::Unknown, 1))

@@ -39,9 +39,9 @@ use self::program::Program;
 use self::protocol::{OrderLine, Reply, ScriptMessage};
 use self::script::Script;
 pub use self::script_error::ScriptError;
+use super::rejection::{Refusal, rejected};
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
 use super::strategy_scope::StrategyScope;
-use super::write::rejected;
 use super::{PurchaseResult, StockCache, StrategyError};
 use crate::etcd::RecordingClient;
 use crate::settings::problem::{Checked, Problem};
@@ -249,7 +249,7 @@ async fn serve(
             }
             ScriptMessage::Sold(_) => return Ok(Reported::Sold),
             ScriptMessage::SoldOut(_) => return Ok(Reported::NotSold(OrderOutcome::SoldOut)),
-            ScriptMessage::Rejected(reason) => return Ok(Reported::NotSold(OrderOutcome::Rejected { reason })),
+            ScriptMessage::Rejected(reason) => return Ok(Reported::NotSold(rejected(Refusal::Script(reason)))),
             ScriptMessage::Conflict(_) => return Ok(Reported::NotSold(OrderOutcome::Conflict)),
         };
         script.send(&Reply::new(&outcome), deadline).await?;
@@ -275,9 +275,9 @@ impl Sent {
         let (outcome, paid) = match (reported, self.written) {
             (Reported::Sold | Reported::Failed { .. }, Some((revision, paid))) => (OrderOutcome::Sold { revision }, paid),
             (_, None) if self.unanswered => (OrderOutcome::Unknown, Cents(0)),
-            (Reported::Sold, None) => (rejected("the script reports a sale, but none of its transactions wrote the order's id"), Cents(0)),
+            (Reported::Sold, None) => (rejected(Refusal::ScriptWroteNothing), Cents(0)),
             (Reported::NotSold(outcome), _) => (outcome, Cents(0)),
-            (Reported::Failed { reason }, None) => (OrderOutcome::Rejected { reason }, Cents(0)),
+            (Reported::Failed { reason }, None) => (rejected(Refusal::ScriptFailed(reason)), Cents(0)),
         };
         PurchaseResult { outcome, paid, attempts: self.attempts }
     }

@@ -43,13 +43,13 @@ use tokio_util::sync::CancellationToken;
 pub use self::release::ReleaseError;
 use self::release::{Expiry, release};
 use self::reservation::{Reservation, ReservationState};
+use super::rejection::{Refusal, rejected};
 use super::retry_policy::RetryPolicy;
 use super::session::Lease;
 use super::state::{Stock, fetch, fetch_latest};
 use super::strategy::{ActiveStrategy, Pending, StrategyContext, StrategySettings};
 use super::strategy_draws::StrategyDraws;
 use super::strategy_scope::StrategyScope;
-use super::write::rejected;
 use super::{PurchaseResult, StockCache, StrategyError};
 use crate::etcd::{CallError, RecordingClient};
 use crate::settings::problem::{Checked, Problem, between};
@@ -219,7 +219,7 @@ impl Hold {
                 tokio::time::sleep(time).await;
                 self.confirm(shop, caller, cache, order, reserved, attempts).await
             }
-            Intention::Abandon => PurchaseResult::nothing(rejected("reserved, and never paid for"), attempts),
+            Intention::Abandon => PurchaseResult::nothing(rejected(Refusal::NotPaid), attempts),
             Intention::Cancel => {
                 let Reserved { reservation, lease } = reserved;
                 // Returned now or once the lease has expired: the outcome for this buyer is the same.
@@ -228,7 +228,7 @@ impl Hold {
                     tracing::debug!("a reservation was left to expire: {error}");
                 }
                 lease.revoke(caller).await;
-                PurchaseResult::nothing(rejected("reserved, and cancelled by the buyer"), attempts)
+                PurchaseResult::nothing(rejected(Refusal::Cancelled), attempts)
             }
         }
     }
@@ -318,7 +318,7 @@ impl Hold {
                 }
                 // Not bought: only a confirmation buys. Revoking the lease would rule it out, but the lease is left to expire by
                 // itself, because that is what this strategy must survive.
-                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Err(rejected("it is unknown whether the tickets are reserved")),
+                CallOutcome::Ok(_) | CallOutcome::Unknown { .. } => return Err(rejected(Refusal::ReservationUnknown)),
                 CallOutcome::Refused { code, message } => break rejected(CallError { code, message }),
             }
         };
@@ -360,7 +360,7 @@ impl Hold {
                     match reservation.state(&responses) {
                         Ok(ReservationState::Alive) => {}
                         Ok(ReservationState::Expired) => {
-                            return PurchaseResult::nothing(rejected("the reservation had expired when it was paid"), attempts);
+                            return PurchaseResult::nothing(rejected(Refusal::ReservationExpired), attempts);
                         }
                         Err(error) => return PurchaseResult::nothing(rejected(error), attempts),
                     }
@@ -371,7 +371,7 @@ impl Hold {
                 }
             }
         }
-        PurchaseResult::nothing(rejected("the purchases of the user kept changing until the buyer gave up"), attempts)
+        PurchaseResult::nothing(rejected(Refusal::PurchasesChanged), attempts)
     }
 
     /// The longest time to live of a lease in this run.
