@@ -66,7 +66,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     })?;
     if let Some(path) = &args.html {
         let page = comparison::page(&comparison, &baseline, &candidate).map_err(|error| Failure::Internal(error.to_string()))?;
-        fs::write(path, page).map_err(|error| Failure::Invalid(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;
+        fs::write(path, page).map_err(|error| Failure::NotCarriedOut(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;
     }
     let text = if args.json {
         let json = serde_json::to_string_pretty(&comparison);

@@ -69,7 +69,7 @@ impl Connection {
         }
         if clients.is_empty() {
             let next = "Is etcd running there? Pass the client URLs of its members with --endpoints";
-            return Err(Failure::Invalid(format!("no member is available: {}. {next}", errors.join("; "))));
+            return Err(Failure::NotCarriedOut(format!("no member is available: {}. {next}", errors.join("; "))));
         }
         for error in errors {
             note(Screen::of_stderr().message(&format!("ticketcd: warning: continuing without one member: {error}")));

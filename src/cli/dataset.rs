@@ -212,7 +212,7 @@ fn ended<T>(result: Result<T, DatasetError>, output: WriteOut, done: impl FnOnce
 fn failure(error: DatasetError) -> Failure {
     match error {
         DatasetError::Unsuitable(_) | DatasetError::NoPrefix => Failure::Usage(error.to_string()),
-        _ => Failure::Invalid(error.to_string()),
+        _ => Failure::NotCarriedOut(error.to_string()),
     }
 }
 

@@ -65,6 +65,6 @@ fn table(installed: &[Installed]) -> String {
 
 impl From<ReleaseError> for Failure {
     fn from(error: ReleaseError) -> Self {
-        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::Invalid(error.to_string()) }
+        if error.is_usage() { Self::Usage(error.to_string()) } else { Self::NotCarriedOut(error.to_string()) }
     }
 }

@@ -53,9 +53,9 @@ pub enum Failure {
     /// 64: the command line or a file of the user is invalid.
     #[error("{0}")]
     Usage(String),
-    /// 4: the command could not be carried out: something it needs is missing or cannot be written.
+    /// 6: the command could not be carried out: something it needs is missing or cannot be written.
     #[error("{0}")]
-    Invalid(String),
+    NotCarriedOut(String),
     /// 70: an internal error.
     #[error("internal error (please report it): {0}")]
     Internal(String),
@@ -66,7 +66,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::Usage(_) => 64,
-            Self::Invalid(_) => 4,
+            Self::NotCarriedOut(_) => 6,
             Self::Internal(_) => 70,
         }
     }
@@ -77,7 +77,7 @@ impl From<RunError> for Failure {
         match error {
             RunError::Directory(_) | RunError::Unavailable(_) => Self::Usage(error.to_string()),
             RunError::Testbed(error) => error.into(),
-            RunError::Invalid(text) => Self::Invalid(text),
+            RunError::NotCarriedOut(text) => Self::NotCarriedOut(text),
             RunError::Internal(text) => Self::Internal(text),
         }
     }
@@ -87,7 +87,7 @@ impl From<TestbedError> for Failure {
     fn from(error: TestbedError) -> Self {
         match error {
             TestbedError::Release(error) => error.into(),
-            error => Self::Invalid(error.to_string()),
+            error => Self::NotCarriedOut(error.to_string()),
         }
     }
 }

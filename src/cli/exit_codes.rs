@@ -7,18 +7,14 @@ use crate::terminal::Screen;
 pub(super) type ExitCode = (u8, &'static str, &'static str);
 
 /// The exit code of each verdict. A violation dominates everything.
-const VERDICTS: [ExitCode; 9] = [
+const VERDICTS: [ExitCode; 10] = [
     (0, "pass", "every guarantee held, with enough evidence"),
     (1, "violation", "a guarantee was violated"),
     (2, "unknown", "no violation found, but not enough evidence"),
     (3, "objective", "correct, but an objective was missed"),
-    (
-        4,
-        "invalid",
-        "the run is invalid: never healthy, load not offered or fault not applied; or the command could not be carried out: etcd is \
-         not available, or the record or the output cannot be written",
-    ),
+    (4, "invalid", "the run is invalid: never healthy, load not offered or fault not applied"),
     (5, "unexpected", "the run did not end as --expect requires; the line before the last names the difference"),
+    (6, "not carried out", "the command could not be carried out: etcd is not available, or the record or the output cannot be written"),
     (64, "usage", "invalid command line or scenario; nothing was changed"),
     (70, "internal", "internal error (please report it)"),
     (130, "interrupted", "interrupted; what was recorded was checked"),
@@ -39,7 +35,7 @@ pub(super) fn of_command(name: &str) -> Option<&'static [ExitCode]> {
 
 /// The exit codes as a section of a help text.
 pub(super) fn section(codes: &[ExitCode], screen: Screen) -> String {
-    let line = |(code, word, meaning): &ExitCode| screen.wrapped(&format!("  {code:<4} {word:<13} "), meaning);
+    let line = |(code, word, meaning): &ExitCode| screen.wrapped(&format!("  {code:<4} {word:<15} "), meaning);
     format!("Exit codes:\n{}", codes.iter().map(line).collect::<String>()).trim_end().to_owned()
 }
 
@@ -51,6 +47,7 @@ mod tests {
     fn the_meaning_of_a_code_continues_below_its_beginning() {
         let text = section(&VERDICTS, Screen::plain(60));
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-        assert!(text.contains("\n  4    invalid       the run is invalid: never healthy, load\n                     not"), "{text}");
+        let expected = "\n  6    not carried out the command could not be carried out: etcd\n                       is not";
+        assert!(text.contains(expected), "{text}");
     }
 }

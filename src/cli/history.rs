@@ -117,12 +117,12 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
 
 fn print_guide() -> Result<Exit, Failure> {
     let scratch = tempfile::tempdir()
-        .map_err(|error| Failure::Invalid(format!("cannot create a directory for synthetic runs: {}", io_reason(&error))))?;
+        .map_err(|error| Failure::NotCarriedOut(format!("cannot create a directory for synthetic runs: {}", io_reason(&error))))?;
     match guide::page(scratch.path()) {
         Ok(page) => super::output::print(&page),
         // A check that does not find what it is for: the page would teach something wrong.
         Err(error @ GuideError::NotFound { .. }) => Err(Failure::Internal(error.to_string())),
-        Err(error) => Err(Failure::Invalid(error.to_string())),
+        Err(error) => Err(Failure::NotCarriedOut(error.to_string())),
     }
 }
 
@@ -161,7 +161,7 @@ fn print(output: &mut impl Write, event: &Event) -> io::Result<()> {
 fn ended(error: &io::Error) -> Result<Exit, Failure> {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(Exit::Pass),
-        _ => Err(Failure::Invalid(format!("cannot write the events: {}", io_reason(error)))),
+        _ => Err(Failure::NotCarriedOut(format!("cannot write the events: {}", io_reason(error)))),
     }
 }
 

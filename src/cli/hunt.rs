@@ -167,7 +167,7 @@ impl From<HuntError> for Failure {
     fn from(error: HuntError) -> Self {
         match error {
             HuntError::Ledger(error) if error.is_usage() => Self::Usage(error.to_string()),
-            HuntError::Ledger(_) | HuntError::Directory { .. } => Self::Invalid(error.to_string()),
+            HuntError::Ledger(_) | HuntError::Directory { .. } => Self::NotCarriedOut(error.to_string()),
             HuntError::Run { error, .. } => error.into(),
             HuntError::Draw { .. } => Self::Internal(error.to_string()),
         }

@@ -30,7 +30,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
         }
         Some(directory) => {
             let pages = write(&command, directory)
-                .map_err(|error| Failure::Invalid(format!("cannot write to {}: {}", directory.display(), io_reason(&error))))?;
+                .map_err(|error| Failure::NotCarriedOut(format!("cannot write to {}: {}", directory.display(), io_reason(&error))))?;
             print(&format!("{pages} manual pages in {}\n", directory.display()))
         }
     }

@@ -4,6 +4,7 @@ use std::fs;
 
 use ticketcd_judge::history::io_reason;
 
+use crate::report::index::INDEX;
 use crate::report::matrix::{MatrixResult, MatrixRow, SCHEMA_VERSION, render, worst};
 use crate::report::summary;
 use crate::run::{self, RunOptions, directory};
@@ -12,6 +13,7 @@ use crate::terminal::{Screen, note};
 
 use super::outcome::{Judged, exit_of};
 use super::output::print;
+use super::report::write_index;
 use super::run_flags::RunFlags;
 use super::{Exit, Failure};
 
@@ -23,7 +25,8 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
     let mut plans = Vec::new();
     for etcd in either(&flags.etcd) {
         for strategy in either(&flags.strategy) {
-            let scenario = scenario::load(name, &flags.overrides(strategy, etcd))?;
+            let mut scenario = scenario::load(name, &flags.overrides(strategy, etcd))?;
+            flags.fit(&mut scenario, flags.strategy.len().max(1) * flags.etcd.len().max(1))?;
             let directory = format!("{}-{}", plans.len() + 1, strategy.unwrap_or("run"));
             let named = scenario.cluster.etcd.as_ref().map(|etcd| format!(" on {etcd}")).unwrap_or_default();
             let named = format!("{}{named}", scenario.load.strategy.name());
@@ -55,7 +58,8 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
         // Written after each run: the finished rows survive a failure of the next run.
         let path = parent.join("matrix.json");
         fs::write(&path, json(&matrix)?)
-            .map_err(|error| Failure::Invalid(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;
+            .map_err(|error| Failure::NotCarriedOut(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;
+        write_index(&parent)?;
         if matrix.interrupted {
             break;
         }
@@ -65,7 +69,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
     } else {
         print(&render(&matrix, Screen::of_stdout()))?;
     }
-    note(format_args!("seed {seed} · {}/matrix.json", parent.display()));
+    note(format_args!("seed {seed} · {}/{INDEX} · {}/matrix.json", parent.display(), parent.display()));
     Ok(exit_of(worst(&matrix.rows)))
 }
 

@@ -26,6 +26,7 @@ mod run;
 mod run_flags;
 mod scenario;
 mod schema;
+mod serve;
 mod shop_session;
 mod supervisor;
 mod write_out;
@@ -67,6 +68,8 @@ enum Command {
     Compare(compare::Args),
     /// Write the report of a recorded run again: report.html and the other files
     Report(report::Args),
+    /// Browse the reports of all runs of a directory, on this machine only
+    Serve(serve::Args),
     /// List the built-in scenarios, or show one
     Scenario(scenario::Args),
     /// Write, verify or remove the shop's dataset on an existing cluster
@@ -137,6 +140,7 @@ impl Cli {
             Command::Check(args) => check::execute(args),
             Command::Compare(args) => compare::execute(&args),
             Command::Report(args) => report::execute(&args),
+            Command::Serve(args) => block_on(serve::execute(args)),
             Command::History(args) => history::execute(args),
             Command::Etcd(args) => etcd::execute(args),
             Command::Demo(args) => block_on(demo::execute(args)),

@@ -11,7 +11,7 @@ pub(super) fn print(text: &str) -> Result<Exit, Failure> {
     let mut output = std::io::stdout().lock();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Invalid(format!("cannot write to standard output: {}", io_reason(&error))))
+            Err(Failure::NotCarriedOut(format!("cannot write to standard output: {}", io_reason(&error))))
         }
         _ => Ok(Exit::Pass),
     }

@@ -1,11 +1,11 @@
-//! `ticketcd report`: write the report files of a run directory again, and open the page.
+//! `ticketcd report`: write the report files of a run directory again, or the index of a directory of runs, and open the page.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::ValueHint;
 
-use crate::report;
+use crate::report::{self, index};
 
 use super::check::remedy;
 use super::output::print;
@@ -16,7 +16,7 @@ const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Run directory, such as reports/NAME-TIME
+    /// Run directory, such as reports/NAME-TIME, or a directory of run directories
     #[arg(value_name = "RUN_DIR", value_hint = ValueHint::DirPath)]
     path: PathBuf,
     /// Open the page in a browser
@@ -25,10 +25,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
-    let refused = |error| Failure::Usage(format!("cannot report on {}: {error}\n{}", args.path.display(), remedy(&args.path, &error)));
-    let report = report::build(&args.path).map_err(refused)?;
-    report::write(&report, &args.path).map_err(|error| Failure::Invalid(format!("cannot write the report: {error}")))?;
-    let page = args.path.join(report::PAGE);
+    let page = if is_directory_of_runs(&args.path) { write_index(&args.path)? } else { write_report(args)? };
     let exit = print(&format!("{}\n", page.display()))?;
     if args.open {
         open(&page)?;
@@ -36,11 +33,31 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+/// Whether it holds runs, or is a matrix, and is no run itself.
+fn is_directory_of_runs(path: &Path) -> bool {
+    let holds_run = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| ["run.json", "matrix.json"].iter().any(|file| entry.path().join(file).exists()))
+    };
+    !path.join("run.json").exists() && std::fs::read_dir(path).is_ok_and(|mut entries| entries.any(holds_run))
+}
+
+/// Writes the index of a directory of runs.
+pub(super) fn write_index(directory: &Path) -> Result<PathBuf, Failure> {
+    index::write_index(directory).map_err(|error| Failure::NotCarriedOut(format!("cannot write the index of the runs: {error}")))
+}
+
+fn write_report(args: &Args) -> Result<PathBuf, Failure> {
+    let refused = |error| Failure::Usage(format!("cannot report on {}: {error}\n{}", args.path.display(), remedy(&args.path, &error)));
+    let report = report::build(&args.path).map_err(refused)?;
+    report::write(&report, &args.path).map_err(|error| Failure::NotCarriedOut(format!("cannot write the report: {error}")))?;
+    Ok(args.path.join(report::PAGE))
+}
+
 fn open(page: &Path) -> Result<(), Failure> {
     let opened = Command::new(OPENER).arg(page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     match opened {
         Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err(Failure::Invalid(format!("{OPENER} could not open {}: open it in a browser by hand", page.display()))),
-        Err(_) => Err(Failure::Invalid(format!("{OPENER} cannot be started: open {} in a browser by hand", page.display()))),
+        Ok(_) => Err(Failure::NotCarriedOut(format!("{OPENER} could not open {}: open it in a browser by hand", page.display()))),
+        Err(_) => Err(Failure::NotCarriedOut(format!("{OPENER} cannot be started: open {} in a browser by hand", page.display()))),
     }
 }

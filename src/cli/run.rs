@@ -10,6 +10,7 @@ use crate::terminal::{Screen, note};
 
 use super::matrix::compare;
 use super::outcome::{Judged, conclude};
+use super::report::write_index;
 use super::run_flags::RunFlags;
 use super::{Exit, Failure, offered};
 
@@ -36,12 +37,16 @@ pub(super) async fn sell(name: &str, flags: &RunFlags, judged: &Judged) -> Resul
     }
     let first = |values: &'_ [String]| values.first().cloned();
     let overrides = flags.overrides(first(&flags.strategy).as_deref(), first(&flags.etcd).as_deref());
-    let scenario = scenario::load(name, &overrides)?;
+    let mut scenario = scenario::load(name, &overrides)?;
+    flags.fit(&mut scenario, 1)?;
     for sentence in scenario.advice() {
         note(Screen::of_stderr().message(&format!("note: {sentence}")));
     }
     let options = RunOptions { scenario, seed, directory: flags.out.clone(), fail_fast: flags.fail_fast };
     let finished = run::run(options).await?;
+    if let (None, Some(parent)) = (&flags.out, finished.directory.parent()) {
+        write_index(parent)?;
+    }
     conclude(&finished.result, &finished.directory, judged)
 }
 

@@ -90,7 +90,7 @@ impl ShopSession {
         let empty = self.ask(async |keys, caller| is_empty(keys, caller).await).await?;
         let prefix = self.keys.prefix();
         let next = "write one with `ticketcd dataset load`, or pass another prefix with --prefix";
-        Ok(empty.then(|| Failure::Invalid(format!("there is no shop under the prefix {prefix:?}: {next}"))))
+        Ok(empty.then(|| Failure::NotCarriedOut(format!("there is no shop under the prefix {prefix:?}: {next}"))))
     }
 }
 
@@ -100,7 +100,7 @@ fn is_final(code: &str) -> bool {
 }
 
 fn failure(error: QueryError) -> Failure {
-    Failure::Invalid(match error {
+    Failure::NotCarriedOut(match error {
         QueryError::NotAnswered(ref call) if is_final(&call.code) => {
             format!("the cluster rejected the request: {error}. Pass a user with read permission with --user")
         }

@@ -28,11 +28,11 @@ pub(super) struct Args {
 pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
     if let Some(directory) = &args.scratch {
         scratch::keep(directory)
-            .map_err(|error| Failure::Invalid(format!("cannot remove {}: {}", directory.display(), io_reason(&error))))?;
+            .map_err(|error| Failure::NotCarriedOut(format!("cannot remove {}: {}", directory.display(), io_reason(&error))))?;
         return Ok(Exit::Pass);
     }
     let program = args.command.first().map(|program| program.display().to_string()).unwrap_or_default();
-    let failed = |error: std::io::Error| Failure::Invalid(format!("cannot run {program}: {}", io_reason(&error)));
+    let failed = |error: std::io::Error| Failure::NotCarriedOut(format!("cannot run {program}: {}", io_reason(&error)));
     match args.parent {
         None if args.pass_on => {
             let code = supervisor::supervise_and_pass_on(&["supervisor".into(), "--parent".into()], &args.command).map_err(failed)?;

@@ -20,7 +20,6 @@ use crate::etcd::{Client, RecordingClient, member_of_worker};
 use crate::record::Sink;
 use crate::scenario::streams::stream;
 use crate::scenario::types::{Arrivals as ArrivalSettings, Scenario};
-use crate::scenario::units::Rate;
 use crate::shop::{Cancelling, RetryPolicy, Shop};
 
 /// The load of a run.
@@ -72,13 +71,7 @@ impl Load {
 
     /// Whether a rate of the load is a share of the calibrated one.
     pub fn needs_calibration(&self) -> bool {
-        let share = |rate: &Rate| matches!(rate, Rate::Share(_));
-        match &self.arrivals {
-            ArrivalSettings::Closed(_) => false,
-            ArrivalSettings::Constant(constant) | ArrivalSettings::Poisson(constant) => share(&constant.rate),
-            ArrivalSettings::Ramp(ramp) => share(&ramp.from) || share(&ramp.to),
-            ArrivalSettings::Spike(spike) => share(&spike.base) || share(&spike.peak),
-        }
+        self.arrivals.has_share()
     }
 
     /// Runs the buyers for `duration`, or until `cancel`, and then drains in-flight operations: that takes as long as

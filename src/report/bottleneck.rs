@@ -196,6 +196,12 @@ fn processors(resources: &ResourcesResult, pressure: &Pressure) -> Option<(Limit
     Some((kind, format!("{whose}: {} of {:.0} CPUs were busy ({parts})", percent(busy), host.processors)))
 }
 
+/// The share of a machine's processor time that went to programs other than this one and the members, which ran there too.
+pub fn others_share(resources: &ResourcesResult) -> Option<f64> {
+    let pressure = Pressure { members_on_this_host: true, ..Pressure::default() };
+    resources.host.as_ref().map(|host| shares(host, resources, &pressure).2)
+}
+
 /// The shares that the members, this program and all others had of the machine's processor time.
 fn shares(host: &HostResources, resources: &ResourcesResult, pressure: &Pressure) -> (f64, f64, f64) {
     let of_all = |percent_of_one: f64| percent_of_one / 100.0 / host.processors;

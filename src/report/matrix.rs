@@ -144,7 +144,7 @@ pub fn matrix_schema() -> serde_json::Value {
 
 /// The exit code of the matrix: its worst run's, by the precedence of exit codes.
 pub fn worst(rows: &[MatrixRow]) -> u8 {
-    const PRECEDENCE: [u8; 7] = [1, 70, 130, 4, 2, 3, 0];
+    const PRECEDENCE: [u8; 8] = [1, 70, 130, 6, 4, 2, 3, 0];
     PRECEDENCE.into_iter().find(|code| rows.iter().any(|row| row.exit_code == *code)).unwrap_or(2)
 }
 

@@ -9,6 +9,7 @@ pub mod fairness;
 pub mod flaws;
 mod headline;
 mod html;
+pub mod index;
 pub mod latency;
 mod markdown_text;
 pub mod matrix;

@@ -26,7 +26,7 @@ use crate::record::{Reader, Recorder};
 /// When the record could not be kept.
 pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunError> {
     let unrecordable =
-        |error: io::Error| RunError::Invalid(format!("cannot record in {}: {}", setup.directory.display(), io_reason(&error)));
+        |error: io::Error| RunError::NotCarriedOut(format!("cannot record in {}: {}", setup.directory.display(), io_reason(&error)));
     let (interrupted, progress) = match &setting {
         Setting::Alone => (CancellationToken::new(), Progress::default()),
         Setting::OneOfMany(interrupted) => (interrupted.clone(), Progress::of_one_of_many()),
@@ -55,7 +55,7 @@ pub(super) async fn conduct(setup: &Setup, setting: Setting) -> Result<(), RunEr
     if let Some(watching) = watching {
         watching.abort();
     }
-    recorded.map_err(|error| RunError::Internal(error.to_string()))?.map_err(|error| RunError::Invalid(error.to_string()))
+    recorded.map_err(|error| RunError::Internal(error.to_string()))?.map_err(|error| RunError::NotCarriedOut(error.to_string()))
 }
 
 /// Everything between an empty directory and a stopped testbed.

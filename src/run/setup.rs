@@ -29,7 +29,7 @@ pub enum RunError {
     Unavailable(#[from] UnavailableFault),
     /// The run could not be started or recorded.
     #[error("{0}")]
-    Invalid(String),
+    NotCarriedOut(String),
     /// An internal error.
     #[error("{0}")]
     Internal(String),
@@ -60,7 +60,7 @@ impl Setup {
     /// Makes the run directory and writes the resolved scenario into it.
     pub(super) fn new(options: RunOptions, prepared: Prepared) -> Result<Self, RunError> {
         let supervisor = std::env::current_exe()
-            .map_err(|error| RunError::Invalid(format!("cannot locate the ticketcd executable: {}", io_reason(&error))))?;
+            .map_err(|error| RunError::NotCarriedOut(format!("cannot locate the ticketcd executable: {}", io_reason(&error))))?;
         let plan = options.scenario.fault_plan(options.seed);
         plan.check(&prepared.capabilities())?;
         let directory = match &options.directory {

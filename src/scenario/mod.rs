@@ -4,6 +4,7 @@
 //! types (`read`), and its values make sense together (`validate`). Overrides of the command line go through the
 //! same gates and are named as such.
 
+pub mod budget;
 pub mod expectation;
 pub mod keys;
 pub mod library;

@@ -173,6 +173,19 @@ pub enum Arrivals {
     Spike(Spike),
 }
 
+impl Arrivals {
+    /// Whether a rate is a share of what a calibration reaches.
+    pub fn has_share(&self) -> bool {
+        let share = |rate: &Rate| matches!(rate, Rate::Share(_));
+        match self {
+            Self::Closed(_) => false,
+            Self::Constant(constant) | Self::Poisson(constant) => share(&constant.rate),
+            Self::Ramp(ramp) => share(&ramp.from) || share(&ramp.to),
+            Self::Spike(spike) => share(&spike.base) || share(&spike.peak),
+        }
+    }
+}
+
 /// The closed model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

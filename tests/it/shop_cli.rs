@@ -177,7 +177,7 @@ async fn a_search_without_a_filter_lists_every_event() {
     let all = shop.json(&["query", "search"], 0);
     let found: Vec<(&Value, &Value)> = all["events"].as_array().unwrap().iter().map(|event| (&event["name"], &event["left"])).collect();
     assert_eq!(found, [(&json!("Rock"), &json!(9)), (&json!("Jazz"), &json!(4))]);
-    shop.complains(&["query", "search", "--prefix", "elsewhere/"], 4);
+    shop.complains(&["query", "search", "--prefix", "elsewhere/"], 6);
 }
 
 #[tokio::test]
@@ -237,6 +237,6 @@ async fn a_closed_pipe_ends_the_output_and_not_the_command() {
 async fn a_member_that_is_gone_is_named() {
     let mut shop = Shop::of_the_original().await;
     shop.member.kill();
-    let error = shop.complains(&["query", "revenue"], 4);
+    let error = shop.complains(&["query", "revenue"], 6);
     assert!(error.contains("no member is available") && error.contains("--endpoints"), "{error}");
 }

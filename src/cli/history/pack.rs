@@ -40,7 +40,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     };
     let directory = directory::create(&args.out).map_err(|error| Failure::Usage(error.to_string()))?;
     let run = RunDir::new(&directory);
-    run.write_info(&info).map_err(|error| Failure::Invalid(error.to_string()))?;
+    run.write_info(&info).map_err(|error| Failure::NotCarriedOut(error.to_string()))?;
     let events = pack(lines, &args.lines, &run)?;
     print(&format!(
         "{} packed into {}\nCheck it with: ticketcd check {}\n",
@@ -57,7 +57,7 @@ fn read_info(path: &Path) -> Result<RunInfo, Failure> {
 }
 
 fn pack(lines: impl BufRead, source: &Path, run: &RunDir) -> Result<u64, Failure> {
-    let unwritable = |error: io::Error| Failure::Invalid(format!("cannot write {}: {}", run.history().display(), io_reason(&error)));
+    let unwritable = |error: io::Error| Failure::NotCarriedOut(format!("cannot write {}: {}", run.history().display(), io_reason(&error)));
     let mut writer = HistoryWriter::create(&run.history()).map_err(unwritable)?;
     let mut events = 0;
     for (index, line) in lines.lines().enumerate() {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::side::{Run, Side};
+use crate::report::bottleneck::others_share;
 use crate::report::result::RunVerdict;
 
 /// What runs can differ in.
@@ -45,7 +46,7 @@ pub struct Difference {
 }
 
 /// Why runs are not comparable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Obstacle {
     /// The sides differ in something that is not what one varies.
@@ -67,12 +68,23 @@ pub enum Obstacle {
         /// The run's directory.
         directory: String,
     },
+    /// Other programs took a large share of the machine's processor time meanwhile.
+    Disturbed {
+        /// The run's directory.
+        directory: String,
+        /// Their share, from 0 to 1.
+        share: f64,
+    },
     /// The same run is on both sides, or twice on one.
     Repeated {
         /// The run's directory.
         directory: String,
     },
 }
+
+/// Other programs with more than this share of the processor time change a run by more than what one compares. On an idle machine
+/// the kernel and the container engine take about a twentieth.
+const DISTURBED_SHARE: f64 = 0.15;
 
 /// Keys of a scenario that change nothing about a run: what it is called, and what is expected of it.
 const DESCRIPTIVE: [&str; 6] = ["name", "description", "expect", "objective", "known", "lesson"];
@@ -146,6 +158,9 @@ pub(super) fn obstacles(baseline: &Side, candidate: &Side) -> Vec<Obstacle> {
         }
         if run.result.interrupted {
             obstacles.push(Obstacle::Interrupted { directory: directory() });
+        }
+        if let Some(share) = others_share(&run.result.resources).filter(|share| *share > DISTURBED_SHARE) {
+            obstacles.push(Obstacle::Disturbed { directory: directory(), share });
         }
         if runs().take(place).any(|other| other.identity() == run.identity()) {
             obstacles.push(Obstacle::Repeated { directory: directory() });

@@ -149,6 +149,9 @@ impl std::fmt::Display for Obstacle {
             }
             Self::Invalid { directory } => write!(formatter, "{directory} is invalid: it shows nothing about the cluster"),
             Self::Interrupted { directory } => write!(formatter, "{directory} was interrupted: its load was cut short"),
+            Self::Disturbed { directory, share } => {
+                write!(formatter, "{directory} was disturbed: other programs took {} of the processor time", percent(*share))
+            }
             Self::Repeated { directory } => write!(formatter, "{directory} is given twice"),
         }
     }
