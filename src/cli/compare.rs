@@ -57,6 +57,10 @@ impl FromStr for Threshold {
 }
 
 pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
+    if let Some(flag) = args.candidate.iter().find(|path| path.to_string_lossy().starts_with('-')) {
+        let flag = flag.display();
+        return Err(Failure::Usage(format!("{flag} is read as a run directory: flags come before the `--`")));
+    }
     let unreadable = |error: SideError| Failure::Usage(error.to_string());
     let baseline = comparison::read(&args.baseline).map_err(unreadable)?;
     let candidate = comparison::read(&args.candidate).map_err(unreadable)?;

@@ -89,6 +89,9 @@ const DISTURBED_SHARE: f64 = 0.15;
 /// Keys of a scenario that change nothing about a run: what it is called, and what is expected of it.
 const DESCRIPTIVE: [&str; 6] = ["name", "description", "expect", "objective", "known", "lesson"];
 
+/// The key of the strategy itself.
+pub(super) const STRATEGY: &str = "strategy";
+
 /// Everything about a run that may matter.
 fn facts(run: &Run) -> BTreeMap<(Subject, String), String> {
     let settings = run.settings.iter().filter_map(|(key, value)| {
@@ -105,7 +108,7 @@ fn facts(run: &Run) -> BTreeMap<(Subject, String), String> {
     let result = &run.result;
     let fact = |subject, key: &str, value: String| ((subject, key.to_owned()), value);
     let others = [
-        fact(Subject::Strategy, "strategy", result.strategy.clone()),
+        fact(Subject::Strategy, STRATEGY, result.strategy.clone()),
         fact(Subject::Etcd, "version", result.etcd.version.clone()),
         fact(Subject::Etcd, "commit", result.etcd.git_sha.clone()),
         fact(Subject::Host, "system", result.host.system.clone()),
@@ -132,6 +135,10 @@ pub(super) fn differences(baseline: &Side, candidate: &Side) -> Vec<Difference> 
     let (Some(first), Some(other)) = (baseline.runs.first(), candidate.runs.first()) else { return Vec::new() };
     let mut differences = differences_of(first, other);
     differences.retain(|difference| difference.subject.may_differ());
+    if differences.iter().any(|difference| difference.key == STRATEGY) {
+        // Another strategy has other settings: they go without saying.
+        differences.retain(|difference| difference.subject != Subject::Strategy || difference.key == STRATEGY);
+    }
     differences
 }
 

@@ -126,7 +126,6 @@ fn side(runs: &[ComparedRun]) -> String {
 
 pub(super) fn described(difference: &Difference) -> String {
     let subject = match difference.subject {
-        Subject::Strategy if difference.key == "strategy" => return values(difference, "strategy"),
         Subject::Strategy | Subject::Scenario => return values(difference, &difference.key),
         Subject::Etcd => "etcd",
         Subject::Host => "machine",
@@ -137,7 +136,7 @@ pub(super) fn described(difference: &Difference) -> String {
 
 fn values(difference: &Difference, name: &str) -> String {
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
-    format!("{name}: {} and {}", shown(&difference.baseline), shown(&difference.candidate))
+    format!("{name}: {} → {}", shown(&difference.baseline), shown(&difference.candidate))
 }
 
 impl std::fmt::Display for Obstacle {
