@@ -1,4 +1,4 @@
-//! Tables for people.
+//! Tables for people. Where a table does not fit with its words whole, each row is a block of lines, one for each cell.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
@@ -51,6 +51,10 @@ impl Table {
             return String::new();
         }
         let space = screen.table_columns().map(|columns| columns.saturating_sub(self.indent));
+        let has_headings = self.columns.iter().all(|column| !column.heading.is_empty());
+        if has_headings && space.is_some_and(|space| self.width_of_words() > space) {
+            return self.blocks(screen);
+        }
         let gap = if space.is_none_or(|space| self.width(GAP) <= space) { GAP } else { 1 };
         let mut table = comfy_table::Table::new();
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -68,18 +72,42 @@ impl Table {
             if column.is_number {
                 laid_out.set_cell_alignment(CellAlignment::Right);
             }
-            let word = self.cells(position).flat_map(|cell| cell.split(' ')).map(display_width).max().unwrap_or(0);
             // Words stay whole, even if the table does not fit then.
-            laid_out.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(u16::try_from(word + gap).unwrap_or(u16::MAX))));
+            let least = u16::try_from(self.word(position) + gap).unwrap_or(u16::MAX);
+            laid_out.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
         }
         let indent = " ".repeat(self.indent);
         table.trim_fmt().lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("{indent}{line}\n") }).collect()
+    }
+
+    /// A block of lines for each row, with the headings as labels.
+    fn blocks(&self, screen: Screen) -> String {
+        let label = self.columns.iter().map(|column| display_width(column.heading)).max().unwrap_or(0);
+        let block = |row: &Vec<String>| {
+            let cells = self.columns.iter().zip(row).filter(|(_, cell)| !cell.is_empty());
+            let line = |(column, cell): (&Column, &String)| {
+                let lead = format!("{}{:<label$}{}", " ".repeat(self.indent), column.heading, " ".repeat(GAP));
+                screen.wrapped(&lead, cell)
+            };
+            cells.map(line).collect::<String>()
+        };
+        self.rows.iter().map(block).collect::<Vec<_>>().join("\n")
     }
 
     /// The cells of a column, its heading included.
     fn cells(&self, position: usize) -> impl Iterator<Item = &str> {
         let heading = self.columns.get(position).map(|column| column.heading);
         heading.into_iter().chain(self.rows.iter().filter_map(move |row| row.get(position)).map(String::as_str))
+    }
+
+    /// The width of the longest word of a column.
+    fn word(&self, position: usize) -> usize {
+        self.cells(position).flat_map(|cell| cell.split(' ')).map(display_width).max().unwrap_or(0)
+    }
+
+    /// The width of the table if every cell is wrapped after each word.
+    fn width_of_words(&self) -> usize {
+        (0..self.columns.len()).map(|position| self.word(position)).sum::<usize>() + self.columns.len().saturating_sub(1)
     }
 
     /// The width of the table if no cell is wrapped.
@@ -125,7 +153,8 @@ mod tests {
         assert!(text.contains("49507dbe-59d9-4bd5 "), "a word stays whole: {text}");
         let words: Vec<&str> = text.split_whitespace().collect();
         assert!(["evening", "short", "plays"].iter().all(|word| words.contains(word)), "{text}");
-        let narrow = table.render(Screen::plain(10));
-        assert!(narrow.contains("49507dbe-59d9-4bd5"), "a word stays whole: {narrow}");
+        // A table of whole words does not fit.
+        let narrow = table.render(Screen::plain(30));
+        assert_eq!(narrow, "EVENT  49507dbe-59d9-4bd5\nNAME   a long evening of short\n       plays\nLEFT   7\n");
     }
 }

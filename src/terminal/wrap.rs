@@ -36,13 +36,24 @@ impl Screen {
             return text.to_owned();
         }
         let wrapped = |line: &str| {
-            let text = line.trim_start_matches([' ', '|', '=']);
-            let (lead, text) = line.split_at(line.len() - text.len());
+            let (lead, text) = line.split_at(lead_length(line));
             let indent = " ".repeat(display_width(lead));
             textwrap::fill(text, between_words(self.columns()).initial_indent(lead).subsequent_indent(&indent))
         };
         let end = if text.ends_with('\n') { "\n" } else { "" };
         text.lines().map(wrapped).collect::<Vec<_>>().join("\n") + end
+    }
+}
+
+/// The length of what stands before the text of a line: blanks, and the signs of a message with a source. Colours may be between them.
+fn lead_length(line: &str) -> usize {
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_matches([' ', '|', '=']);
+        match rest.strip_prefix("\u{1b}[").and_then(|sequence| sequence.split_once('m')) {
+            Some((_, after)) => rest = after,
+            None => return line.len() - rest.len(),
+        }
     }
 }
 
@@ -89,6 +100,8 @@ mod tests {
         assert_eq!(Screen::none().message(text), text);
         let wrapped = "ticketcd: there is no\nscenario\n = help: did you mean\n   this one";
         assert_eq!(Screen::plain(22).message(text), wrapped);
+        let coloured = "\u{1b}[1m = \u{1b}[0mhelp me";
+        assert_eq!(Screen::plain(8).message(coloured), "\u{1b}[1m = \u{1b}[0mhelp\n   me");
     }
 
     #[test]

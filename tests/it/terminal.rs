@@ -165,6 +165,22 @@ fn the_log_of_a_run_that_nobody_reads_ends_nothing() {
 }
 
 #[test]
+fn a_cluster_whose_output_nobody_reads_runs_until_it_is_stopped() {
+    let (reader, writer) = io::pipe().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketcd"));
+    command.args(["cluster", "up", "--members", "1"]).stdin(Stdio::null());
+    let mut child = command.stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
+    drop(command);
+    let mut first = String::new();
+    let mut reader = BufReader::new(reader);
+    reader.read_line(&mut first).unwrap();
+    drop(reader);
+    assert!(child.try_wait().unwrap().is_none(), "it ended after {first:?}");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn an_interrupted_run_is_reported_as_interrupted_and_checked_by_its_verdict() {
     let directory = runs();
     let events = ticketcd(directory.path(), &["history", "cat", "good"]).output().unwrap();
@@ -227,7 +243,9 @@ fn every_command_has_a_manual_page() {
 #[test]
 fn log_lines_have_no_colour_codes_when_standard_error_is_no_terminal() {
     let directory = tempfile::tempdir().unwrap();
-    let mut command = ticketcd(directory.path(), &["check", "nowhere"]);
+    // Nobody answers there, which the libraries log.
+    let mut command = ticketcd(directory.path(), &["query", "search", "--endpoints", "127.0.0.1:1"]);
     let output = command.env("RUST_LOG", "trace").output().unwrap();
-    assert!(!output.stderr.contains(&0x1b), "{}", String::from_utf8_lossy(&output.stderr));
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(log.contains("TRACE") && !log.contains('\u{1b}'), "{log}");
 }

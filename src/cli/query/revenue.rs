@@ -7,6 +7,7 @@ use ticketcd_judge::model::Total;
 use crate::cli::Failure;
 use crate::cli::shop_session::ShopSession;
 use crate::cli::write_out::to_json;
+use crate::report::numbers::count;
 use crate::shop::queries::{Named, Revenues, revenue_of_all};
 use crate::terminal::{Screen, Table};
 
@@ -66,10 +67,15 @@ impl<'answer> Answer<'answer> {
 fn table(answer: &Answer<'_>, screen: Screen) -> String {
     let mut table = Table::new(&["TYPE", "#EVENTS", "#SOLD", "#REVENUE"]);
     for line in &answer.types {
-        table.row([line.kind.to_owned(), line.events.to_string(), line.sold.to_string(), line.revenue.to_string()]);
+        table.row([line.kind.to_owned(), count(line.events as u64), tickets(line.sold.into()), line.revenue.to_string()]);
     }
-    table.row(["total".to_owned(), answer.events.to_string(), answer.sold.to_string(), answer.revenue.to_string()]);
+    table.row(["total".to_owned(), count(answer.events as u64), tickets(answer.sold), answer.revenue.to_string()]);
     format!("{}At revision {}.\n", table.render(screen), answer.revision)
+}
+
+/// A number of tickets. Where more were given back than sold it is negative.
+fn tickets(number: i128) -> String {
+    u64::try_from(number).map_or_else(|_| number.to_string(), count)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use ticketcd_judge::model::Cents;
 use crate::cli::Failure;
 use crate::cli::shop_session::ShopSession;
 use crate::cli::write_out::to_json;
+use crate::report::numbers::count;
 use crate::shop::queries::names::exists;
 use crate::shop::queries::{Found, FoundEvent, Named, Search, events_of};
 use crate::terminal::{Screen, Table};
@@ -111,14 +112,15 @@ fn table(answer: &Answer<'_>, screen: Screen) -> String {
             text(event.kind),
             text(event.location),
             text(event.date),
-            event.left.to_string(),
+            // A stock that is oversold is negative.
+            u64::try_from(event.left).map_or_else(|_| event.left.to_string(), count),
             event.prices(),
         ]);
     }
     let count = match answer.events.len() {
         0 => "No event matches".to_owned(),
         1 => "1 event".to_owned(),
-        many => format!("{many} events"),
+        many => format!("{} events", count(many as u64)),
     };
     format!("{}{count}, at revision {}.\n", table.render(screen), answer.revision)
 }

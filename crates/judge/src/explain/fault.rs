@@ -178,7 +178,7 @@ impl Explain for FaultEffect {
 impl Explain for NotInjected {
     fn explain(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interrupted => formatter.write_str("the run was interrupted before"),
+            Self::Interrupted => formatter.write_str("the run was interrupted before the fault was due"),
             Self::NoTarget { reason, waited } => write!(formatter, "{} (waited {})", reason.in_words(), duration(*waited)),
             Self::Failed { actions } => formatter.write_str(&list(actions, "; ")),
         }
