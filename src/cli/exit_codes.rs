@@ -47,7 +47,7 @@ mod tests {
     fn the_meaning_of_a_code_continues_below_its_beginning() {
         let text = section(&VERDICTS, Screen::plain(60));
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-        let expected = "\n  6    not carried out the command could not be carried out: etcd\n                       is not";
-        assert!(text.contains(expected), "{text}");
+        let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("  6    not carried out ")).collect();
+        assert!(lines[0][23..].starts_with("the command") && lines[1].starts_with(&" ".repeat(23)), "{text}");
     }
 }

@@ -4,6 +4,7 @@ mod architecture;
 mod bad_input;
 mod build_economy;
 mod cancel;
+mod ci;
 mod damaged_runs;
 mod dataset;
 mod documented_commands;
