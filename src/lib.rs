@@ -1,7 +1,9 @@
 //! Sells tickets on an etcd cluster while things break, and proves from the record that none was oversold or lost.
 //!
 //! Data flows one way, and every module uses only those before it in this list:
-//! settings, record, etcd, shop, dataset, net, release, testbed, fault, scenario, load, report, run, hunt, cli.
+//! printable, settings, record, etcd, shop, dataset, net, release, testbed, fault, scenario, load, report, run, hunt, cli.
+
+pub mod printable;
 
 pub mod settings;
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ticketcd::cli::Cli;
+use ticketcd::printable;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     match cli.execute() {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("ticketcd: {failure}");
+            eprintln!("ticketcd: {}", printable::lines(&failure.to_string()));
             failure.code().into()
         }
     }

@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::progress_reporter::ProgressReporter;
 use super::{Exit, Failure};
 use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Target};
+use crate::printable;
 use crate::record::Sink;
 use crate::report::numbers::count;
 use crate::run::interrupt;
@@ -170,7 +171,7 @@ fn ended<T>(result: Result<T, DatasetError>, summary: impl FnOnce(T) -> String) 
             Ok(Exit::Pass)
         }
         Err(mismatch @ DatasetError::Mismatch { .. }) => {
-            println!("The dataset was modified: {mismatch}.");
+            println!("The dataset was modified: {}.", printable::text(&mismatch.to_string()));
             Ok(Exit::Violation)
         }
         Err(interrupted @ DatasetError::Interrupted { .. }) => {

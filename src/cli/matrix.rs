@@ -4,8 +4,9 @@ use std::fs;
 
 use ticketcd_judge::history::io_reason;
 
+use crate::printable;
 use crate::report::matrix::{MatrixResult, MatrixRow, SCHEMA_VERSION, render, worst};
-use crate::report::summary;
+use crate::report::{for_people, summary};
 use crate::run::{self, RunOptions, directory};
 use crate::scenario;
 
@@ -45,7 +46,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
     for (directory, _, scenario) in plans {
         let options = RunOptions { scenario, seed, directory: Some(parent.join(&directory)), fail_fast: flags.fail_fast };
         let finished = run::run(options).await?;
-        eprintln!("{}", summary::brief(&finished.result));
+        eprintln!("{}", summary::brief(&for_people(&finished.result)));
         eprintln!("{}\n", summary::last_line(&finished.result, &finished.directory));
         matrix.not_run.remove(0);
         matrix.interrupted = finished.result.interrupted;
@@ -69,7 +70,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
 
 fn json(matrix: &MatrixResult) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(matrix).map_err(|error| Failure::Internal(error.to_string()))?;
-    Ok(format!("{text}\n"))
+    Ok(format!("{}\n", printable::json(&text)))
 }
 
 /// Each of the values, or none once.

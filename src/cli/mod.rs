@@ -105,6 +105,10 @@ impl Cli {
     /// # Errors
     /// When the command failed; the failure has an exit code.
     pub fn execute(self) -> Result<Exit, Failure> {
+        exit::guarded(|| self.dispatch())
+    }
+
+    fn dispatch(self) -> Result<Exit, Failure> {
         match self.command {
             Command::Supervisor(args) => supervisor::execute(args),
             Command::Scenario(args) => scenario::execute(args),

@@ -4,8 +4,9 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
+use crate::printable;
 use crate::report::decide::unmet;
-use crate::report::{RunResult, markdown, summary};
+use crate::report::{RunResult, for_people, markdown, summary};
 use crate::scenario::Expectation;
 
 use super::output::print;
@@ -31,9 +32,11 @@ pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) ->
     let last_line = summary::last_line(result, directory);
     let last_lines = surprise.iter().cloned().chain([last_line]).collect::<Vec<_>>().join("\n");
     let text = if judged.json {
-        serde_json::to_string_pretty(result).map_err(|error| Failure::Internal(format!("cannot write the result as JSON: {error}")))?
+        let text = serde_json::to_string_pretty(result);
+        let text = text.map_err(|error| Failure::Internal(format!("cannot write the result as JSON: {error}")))?;
+        printable::json(&text).into_owned()
     } else {
-        format!("{}\n{last_lines}\n", summary::render(result))
+        format!("{}\n{last_lines}\n", summary::render(&for_people(result)))
     };
     print(&text)?;
     if judged.json {
@@ -54,7 +57,7 @@ pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) ->
 fn append_step_summary(result: &RunResult) {
     let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else { return };
     let file = OpenOptions::new().create(true).append(true).open(&path);
-    if let Err(error) = file.and_then(|mut file| file.write_all(markdown(result).as_bytes())) {
+    if let Err(error) = file.and_then(|mut file| file.write_all(markdown(&for_people(result)).as_bytes())) {
         eprintln!("note: cannot write the step summary {}: {}", Path::new(&path).display(), error.kind());
     }
 }

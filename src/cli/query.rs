@@ -9,6 +9,7 @@ use clap::Subcommand;
 use super::connection::Connection;
 use super::shop_session::ShopSession;
 use super::{Exit, Failure};
+use crate::printable;
 use crate::shop::queries::Search;
 
 #[derive(Debug, clap::Args)]
@@ -94,7 +95,7 @@ fn wanted(kind: Option<String>, location: Option<String>, text: Option<String>) 
 /// A result as JSON.
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Internal(error.to_string()))?;
-    Ok(format!("{text}\n"))
+    Ok(format!("{}\n", printable::json(&text)))
 }
 
 #[cfg(test)]

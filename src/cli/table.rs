@@ -1,5 +1,7 @@
 //! Tables for people.
 
+use crate::printable;
+
 /// Columns of text, as wide as what is in them.
 pub(super) struct Table {
     columns: Vec<Column>,
@@ -27,7 +29,7 @@ impl Table {
 
     /// One more row.
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| printable::cell(&cell)).collect());
     }
 
     /// The table, a line for each row; nothing without rows.

@@ -7,6 +7,7 @@ use ticketcd_judge::history::annotation::Purpose;
 use super::latency::Clock;
 use super::result::{RunResult, RunVerdict};
 use super::wrap::{COLUMNS, wrapped};
+use crate::printable;
 
 /// Version of the shape of `matrix.json`. It grows when a field changes its meaning or goes; new fields may come any time.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -121,8 +122,8 @@ pub fn render(matrix: &MatrixResult) -> String {
 fn cells(row: &MatrixRow) -> [String; 11] {
     let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
     [
-        row.strategy.clone(),
-        row.etcd_version.clone(),
+        printable::cell(&row.strategy),
+        printable::cell(&row.etcd_version),
         short_verdict(row.verdict).to_owned(),
         row.sold.to_string(),
         format!("{:.0}", row.purchases_per_second),

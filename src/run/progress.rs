@@ -10,6 +10,7 @@ use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::event::{Event, FaultStage, MemberChange, Phase};
 use ticketcd_judge::history::{OrderKey, seconds};
 
+use crate::printable;
 use crate::record::Reader;
 use crate::report::numbers::{self, count, counted};
 
@@ -128,6 +129,7 @@ impl Progress {
         if self.terse {
             return;
         }
+        let text = printable::lines(text);
         if self.plain { eprintln!("{text}") } else { self.bar.println(text) }
     }
 

@@ -5,8 +5,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the program, each of which uses only those before it.
-const ORDER: [&str; 14] =
-    ["settings", "record", "etcd", "shop", "dataset", "net", "release", "testbed", "fault", "scenario", "load", "report", "run", "hunt"];
+const ORDER: [&str; 15] = [
+    "printable",
+    "settings",
+    "record",
+    "etcd",
+    "shop",
+    "dataset",
+    "net",
+    "release",
+    "testbed",
+    "fault",
+    "scenario",
+    "load",
+    "report",
+    "run",
+    "hunt",
+];
 
 /// The packages, each of which uses only those before it; the program comes last.
 const CRATES: [&str; 3] = ["history", "judge", "synth"];

@@ -38,3 +38,4 @@ mod strategies_two_step;
 mod support;
 mod testbed;
 mod watches;
+mod wrapped_members;

@@ -13,6 +13,7 @@ use ticketcd_judge::linearizability::{Answer, Limit};
 use super::super::output::print;
 use super::super::{Exit, Failure};
 use super::{Args, Format};
+use crate::printable;
 use crate::report::RunVerdict;
 use crate::report::decide::unmet;
 use crate::report::numbers::{count, counted};
@@ -53,9 +54,9 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let undecided_by = undecided_by(&judgement);
     judgement.explanation.extend(next_step(&judgement, timeout, args.initial.as_deref()));
     if args.judged.json {
-        print(&format!("{:#}\n", as_json(&judgement, verdict, undecided_by, seconds)))?;
+        print(&printable::json(&format!("{:#}\n", as_json(&judgement, verdict, undecided_by, seconds))))?;
     } else {
-        print(&as_text(&judgement, verdict, &path, seconds))?;
+        print(&printable::lines(&as_text(&judgement, verdict, &path, seconds)))?;
     }
     let Some(expectation) = &args.judged.expect else { return Ok(exit) };
     let Some(surprise) = unmet(expectation, verdict, &[]) else { return Ok(Exit::Pass) };

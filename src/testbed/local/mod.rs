@@ -3,6 +3,7 @@
 mod flags;
 mod member;
 mod prepare;
+mod process_tree;
 pub mod scratch;
 pub mod supervisor;
 

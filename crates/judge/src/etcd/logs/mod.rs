@@ -12,8 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -23,6 +22,7 @@ use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding};
 use ticketcd_history::event::Event;
+use ticketcd_history::run_file::{self, MEMBER_LOG_BYTES_MAX};
 use ticketcd_history::{MemberIndex, Nanos};
 
 /// What it is called, what it verifies, and what it can report.
@@ -157,10 +157,12 @@ impl Scan {
     fn all(&mut self, end: &End<'_>) -> Vec<String> {
         let mut reasons = Vec::new();
         for (member, info) in (0..=u8::MAX).map(MemberIndex).zip(&end.info.members) {
-            let path = end.directory.zip(info.log.as_deref()).map(|(directory, log)| directory.join(log));
-            let scanned = match &path {
+            let scanned = match end.directory.zip(info.log.as_deref()) {
                 None => Err("the file does not exist".to_owned()),
-                Some(path) => File::open(path).and_then(|file| self.file(member, BufReader::new(file))).map_err(|error| error.to_string()),
+                Some((directory, log)) => run_file::open(directory, log, MEMBER_LOG_BYTES_MAX)
+                    .map_err(io::Error::from)
+                    .and_then(|(file, _)| self.file(member, BufReader::new(file.take(MEMBER_LOG_BYTES_MAX))))
+                    .map_err(|error| error.to_string()),
             };
             match scanned {
                 Err(error) => reasons.push(format!("The log of {} could not be read: {error}.", info.name)),

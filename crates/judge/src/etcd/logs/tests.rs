@@ -140,3 +140,17 @@ fn a_member_that_never_ran_broke_no_promise() {
     }
     assert_eq!(verdict(&judge(Some(500_000_000))), (Verdict::Violation, vec![("fatal", 1)]));
 }
+
+#[test]
+fn a_log_outside_of_the_run_directory_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::write(outside.path(), PANIC).unwrap();
+    let mut info = run_info(&Shape { members: 1, ..Shape::default() });
+    let name = outside.path().display().to_string();
+    info.members[0].log = Some(name.clone());
+    let finding = finish(&info, Some(directory.path()));
+    assert_eq!(verdict(&finding), (Verdict::Unknown, vec![]));
+    let reason = finding.reason.unwrap();
+    assert!(reason.contains(&name) && reason.contains("not the name of a file inside of the run directory"), "{reason}");
+}
