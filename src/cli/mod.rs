@@ -30,6 +30,7 @@ use clap::{Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 
+use nix::sys::stat::{Mode, umask};
 use ticketcd_judge::history::io_reason;
 
 /// The exit code of each verdict. A violation dominates everything.
@@ -99,12 +100,23 @@ enum Command {
     Supervisor(supervisor::Args),
 }
 
+impl Command {
+    /// Whether its files and processes are those of runs. Installed binaries may serve every user of a machine.
+    fn keeps_records(&self) -> bool {
+        !matches!(self, Self::Etcd(_) | Self::Schema(_) | Self::Completions(_))
+    }
+}
+
 impl Cli {
     /// Runs the command.
     ///
     /// # Errors
     /// When the command failed; the failure has an exit code.
     pub fn execute(self) -> Result<Exit, Failure> {
+        if self.command.keeps_records() {
+            // Run directories, members' data and their sockets are for their owner alone, and so is what a supervised etcd writes.
+            umask(Mode::S_IRWXG | Mode::S_IRWXO);
+        }
         exit::guarded(|| self.dispatch())
     }
 

@@ -29,20 +29,21 @@ pub(super) struct Judged {
 /// Shows a result and turns it into an exit code.
 pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) -> Result<Exit, Failure> {
     let surprise = judged.expect.as_ref().and_then(|expected| unmet(expected, result.verdict, &result.checks));
-    let last_line = summary::last_line(result, directory);
+    let shown = for_people(result);
+    let last_line = summary::last_line(&shown, directory);
     let last_lines = surprise.iter().cloned().chain([last_line]).collect::<Vec<_>>().join("\n");
     let text = if judged.json {
         let text = serde_json::to_string_pretty(result);
         let text = text.map_err(|error| Failure::Internal(format!("cannot write the result as JSON: {error}")))?;
         printable::json(&text).into_owned()
     } else {
-        format!("{}\n{last_lines}\n", summary::render(&for_people(result)))
+        format!("{}\n{last_lines}\n", summary::render(&shown))
     };
     print(&text)?;
     if judged.json {
         eprintln!("{last_lines}");
     }
-    append_step_summary(result);
+    append_step_summary(&shown);
     if result.interrupted && result.exit_code == Exit::Interrupted.code() {
         return Ok(Exit::Interrupted);
     }
@@ -57,7 +58,7 @@ pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) ->
 fn append_step_summary(result: &RunResult) {
     let Some(path) = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty()) else { return };
     let file = OpenOptions::new().create(true).append(true).open(&path);
-    if let Err(error) = file.and_then(|mut file| file.write_all(markdown(&for_people(result)).as_bytes())) {
+    if let Err(error) = file.and_then(|mut file| file.write_all(markdown(result).as_bytes())) {
         eprintln!("note: cannot write the step summary {}: {}", Path::new(&path).display(), error.kind());
     }
 }

@@ -16,6 +16,7 @@ use super::result::{FaultResult, RunResult, RunVerdict};
 use super::synthetic;
 use super::waivers::{ShownVerdict, WaiverState};
 use super::wrap::{wrapped, wrapped_words};
+use crate::printable;
 use crate::scenario::metric::operation_name;
 
 /// Faults listed one by one; a crash loop has many more.
@@ -51,7 +52,8 @@ fn write_brief(text: &mut String, result: &RunResult) -> std::fmt::Result {
 
 /// The last line of every run: verdict, seed, run directory, and the command that reruns or regenerates it.
 pub fn last_line(result: &RunResult, directory: &std::path::Path) -> String {
-    let directory = directory.display();
+    let directory = directory.display().to_string();
+    let directory = printable::text(&directory);
     let again = match synthetic::command(&result.etcd) {
         Some(command) => format!(" · rerun: {command} --out NEW_DIR"),
         None if synthetic::is_synthetic(&result.etcd) => String::new(),

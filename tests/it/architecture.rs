@@ -112,10 +112,10 @@ fn every_module_has_its_place_in_the_order() {
 }
 
 #[test]
-fn the_report_knows_only_the_judge_and_the_scenario() {
+fn the_report_knows_only_the_judge_the_scenario_and_what_is_printable() {
     for file in rust_files(&root().join("src/report")) {
         for named in named_modules(&fs::read_to_string(&file).unwrap()) {
-            assert!(["report", "scenario"].contains(&named.as_str()), "{} uses crate::{named}", file.display());
+            assert!(["printable", "report", "scenario"].contains(&named.as_str()), "{} uses crate::{named}", file.display());
         }
     }
 }

@@ -284,3 +284,20 @@ fn a_log_outside_of_the_run_directory_is_no_evidence() {
         assert!(!text.contains("nobody's business"), "{text}");
     }
 }
+
+#[test]
+fn a_run_directory_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let runs = Runs::new();
+    let whole = runs.directory.path().join("whole");
+    assert!(ticketcd(&["report"], &whole).status.success());
+    let mut open = vec![whole];
+    while let Some(path) = open.pop() {
+        let metadata = fs::metadata(&path).unwrap();
+        let expected = if metadata.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(metadata.permissions().mode() & 0o777, expected, "{}", path.display());
+        if metadata.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+}

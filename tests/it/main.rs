@@ -15,6 +15,7 @@ mod fault;
 mod fixtures;
 mod golden;
 mod hostile_scenarios;
+mod hostile_text;
 mod housekeeping;
 mod hunt;
 mod known_bad;

@@ -180,3 +180,15 @@ async fn a_stranger_on_a_members_socket_makes_the_run_invalid() {
     wrapped.testbed.stop().await;
     drop(wrapped.directory);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_member_that_floods_its_standard_error_is_cut() {
+    // 200 MB, and a last line.
+    let wrapped = Wrapped::start("echo first >&2; yes | head -c 200000000 >&2; echo last >&2; exit 3").await;
+    wrapped.control().await_exit().await;
+    let log = wrapped.testbed.log(M1).unwrap();
+    assert!(fs::metadata(log).unwrap().len() < 70 << 20);
+    let text = fs::read_to_string(log).unwrap();
+    assert!(text.starts_with("first\n") && text.ends_with("y\nlast\n") && text.contains("bytes are missing"));
+    wrapped.testbed.stop().await;
+}

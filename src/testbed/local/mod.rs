@@ -1,5 +1,6 @@
 //! etcd processes on this machine, without root and without containers.
 
+mod capped_log;
 mod flags;
 mod member;
 mod prepare;

@@ -17,9 +17,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ChildStderr, Command, ExitStatus, Stdio};
 use std::str::FromStr;
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -29,10 +30,14 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, dup2_stdout, getppid};
 use ticketcd_judge::history::member::ProcessExit;
 
+use super::capped_log::{self, HEAD_BYTES_MAX, TAIL_BYTES_MAX};
 use super::process_tree::{ProcessTree, end_the_rest};
 
 /// How long the processes that a member leaves behind may take to end by themselves: a wrapper may end before its etcd.
 const REST_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the log is waited for after the end of a member's processes.
+const LOG_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A line that the supervisor writes on its standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,8 +99,10 @@ pub fn supervise(second_stage: &[OsString], command: &[OsString]) -> io::Result<
         .args(command)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
+    let log = child.stderr.take().map(keep_log).transpose()?;
     let tree = ProcessTree { supervisor: std::process::id(), group: child.id() };
     report(&Report::Started(child.id()));
     std::thread::Builder::new().name("pipe".to_owned()).spawn(move || {
@@ -105,9 +112,33 @@ pub fn supervise(second_stage: &[OsString], command: &[OsString]) -> io::Result<
     // The harness sends SIGTERM to all of them. etcd ends at once when it gets another one while it is ending.
     let is_asked_to_end = await_end_of_first(child.id())? == Some(Signal::SIGTERM);
     end_the_rest(tree, (!is_asked_to_end).then_some(Signal::SIGTERM), REST_GRACE, || reap_adopted(tree));
+    if let Some(log) = log {
+        await_log(&log);
+    }
     let status = child.wait()?;
     report(&Report::Ended(exit_of(status)));
     Ok(())
+}
+
+/// Keeps what the member writes to its standard error in the log, which is this process's own.
+fn keep_log(errors: ChildStderr) -> io::Result<JoinHandle<()>> {
+    let log = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    // What earlier processes of the member wrote is in it.
+    let head = usize::try_from(log.metadata()?.len()).map_or(0, |bytes| HEAD_BYTES_MAX.saturating_sub(bytes));
+    let copy = move || {
+        // A log that cannot be written ends no member; the check of the logs finds what is there.
+        let _ = capped_log::copy(errors, log, head, TAIL_BYTES_MAX);
+    };
+    std::thread::Builder::new().name("log".to_owned()).spawn(copy)
+}
+
+/// Waits until the log is complete. All processes of the member have ended, so that nothing holds its pipe but a process that the
+/// member gave it to.
+fn await_log(log: &JoinHandle<()>) {
+    let deadline = Instant::now() + LOG_TIMEOUT;
+    while !log.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// As [`supervise`], for a command that the harness talks to: it has this process's own standard input and output, and is killed

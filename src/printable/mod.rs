@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Characters of a table's cell, at most: a longer text is cut, and ends with an ellipsis.
-pub const CELL_CHARACTERS_MAX: usize = 100;
+pub const CELL_CHARACTERS_MAX: usize = 200;
 
 /// Whether a character is not shown, but obeyed: a control, a line or paragraph separator, or of Unicode's category Format.
 /// The Arabic signs of that category are shown, and are no danger.
