@@ -11,6 +11,7 @@ mod etcd;
 mod exit;
 mod history;
 mod hunt;
+mod line_limit;
 mod matrix;
 mod outcome;
 mod output;

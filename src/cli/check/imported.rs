@@ -13,6 +13,7 @@ use ticketcd_judge::linearizability::{Answer, Limit};
 use super::super::output::print;
 use super::super::{Exit, Failure};
 use super::{Args, Format};
+use crate::cli::line_limit::LineLimit;
 use crate::printable;
 use crate::report::RunVerdict;
 use crate::report::decide::unmet;
@@ -30,7 +31,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::Usage(reason));
     }
     let file = File::open(&args.path).map_err(|error| Failure::Usage(format!("cannot read {path}: {}", io_reason(&error))))?;
-    let input = BufReader::new(file);
+    let input = LineLimit::new(BufReader::new(file));
     let registers = match args.format {
         Format::JepsenEtcd => jepsen::read(input),
         Format::Jsonl | Format::Run => json_lines::read(input),
