@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use ticketcd::cli::Cli;
+use ticketcd::printable;
 use ticketcd::terminal::{Screen, is_coloured, note};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
     match cli.execute() {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            note(Screen::of_stderr().message(&format!("ticketcd: {failure}")));
+            let text = printable::lines(&failure.to_string()).into_owned();
+            note(Screen::of_stderr().message(&format!("ticketcd: {text}")));
             failure.code().into()
         }
     }

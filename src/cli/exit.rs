@@ -1,5 +1,6 @@
 //! Exit codes, and failures.
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
 use crate::run::RunError;
@@ -61,6 +62,18 @@ pub enum Failure {
     Internal(String),
 }
 
+/// Does the work of a command. A panic in it is an internal error, as any other.
+///
+/// # Errors
+/// As those of the work.
+pub fn guarded(work: impl FnOnce() -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+    // Nothing that the work changed is looked at afterwards.
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Failure::Internal(format!("panicked: {}", text.unwrap_or("no message"))))
+    })
+}
+
 impl Failure {
     /// The process exit code.
     pub fn code(&self) -> u8 {
@@ -89,5 +102,18 @@ impl From<TestbedError> for Failure {
             TestbedError::Release(error) => error.into(),
             error => Self::NotCarriedOut(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_internal_error_that_asks_for_a_report() {
+        let failure = guarded(|| panic!("number {}", 7)).unwrap_err();
+        assert_eq!(failure.code(), 70);
+        assert_eq!(failure.to_string(), "internal error (please report it): panicked: number 7");
+        assert_eq!(guarded(|| Ok(Exit::Unknown)).unwrap(), Exit::Unknown);
     }
 }

@@ -30,4 +30,4 @@ pub mod windows;
 pub use build::{Report, ReportError, build};
 pub use matrix::matrix_schema;
 pub use reporters::{PAGE, markdown, write};
-pub use result::{RunResult, RunVerdict, result_schema};
+pub use result::{RunResult, RunVerdict, for_people, result_schema};
