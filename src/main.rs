@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use ticketcd::cli::Cli;
-use ticketcd::printable;
 use ticketcd::terminal::{Screen, is_coloured, note};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -34,8 +33,7 @@ fn main() -> ExitCode {
     match cli.execute() {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            let text = printable::lines(&failure.to_string()).into_owned();
-            note(Screen::of_stderr().message(&format!("ticketcd: {text}")));
+            note(Screen::of_stderr().message(&format!("ticketcd: {}", failure.for_stderr())));
             failure.code().into()
         }
     }

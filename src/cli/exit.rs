@@ -3,7 +3,9 @@
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
+use crate::printable;
 use crate::run::RunError;
+use crate::scenario::ScenarioError;
 use crate::testbed::TestbedError;
 
 /// The exit of a command that completed.
@@ -54,6 +56,9 @@ pub enum Failure {
     /// 64: the command line or a file of the user is invalid.
     #[error("{0}")]
     Usage(String),
+    /// 64: the scenario is invalid; shown with the place.
+    #[error(transparent)]
+    Scenario(Box<ScenarioError>),
     /// 6: the command could not be carried out: something it needs is missing or cannot be written.
     #[error("{0}")]
     NotCarriedOut(String),
@@ -78,9 +83,20 @@ impl Failure {
     /// The process exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 64,
+            Self::Usage(_) | Self::Scenario(_) => 64,
             Self::NotCarriedOut(_) => 6,
             Self::Internal(_) => 70,
+        }
+    }
+}
+
+impl Failure {
+    /// The text for standard error, safe to print; with colours where they belong.
+    pub fn for_stderr(&self) -> String {
+        match self {
+            // It cleans what others wrote before it colours it.
+            Self::Scenario(error) => error.render_for_stderr(),
+            failure => printable::lines(&failure.to_string()).into_owned(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::terminal::{Screen, note};
 
 use super::outcome::{Judged, exit_of};
 use super::output::print;
-use super::report::write_index;
+use super::report::refresh_index;
 use super::run_flags::RunFlags;
 use super::{Exit, Failure};
 
@@ -60,7 +60,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
         let path = parent.join("matrix.json");
         fs::write(&path, json(&matrix)?)
             .map_err(|error| Failure::NotCarriedOut(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;
-        write_index(&parent)?;
+        refresh_index(&parent);
         if matrix.interrupted {
             break;
         }

@@ -5,6 +5,7 @@ pub mod build;
 pub mod comparison;
 pub mod decide;
 mod explanations;
+pub mod export;
 pub mod fairness;
 pub mod flaws;
 mod headline;

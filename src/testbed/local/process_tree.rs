@@ -12,6 +12,8 @@ use nix::unistd::Pid;
 
 /// How often a signal is sent again to processes that were started meanwhile.
 const ROUNDS_MAX: usize = 50;
+/// How long killed processes are waited for. Only one that waits for a broken disk takes longer, and nothing ends that one.
+const KILLED_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause between two looks at the processes.
 const INTERVAL: Duration = Duration::from_millis(2);
 
@@ -147,7 +149,7 @@ pub(super) fn end_the_rest(tree: ProcessTree, signal: Option<Signal>, grace: Dur
     if let Some(signal) = signal {
         tree.signal(signal);
     }
-    while !tree.alive().is_empty() {
+    while !tree.alive().is_empty() && began.elapsed() < grace + KILLED_TIMEOUT {
         if began.elapsed() >= grace {
             tree.signal(Signal::SIGKILL);
         }
