@@ -60,7 +60,8 @@ impl RunFlags {
             let text = described(shortened);
             note(screen.message(&format!("budget: {text}")));
             // The record says so, too.
-            scenario.description = format!("{} Fitted into {}: {text}.", scenario.description, duration(nanos(budget.0))).trim_start().to_owned();
+            scenario.description =
+                format!("{} Fitted into {}: {text}.", scenario.description, duration(nanos(budget.0))).trim_start().to_owned();
         }
         Ok(())
     }
@@ -68,7 +69,8 @@ impl RunFlags {
 
 /// What a scenario lost, in words.
 fn described(shortened: &Shortened) -> String {
-    let mut parts = vec![format!("the load is shortened from {} to {}", duration(nanos(shortened.from.0)), duration(nanos(shortened.to.0)))];
+    let mut parts =
+        vec![format!("the load is shortened from {} to {}", duration(nanos(shortened.from.0)), duration(nanos(shortened.to.0)))];
     if !shortened.left_out.is_empty() {
         let faults = shortened.left_out.iter().map(|(name, at)| format!("{} at {}", name.replace('_', " "), duration(nanos(at.0))));
         parts.push(format!("left out: {}", faults.collect::<Vec<_>>().join(", ")));
