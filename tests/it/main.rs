@@ -22,6 +22,7 @@ mod load;
 mod member;
 mod net;
 mod objectives;
+mod pages;
 mod published_interfaces;
 mod queries;
 mod report_page;
