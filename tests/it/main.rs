@@ -11,6 +11,7 @@ mod end_to_end;
 mod error_table;
 mod etcd;
 mod etcd_fields;
+mod examples;
 mod fault;
 mod fixtures;
 mod golden;
