@@ -6,6 +6,7 @@ mod build_economy;
 mod cancel;
 mod damaged_runs;
 mod dataset;
+mod distribution;
 mod documented_commands;
 mod end_to_end;
 mod error_table;
