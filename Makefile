@@ -6,8 +6,11 @@ ETCD_BAD ?= 3.5.1
 # Defects that no release of etcd has fixed.
 HUNT_FLAGS ?= --for 20m --waive etcd\#22294,etcd/prev-kv-at-creation
 TICKETCD = target/debug/ticketcd
+# What `make dist` packs; another binary that exists is packed as it is: DIST_BINARY=target/debug/ticketcd.
+DIST_BINARY ?= target/dist/ticketcd
+EXAMPLES = reports/example
 
-.PHONY: demo test hunt build etcd check format schemas anomalies snapshots figures clean
+.PHONY: demo test hunt build etcd check format schemas anomalies snapshots figures example dist target/dist/ticketcd clean
 
 demo: build
 	$(TICKETCD) etcd install $(ETCD_GOOD)
@@ -58,5 +61,20 @@ anomalies: build
 figures:
 	$(CARGO) run --profile dist -p ticketcd-synth --example growth -- 7 docs/performance.svg
 
+# The two runs that are under version control, for readers who do not run anything: one that passes, one that fails.
+example: build
+	$(TICKETCD) etcd install $(ETCD_GOOD)
+	rm -rf $(EXAMPLES)/pass $(EXAMPLES)/violation
+	$(TICKETCD) run $(EXAMPLES)/pass.toml --seed 1 --etcd $(ETCD_GOOD) --expect pass --out $(EXAMPLES)/pass
+	$(TICKETCD) run $(EXAMPLES)/violation.toml --seed 1 --etcd $(ETCD_GOOD) --expect violation:oversell --out $(EXAMPLES)/violation
+
+# What is given to people who do not compile: binary, completions, manual pages and documentation in one archive, and its checksum.
+dist: $(DIST_BINARY)
+	deploy/dist.sh $(DIST_BINARY) dist
+
+target/dist/ticketcd:
+	$(CARGO) build --locked --profile dist
+
 clean:
 	$(CARGO) clean
+	rm -rf dist
