@@ -50,6 +50,7 @@ schemas: build
 	$(TICKETCD) schema reference > docs/scenarios.md
 	$(TICKETCD) schema result > docs/result.schema.json
 	$(TICKETCD) schema matrix > docs/matrix.schema.json
+	$(TICKETCD) schema comparison > docs/comparison.schema.json
 	$(TICKETCD) schema hunt > docs/hunt.schema.json
 
 # The reference of anomalies, from synthetic runs; a test compares it with the program's output.

@@ -1,11 +1,12 @@
 //! Sells tickets on an etcd cluster while things break, and proves from the record that none was oversold or lost.
 //!
 //! Data flows one way, and every module uses only those before it in this list:
-//! terminal, settings, record, etcd, shop, dataset, net, release, testbed, fault, scenario, load, report, run, hunt, cli.
+//! printable, terminal, settings, record, etcd, shop, dataset, net, release, testbed, fault, scenario, load, report, run, hunt, cli.
 
 // Standard output and standard error may be closed: the macros would panic then. `terminal::note` and `cli::output` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod printable;
 pub mod terminal;
 
 pub mod settings;

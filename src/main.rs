@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     match cli.execute() {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            note(Screen::of_stderr().message(&format!("ticketcd: {failure}")));
+            note(Screen::of_stderr().message(&format!("ticketcd: {}", failure.for_stderr())));
             failure.code().into()
         }
     }

@@ -27,7 +27,7 @@ pub(super) const EXIT_CODES: [ExitCode; 6] = [
     (0, "sold", "the order was placed"),
     (1, "not sold", "sold out, rejected, or abandoned after conflicts; nothing was written"),
     (2, "unknown", "the response was lost: check with `ticketcd query purchases` whether the order was placed"),
-    (6, "not carried out", "no member is available, or there is no shop under the prefix"),
+    (6, "unavailable", "no member is available, or there is no shop under the prefix"),
     (64, "usage", "no such user, event or ticket type, or an invalid order; nothing was written"),
     (70, "internal", "internal error (please report it)"),
 ];

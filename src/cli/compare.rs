@@ -7,6 +7,7 @@ use std::str::FromStr;
 use clap::ValueHint;
 use ticketcd_judge::history::io_reason;
 
+use crate::printable;
 use crate::report::comparison::{self, Comparison, SideError};
 use crate::terminal::Screen;
 
@@ -68,17 +69,21 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
         let reasons: Vec<String> = obstacles.iter().map(|obstacle| format!("  {obstacle}")).collect();
         Failure::Usage(format!("the runs are not comparable:\n{}\nPass --force to compare them all the same.", reasons.join("\n")))
     })?;
+    // What others wrote into the runs is made safe to print; JSON stays exact.
+    let internal = || Failure::Internal("the comparison has no form in JSON".to_owned());
+    let shown: Comparison = printable::facts(&comparison).ok_or_else(internal)?;
     if let Some(path) = &args.html {
-        let page = comparison::page(&comparison, &baseline, &candidate).map_err(|error| Failure::Internal(error.to_string()))?;
+        let page = comparison::page(&shown, &baseline, &candidate).map_err(|error| Failure::Internal(error.to_string()))?;
         fs::write(path, page).map_err(|error| Failure::NotCarriedOut(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;
     }
     let text = if args.json {
         let json = serde_json::to_string_pretty(&comparison);
-        format!("{}\n", json.map_err(|error| Failure::Internal(format!("cannot write the comparison as JSON: {error}")))?)
+        let json = json.map_err(|error| Failure::Internal(format!("cannot write the comparison as JSON: {error}")))?;
+        format!("{}\n", printable::json(&json))
     } else if args.markdown {
-        comparison::markdown(&comparison)
+        comparison::markdown(&shown)
     } else {
-        comparison::render(&comparison, Screen::of_stdout())
+        comparison::render(&shown, Screen::of_stdout())
     };
     let exit = print(&text)?;
     Ok(if args.gate.is_some_and(|gate| is_missed(&comparison, gate)) { Exit::ObjectiveMissed } else { exit })

@@ -12,6 +12,7 @@ use super::progress_reporter::ProgressReporter;
 use super::write_out::{WriteOut, to_json};
 use super::{Exit, Failure};
 use crate::dataset::{self, Dataset, DatasetError, LoadOptions, Target};
+use crate::printable;
 use crate::record::Sink;
 use crate::report::numbers::count;
 use crate::run::interrupt;
@@ -197,8 +198,9 @@ fn ended<T>(result: Result<T, DatasetError>, output: WriteOut, done: impl FnOnce
             show(&sentence, &json)
         }
         Err(mismatch @ DatasetError::Mismatch { .. }) => {
-            let json = json!({ "matches": false, "mismatch": mismatch.to_string() });
-            show(&format!("The dataset was modified: {mismatch}."), &json)?;
+            let mismatch = mismatch.to_string();
+            let json = json!({ "matches": false, "mismatch": mismatch });
+            show(&format!("The dataset was modified: {}.", printable::text(&mismatch)), &json)?;
             Ok(Exit::Violation)
         }
         Err(interrupted @ DatasetError::Interrupted { .. }) => {

@@ -1,8 +1,11 @@
 //! Exit codes, and failures.
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
+use crate::printable;
 use crate::run::RunError;
+use crate::scenario::ScenarioError;
 use crate::testbed::TestbedError;
 
 /// The exit of a command that completed.
@@ -53,6 +56,9 @@ pub enum Failure {
     /// 64: the command line or a file of the user is invalid.
     #[error("{0}")]
     Usage(String),
+    /// 64: the scenario is invalid; shown with the place.
+    #[error(transparent)]
+    Scenario(Box<ScenarioError>),
     /// 6: the command could not be carried out: something it needs is missing or cannot be written.
     #[error("{0}")]
     NotCarriedOut(String),
@@ -61,13 +67,36 @@ pub enum Failure {
     Internal(String),
 }
 
+/// Does the work of a command. A panic in it is an internal error, as any other.
+///
+/// # Errors
+/// As those of the work.
+pub fn guarded(work: impl FnOnce() -> Result<Exit, Failure>) -> Result<Exit, Failure> {
+    // Nothing that the work changed is looked at afterwards.
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Failure::Internal(format!("panicked: {}", text.unwrap_or("no message"))))
+    })
+}
+
 impl Failure {
     /// The process exit code.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 64,
+            Self::Usage(_) | Self::Scenario(_) => 64,
             Self::NotCarriedOut(_) => 6,
             Self::Internal(_) => 70,
+        }
+    }
+}
+
+impl Failure {
+    /// The text for standard error, safe to print; with colours where they belong.
+    pub fn for_stderr(&self) -> String {
+        match self {
+            // It cleans what others wrote before it colours it.
+            Self::Scenario(error) => error.render_for_stderr(),
+            failure => printable::lines(&failure.to_string()).into_owned(),
         }
     }
 }
@@ -89,5 +118,18 @@ impl From<TestbedError> for Failure {
             TestbedError::Release(error) => error.into(),
             error => Self::NotCarriedOut(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_internal_error_that_asks_for_a_report() {
+        let failure = guarded(|| panic!("number {}", 7)).unwrap_err();
+        assert_eq!(failure.code(), 70);
+        assert_eq!(failure.to_string(), "internal error (please report it): panicked: number 7");
+        assert_eq!(guarded(|| Ok(Exit::Unknown)).unwrap(), Exit::Unknown);
     }
 }

@@ -14,7 +14,7 @@ const VERDICTS: [ExitCode; 10] = [
     (3, "objective", "correct, but an objective was missed"),
     (4, "invalid", "the run is invalid: never healthy, load not offered or fault not applied"),
     (5, "unexpected", "the run did not end as --expect requires; the line before the last names the difference"),
-    (6, "not carried out", "the command could not be carried out: etcd is not available, or the record or the output cannot be written"),
+    (6, "unavailable", "the command could not be carried out: etcd is not available, or the record or the output cannot be written"),
     (64, "usage", "invalid command line or scenario; nothing was changed"),
     (70, "internal", "internal error (please report it)"),
     (130, "interrupted", "interrupted; what was recorded was checked"),
@@ -35,7 +35,7 @@ pub(super) fn of_command(name: &str) -> Option<&'static [ExitCode]> {
 
 /// The exit codes as a section of a help text.
 pub(super) fn section(codes: &[ExitCode], screen: Screen) -> String {
-    let line = |(code, word, meaning): &ExitCode| screen.wrapped(&format!("  {code:<4} {word:<15} "), meaning);
+    let line = |(code, word, meaning): &ExitCode| screen.wrapped(&format!("  {code:<4} {word:<13} "), meaning);
     format!("Exit codes:\n{}", codes.iter().map(line).collect::<String>()).trim_end().to_owned()
 }
 
@@ -47,7 +47,7 @@ mod tests {
     fn the_meaning_of_a_code_continues_below_its_beginning() {
         let text = section(&VERDICTS, Screen::plain(60));
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
-        let expected = "\n  6    not carried out the command could not be carried out: etcd\n                       is not";
-        assert!(text.contains(expected), "{text}");
+        let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("  6    unavailable   ")).collect();
+        assert!(lines[0][21..].starts_with("the command") && lines[1].starts_with(&" ".repeat(21)), "{text}");
     }
 }

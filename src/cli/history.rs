@@ -14,6 +14,7 @@ use ticketcd_judge::history::run_dir::RunDir;
 use ticketcd_synth::guide::{self, GuideError};
 
 use super::{Exit, Failure};
+use crate::printable;
 use crate::report::flaws;
 use crate::terminal::note;
 
@@ -153,8 +154,8 @@ fn cat_events(cat: &Cat) -> Result<Exit, Failure> {
 }
 
 fn print(output: &mut impl Write, event: &Event) -> io::Result<()> {
-    serde_json::to_writer(&mut *output, event)?;
-    output.write_all(b"\n")
+    let line = serde_json::to_string(event)?;
+    writeln!(output, "{}", printable::json(&line))
 }
 
 /// A closed pipe is not an error: its reader has read enough.

@@ -4,16 +4,17 @@ use std::fs;
 
 use ticketcd_judge::history::io_reason;
 
+use crate::printable;
 use crate::report::index::INDEX;
 use crate::report::matrix::{MatrixResult, MatrixRow, SCHEMA_VERSION, render, worst};
-use crate::report::summary;
+use crate::report::{for_people, summary};
 use crate::run::{self, RunOptions, directory};
 use crate::scenario;
 use crate::terminal::{Screen, note};
 
 use super::outcome::{Judged, exit_of};
 use super::output::print;
-use super::report::write_index;
+use super::report::refresh_index;
 use super::run_flags::RunFlags;
 use super::{Exit, Failure};
 
@@ -50,7 +51,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
         let options = RunOptions { scenario, seed, directory: Some(parent.join(&directory)), fail_fast: flags.fail_fast };
         let finished = run::run(options).await?;
         let screen = Screen::of_stderr();
-        note(summary::brief(&finished.result, screen));
+        note(summary::brief(&for_people(&finished.result), screen));
         note(format_args!("{}\n", summary::last_line(&finished.result, &finished.directory, screen)));
         matrix.not_run.remove(0);
         matrix.interrupted = finished.result.interrupted;
@@ -59,7 +60,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
         let path = parent.join("matrix.json");
         fs::write(&path, json(&matrix)?)
             .map_err(|error| Failure::NotCarriedOut(format!("cannot write {}: {}", path.display(), io_reason(&error))))?;
-        write_index(&parent)?;
+        refresh_index(&parent);
         if matrix.interrupted {
             break;
         }
@@ -75,7 +76,7 @@ pub(super) async fn compare(name: &str, flags: &RunFlags, seed: u64, judged: &Ju
 
 fn json(matrix: &MatrixResult) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(matrix).map_err(|error| Failure::Internal(error.to_string()))?;
-    Ok(format!("{text}\n"))
+    Ok(format!("{}\n", printable::json(&text)))
 }
 
 /// Each of the values, or none once.

@@ -13,6 +13,7 @@ mod exit;
 mod exit_codes;
 mod history;
 mod hunt;
+mod line_limit;
 mod man;
 mod matrix;
 mod offered;
@@ -35,6 +36,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use exit::{Exit, Failure};
 
+use nix::sys::stat::{Mode, umask};
 use ticketcd_judge::history::io_reason;
 
 use crate::terminal::Screen;
@@ -95,6 +97,13 @@ enum Command {
     Supervisor(supervisor::Args),
 }
 
+impl Command {
+    /// Whether its files and processes are those of runs. Installed binaries may serve every user of a machine.
+    fn keeps_records(&self) -> bool {
+        !matches!(self, Self::Etcd(_) | Self::Schema(_) | Self::Completions(_) | Self::Man(_))
+    }
+}
+
 impl Cli {
     /// The command line of this process, its help laid out for the terminal.
     ///
@@ -131,6 +140,14 @@ impl Cli {
     /// # Errors
     /// When the command failed; the failure has an exit code.
     pub fn execute(self) -> Result<Exit, Failure> {
+        if self.command.keeps_records() {
+            // Run directories, members' data and their sockets are for their owner alone, and so is what a supervised etcd writes.
+            umask(Mode::S_IRWXG | Mode::S_IRWXO);
+        }
+        exit::guarded(|| self.dispatch())
+    }
+
+    fn dispatch(self) -> Result<Exit, Failure> {
         match self.command {
             Command::Supervisor(args) => supervisor::execute(args),
             Command::Scenario(args) => scenario::execute(args),

@@ -4,8 +4,9 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
+use crate::printable;
 use crate::report::decide::unmet;
-use crate::report::{RunResult, markdown, summary};
+use crate::report::{RunResult, for_people, markdown, summary};
 use crate::scenario::Expectation;
 use crate::terminal::{Screen, note};
 
@@ -29,19 +30,22 @@ pub(super) struct Judged {
 /// Shows a result and turns it into an exit code.
 pub(super) fn conclude(result: &RunResult, directory: &Path, judged: &Judged) -> Result<Exit, Failure> {
     let surprise = judged.expect.as_ref().and_then(|expected| unmet(expected, result.verdict, &result.checks));
+    let shown = for_people(result);
     let screen = if judged.json { Screen::of_stderr() } else { Screen::of_stdout() };
-    let last_line = summary::last_line(result, directory, screen);
+    let last_line = summary::last_line(&shown, directory, screen);
     let last_lines = surprise.iter().cloned().chain([last_line]).collect::<Vec<_>>().join("\n");
     let text = if judged.json {
-        serde_json::to_string_pretty(result).map_err(|error| Failure::Internal(format!("cannot write the result as JSON: {error}")))?
+        let text = serde_json::to_string_pretty(result);
+        let text = text.map_err(|error| Failure::Internal(format!("cannot write the result as JSON: {error}")))?;
+        printable::json(&text).into_owned()
     } else {
-        format!("{}\n{last_lines}\n", summary::render(result, screen))
+        format!("{}\n{last_lines}\n", summary::render(&shown, screen))
     };
     print(&text)?;
     if judged.json {
         note(last_lines);
     }
-    append_step_summary(result);
+    append_step_summary(&shown);
     if result.interrupted && result.exit_code == Exit::Interrupted.code() {
         return Ok(Exit::Interrupted);
     }

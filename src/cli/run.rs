@@ -10,7 +10,7 @@ use crate::terminal::{Screen, note};
 
 use super::matrix::compare;
 use super::outcome::{Judged, conclude};
-use super::report::write_index;
+use super::report::refresh_index;
 use super::run_flags::RunFlags;
 use super::{Exit, Failure, offered};
 
@@ -45,7 +45,7 @@ pub(super) async fn sell(name: &str, flags: &RunFlags, judged: &Judged) -> Resul
     let options = RunOptions { scenario, seed, directory: flags.out.clone(), fail_fast: flags.fail_fast };
     let finished = run::run(options).await?;
     if let (None, Some(parent)) = (&flags.out, finished.directory.parent()) {
-        write_index(parent)?;
+        refresh_index(parent);
     }
     conclude(&finished.result, &finished.directory, judged)
 }

@@ -76,6 +76,6 @@ fn metrics() -> String {
 
 impl From<ScenarioError> for Failure {
     fn from(error: ScenarioError) -> Self {
-        Self::Usage(error.render_for_stderr())
+        Self::Scenario(Box::new(error))
     }
 }

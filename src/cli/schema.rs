@@ -18,6 +18,8 @@ enum Of {
     Result,
     /// `matrix.json`
     Matrix,
+    /// A comparison, as `ticketcd compare --json` prints it
+    Comparison,
     /// The summary of a hunt
     Hunt,
 }
@@ -28,6 +30,7 @@ pub(super) fn execute(args: Args) -> Result<Exit, Failure> {
         Of::Scenario => crate::scenario::schema(),
         Of::Result => crate::report::result_schema(),
         Of::Matrix => crate::report::matrix_schema(),
+        Of::Comparison => crate::report::comparison::comparison_schema(),
         Of::Hunt => crate::hunt::hunt_schema(),
     };
     super::output::print(&format!("{schema:#}\n"))

@@ -13,6 +13,7 @@ use clap::ValueHint;
 use ticketcd_judge::history::io_reason;
 
 use crate::report::index::index;
+use crate::terminal::note;
 
 use super::{Exit, Failure};
 
@@ -49,7 +50,7 @@ pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
         .route("/{run}/{file}", get(file_of_run))
         .route("/{matrix}/{run}/{file}", get(file_of_matrix))
         .with_state(Arc::new(args.directory));
-    eprintln!("http://{address}/ (Ctrl-C ends it)");
+    note(format_args!("http://{address}/ (Ctrl-C ends it)"));
     let served = axum::serve(listener, routes).with_graceful_shutdown(async {
         // Without a handler for Ctrl-C the process ends at once, which is as well.
         let _ = tokio::signal::ctrl_c().await;

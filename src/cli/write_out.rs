@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::Failure;
+use crate::printable;
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -33,5 +34,5 @@ impl WriteOut {
 /// A result as JSON.
 pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Internal(error.to_string()))?;
-    Ok(format!("{text}\n"))
+    Ok(format!("{}\n", printable::json(&text)))
 }

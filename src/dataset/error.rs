@@ -28,6 +28,12 @@ pub enum DatasetError {
         /// The key.
         key: String,
     },
+    /// The marker that this load had written or found is gone.
+    #[error(
+        "the dataset was removed while it was written, by `ticketcd dataset clean` or another client; nothing was written after that. \
+             Load it again"
+    )]
+    Removed,
     /// Removing needs a prefix: without one it would remove everything the cluster has.
     #[error("a prefix is needed: without one, every key of the cluster would be removed")]
     NoPrefix,

@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ticketcd_judge::history::Blob;
 use ticketcd_judge::history::request::{
     self, AnswerBody, Guard, GuardTarget, Put, Relation, Request, Txn, TxnAnswer, TxnAnswerBody, TxnOp,
 };
+use ticketcd_judge::history::{Blob, Revision};
+use ticketcd_judge::model::Keyspace;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::clean::clean;
 use super::error::DatasetError;
 use super::generate::{Dataset, Entry};
-use super::marker::Marker;
+use super::marker::{self, Marker};
 use super::seeder::{Seeder, all};
 use super::{Progress, Target};
 
-/// Operations in a transaction: etcd's own limit (`--max-txn-ops`).
-const BATCH_OPERATIONS_MAX: usize = 128;
+/// Keys in a transaction: etcd's own limit (`--max-txn-ops`, 128) without the marker.
+const BATCH_OPERATIONS_MAX: usize = 127;
 /// Bytes in a transaction, well below etcd's limit of 1.5 MiB (`--max-request-bytes`).
 const BATCH_BYTES_MAX: usize = 512 << 10;
 /// Attempts at a batch while another loader writes the same keys.
@@ -76,8 +77,10 @@ async fn load_with(
     progress: impl FnMut(Progress),
 ) -> Result<Loaded, DatasetError> {
     prepare(seeder, dataset, target, options.force).await?;
-    let loaded = write_all(dataset, target, options.workers.max(1), progress).await?;
-    Marker::of(dataset, true).write(seeder, &dataset.keys).await?;
+    // Whoever removes the dataset removes the marker too: no batch is written after that.
+    let created = Marker::created(seeder, &dataset.keys).await?;
+    let loaded = write_all(dataset, target, created, options.workers.max(1), progress).await?;
+    Marker::of(dataset, true).write(seeder, &dataset.keys, created).await?;
     Ok(loaded)
 }
 
@@ -100,7 +103,13 @@ async fn prepare(seeder: &mut Seeder, dataset: &Dataset, target: &Target, force:
     Err(DatasetError::NotEmpty { prefix: dataset.keys.prefix().to_owned(), keys: found.count, what })
 }
 
-async fn write_all(dataset: &Dataset, target: &Target, workers: usize, mut progress: impl FnMut(Progress)) -> Result<Loaded, DatasetError> {
+async fn write_all(
+    dataset: &Dataset,
+    target: &Target,
+    created: Revision,
+    workers: usize,
+    mut progress: impl FnMut(Progress),
+) -> Result<Loaded, DatasetError> {
     let total = dataset.entries.len();
     let batches: Arc<[Range<usize>]> = batches(&dataset.entries).into();
     let turn = Arc::new(AtomicUsize::new(0));
@@ -111,7 +120,8 @@ async fn write_all(dataset: &Dataset, target: &Target, workers: usize, mut progr
     for worker in 0..workers.min(batches.len()) {
         let seeder = Seeder::new(target, worker);
         let (entries, batches, turn, stop, sender) = (dataset.entries.clone(), batches.clone(), turn.clone(), stop.clone(), sender.clone());
-        tasks.spawn(work(seeder, entries, batches, turn, stop, sender));
+        let guard = MarkerGuard { keys: dataset.keys.clone(), created };
+        tasks.spawn(work(seeder, guard, entries, batches, turn, stop, sender));
     }
     drop(sender);
     let mut loaded = Loaded::default();
@@ -126,9 +136,17 @@ async fn write_all(dataset: &Dataset, target: &Target, workers: usize, mut progr
     if done < total { Err(DatasetError::Interrupted { done, total }) } else { Ok(loaded) }
 }
 
+/// That the dataset was not removed since the marker was created.
+#[derive(Clone, Debug)]
+struct MarkerGuard {
+    keys: Keyspace,
+    created: Revision,
+}
+
 /// Writes batch after batch until there are none left.
 async fn work(
     mut seeder: Seeder,
+    guard: MarkerGuard,
     entries: Arc<[Entry]>,
     batches: Arc<[Range<usize>]>,
     turn: Arc<AtomicUsize>,
@@ -139,7 +157,7 @@ async fn work(
     while !stop.is_cancelled() {
         let next = turn.fetch_add(1, Ordering::Relaxed);
         let Some(batch) = batches.get(next).and_then(|range| entries.get(range.clone())) else { break };
-        match write_batch(&mut seeder, batch).await {
+        match write_batch(&mut seeder, &guard, batch).await {
             // The receiver outlives the workers.
             Ok(loaded) => done.send(loaded).await.unwrap_or_default(),
             Err(error) => {
@@ -154,13 +172,18 @@ async fn work(
 
 /// Writes those keys of a batch that do not exist. The failure branch returns which they are, so that an attempt whose
 /// answer was lost, or an earlier run, is found out without another round trip.
-async fn write_batch(seeder: &mut Seeder, batch: &[Entry]) -> Result<Loaded, DatasetError> {
+async fn write_batch(seeder: &mut Seeder, guard: &MarkerGuard, batch: &[Entry]) -> Result<Loaded, DatasetError> {
     let mut pending: Vec<&Entry> = batch.iter().collect();
     for _ in 0..ROUNDS {
-        let answer = seeder.request("write a batch", &Request::Txn(guarded(&pending))).await?;
+        let answer = seeder.request("write a batch", &Request::Txn(guarded(guard, &pending))).await?;
         let AnswerBody::Txn { succeeded, responses } = answer.body else { break };
         if succeeded {
             return Ok(Loaded { written: pending.len(), skipped: batch.len() - pending.len() });
+        }
+        let marker = responses.last().map(|response| &response.body);
+        let is_there = |found: &request::RangeAnswer| found.kvs.first().is_some_and(|kv| kv.create_revision == guard.created);
+        if !matches!(marker, Some(TxnAnswerBody::Range(found)) if is_there(found)) {
+            return Err(DatasetError::Removed);
         }
         pending = absent(&pending, &responses)?;
         if pending.is_empty() {
@@ -171,7 +194,7 @@ async fn write_batch(seeder: &mut Seeder, batch: &[Entry]) -> Result<Loaded, Dat
     Err(DatasetError::Unreachable { what: "write a batch", message })
 }
 
-fn guarded(entries: &[&Entry]) -> Txn {
+fn guarded(marker: &MarkerGuard, entries: &[&Entry]) -> Txn {
     let absent = |entry: &&Entry| Guard {
         key: entry.key.clone(),
         range_end: Blob::default(),
@@ -180,10 +203,11 @@ fn guarded(entries: &[&Entry]) -> Txn {
     };
     let put = |entry: &&Entry| TxnOp::Put(Put { key: entry.key.clone(), value: entry.value.clone(), ..Put::default() });
     let get = |entry: &&Entry| TxnOp::Range(request::Range { key: entry.key.clone(), ..request::Range::default() });
+    let read_marker = request::Range { key: marker::key(&marker.keys), ..request::Range::default() };
     Txn {
-        guards: entries.iter().map(absent).collect(),
+        guards: entries.iter().map(absent).chain([marker::is_there(&marker.keys, marker.created)]).collect(),
         success: entries.iter().map(put).collect(),
-        failure: entries.iter().map(get).collect(),
+        failure: entries.iter().map(get).chain([TxnOp::Range(read_marker)]).collect(),
     }
 }
 
@@ -232,7 +256,7 @@ mod tests {
     #[test]
     fn batches_respect_both_limits_and_lose_nothing() {
         let many: Vec<Entry> = (0..300).map(|_| entry(10)).collect();
-        assert_eq!(batches(&many), [0..128, 128..256, 256..300]);
+        assert_eq!(batches(&many), [0..127, 127..254, 254..300]);
         let large = [entry(400 << 10), entry(400 << 10), entry(900 << 10), entry(1)];
         assert_eq!(batches(&large), [0..1, 1..2, 2..3, 3..4]);
         assert!(batches(&[]).is_empty());

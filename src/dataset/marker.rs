@@ -1,8 +1,8 @@
 //! `meta:dataset`: what a prefix was filled from, so that loading can resume and nothing foreign is overwritten.
 
 use serde::{Deserialize, Serialize};
-use ticketcd_judge::history::Blob;
-use ticketcd_judge::history::request::{Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
+use ticketcd_judge::history::request::{AnswerBody, Guard, GuardTarget, Put, Range, Relation, Request, Txn, TxnOp};
+use ticketcd_judge::history::{Blob, Revision};
 use ticketcd_judge::model::Keyspace;
 
 use super::error::DatasetError;
@@ -71,8 +71,21 @@ impl Marker {
 
     /// Reads the marker under a prefix. `None` when there is none, or none that can be read.
     pub(super) async fn read(seeder: &mut Seeder, keys: &Keyspace) -> Result<Option<Self>, DatasetError> {
+        Ok(Self::read_with_revision(seeder, keys).await?.map(|(marker, _)| marker))
+    }
+
+    /// The same, and the revision at which it was created: a marker that was removed and written again has another.
+    async fn read_with_revision(seeder: &mut Seeder, keys: &Keyspace) -> Result<Option<(Self, Revision)>, DatasetError> {
         let (_, found) = seeder.range(Range { key: key(keys), ..Range::default() }).await?;
-        Ok(found.kvs.first().and_then(|kv| Self::parse(kv.value.as_bytes())))
+        Ok(found.kvs.first().and_then(|kv| Some((Self::parse(kv.value.as_bytes())?, kv.create_revision))))
+    }
+
+    /// The revision at which the marker was created.
+    ///
+    /// # Errors
+    /// When it is not there any more.
+    pub(super) async fn created(seeder: &mut Seeder, keys: &Keyspace) -> Result<Revision, DatasetError> {
+        Self::read_with_revision(seeder, keys).await?.map(|(_, created)| created).ok_or(DatasetError::Removed)
     }
 
     /// Writes the first marker, unless there is one. Returns the current one: another loader's, when two load at
@@ -85,15 +98,27 @@ impl Marker {
         Self::read(seeder, keys).await
     }
 
-    /// Writes the marker over the one that is there.
-    pub(super) async fn write(&self, seeder: &mut Seeder, keys: &Keyspace) -> Result<(), DatasetError> {
-        seeder.request("write the dataset's marker", &Request::Put(self.put(keys)?)).await.map(drop)
+    /// Writes the marker over the one that was created at a revision.
+    ///
+    /// # Errors
+    /// When that one is not there any more: the dataset was removed meanwhile.
+    pub(super) async fn write(&self, seeder: &mut Seeder, keys: &Keyspace, created: Revision) -> Result<(), DatasetError> {
+        let txn = Txn { guards: vec![is_there(keys, created)], success: vec![TxnOp::Put(self.put(keys)?)], failure: Vec::new() };
+        match seeder.request("write the dataset's marker", &Request::Txn(txn)).await?.body {
+            AnswerBody::Txn { succeeded: true, .. } => Ok(()),
+            _ => Err(DatasetError::Removed),
+        }
     }
 
     fn put(&self, keys: &Keyspace) -> Result<Put, DatasetError> {
         let value = serde_json::to_vec(self).map_err(|error| DatasetError::Unsuitable(format!("cannot write JSON: {error}")))?;
         Ok(Put { key: key(keys), value: value.into(), ..Put::default() })
     }
+}
+
+/// That the marker is the one that was created at this revision.
+pub(super) fn is_there(keys: &Keyspace, created: Revision) -> Guard {
+    Guard { key: key(keys), range_end: Blob::default(), target: GuardTarget::CreateRevision(created), relation: Relation::Equal }
 }
 
 /// Where it is kept.

@@ -254,6 +254,7 @@ fn failure(error: &TestbedError) -> ActionFailure {
         TestbedError::NoSuchMember(_) => ActionFailure::NoSuchMember,
         TestbedError::NotRunning(_) => ActionFailure::NotRunning,
         TestbedError::AlreadyRunning(_) => ActionFailure::AlreadyRunning,
+        TestbedError::WithoutEffect { pid, .. } => ActionFailure::WithoutEffect { pid: *pid },
         error => ActionFailure::Refused { detail: error.to_string() },
     }
 }

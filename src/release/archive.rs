@@ -25,10 +25,16 @@ const CHECKSUMS_BYTES_MAX: u64 = 1024 * 1024;
 /// Downloads a version into `directory` and returns the unpacked binary.
 pub(super) fn fetch(base_url: &str, version: &Version, directory: &Path) -> Result<PathBuf, FetchError> {
     let Some(name) = archive_name(version) else { return Err(FetchError::UnsupportedSystem) };
+    let is_encrypted = base_url.starts_with("https://");
+    if !is_encrypted && !is_on_this_machine(base_url) {
+        return Err(FetchError::NotEncrypted);
+    }
     let agent: Agent = Agent::config_builder()
         .timeout_resolve(Some(CONNECT_TIMEOUT))
         .timeout_connect(Some(CONNECT_TIMEOUT))
         .timeout_recv_response(Some(ANSWER_TIMEOUT))
+        // Nor does a redirection lead away from it.
+        .https_only(is_encrypted)
         .timeout_global(Some(DOWNLOAD_TIMEOUT))
         .build()
         .into();
@@ -47,6 +53,14 @@ pub(super) fn fetch(base_url: &str, version: &Version, directory: &Path) -> Resu
         return Err(FetchError::ChecksumMismatch { file: name, found, expected });
     }
     unpack(&archive, directory)
+}
+
+/// Whether a URL without encryption leads to this machine, where nobody is in between.
+fn is_on_this_machine(url: &str) -> bool {
+    let Ok(url) = url.parse::<ureq::http::Uri>() else { return false };
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn get(agent: &Agent, url: &str) -> Result<ureq::Body, FetchError> {
@@ -93,7 +107,21 @@ fn unpack(archive: &Path, directory: &Path) -> Result<PathBuf, FetchError> {
 
 #[cfg(test)]
 mod tests {
-    use super::checksum_of;
+    use super::{checksum_of, fetch, is_on_this_machine};
+    use crate::release::Version;
+    use crate::release::fetch_error::FetchError;
+
+    #[test]
+    fn only_this_machine_is_asked_without_encryption() {
+        for url in ["http://127.0.0.1:80/x", "http://[::1]:1", "http://localhost/x"] {
+            assert!(is_on_this_machine(url), "{url}");
+        }
+        for url in ["http://example.com", "http://127.0.0.1.example.com", "http://localhost@example.com", "ftp:x"] {
+            assert!(!is_on_this_machine(url), "{url}");
+            let fetched = fetch(url, &Version::new(3, 5, 30), std::path::Path::new("/nowhere"));
+            assert!(matches!(fetched, Err(FetchError::NotEncrypted)), "{url}: {fetched:?}");
+        }
+    }
 
     #[test]
     fn the_checksum_of_the_file_is_found() {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use ticketcd_judge::history::io_reason;
 
-use super::process::{TimeLimit, run_checked};
+use super::process::{ProcessError, TimeLimit, run_checked};
 use super::{ReleaseError, Version, known_bad};
 
 /// `etcd --version` answers at once; a busy machine is given time.
@@ -52,7 +52,13 @@ impl EtcdBinary {
         let mut command = Command::new(&path);
         // Settings meant for a server in the environment are not for this.
         command.arg("--version").env_clear();
-        let output = run_checked(command, TimeLimit::total(VERSION_TIMEOUT)).map_err(|error| not_etcd(error.to_string()))?;
+        let output = run_checked(command, TimeLimit::total(VERSION_TIMEOUT)).map_err(|error| {
+            not_etcd(match error {
+                // The file is there: it is what should load it that is not.
+                ProcessError::NotInstalled { .. } => "the interpreter or loader that it names does not exist here".to_owned(),
+                error => error.to_string(),
+            })
+        })?;
         let (version, git_sha, go_version) = parse(&output).ok_or_else(|| not_etcd("its --version output is not etcd's".to_owned()))?;
         let sha256 = sha256(&path).map_err(|error| not_etcd(io_reason(&error)))?;
         Ok(Self { known_bad: known_bad(&version), path, version, git_sha, go_version, sha256 })

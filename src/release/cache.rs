@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use ticketcd_judge::history::io_reason;
 
 use super::environment::Environment;
+use super::versions::{NEWEST_KNOWN_GOOD, may_be_default};
 use super::{EtcdBinary, ReleaseError, Version};
 
 /// Where a version is, or would be.
@@ -21,8 +22,20 @@ pub(super) fn versions(environment: &Environment) -> Vec<Version> {
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
+/// The version, if it is there; nothing when there is no such file.
+///
+/// # Errors
+/// When the file is there and cannot be used. Another source would not change what is there.
+pub(super) fn find(environment: &Environment, version: &Version) -> Result<Option<EtcdBinary>, ReleaseError> {
+    match get(environment, version) {
+        Ok(binary) => Ok(Some(binary)),
+        Err(ReleaseError::NoFile { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The version, if it is there and runs.
-pub(super) fn get(environment: &Environment, version: &Version) -> Result<EtcdBinary, ReleaseError> {
+fn get(environment: &Environment, version: &Version) -> Result<EtcdBinary, ReleaseError> {
     let binary = EtcdBinary::at(&path_of(environment, version))?;
     if binary.version != *version {
         return Err(ReleaseError::OtherVersion { path: binary.path, wanted: version.clone(), found: binary.version });
@@ -37,11 +50,19 @@ pub(super) fn workshop(environment: &Environment) -> Result<TempDir, ReleaseErro
     made.map_err(|error| ReleaseError::Cache { path: parent, reason: io_reason(&error) })
 }
 
-/// Puts a binary into the cache under the version that it reports. Of two concurrent calls the first wins; both succeed.
-pub(super) fn put(environment: &Environment, file: &Path) -> Result<EtcdBinary, ReleaseError> {
+/// Puts a binary into the cache under the version that it reports, when that is `wanted`, or, when none is given, one that may be
+/// used by default. Of two concurrent calls the first wins; both succeed.
+///
+/// # Errors
+/// When it is another version, and then nothing is in the cache that was not there before; when the cache cannot be written.
+pub(super) fn put(environment: &Environment, file: &Path, wanted: Option<&Version>) -> Result<EtcdBinary, ReleaseError> {
     let failed = |error: std::io::Error| ReleaseError::Cache { path: environment.cache.clone(), reason: io_reason(&error) };
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
     let version = EtcdBinary::at(file)?.version;
+    if !wanted.map_or_else(|| may_be_default(&version), |wanted| *wanted == version) {
+        let wanted = wanted.cloned().unwrap_or(NEWEST_KNOWN_GOOD);
+        return Err(ReleaseError::OtherVersion { path: file.to_owned(), wanted, found: version });
+    }
     let workshop = workshop(environment)?;
     let (ready, aside) = (workshop.path().join("ready"), workshop.path().join("aside"));
     std::fs::create_dir(&ready).map_err(failed)?;

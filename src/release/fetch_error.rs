@@ -13,6 +13,9 @@ pub(super) enum FetchError {
     /// The project publishes no archive for this system.
     #[error("it has no archive for this system")]
     UnsupportedSystem,
+    /// Its address has no encryption, and leads to another machine.
+    #[error("it would be asked without encryption: use https://, or a server on this machine")]
+    NotEncrypted,
     /// The server answers, but does not have the version.
     #[error("it does not have this version")]
     NotPublished,

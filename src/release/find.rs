@@ -92,27 +92,44 @@ fn by_default(environment: &Environment) -> Result<EtcdBinary, ReleaseError> {
         .map(|(_, binary)| binary)
         .filter(|binary| may_be_default(&binary.version))
         .max_by(|left, right| left.version.cmp(&right.version));
-    newest.map_or_else(|| install::newest(environment), Ok)
+    if let Some(binary) = newest {
+        return Ok(binary);
+    }
+    // One that is there and does not start is what the user meant: another one would hide what is wrong with it.
+    match candidates(environment).into_iter().find_map(|(_, path)| EtcdBinary::at(&path).err().filter(does_not_start)) {
+        Some(error) => Err(error),
+        None => install::newest(environment),
+    }
 }
 
 fn by_version(environment: &Environment, version: &Version) -> Result<EtcdBinary, ReleaseError> {
-    if let Ok(binary) = cache::get(environment, version) {
+    if let Some(binary) = cache::find(environment, version)? {
         return Ok(binary);
     }
     let there = present(environment).into_iter().map(|(_, binary)| binary).find(|binary| binary.version == *version);
     there.map_or_else(|| install::exactly(environment, version), Ok)
 }
 
-/// Every etcd that is there and runs, each file once.
-fn present(environment: &Environment) -> Vec<(Origin, EtcdBinary)> {
+/// Whether a file is there that should be an etcd, and does not start.
+fn does_not_start(error: &ReleaseError) -> bool {
+    matches!(error, ReleaseError::NotEtcd { .. })
+}
+
+/// The files that are looked for, whether they are there or not.
+fn candidates(environment: &Environment) -> Vec<(Origin, PathBuf)> {
     let named = environment.etcd.iter().cloned().map(|path| (Origin::Environment, path));
     let on_path = std::env::split_paths(&environment.path).map(|directory| (Origin::Path, directory.join("etcd")));
+    // An empty entry of PATH means the working directory, from which nothing is run unasked.
+    let on_path = on_path.filter(|(_, path)| path.is_absolute());
     let cached = cache::versions(environment).into_iter().map(|version| (Origin::Cache, cache::path_of(environment, &version)));
+    named.chain(on_path).chain(cached).collect()
+}
+
+/// Every etcd that is there and runs, each file once.
+fn present(environment: &Environment) -> Vec<(Origin, EtcdBinary)> {
     let mut found: Vec<(Origin, EtcdBinary)> = Vec::new();
-    for (source, path) in named.chain(on_path).chain(cached) {
-        // An empty entry of PATH means the working directory, from which nothing is run unasked.
-        let unasked = source == Origin::Path && !path.is_absolute();
-        if let Ok(binary) = if unasked { continue } else { EtcdBinary::at(&path) }
+    for (source, path) in candidates(environment) {
+        if let Ok(binary) = EtcdBinary::at(&path)
             && !found.iter().any(|(_, other)| other.path == binary.path)
         {
             found.push((source, binary));

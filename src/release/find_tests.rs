@@ -79,3 +79,38 @@ fn each_file_is_found_once_and_broken_ones_are_passed_over() {
         [(Origin::Cache, "3.5.30".to_owned())]
     );
 }
+
+#[test]
+fn an_etcd_that_does_not_start_ends_the_search_with_the_reason() {
+    let root = tempfile::tempdir().unwrap();
+    let path = cached(root.path(), "3.5.30");
+    for (content, mode, reason) in [
+        ("#!/no/such/loader\n", 0o755, "loader that it names does not exist"),
+        ("#!/bin/sh\necho too many open files >&2; exit 1\n", 0o755, "too many open files"),
+        ("#!/bin/sh\n", 0o644, "Permission denied"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        for request in [Some("3.5.30"), Some("latest"), None] {
+            let error = resolve_in(&environment(root.path()), request).unwrap_err();
+            assert!(matches!(&error, ReleaseError::NotEtcd { path: named, .. } if *named == path), "{request:?}: {error}");
+            assert!(error.to_string().contains(reason), "{request:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn another_version_than_the_wanted_one_does_not_enter_the_cache() {
+    let root = tempfile::tempdir().unwrap();
+    let environment = environment(root.path());
+    let downloaded = root.path().join("cache/etcd/.download");
+    pretend(&downloaded, "3.5.16");
+    let error = super::cache::put(&environment, &downloaded, Some(&super::Version::new(3, 5, 30))).unwrap_err();
+    assert!(matches!(error, ReleaseError::OtherVersion { .. }), "{error}");
+    assert_eq!(super::cache::versions(&environment), []);
+    pretend(&downloaded, "3.5.1");
+    assert!(super::cache::put(&environment, &downloaded, None).is_err(), "a known-bad version is none to use by default");
+    pretend(&downloaded, "3.5.16");
+    super::cache::put(&environment, &downloaded, Some(&super::Version::new(3, 5, 16))).unwrap();
+    assert_eq!(super::cache::versions(&environment).len(), 1);
+}

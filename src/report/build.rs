@@ -1,6 +1,6 @@
 //! From a run directory to its result: one pass over the record, for the checks and the statistics together.
 
-use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use ticketcd_judge::checks::standard_checks;
@@ -12,6 +12,7 @@ use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::read_ahead::ReadAhead;
 use ticketcd_judge::history::reader::{HistoryError, HistoryReader};
 use ticketcd_judge::history::run_dir::{RunDir, RunDirError};
+use ticketcd_judge::history::run_file::{self, RunFileError, SCENARIO_BYTES_MAX};
 use ticketcd_judge::history::run_info::RunInfo;
 
 use super::bottleneck::{self, LimitResult, Pressure};
@@ -190,8 +191,8 @@ pub fn describe(info: RunInfo) -> RunResult {
 #[derive(Debug, thiserror::Error)]
 enum UnreadableScenario {
     /// The file is missing or unreadable.
-    #[error("cannot read {}: {}", .path.display(), io_reason(.error))]
-    File { path: PathBuf, error: std::io::Error },
+    #[error("cannot read {0}")]
+    File(#[from] RunFileError),
     /// It is not a valid scenario.
     #[error(transparent)]
     Malformed(#[from] scenario::ScenarioError),
@@ -200,7 +201,9 @@ enum UnreadableScenario {
 /// The resolved scenario in the run directory, and the hash of its text.
 fn read_scenario(run: &RunDir) -> Result<(Scenario, String), UnreadableScenario> {
     let path = run.scenario();
-    let text = fs::read_to_string(&path).map_err(|error| UnreadableScenario::File { path: path.clone(), error })?;
+    let (file, _) = run_file::open_path(&path, SCENARIO_BYTES_MAX)?;
+    let text = std::io::read_to_string(file.take(SCENARIO_BYTES_MAX))
+        .map_err(|error| UnreadableScenario::File(RunFileError::Io { path: path.clone(), error }))?;
     let sha256 = scenario::fingerprint(&text);
     let scenario = scenario::parse(&path.display().to_string(), &text)?;
     Ok((scenario, sha256))

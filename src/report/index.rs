@@ -16,6 +16,7 @@ use super::numbers::{counted, milliseconds, rate};
 use super::reporters::PAGE;
 use super::result::{RunResult, RunVerdict};
 use super::summary::verdict_word;
+use crate::printable;
 
 /// The file's name.
 pub const INDEX: &str = "index.html";
@@ -122,11 +123,14 @@ fn row(name: &str, result: &RunResult) -> Row {
         class: class(result.verdict),
         verdict: verdict_word(result.verdict),
         link: format!("{}/{PAGE}", name.split('/').map(escaped).collect::<Vec<_>>().join("/")),
-        name: name.to_owned(),
-        scenario: result.scenario.clone(),
-        strategy: result.strategy.clone(),
-        etcd_version: result.etcd_version.clone(),
-        started: result.started.parse::<Timestamp>().map_or_else(|_| result.started.clone(), |at| at.strftime("%F %T").to_string()),
+        name: printable::text(name).into_owned(),
+        scenario: printable::text(&result.scenario).into_owned(),
+        strategy: printable::text(&result.strategy).into_owned(),
+        etcd_version: printable::text(&result.etcd_version).into_owned(),
+        started: result
+            .started
+            .parse::<Timestamp>()
+            .map_or_else(|_| printable::text(&result.started).into_owned(), |at| at.strftime("%F %T").to_string()),
         seed: result.seed,
         sold: rate(result.load.purchases_per_second),
         p99: p99.map_or_else(|| "–".to_owned(), milliseconds),

@@ -7,6 +7,7 @@ use ticketcd_judge::history::annotation::Purpose;
 use super::latency::Clock;
 use super::numbers::{count, tenths};
 use super::result::{RunResult, RunVerdict};
+use crate::printable;
 use crate::terminal::{Screen, Table};
 
 /// Version of the shape of `matrix.json`. It grows when a field changes its meaning or goes; new fields may come any time.
@@ -112,8 +113,8 @@ pub fn render(matrix: &MatrixResult, screen: Screen) -> String {
 fn cells(row: &MatrixRow) -> [String; 11] {
     let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), tenths);
     [
-        row.strategy.clone(),
-        row.etcd_version.clone(),
+        printable::cell(&row.strategy),
+        printable::cell(&row.etcd_version),
         short_verdict(row.verdict).to_owned(),
         count(row.sold),
         count(row.purchases_per_second.round().max(0.0) as u64),

@@ -15,6 +15,7 @@ use super::resources::ResourcesResult;
 use super::series::SecondResult;
 use super::statistics::LoadResult;
 use super::waivers::WaiverResult;
+use crate::printable;
 
 /// Version of the shape of `result.json`. It grows when a field changes its meaning or goes; new fields may come any time.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -144,6 +145,13 @@ pub struct FaultResult {
     pub effects: Vec<String>,
     /// Why it was not injected, or what did not recover.
     pub trouble: Option<String>,
+}
+
+/// The result as people read it: no text in it holds a character that a terminal or a browser obeys instead of showing it. Reporters
+/// for people read this one, and `result.json` is written from the exact one.
+pub fn for_people(result: &RunResult) -> RunResult {
+    // Only numbers that JSON does not have, such as infinity, do not come back; no figure of a result is one.
+    printable::facts(result).unwrap_or_else(|| result.clone())
 }
 
 /// The JSON Schema of `result.json`. The names of checks and of kinds of anomalies are those that the checks declare.

@@ -17,6 +17,7 @@ use super::result::{FaultResult, RunResult, RunVerdict};
 use super::statistics::{LoadResult, RejectedOrders};
 use super::synthetic;
 use super::waivers::{ShownVerdict, WaiverState};
+use crate::printable;
 use crate::scenario::metric::operation_name;
 use crate::terminal::{BAD, GOOD, Screen, TITLE, Table, WARNING};
 
@@ -57,7 +58,8 @@ fn write_brief(text: &mut String, result: &RunResult, screen: Screen) -> std::fm
 /// The last line of every run: verdict, seed, run directory, and the command that reruns or regenerates it. It is one line for
 /// programs, and on a terminal wrapped between its parts.
 pub fn last_line(result: &RunResult, directory: &std::path::Path, screen: Screen) -> String {
-    let directory = directory.display();
+    let directory = directory.display().to_string();
+    let directory = printable::text(&directory);
     let interrupted = if result.interrupted { ", interrupted" } else { "" };
     let verdict = screen.paint(style_of(result.verdict), verdict_word(result.verdict));
     let mut parts = vec![format!("{verdict}{interrupted}"), format!("seed {}", result.seed), directory.to_string()];

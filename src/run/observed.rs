@@ -49,12 +49,12 @@ pub(super) async fn start_testbed(context: &RunContext<'_>) -> Result<ObservedTe
     let sampler = Sampler::start(direct.clone(), context.sink.clone());
     let healthy = async {
         // A member that ends at once, over a flag it does not know perhaps, is not worth a minute of waiting.
-        testbed.await_healthy(HEALTH_TIMEOUT).await.map_err(|error| unhealthy(&error))?;
-        let gaps = |late: NotInTime| NeverHealthy::Gaps { waited: nanos(late.after), missing: late.missing };
+        testbed.await_healthy(HEALTH_TIMEOUT).await.map_err(|error| not_usable(&error))?;
+        let gaps = |late: NotInTime| InvalidReason::NeverHealthy(NeverHealthy::Gaps { waited: nanos(late.after), missing: late.missing });
         sampler.await_all_healthy(HEALTH_TIMEOUT).await.map_err(gaps)
     };
     tokio::select! {
-        healthy = healthy => healthy.map_err(|why| RunFailure(InvalidReason::NeverHealthy(why)))?,
+        healthy = healthy => healthy.map_err(RunFailure)?,
         () = context.stop.cancelled() => return Err(RunFailure(InvalidReason::InterruptedBeforeHealthy)),
     };
     let view = sampler.view();
@@ -75,13 +75,14 @@ pub(super) async fn start_testbed(context: &RunContext<'_>) -> Result<ObservedTe
     Ok(ObservedTestbed { testbed, direct, sampler, collectors, metrics, host, watches })
 }
 
-/// Why the testbed did not report itself healthy.
-fn unhealthy(error: &TestbedError) -> NeverHealthy {
-    match error {
+/// Why a run on this testbed would show nothing.
+fn not_usable(error: &TestbedError) -> InvalidReason {
+    InvalidReason::NeverHealthy(match error {
+        TestbedError::ForeignProcess { member, pid } => return InvalidReason::ForeignProcess { member: *member, pid: *pid },
         TestbedError::Exited { member, exit, .. } => NeverHealthy::Exited { member: *member, exit: *exit },
         TestbedError::NotHealthy { member, waited } => NeverHealthy::Unhealthy { member: *member, waited: nanos(*waited) },
         error => NeverHealthy::NotAsked { detail: error.to_string() },
-    }
+    })
 }
 
 fn describe(testbed: &Testbed, member: MemberIndex, member_id: u64, run_directory: &Path) -> Result<MemberInfo, RunFailure> {

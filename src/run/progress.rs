@@ -13,6 +13,7 @@ use ticketcd_judge::history::annotation::OrderOutcome;
 use ticketcd_judge::history::event::{Event, FaultStage, MemberChange, Phase};
 use ticketcd_judge::history::{MemberIndex, Nanos, OrderKey, seconds};
 
+use crate::printable;
 use crate::record::Reader;
 use crate::report::numbers::{self, count, counted};
 use crate::terminal::{Screen, note};
@@ -79,11 +80,12 @@ impl Progress {
         if self.terse {
             return;
         }
+        let text = printable::lines(text);
         let lead = format!("{:>7.2} s  ", seconds(at));
         if self.plain {
             note(format_args!("{lead}{text}"));
         } else {
-            self.bar.println(Screen::of_stderr().wrapped(&lead, text).trim_end());
+            self.bar.println(Screen::of_stderr().wrapped(&lead, &text).trim_end());
         }
     }
 

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
+use crate::printable;
+
 /// A longer line is not shown: its place is named.
 const SHOWN_LINE_BYTES_MAX: usize = 400;
 
@@ -46,11 +48,13 @@ impl ScenarioError {
         let line = text[line_start..line_end].trim_end_matches('\r');
         let from = (start - line_start).min(line.len());
         let to = floor_boundary(line, span.end.saturating_sub(line_start)).max(from);
+        // An excerpt is shown as it is.
+        let is_hidden = line.chars().any(|letter| letter != '\t' && printable::is_hidden(letter));
         self.place = Some(Box::new(Place {
             origin: printable(origin),
             line: text[..start].matches('\n').count() + 1,
             column: line[..from].chars().count() + 1,
-            excerpt: (line.len() <= SHOWN_LINE_BYTES_MAX && !line.contains('\r')).then(|| (line.to_owned(), from..to)),
+            excerpt: (line.len() <= SHOWN_LINE_BYTES_MAX && !is_hidden).then(|| (line.to_owned(), from..to)),
         }));
         self
     }
@@ -102,11 +106,5 @@ fn floor_boundary(text: &str, index: usize) -> usize {
 
 /// A hostile file must not write to the terminal through its own error message.
 fn printable(text: &str) -> String {
-    text.chars()
-        .map(|letter| match letter {
-            '\n' | '\t' => ' ',
-            letter if letter.is_control() => char::REPLACEMENT_CHARACTER,
-            letter => letter,
-        })
-        .collect()
+    printable::text(&text.replace(['\n', '\t'], " ")).into_owned()
 }

@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Width};
 use textwrap::core::display_width;
 
 use super::Screen;
+use crate::printable;
 
 /// Columns of text, as wide as their content or wrapped between words to fit the screen.
 #[derive(Clone, Debug)]
@@ -42,7 +43,7 @@ impl Table {
 
     /// One more row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| printable::cell(&cell)).collect());
     }
 
     /// The table, with a line break at the end; nothing without rows.

@@ -66,6 +66,22 @@ pub enum TestbedError {
         /// Its log file.
         log: PathBuf,
     },
+    /// A signal was sent, but the process that answers for the member still runs.
+    #[error("{member} still runs as process {pid}")]
+    WithoutEffect {
+        /// Which member.
+        member: String,
+        /// The process that answers.
+        pid: u32,
+    },
+    /// The process that answers on a member's socket is none of those that were started for it.
+    #[error("process {pid} answers on the socket of {}, and it was not started for this member", member.name())]
+    ForeignProcess {
+        /// Which member.
+        member: MemberIndex,
+        /// The process that answers.
+        pid: u32,
+    },
     /// A member did not become healthy in time.
     #[error("{} is not healthy after {} s", member.name(), waited.as_secs())]
     NotHealthy {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Route, Testbed, TestbedError};
+use super::{Route, Server, Testbed, TestbedError};
 use crate::etcd::{Endpoint, plain_http};
 
 /// A response has a few hundred bytes.
@@ -20,7 +20,14 @@ pub(super) async fn await_healthy(testbed: &Testbed, timeout: Duration) -> Resul
     for member in testbed.members() {
         let endpoint = testbed.access(member, Route::Harness)?.endpoint;
         let control = testbed.member(member)?;
-        while !is_healthy(&endpoint).await {
+        loop {
+            let is_healthy = is_healthy(&endpoint).await;
+            match control.server() {
+                Server::Foreign(pid) => return Err(TestbedError::ForeignProcess { member, pid }),
+                Server::Own if is_healthy => break,
+                // Which process answers is known a moment after it does.
+                Server::Own | Server::None => {}
+            }
             if let Some(exit) = control.exit() {
                 let log = testbed.log(member).map(ToOwned::to_owned).unwrap_or_default();
                 return Err(TestbedError::Exited { member, exit, log });

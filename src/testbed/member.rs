@@ -25,6 +25,17 @@ pub enum Termination {
     Killed,
 }
 
+/// The process that answers on a member's socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// None has answered so far.
+    None,
+    /// It was started for the member.
+    Own,
+    /// It was not started for the member: this process.
+    Foreign(u32),
+}
+
 impl MemberControl {
     /// Which member.
     pub fn index(&self) -> MemberIndex {
@@ -68,10 +79,17 @@ impl MemberControl {
         }
     }
 
+    /// Whether the process that answers for it is one that was started for it.
+    pub fn server(&self) -> Server {
+        match self {
+            Self::Local(member) => member.server(),
+        }
+    }
+
     /// Ends its process at once; returns when it is gone and the exit is recorded.
     ///
     /// # Errors
-    /// When it is not running.
+    /// When it is not running, or when etcd runs on.
     pub async fn kill(&self) -> Result<(), TestbedError> {
         match self {
             Self::Local(member) => member.kill().await,
@@ -88,13 +106,13 @@ impl MemberControl {
         }
     }
 
-    /// Stops its process without ending it.
+    /// Stops its process without ending it; returns when it is stopped.
     ///
     /// # Errors
-    /// When it is not running.
+    /// When it is not running, or cannot be stopped.
     pub async fn pause(&self) -> Result<(), TestbedError> {
         match self {
-            Self::Local(member) => member.pause(),
+            Self::Local(member) => member.pause().await,
         }
     }
 

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 pub use capabilities::{Capabilities, Capability, LinkCapabilities, MissingCapability, ProcessCapabilities};
 pub use error::TestbedError;
 pub use local::LocalTestbed;
-pub use member::{MemberControl, Termination};
+pub use member::{MemberControl, Server, Termination};
 pub use prepare::{Prepared, StartOptions};
 pub use settings::Cluster;
 

@@ -230,3 +230,74 @@ fn packing_what_was_printed_gives_the_same_history() {
     let number = printed.iter().filter(|byte| **byte == b'\n').count() + 1;
     assert!(output.status.code() == Some(64) && said.contains(&format!("lines:{number}: not an event")), "{said}");
 }
+
+/// Waits for `ticketcd check` on a run directory, which must not take long, and gives its exit code and what it printed.
+fn checked_in_time(run: &Path) -> (i32, String) {
+    // As in CI: a command that hangs is ended, with an exit code of its own.
+    let output = Command::new("timeout").args(["30", env!("CARGO_BIN_EXE_ticketcd"), "check"]).arg(run).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code().unwrap_or_else(|| panic!("{text}")), text)
+}
+
+#[test]
+fn pipes_devices_and_links_in_a_shared_run_are_refused_without_waiting() {
+    let mut runs = Runs::new();
+    let whole = runs.directory.path().join("whole");
+    for file in ["run.json", "history.zst", "scenario.toml", "members/m1.log"] {
+        for kind in ["pipe", "device", "link"] {
+            let run = runs.copy();
+            fs::create_dir(run.join("members")).unwrap();
+            for log in fs::read_dir(whole.join("members")).unwrap() {
+                let log = log.unwrap();
+                fs::copy(log.path(), run.join("members").join(log.file_name())).unwrap();
+            }
+            let path = run.join(file);
+            fs::remove_file(&path).unwrap();
+            match kind {
+                "pipe" => nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+                "device" => std::os::unix::fs::symlink("/dev/zero", &path).unwrap(),
+                _ => std::os::unix::fs::symlink(whole.join(file), &path).unwrap(),
+            }
+            let (code, text) = checked_in_time(&run);
+            let expected = if ["run.json", "history.zst"].contains(&file) { 64 } else { 2 };
+            assert_eq!(code, expected, "{file} is a {kind}: {text}");
+            let named = if kind == "pipe" { "not a regular file" } else { "symbolic link" };
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(file == "members/m1.log" || words.contains(named), "{file} is a {kind}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_log_outside_of_the_run_directory_is_no_evidence() {
+    let mut runs = Runs::new();
+    let outside = runs.directory.path().join("secret");
+    fs::write(&outside, "panic: the content of a file that is nobody's business\n").unwrap();
+    for name in [outside.to_str().unwrap(), "../secret"] {
+        let run = runs.copy();
+        let text = fs::read_to_string(run.join("run.json")).unwrap();
+        let mut info: serde_json::Value = serde_json::from_str(&text).unwrap();
+        info["members"][0]["log"] = name.into();
+        fs::write(run.join("run.json"), info.to_string()).unwrap();
+        let (code, text) = checked_in_time(&run);
+        assert_eq!(code, 2, "{text}");
+        assert!(!text.contains("nobody's business"), "{text}");
+    }
+}
+
+#[test]
+fn a_run_directory_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let runs = Runs::new();
+    let whole = runs.directory.path().join("whole");
+    assert!(ticketcd(&["report"], &whole).status.success());
+    let mut open = vec![whole];
+    while let Some(path) = open.pop() {
+        let metadata = fs::metadata(&path).unwrap();
+        let expected = if metadata.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(metadata.permissions().mode() & 0o777, expected, "{}", path.display());
+        if metadata.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+}

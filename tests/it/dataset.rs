@@ -178,3 +178,32 @@ async fn a_loader_that_was_killed_is_continued_by_the_next() {
     assert!(program("verify").output().unwrap().status.success());
     assert_eq!(query(), "", "a whole dataset needs no warning");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dataset_that_is_removed_while_it_is_written_is_not_reported_as_written() {
+    let member = Member::start(&[]).await;
+    let target = target(&member).await;
+    let dataset = shop();
+    // Removed when the first batch is written, and before the last one is.
+    let begun = std::sync::Arc::new(tokio::sync::Notify::new());
+    let cleaning = tokio::spawn({
+        let (begun, keys, target) = (begun.clone(), dataset.keys.clone(), self::target(&member).await);
+        async move {
+            begun.notified().await;
+            clean(&keys, &target, |_| ()).await.unwrap();
+        }
+    });
+    let loaded = load(&dataset, &target, LoadOptions { workers: 1, ..OPTIONS }, |progress| {
+        if progress.done > 0 {
+            begun.notify_one();
+        }
+    })
+    .await;
+    cleaning.await.unwrap();
+    match loaded {
+        Err(DatasetError::Removed) => assert!(everything(&target).await.is_empty(), "a part is left"),
+        // The removal came when everything was written.
+        Ok(_) => assert!(verify(&dataset, &target, |_| ()).await.is_err()),
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -17,6 +17,7 @@ fn the_published_schemas_are_those_of_the_types() {
         ("scenario", include_str!("../../docs/scenario.schema.json")),
         ("result", include_str!("../../docs/result.schema.json")),
         ("matrix", include_str!("../../docs/matrix.schema.json")),
+        ("comparison", include_str!("../../docs/comparison.schema.json")),
         ("hunt", include_str!("../../docs/hunt.schema.json")),
     ];
     for (name, text) in published {

@@ -67,3 +67,33 @@ fn the_step_summary_of_a_ci_system_is_appended_to() {
     let note = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && note.contains("cannot write the step summary"), "{note}");
 }
+
+#[test]
+fn the_operations_of_a_run_are_exported_and_a_directory_of_runs_has_an_index() {
+    let (directory, _) = page();
+    let output = ticketcd(directory.path(), &["report", "run", "--csv", "operations.csv"]);
+    assert!(output.status.success(), "{output:?}");
+    let table = fs::read_to_string(directory.path().join("operations.csv")).unwrap();
+    let result: serde_json::Value = serde_json::from_str(&fs::read_to_string(directory.path().join("run/result.json")).unwrap()).unwrap();
+    let timed = result["load"]["achieved"].as_u64().unwrap() - result["load"]["rejected"].as_u64().unwrap();
+    assert_eq!(table.lines().count() as u64, timed + 1);
+    assert!(table.lines().all(|line| line.split(',').count() == 6), "{}", table.lines().next().unwrap());
+
+    let output = ticketcd(directory.path(), &["report", "."]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "./index.html\n");
+    assert!(fs::read_to_string(directory.path().join("index.html")).unwrap().contains("run/report.html"));
+    let output = ticketcd(directory.path(), &["report", ".", "--csv", "operations.csv"]);
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+}
+
+#[test]
+fn runs_are_not_compared_with_flags_behind_the_separator() {
+    let (directory, _) = page();
+    let output = ticketcd(directory.path(), &["compare", "run", "--", "run", "--gate=5%"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    assert!(text.contains("--gate=5% is read as a run directory: flags come before the `--`"), "{text}");
+    let output = ticketcd(directory.path(), &["compare", "run", "--", "run"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(64) && text.contains("run is given twice"), "{text}");
+}

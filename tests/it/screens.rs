@@ -256,7 +256,7 @@ fn a_matrix() {
 
 #[test]
 fn help_of_each_command() {
-    let commands: [&[&str]; 33] = [
+    let commands: [&[&str]; 35] = [
         &[],
         &["demo"],
         &["run"],
@@ -264,6 +264,8 @@ fn help_of_each_command() {
         &["hunt"],
         &["check"],
         &["report"],
+        &["compare"],
+        &["serve"],
         &["man"],
         &["history", "anomalies"],
         &["scenario"],

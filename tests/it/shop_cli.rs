@@ -155,7 +155,7 @@ async fn unknown_names_are_reported_with_the_nearest() {
         (&["query", "revenue", "zoo"], 64, &["existing names: concert"]),
         (&["query", "search", "--type", "concert", "--location", "bonn"], 64, &["mean \"Bonn\""]),
         (&["query", "search", "--type", ""], 64, &["--type is empty"]),
-        (&["query", "revenue", "--prefix", "elsewhere/"], 4, &["no shop", "ticketcd dataset load"]),
+        (&["query", "revenue", "--prefix", "elsewhere/"], 6, &["no shop", "ticketcd dataset load"]),
         (&["buy", "e2", "--buyer", "ann", "pink=1"], 64, &["event \"e2\"", "mean \"e1\""]),
         (&["buy", "e1", "--buyer", "bob", "pink=1"], 64, &["user \"bob\""]),
         (&["buy", "e1", "--buyer", "ann", "pnk=1"], 64, &["mean \"pink\""]),

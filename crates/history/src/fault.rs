@@ -302,6 +302,13 @@ pub enum ActionFailure {
         #[n(0)]
         detail: String,
     },
+    /// The signal was sent, but etcd still ran, or still answered.
+    #[n(4)]
+    WithoutEffect {
+        /// The process that answers for the member.
+        #[n(0)]
+        pid: u32,
+    },
 }
 
 /// What links do since an action.

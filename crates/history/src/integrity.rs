@@ -1,14 +1,14 @@
 //! Whether the files of a run are the ones that were recorded together.
 
-use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
-use std::path::{Component, Path};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::frame::{BoundFile, Closing};
+use crate::run_file::{self, MEMBER_LOG_BYTES_MAX};
 
 /// How a history file ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,12 +84,8 @@ impl BoundFile {
     /// # Errors
     /// When it cannot be read, is no regular file, or lies outside the directory: a shared history may name anything.
     pub fn read(directory: &Path, name: &str) -> io::Result<Self> {
-        let path = directory.join(name);
-        let is_inside = Path::new(name).components().all(|component| matches!(component, Component::Normal(_)));
-        if !is_inside || !path.symlink_metadata()?.is_file() {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+        let (file, _) = run_file::open(directory, name, MEMBER_LOG_BYTES_MAX)?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
         let mut hash = Sha256::new();
         loop {
             let bytes = file.fill_buf()?;

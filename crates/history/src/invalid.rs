@@ -48,6 +48,16 @@ pub enum InvalidReason {
         #[n(0)]
         detail: String,
     },
+    /// The process that answers on a member's socket is none of those that were started for the member: no fault can reach it.
+    #[n(5)]
+    ForeignProcess {
+        /// Which member.
+        #[n(0)]
+        member: MemberIndex,
+        /// The id of the process that answers.
+        #[n(1)]
+        pid: u32,
+    },
 }
 
 /// Why a cluster never became healthy.

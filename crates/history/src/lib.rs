@@ -30,6 +30,7 @@ pub mod read_ahead;
 pub mod reader;
 pub mod request;
 pub mod run_dir;
+pub mod run_file;
 pub mod run_info;
 mod spares;
 mod strip;

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MemberIndex, Nanos};
 
+/// The beginning of a line in a member's log where a part of it was left out, because the log was too large.
+pub const LOG_CUT: &str = "ticketcd: this log is cut here";
+
 /// Something happened to a member's process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 pub struct MemberEvent {

@@ -17,6 +17,7 @@ use crate::frame::{
 };
 use crate::integrity::{ChainBreak, Tail};
 use crate::io_reason::io_reason;
+use crate::run_file::{self, RunFileError};
 use crate::run_info::FORMAT_VERSION;
 use crate::spares::Spares;
 
@@ -34,6 +35,9 @@ pub enum HistoryError {
         /// Why not.
         error: io::Error,
     },
+    /// The file is none that is read.
+    #[error("{0}")]
+    File(RunFileError),
     /// It is some other file.
     #[error("{}: this is no history of ticketcd", path.display())]
     NotAHistory {
@@ -64,6 +68,15 @@ pub enum HistoryError {
         /// The event's number, from 1.
         number: u64,
     },
+}
+
+impl From<RunFileError> for HistoryError {
+    fn from(error: RunFileError) -> Self {
+        match error {
+            RunFileError::Io { path, error } => Self::Io { path, error },
+            error => Self::File(error),
+        }
+    }
 }
 
 /// The events of a history file, in the order they were recorded. One frame at a time is decoded; keys and values are parts
@@ -103,8 +116,7 @@ impl HistoryReader {
     /// When it cannot be read, is no history, or was written by a newer version.
     pub fn open(path: &Path) -> Result<Self, HistoryError> {
         let io_error = |error| HistoryError::Io { path: path.to_owned(), error };
-        let file = File::open(path).map_err(io_error)?;
-        let length = file.metadata().map_err(io_error)?.len();
+        let (file, length) = run_file::open_path(path, u64::MAX)?;
         let mut file = BufReader::with_capacity(1 << 16, file);
         let mut header = Vec::with_capacity(FILE_HEADER_BYTES);
         file.by_ref().take(FILE_HEADER_BYTES as u64).read_to_end(&mut header).map_err(io_error)?;

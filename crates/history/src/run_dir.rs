@@ -1,6 +1,6 @@
 //! The run directory: what people share. One place knows the names of its files.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::MemberIndex;
 use crate::frame::BoundFile;
 use crate::io_reason::io_reason;
+use crate::run_file::{self, RUN_INFO_BYTES_MAX, RunFileError};
 use crate::run_info::{FORMAT_VERSION, RunInfo};
 
 /// A run directory.
@@ -27,6 +28,9 @@ pub enum RunDirError {
         /// Why not.
         error: io::Error,
     },
+    /// A file is none that is read.
+    #[error("{0}")]
+    File(RunFileError),
     /// `run.json` is not what it should be.
     #[error("{}: {error}", path.display())]
     Malformed {
@@ -51,6 +55,15 @@ pub enum RunDirError {
         /// Its format version.
         found: u32,
     },
+}
+
+impl From<RunFileError> for RunDirError {
+    fn from(error: RunFileError) -> Self {
+        match error {
+            RunFileError::Io { path, error } => Self::Io { path, error },
+            error => Self::File(error),
+        }
+    }
 }
 
 impl RunDir {
@@ -147,7 +160,10 @@ impl RunDir {
             format_version: u32,
         }
         let path = self.run_info();
-        let text = std::fs::read(&path).map_err(|error| RunDirError::Io { path: path.clone(), error })?;
+        let (file, _) = run_file::open_path(&path, RUN_INFO_BYTES_MAX)?;
+        let mut text = Vec::new();
+        // It may grow while it is read.
+        file.take(RUN_INFO_BYTES_MAX).read_to_end(&mut text).map_err(|error| RunDirError::Io { path: path.clone(), error })?;
         let malformed = |error| RunDirError::Malformed { path: path.clone(), error };
         let version: Version = serde_json::from_slice(&text).map_err(malformed)?;
         if version.format_version > FORMAT_VERSION {

@@ -13,6 +13,8 @@ use ticketcd_judge::linearizability::{Answer, Limit};
 use super::super::output::print;
 use super::super::{Exit, Failure};
 use super::{Args, Format};
+use crate::cli::line_limit::LineLimit;
+use crate::printable;
 use crate::report::RunVerdict;
 use crate::report::decide::unmet;
 use crate::report::numbers::{count, counted};
@@ -30,7 +32,7 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::Usage(reason));
     }
     let file = File::open(&args.path).map_err(|error| Failure::Usage(format!("cannot read {path}: {}", io_reason(&error))))?;
-    let input = BufReader::new(file);
+    let input = LineLimit::new(BufReader::new(file));
     let registers = match args.format {
         Format::JepsenEtcd => jepsen::read(input),
         Format::Jsonl | Format::Run => json_lines::read(input),
@@ -54,9 +56,9 @@ pub(super) fn execute(args: &Args) -> Result<Exit, Failure> {
     let undecided_by = undecided_by(&judgement);
     judgement.explanation.extend(next_step(&judgement, timeout, args.initial.as_deref()));
     if args.judged.json {
-        print(&format!("{:#}\n", as_json(&judgement, verdict, undecided_by, seconds)))?;
+        print(&printable::json(&format!("{:#}\n", as_json(&judgement, verdict, undecided_by, seconds))))?;
     } else {
-        print(&as_text(&judgement, verdict, &path, seconds, Screen::of_stdout()))?;
+        print(&as_text(&judgement, verdict, &printable::text(&path.to_string()), seconds, Screen::of_stdout()))?;
     }
     let Some(expectation) = &args.judged.expect else { return Ok(exit) };
     let Some(surprise) = unmet(expectation, verdict, &[]) else { return Ok(Exit::Pass) };
@@ -110,8 +112,8 @@ fn word(verdict: RunVerdict) -> &'static str {
     }
 }
 
-fn as_text(judgement: &Judgement, verdict: RunVerdict, path: &dyn std::fmt::Display, seconds: f64, screen: Screen) -> String {
-    let mut text: String = judgement.explanation.iter().map(|sentence| screen.wrapped("", sentence)).collect();
+fn as_text(judgement: &Judgement, verdict: RunVerdict, path: &str, seconds: f64, screen: Screen) -> String {
+    let mut text: String = judgement.explanation.iter().map(|sentence| screen.wrapped("", &printable::text(sentence))).collect();
     let Judgement { operations, unknown, keys, steps, .. } = judgement;
     let of = if *keys > 1 { format!(" of {keys} keys") } else { String::new() };
     let (operations, steps) = (counted(*operations, "operation"), counted(*steps, "step"));

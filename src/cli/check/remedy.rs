@@ -27,6 +27,9 @@ pub(in crate::cli) fn remedy(path: &Path, error: &ReportError) -> String {
         ReportError::RunDir(RunDirError::Malformed { .. }) => {
             "Its run.json is damaged: copy the run directory again from its origin.".to_owned()
         }
+        ReportError::RunDir(RunDirError::File(_)) | ReportError::History(HistoryError::File(_)) => {
+            "Copy the run directory again from its origin, with the files themselves instead of links.".to_owned()
+        }
         ReportError::TwoRuns => "Copy each run directory separately and completely from its origin.".to_owned(),
         ReportError::History(HistoryError::NotAHistory { .. } | HistoryError::Malformed { .. }) => {
             "Its history.zst is damaged or not a history: copy the run directory again from its origin.".to_owned()

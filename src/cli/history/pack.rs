@@ -13,6 +13,7 @@ use ticketcd_judge::history::writer::HistoryWriter;
 
 use super::super::output::print;
 use super::super::{Exit, Failure};
+use crate::cli::line_limit::LineLimit;
 use crate::report::numbers::counted;
 use crate::run::directory;
 
@@ -60,7 +61,7 @@ fn pack(lines: impl BufRead, source: &Path, run: &RunDir) -> Result<u64, Failure
     let unwritable = |error: io::Error| Failure::NotCarriedOut(format!("cannot write {}: {}", run.history().display(), io_reason(&error)));
     let mut writer = HistoryWriter::create(&run.history()).map_err(unwritable)?;
     let mut events = 0;
-    for (index, line) in lines.lines().enumerate() {
+    for (index, line) in LineLimit::new(lines).lines().enumerate() {
         let at = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}:{}: {error}", source.display(), index + 1));
         let line = line.map_err(|error| at(&error))?;
         if line.trim().is_empty() {

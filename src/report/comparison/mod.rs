@@ -149,3 +149,6 @@ pub fn compare(baseline: &Side, candidate: &Side, is_forced: bool) -> Result<Com
 pub fn comparison_schema() -> serde_json::Value {
     schemars::schema_for!(Comparison).to_value()
 }
+
+#[cfg(test)]
+mod tests;

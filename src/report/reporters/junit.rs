@@ -14,14 +14,14 @@ use super::Reporter;
 use crate::report::build::Report;
 use crate::report::explanations::write_explanations;
 use crate::report::objectives::{ObjectiveOutcome, ObjectiveResult};
-use crate::report::result::{RunResult, RunVerdict};
+use crate::report::result::{RunResult, RunVerdict, for_people};
 use crate::report::waivers::ShownVerdict;
 use crate::terminal::Screen;
 
 pub(super) const REPORTER: Reporter = Reporter { file: "junit.xml", write };
 
 fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
-    let text = document(&report.result).to_string().map_err(io::Error::other)?;
+    let text = document(&for_people(&report.result)).to_string().map_err(io::Error::other)?;
     output.write_all(as_the_schema_has_it(&text).as_bytes())
 }
 

@@ -13,7 +13,7 @@ use crate::report::latency::{Clock, LatencyLine};
 use crate::report::markdown_text::plain;
 use crate::report::numbers::{count, milliseconds, rate, seconds};
 use crate::report::objectives::ObjectiveOutcome;
-use crate::report::result::RunResult;
+use crate::report::result::{RunResult, for_people};
 use crate::report::summary::verdict_word;
 use crate::report::waivers::ShownVerdict;
 use crate::scenario::metric::operation_name;
@@ -24,7 +24,7 @@ pub(super) const REPORTER: Reporter = Reporter { file: "summary.md", write };
 const SENTENCES_MAX: usize = 6;
 
 fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
-    output.write_all(markdown(&report.result).as_bytes())
+    output.write_all(markdown(&for_people(&report.result)).as_bytes())
 }
 
 /// The run in Markdown.

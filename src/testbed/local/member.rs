@@ -5,27 +5,35 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::{self, Signal};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use ticketcd_judge::explain::Explain;
 use ticketcd_judge::history::MemberIndex;
-use ticketcd_judge::history::event::{Event, MemberChange, MemberEvent};
+use ticketcd_judge::history::event::{Event, Invalid, MemberChange, MemberEvent};
+use ticketcd_judge::history::invalid::InvalidReason;
 use ticketcd_judge::history::io_reason;
 use ticketcd_judge::history::member::ProcessExit;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
 use super::flags::{CLIENT_SOCKET, PEER_SOCKET};
+use super::process_tree::{self, ProcessTree};
 use super::supervisor::Report;
 use crate::record::Sink;
-use crate::testbed::{Termination, TestbedError};
+use crate::testbed::{Server, Termination, TestbedError};
 
 /// How long a supervisor may take to start its member; it takes milliseconds unless the machine is stuck.
 const SUPERVISOR_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long processes may take to be stopped after SIGSTOP; it takes microseconds unless one waits for a disk.
+const STOPPED_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Pause between two looks at a member's processes or its socket.
+const INTERVAL: Duration = Duration::from_millis(10);
 
 /// One member, running or not.
 #[derive(Debug)]
@@ -47,12 +55,23 @@ pub struct LocalMember {
 /// A started process. Dropping it closes the supervisor's pipe, which kills the member.
 #[derive(Debug)]
 struct Process {
-    pid: u32,
+    /// The first process that was started, and all that came of it.
+    tree: ProcessTree,
+    /// The process that answers on the socket, once one does.
+    server: Arc<OnceLock<Answering>>,
     /// Set before we end it.
     is_expected_to_end: Arc<AtomicBool>,
     /// How it ended; set once the exit is in the record.
     ended: watch::Receiver<Option<ProcessExit>>,
     _pipe: ChildStdin,
+}
+
+/// The process that listens on a member's socket.
+#[derive(Clone, Copy, Debug)]
+struct Answering {
+    process: process_tree::Process,
+    /// Whether it was started for this member.
+    is_own: bool,
 }
 
 impl Drop for Process {
@@ -102,9 +121,9 @@ impl LocalMember {
         self.directory.join(CLIENT_SOCKET)
     }
 
-    /// Its process id, while it runs.
+    /// The id of the first process that was started for it, while any runs.
     pub(in crate::testbed) fn pid(&self) -> Option<u32> {
-        self.with_process(|process| process.ended.borrow().is_none().then_some(process.pid)).flatten()
+        self.with_process(|process| process.ended.borrow().is_none().then_some(process.tree.group)).flatten()
     }
 
     /// How often it has been started so far.
@@ -132,12 +151,33 @@ impl LocalMember {
         let incarnation = self.incarnations.fetch_add(1, Ordering::Relaxed) + 1;
         let is_expected_to_end = Arc::new(AtomicBool::new(false));
         let (tell_end, ended) = watch::channel(None);
-        let process = Process { pid, is_expected_to_end: Arc::clone(&is_expected_to_end), ended, _pipe: pipe };
+        let tree = ProcessTree { supervisor: child.id().unwrap_or_default(), group: pid };
+        let server = Arc::new(OnceLock::new());
+        let process = Process {
+            tree,
+            server: Arc::clone(&server),
+            is_expected_to_end: Arc::clone(&is_expected_to_end),
+            ended: ended.clone(),
+            _pipe: pipe,
+        };
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
         record(&self.sink, self.index, MemberChange::Started { incarnation, pid }).await;
-        let (sink, index) = (self.sink.clone(), self.index);
+        let (sink, index, socket) = (self.sink.clone(), self.index, self.client_socket());
+        let found = Arc::clone(&server);
+        let find = async move {
+            let Some(answering) = find_server(&socket, tree, ended).await else { return };
+            // At the first start it is part of the testbed's health.
+            if !answering.is_own && incarnation > 1 {
+                let reason = InvalidReason::ForeignProcess { member: index, pid: answering.process.pid };
+                sink.record(Event::Invalid(Invalid { at: sink.now(), reason })).await;
+            }
+            // It is set once.
+            let _ = server.set(answering);
+        };
+        tokio::spawn(find);
+        let sink = self.sink.clone();
         tokio::spawn(async move {
-            let exit = await_end(reports, child).await;
+            let exit = await_end(reports, child, tree, &found).await;
             let expected = is_expected_to_end.load(Ordering::Relaxed);
             record(&sink, index, MemberChange::Exited { exit, expected }).await;
             drop(sink);
@@ -146,28 +186,64 @@ impl LocalMember {
         Ok(())
     }
 
-    /// SIGKILL; returns when the exit is recorded.
+    /// The process that answers for it.
+    pub(in crate::testbed) fn server(&self) -> Server {
+        match self.answering() {
+            None => Server::None,
+            Some(Answering { is_own: true, .. }) => Server::Own,
+            Some(Answering { process, .. }) => Server::Foreign(process.pid),
+        }
+    }
+
+    fn answering(&self) -> Option<Answering> {
+        self.with_process(|process| process.server.get().copied()).flatten()
+    }
+
+    /// SIGKILL; returns when the exit is recorded and etcd is gone.
     pub(in crate::testbed) async fn kill(&self) -> Result<(), TestbedError> {
         self.signal(Signal::SIGKILL)?;
         self.await_exit().await;
-        Ok(())
+        self.check_gone()
+    }
+
+    /// Whether the process that answered has ended.
+    fn check_gone(&self) -> Result<(), TestbedError> {
+        match self.answering().filter(|answering| answering.process.still_runs()) {
+            None => Ok(()),
+            Some(answering) => Err(TestbedError::WithoutEffect { member: self.index.name(), pid: answering.process.pid }),
+        }
     }
 
     /// SIGTERM, and SIGKILL after `grace`; returns when the exit is recorded.
     pub(in crate::testbed) async fn terminate(&self, grace: Duration) -> Result<Termination, TestbedError> {
         self.signal(Signal::SIGTERM)?;
         if tokio::time::timeout(grace, self.await_exit()).await.is_ok() {
-            return Ok(Termination::Graceful);
+            return self.check_gone().map(|()| Termination::Graceful);
         }
         // It may have ended this very moment.
         let was_running = self.signal(Signal::SIGKILL).is_ok();
         self.await_exit().await;
+        self.check_gone()?;
         Ok(if was_running { Termination::Killed } else { Termination::Graceful })
     }
 
-    /// SIGSTOP.
-    pub(in crate::testbed) fn pause(&self) -> Result<(), TestbedError> {
-        self.signal(Signal::SIGSTOP)
+    /// SIGSTOP; returns when etcd is shown stopped.
+    pub(in crate::testbed) async fn pause(&self) -> Result<(), TestbedError> {
+        let deadline = Instant::now() + STOPPED_TIMEOUT;
+        loop {
+            // Again in each round: a process that was about to fork has a child that runs.
+            self.signal(Signal::SIGSTOP)?;
+            match (self.is_paused(), self.pid()) {
+                (Some(true) | None, _) => return Ok(()),
+                (Some(false), pid) if Instant::now() >= deadline => {
+                    let pid = self.answering().map(|answering| answering.process.pid).or(pid).unwrap_or_default();
+                    // What was stopped must not stay so when no fault heals it.
+                    self.resume()?;
+                    return Err(TestbedError::WithoutEffect { member: self.index.name(), pid });
+                }
+                (Some(false), _) => tokio::time::sleep(INTERVAL).await,
+            }
+        }
     }
 
     /// SIGCONT.
@@ -175,20 +251,23 @@ impl LocalMember {
         self.signal(Signal::SIGCONT)
     }
 
-    /// Whether the operating system shows its process stopped. `None` where there is no process, or it cannot be read.
+    /// Whether the operating system shows all its processes stopped, and the one that answers is among them. `None` where there
+    /// is no process.
     pub(in crate::testbed) fn is_paused(&self) -> Option<bool> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()?)).ok()?;
-        stat_shows_stopped(&stat)
+        self.pid()?;
+        let is_foreign = self.answering().is_some_and(|answering| !answering.is_own);
+        self.with_process(|process| process.tree.is_stopped() && !is_foreign)
     }
 
-    /// Sends a signal to its process. A signal that ends it makes its end an expected one.
+    /// Sends a signal to all its processes. A signal that ends them makes their end an expected one.
     fn signal(&self, signal: Signal) -> Result<(), TestbedError> {
         let not_running = || TestbedError::NotRunning(self.index.name());
-        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).ok_or_else(not_running)?;
+        self.pid().ok_or_else(not_running)?;
         if matches!(signal, Signal::SIGKILL | Signal::SIGTERM) {
             self.with_process(|process| process.is_expected_to_end.store(true, Ordering::Relaxed));
         }
-        signal::kill(Pid::from_raw(pid), signal).map_err(|_| not_running())
+        let is_sent = self.with_process(|process| process.tree.signal(signal)).unwrap_or(false);
+        if is_sent { Ok(()) } else { Err(not_running()) }
     }
 
     /// Waits until its process is gone and that is in the record.
@@ -241,7 +320,32 @@ impl LocalMember {
     }
 }
 
-async fn await_end(mut reports: Lines<BufReader<ChildStdout>>, mut supervisor: Child) -> ProcessExit {
+/// Waits until a process answers on the socket, and returns which; nothing when the member ended before.
+async fn find_server(socket: &Path, tree: ProcessTree, mut ended: watch::Receiver<Option<ProcessExit>>) -> Option<Answering> {
+    loop {
+        if let Ok(stream) = UnixStream::connect(socket).await
+            && let Ok(peer) = stream.peer_cred()
+        {
+            let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default();
+            let is_own = tree.contains(pid);
+            // A process that has ended meanwhile, or one of another name space: there is nothing to read about it.
+            if let Some(process) = process_tree::Process::read(pid).or_else(|| (pid == 0).then(process_tree::Process::unknown)) {
+                return Some(Answering { process, is_own });
+            }
+        }
+        tokio::select! {
+            _ = ended.wait_for(Option::is_some) => return None,
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
+    }
+}
+
+async fn await_end(
+    mut reports: Lines<BufReader<ChildStdout>>,
+    mut supervisor: Child,
+    tree: ProcessTree,
+    server: &OnceLock<Answering>,
+) -> ProcessExit {
     let mut exit = None;
     while let Ok(Some(line)) = reports.next_line().await {
         if let Ok(Report::Ended(reported)) = line.parse() {
@@ -250,13 +354,15 @@ async fn await_end(mut reports: Lines<BufReader<ChildStdout>>, mut supervisor: C
     }
     // Reaped so that no zombie is left; how it ended matters only when it did not report the member's exit.
     let supervised = supervisor.wait().await;
+    if exit.is_none() {
+        // The kernel has killed the first process with its supervisor, but not what that one had started.
+        tree.signal(Signal::SIGKILL);
+        // One that had left the group is not below the supervisor any more, but it is known.
+        if let Some(Answering { process, is_own: true }) = server.get() {
+            process.signal(Signal::SIGKILL);
+        }
+    }
     exit.unwrap_or(if supervised.is_ok() { ProcessExit::WithSupervisor } else { ProcessExit::Unknown })
-}
-
-/// The state in `/proc/PID/stat`: the letter behind the command's name, which may itself hold parentheses.
-fn stat_shows_stopped(stat: &str) -> Option<bool> {
-    let (_, behind_name) = stat.rsplit_once(')')?;
-    behind_name.split_whitespace().next().map(|state| state == "T")
 }
 
 async fn record(sink: &Sink, member: MemberIndex, change: MemberChange) {
@@ -269,17 +375,5 @@ fn remove_if_there(path: &Path) -> Result<(), TestbedError> {
             Err(TestbedError::Io { what: format!("remove the old socket {}", path.display()), source: error })
         }
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kernel_shows_whether_a_process_is_stopped() {
-        assert_eq!(stat_shows_stopped("4711 (etcd (a)) T 1 2 3"), Some(true));
-        assert_eq!(stat_shows_stopped("4711 (etcd) S 1 2 3"), Some(false));
-        assert_eq!(stat_shows_stopped(""), None);
     }
 }

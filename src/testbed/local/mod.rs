@@ -1,8 +1,10 @@
 //! etcd processes on this machine, without root and without containers.
 
+mod capped_log;
 mod flags;
 mod member;
 mod prepare;
+mod process_tree;
 pub mod scratch;
 pub mod supervisor;
 

@@ -5,6 +5,9 @@
 //! the harness ended, the supervisor kills the group. When the supervisor itself is killed, the kernel kills the member: the
 //! member is executed by a second stage that first asks for a signal at its parent's death, which survives the execution.
 //!
+//! A member may be a wrapper that starts etcd as its child. So signals go to every process of the member, see
+//! [`ProcessTree`], and the member has ended when all of them have.
+//!
 //! A user's script is supervised in the same way, see [`supervise_and_pass_on`]: its own input is the pipe.
 
 use std::convert::Infallible;
@@ -14,15 +17,27 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ChildStderr, Command, ExitStatus, Stdio};
 use std::str::FromStr;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
-use nix::sys::signal::{self, SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, dup2_stdout, getppid};
 use ticketcd_judge::history::member::ProcessExit;
+
+use super::capped_log::{self, HEAD_BYTES_MAX, TAIL_BYTES_MAX};
+use super::process_tree::{ProcessTree, end_the_rest};
+
+/// How long the processes that a member leaves behind may take to end by themselves: a wrapper may end before its etcd.
+const REST_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the log is waited for after the end of a member's processes.
+const LOG_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A line that the supervisor writes on its standard output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +90,7 @@ impl FromStr for Report {
 /// When it cannot be started.
 pub fn supervise(second_stage: &[OsString], command: &[OsString]) -> io::Result<()> {
     block_terminal_signals()?;
+    prctl::set_child_subreaper(true)?;
     // Spawned from the main thread: the parent-death signal is tied to the thread that forked.
     let mut child = Command::new(std::env::current_exe()?)
         .args(second_stage)
@@ -83,17 +99,46 @@ pub fn supervise(second_stage: &[OsString], command: &[OsString]) -> io::Result<
         .args(command)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .process_group(0)
         .spawn()?;
-    let pid = child.id();
-    report(&Report::Started(pid));
+    let log = child.stderr.take().map(keep_log).transpose()?;
+    let tree = ProcessTree { supervisor: std::process::id(), group: child.id() };
+    report(&Report::Started(child.id()));
     std::thread::Builder::new().name("pipe".to_owned()).spawn(move || {
         await_end_of_input();
-        kill_group(pid);
+        tree.signal(Signal::SIGKILL);
     })?;
+    // The harness sends SIGTERM to all of them. etcd ends at once when it gets another one while it is ending.
+    let is_asked_to_end = await_end_of_first(child.id())? == Some(Signal::SIGTERM);
+    end_the_rest(tree, (!is_asked_to_end).then_some(Signal::SIGTERM), REST_GRACE, || reap_adopted(tree));
+    if let Some(log) = log {
+        await_log(&log);
+    }
     let status = child.wait()?;
     report(&Report::Ended(exit_of(status)));
     Ok(())
+}
+
+/// Keeps what the member writes to its standard error in the log, which is this process's own.
+fn keep_log(errors: ChildStderr) -> io::Result<JoinHandle<()>> {
+    let log = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    // What earlier processes of the member wrote is in it.
+    let head = usize::try_from(log.metadata()?.len()).map_or(0, |bytes| HEAD_BYTES_MAX.saturating_sub(bytes));
+    let copy = move || {
+        // A log that cannot be written ends no member; the check of the logs finds what is there.
+        let _ = capped_log::copy(errors, log, head, TAIL_BYTES_MAX);
+    };
+    std::thread::Builder::new().name("log".to_owned()).spawn(copy)
+}
+
+/// Waits until the log is complete. All processes of the member have ended, so that nothing holds its pipe but a process that the
+/// member gave it to.
+fn await_log(log: &JoinHandle<()>) {
+    let deadline = Instant::now() + LOG_TIMEOUT;
+    while !log.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// As [`supervise`], for a command that the harness talks to: it has this process's own standard input and output, and is killed
@@ -104,6 +149,7 @@ pub fn supervise(second_stage: &[OsString], command: &[OsString]) -> io::Result<
 /// When it cannot be started.
 pub fn supervise_and_pass_on(second_stage: &[OsString], command: &[OsString]) -> io::Result<u8> {
     block_terminal_signals()?;
+    prctl::set_child_subreaper(true)?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(second_stage)
         .arg(std::process::id().to_string())
@@ -111,16 +157,17 @@ pub fn supervise_and_pass_on(second_stage: &[OsString], command: &[OsString]) ->
         .args(command)
         .process_group(0)
         .spawn()?;
-    let pid = child.id();
+    let tree = ProcessTree { supervisor: std::process::id(), group: child.id() };
     // Else the harness would not see that the command closed its output.
     dup2_stdout(File::open("/dev/null")?)?;
     std::thread::Builder::new().name("pipe".to_owned()).spawn(move || {
         await_hang_up();
-        kill_group(pid);
+        tree.signal(Signal::SIGKILL);
     })?;
-    let status = child.wait()?;
+    await_end_of_first(child.id())?;
     // What it started and left behind does not outlive it either.
-    kill_group(pid);
+    end_the_rest(tree, None, Duration::ZERO, || reap_adopted(tree));
+    let status = child.wait()?;
     Ok(exit_code(status))
 }
 
@@ -181,10 +228,30 @@ fn await_hang_up() {
     }
 }
 
-fn kill_group(pid: u32) {
-    if let Ok(pid) = i32::try_from(pid) {
-        // It fails only when the group is gone.
-        let _ = signal::killpg(Pid::from_raw(pid), Signal::SIGKILL);
+/// Waits until the first process of a member has ended, and leaves it unreaped: as long as it is, nothing else gets its id, and
+/// with that the id of its group. Adopted processes that end meanwhile are reaped. Returns the signal that ended it, if one did.
+fn await_end_of_first(first: u32) -> io::Result<Option<Signal>> {
+    loop {
+        match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+            Ok(WaitStatus::Exited(pid, _)) if u32::try_from(pid.as_raw()) == Ok(first) => return Ok(None),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if u32::try_from(pid.as_raw()) == Ok(first) => return Ok(Some(signal)),
+            Ok(WaitStatus::Exited(pid, _) | WaitStatus::Signaled(pid, ..)) => {
+                // It is there to be reaped, and nobody else does.
+                let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reaps the processes that were adopted and have ended.
+fn reap_adopted(tree: ProcessTree) {
+    for pid in tree.ended_children() {
+        if let Ok(pid) = i32::try_from(pid) {
+            // It is reaped here and nowhere else.
+            let _ = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
+        }
     }
 }
 

@@ -150,6 +150,7 @@ impl Explain for ActionFailure {
             Self::NotRunning => formatter.write_str("it is not running"),
             Self::AlreadyRunning => formatter.write_str("it is already running"),
             Self::Refused { detail } => formatter.write_str(detail),
+            Self::WithoutEffect { pid } => write!(formatter, "the signal was sent, but etcd (process {pid}) still ran"),
         }
     }
 }

@@ -14,6 +14,12 @@ impl Explain for InvalidReason {
             Self::NotRecorded => formatter.write_str("the record could not be kept"),
             Self::StepFailed { step, detail } => write!(formatter, "{} failed: {detail}", step.in_words()),
             Self::FaultAborted { detail } => write!(formatter, "a fault was not carried out to its end: {detail}"),
+            Self::ForeignProcess { member, pid } => write!(
+                formatter,
+                "process {pid} answers on the socket of {}, and it is none of the processes that were started for this member: faults \
+                 would not reach it; let --etcd name etcd itself, or a script that starts it as its child",
+                member.name()
+            ),
         }
     }
 }

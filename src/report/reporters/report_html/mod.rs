@@ -15,6 +15,7 @@ use ticketcd_judge::model::Cents;
 
 use self::lanes::Lanes;
 use super::Reporter;
+use crate::printable;
 use crate::report::build::Report;
 use crate::report::explanations::{evidence, group_title, sentences};
 use crate::report::headline::headline;
@@ -22,7 +23,7 @@ use crate::report::html::{Band, Chart, Line, STYLE};
 use crate::report::latency::{Clock, LatencyLine};
 use crate::report::numbers::{count, counted, milliseconds, percent, rate, seconds};
 use crate::report::objectives::{ObjectiveOutcome, ObjectiveResult};
-use crate::report::result::{FaultResult, RunResult};
+use crate::report::result::{FaultResult, RunResult, for_people};
 use crate::report::series::{SecondResult, longest_without_sales};
 use crate::report::summary::verdict_word;
 use crate::report::surroundings::{self, Surroundings};
@@ -37,10 +38,11 @@ const SENTENCES_MAX: usize = 40;
 
 fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
     let surroundings = surroundings::gather(&report.directory, &report.result.checks).map_err(io::Error::other)?;
-    let page = Page::new(&report.result, &surroundings, &report.statistics.timeline.faults)
-        .and_then(|page| page.render())
-        .map_err(io::Error::other)?;
-    output.write_all(page.as_bytes())
+    let result = for_people(&report.result);
+    let page =
+        Page::new(&result, &surroundings, &report.statistics.timeline.faults).and_then(|page| page.render()).map_err(io::Error::other)?;
+    // Not everything on it is from the result.
+    output.write_all(printable::lines(&page).as_bytes())
 }
 
 /// The page.

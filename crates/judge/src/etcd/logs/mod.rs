@@ -12,8 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -23,6 +22,8 @@ use crate::core::anomaly_kind::AnomalyKind;
 use crate::core::check::{Basis, Check, CheckInfo, End, Observation, ObservationKind};
 use crate::core::verdict::{Anomaly, Finding};
 use ticketcd_history::event::Event;
+use ticketcd_history::member::LOG_CUT;
+use ticketcd_history::run_file::{self, MEMBER_LOG_BYTES_MAX};
 use ticketcd_history::{MemberIndex, Nanos};
 
 /// What it is called, what it verifies, and what it can report.
@@ -92,6 +93,7 @@ impl Check for Logs {
         let mut scan = Scan::new(end, self.up);
         let mut reasons = scan.all(end);
         reasons.extend(scan.machine_trouble.iter().map(MachineTrouble::to_string));
+        reasons.append(&mut scan.cut);
         reasons.append(&mut scan.not_started);
         scan.anomalies.into_finding(&CHECK, scan.counts, one_reason(&reasons))
     }
@@ -127,6 +129,8 @@ struct Scan {
     up: Option<Nanos>,
     anomalies: Anomalies,
     machine_trouble: Vec<MachineTrouble>,
+    /// Logs of which a part was left out, a sentence each.
+    cut: Vec<String>,
     /// Members that exited before all were up, a sentence each: they were started wrongly.
     not_started: Vec<String>,
     counts: BTreeMap<String, u64>,
@@ -148,6 +152,7 @@ impl Scan {
             up,
             anomalies: Anomalies::new(),
             machine_trouble: Vec::new(),
+            cut: Vec::new(),
             not_started: Vec::new(),
             counts: BTreeMap::new(),
         }
@@ -157,10 +162,12 @@ impl Scan {
     fn all(&mut self, end: &End<'_>) -> Vec<String> {
         let mut reasons = Vec::new();
         for (member, info) in (0..=u8::MAX).map(MemberIndex).zip(&end.info.members) {
-            let path = end.directory.zip(info.log.as_deref()).map(|(directory, log)| directory.join(log));
-            let scanned = match &path {
+            let scanned = match end.directory.zip(info.log.as_deref()) {
                 None => Err("the file does not exist".to_owned()),
-                Some(path) => File::open(path).and_then(|file| self.file(member, BufReader::new(file))).map_err(|error| error.to_string()),
+                Some((directory, log)) => run_file::open(directory, log, MEMBER_LOG_BYTES_MAX)
+                    .map_err(io::Error::from)
+                    .and_then(|(file, _)| self.file(member, BufReader::new(file.take(MEMBER_LOG_BYTES_MAX))))
+                    .map_err(|error| error.to_string()),
             };
             match scanned {
                 Err(error) => reasons.push(format!("The log of {} could not be read: {error}.", info.name)),
@@ -177,7 +184,7 @@ impl Scan {
     /// Scans one member's log; gives the number of lines.
     fn file(&mut self, member: MemberIndex, mut log: impl BufRead) -> io::Result<u64> {
         let mut line = Vec::new();
-        let (mut lines, mut bytes, mut at, mut trace) = (0u64, 0u64, None, false);
+        let (mut lines, mut bytes, mut at, mut trace, mut is_cut) = (0u64, 0u64, None, false, false);
         loop {
             let read = read_line(&mut log, &mut line)?;
             if read == 0 {
@@ -185,6 +192,14 @@ impl Scan {
             }
             (lines, bytes) = (lines + 1, bytes + read);
             let text = String::from_utf8_lossy(&line);
+            if text.starts_with(LOG_CUT) {
+                // There are two such lines for one cut, and a member may be started again.
+                if !is_cut {
+                    self.cut.push(format!("The log of {} grew too large, and a part was not kept (line {lines}).", member.name()));
+                }
+                is_cut = true;
+                continue;
+            }
             // etcd flattens nested quotes; only fields at the top of a line are needed, so borrowed text does.
             let parsed: Line<'_> = serde_json::from_str(&text).unwrap_or_default();
             at = self.moment(parsed.ts).or(at);

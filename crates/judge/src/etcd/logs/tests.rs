@@ -9,6 +9,7 @@ use crate::core::revision_log::LogSummary;
 use crate::core::verdict::{Finding, Verdict};
 use crate::testing::{Shape, run_info};
 use ticketcd_history::event::{Event, Phase, PhaseBegan};
+use ticketcd_history::member::LOG_CUT;
 
 /// The log of a healthy member from its start to SIGTERM.
 const HEALTHY: &str = r#"{"level":"info","ts":"2026-05-01T20:00:01.000000Z","caller":"etcdmain/etcd.go:73","msg":"Running: "}
@@ -139,4 +140,27 @@ fn a_member_that_never_ran_broke_no_promise() {
         assert!(finding.reason.unwrap().contains("member count is unequal"));
     }
     assert_eq!(verdict(&judge(Some(500_000_000))), (Verdict::Violation, vec![("fatal", 1)]));
+}
+
+#[test]
+fn a_log_outside_of_the_run_directory_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::write(outside.path(), PANIC).unwrap();
+    let mut info = run_info(&Shape { members: 1, ..Shape::default() });
+    let name = outside.path().display().to_string();
+    info.members[0].log = Some(name.clone());
+    let finding = finish(&info, Some(directory.path()));
+    assert_eq!(verdict(&finding), (Verdict::Unknown, vec![]));
+    let reason = finding.reason.unwrap();
+    assert!(reason.contains(&name) && reason.contains("not the name of a file inside of the run directory"), "{reason}");
+}
+
+#[test]
+fn a_log_of_which_a_part_was_cut_does_not_pass_and_a_panic_in_the_rest_counts() {
+    let cut = format!("{HEALTHY}\n{LOG_CUT}: it grew too large\n{LOG_CUT}: 7 bytes are missing\n");
+    let finding = judge(&[cut.as_bytes()]);
+    assert_eq!(verdict(&finding), (Verdict::Unknown, vec![]));
+    assert!(finding.reason.unwrap().contains("log of m1 grew too large"));
+    assert_eq!(verdict(&judge(&[format!("{cut}{PANIC}").as_bytes()])), (Verdict::Violation, vec![("panic", 1)]));
 }
