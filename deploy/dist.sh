@@ -24,8 +24,11 @@ root=$work/$name
 
 mkdir -p "$root/completions" "$root/man/man1"
 install -m 755 "$binary" "$root/ticketcd"
-install -m 644 LICENSE README.md CHANGELOG.md "$root"
+install -m 644 LICENSE README.md CHANGELOG.md CONTRIBUTING.md "$root"
 cp -R docs "$root/docs"
+# The README leads there.
+mkdir "$root/reports"
+cp -R reports/README.md reports/example "$root/reports"
 "$binary" completions bash >"$root/completions/ticketcd.bash"
 "$binary" completions zsh >"$root/completions/_ticketcd"
 "$binary" completions fish >"$root/completions/ticketcd.fish"

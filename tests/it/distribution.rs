@@ -52,6 +52,8 @@ fn the_archive_holds_what_people_need_and_matches_its_checksum() {
         "man/man1/ticketcd-run.1",
         "docs/stability.md",
         "docs/report.png",
+        "reports/README.md",
+        "reports/example/pass/report.html",
     ];
     let missing: Vec<&str> = expected.into_iter().filter(|file| !files.contains(*file)).collect();
     assert!(missing.is_empty(), "{missing:?} are not in {files:?}");

@@ -8,17 +8,8 @@ use serde_json::Value;
 use ticketcd::report::{RunResult, RunVerdict};
 
 /// The files of a run that a reader expects.
-const FILES: [&str; 9] = [
-    "report.html",
-    "result.json",
-    "summary.md",
-    "junit.xml",
-    "latency.hlog",
-    "faults.jsonl",
-    "run.json",
-    "scenario.toml",
-    "history.zst",
-];
+const FILES: [&str; 9] =
+    ["report.html", "result.json", "summary.md", "junit.xml", "latency.hlog", "faults.jsonl", "run.json", "scenario.toml", "history.zst"];
 
 /// What all files of both runs may have together, since every clone fetches them.
 const BYTES_MAX: u64 = 1_000_000;

@@ -103,8 +103,8 @@ pub fn page(comparison: &Comparison, baseline: &Side, candidate: &Side) -> askam
             .collect(),
         method: method(comparison),
         throughput: chart("throughput", "Orders sold a second", "", |second| Some(second.sold as f64))?,
-        median: chart("median", "Response time, median of each second", " ms", |second| second.response_p50_ms)?,
-        tail: chart("tail", "Response time, 99th percentile of each second", " ms", |second| second.response_p99_ms)?,
+        median: chart("median", "Response time of all operations, median of each second", " ms", |second| second.response_p50_ms)?,
+        tail: chart("tail", "Response time of all operations, 99th percentile of each second", " ms", |second| second.response_p99_ms)?,
         runs: runs.collect(),
         version: env!("CARGO_PKG_VERSION"),
     };
