@@ -36,7 +36,8 @@ fn the_archive_holds_what_people_need_and_matches_its_checksum() {
             assert_eq!(entry.header().mode().unwrap() & 0o777, 0o755);
         }
         if entry.header().entry_type().is_file() {
-            assert!(entry.size() > 0, "{} is empty", path.display());
+            // A run without faults has none to list.
+            assert!(entry.size() > 0 || inside.ends_with("faults.jsonl"), "{} is empty", path.display());
             files.insert(inside.to_str().unwrap().to_owned());
         }
     }
