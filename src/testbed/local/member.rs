@@ -328,8 +328,10 @@ async fn find_server(socket: &Path, tree: ProcessTree, mut ended: watch::Receive
         {
             let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_default();
             let is_own = tree.contains(pid);
-            // A process that has ended meanwhile, or one of another name space: there is nothing to read about it.
-            if let Some(process) = process_tree::Process::read(pid).or_else(|| (pid == 0).then(process_tree::Process::unknown)) {
+            // There is nothing to read about one of another name space. One that has ended meanwhile, by a kill right after its
+            // start for example, answers no more, and is no foreign one because it is missing among those that run.
+            let process = process_tree::Process::read(pid).or_else(|| (pid == 0).then(process_tree::Process::unknown));
+            if let Some(process) = process.filter(process_tree::Process::is_alive) {
                 return Some(Answering { process, is_own });
             }
         }

@@ -44,7 +44,7 @@ impl Process {
     }
 
     /// Whether it runs or is stopped: a zombie has ended.
-    fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         !matches!(self.state, 'Z' | 'X' | 'x')
     }
 
