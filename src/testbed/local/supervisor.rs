@@ -6,7 +6,7 @@
 //! member is executed by a second stage that first asks for a signal at its parent's death, which survives the execution.
 //!
 //! A member may be a wrapper that starts etcd as its child. So signals go to every process of the member, see
-//! [`ProcessTree`], and the member has ended when all of them have.
+//! `process_tree`, and the member has ended when all of them have.
 //!
 //! A user's script is supervised in the same way, see [`supervise_and_pass_on`]: its own input is the pipe.
 
