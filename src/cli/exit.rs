@@ -88,9 +88,7 @@ impl Failure {
             Self::Internal(_) => 70,
         }
     }
-}
 
-impl Failure {
     /// The text for standard error, safe to print; with colours where they belong.
     pub fn for_stderr(&self) -> String {
         match self {

@@ -67,7 +67,7 @@ impl RunFlags {
     }
 }
 
-/// What a scenario lost, in words.
+/// Describes what was shortened and left out.
 fn described(shortened: &Shortened) -> String {
     let mut parts =
         vec![format!("the load is shortened from {} to {}", duration(nanos(shortened.from.0)), duration(nanos(shortened.to.0)))];

@@ -11,6 +11,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use clap::ValueHint;
 use ticketcd_judge::history::io_reason;
+use ticketcd_judge::history::run_file;
 
 use crate::report::index::index;
 use crate::terminal::note;
@@ -27,6 +28,9 @@ pub(super) struct Args {
     listen: SocketAddr,
 }
 
+/// Largest file that is served, bytes.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
 /// The files of a run that are served, with their types.
 const FILES: [(&str, &str); 5] = [
     ("report.html", "text/html; charset=utf-8"),
@@ -37,7 +41,7 @@ const FILES: [(&str, &str); 5] = [
 ];
 
 pub(super) async fn execute(args: Args) -> Result<Exit, Failure> {
-    // Runs may contain what a cluster wrote: they are for whoever sits at this machine.
+    // Runs contain data of the cluster: they are served to this machine only.
     if !args.listen.ip().is_loopback() {
         return Err(Failure::Usage(format!("{} is no address of this machine alone: pass one such as 127.0.0.1:8098", args.listen)));
     }
@@ -80,23 +84,13 @@ async fn file_of_matrix(
 /// A file of a run: one of those that are made for people and programs, inside the directory and no link out of it.
 async fn serve_file(directory: &Path, segments: &[&str], file: &str) -> Response {
     let Some((_, kind)) = FILES.iter().find(|(name, _)| *name == file) else { return StatusCode::NOT_FOUND.into_response() };
-    let mut path = directory.to_owned();
-    for segment in segments {
-        if segment.contains(['/', '\\', '\0']) || segment.starts_with('.') {
-            return StatusCode::NOT_FOUND.into_response();
-        }
-        path.push(segment);
-        if !tokio::fs::symlink_metadata(&path).await.is_ok_and(|metadata| metadata.is_dir()) {
-            return StatusCode::NOT_FOUND.into_response();
-        }
-    }
-    path.push(file);
-    if !tokio::fs::symlink_metadata(&path).await.is_ok_and(|metadata| metadata.is_file()) {
+    if segments.iter().any(|segment| segment.contains(['/', '\\', '\0']) || segment.starts_with('.')) {
         return StatusCode::NOT_FOUND.into_response();
     }
-    match tokio::fs::read(&path).await {
-        Ok(content) => ([(header::CONTENT_TYPE, *kind), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], content).into_response(),
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    let (directory, name) = (directory.to_owned(), [segments, &[file]].concat().join("/"));
+    match tokio::task::spawn_blocking(move || run_file::read(&directory, &name, FILE_BYTES_MAX)).await {
+        Ok(Ok(content)) => ([(header::CONTENT_TYPE, *kind), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], content).into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
 

@@ -77,7 +77,7 @@ async fn load_with(
     progress: impl FnMut(Progress),
 ) -> Result<Loaded, DatasetError> {
     prepare(seeder, dataset, target, options.force).await?;
-    // Whoever removes the dataset removes the marker too: no batch is written after that.
+    // Removing the dataset removes the marker, and no batch is written without it.
     let created = Marker::created(seeder, &dataset.keys).await?;
     let loaded = write_all(dataset, target, created, options.workers.max(1), progress).await?;
     Marker::of(dataset, true).write(seeder, &dataset.keys, created).await?;

@@ -8,18 +8,22 @@ use askama::Template;
 use jiff::Timestamp;
 use ticketcd_judge::history::annotation::Purpose;
 use ticketcd_judge::history::io_reason;
+use ticketcd_judge::history::run_file;
 
-use super::html::STYLE;
+use super::html::{STYLE, verdict_class};
 use super::latency::Clock;
 use super::matrix::MatrixResult;
 use super::numbers::{counted, milliseconds, rate};
-use super::reporters::PAGE;
+use super::reporters::{PAGE, write_whole};
 use super::result::{RunResult, RunVerdict};
 use super::summary::verdict_word;
 use crate::printable;
 
 /// The file's name.
 pub const INDEX: &str = "index.html";
+
+/// Largest `result.json` or `matrix.json` that is read, bytes.
+const RESULT_BYTES_MAX: u64 = 256 << 20;
 
 /// The index cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -71,10 +75,10 @@ pub fn index(directory: &Path) -> Result<String, IndexError> {
     let mut runs: Vec<(String, RunResult)> = Vec::new();
     for name in directories(directory)? {
         let path = directory.join(&name);
-        if let Some(result) = read::<RunResult>(&path.join("result.json")) {
+        if let Some(result) = read::<RunResult>(&path, "result.json") {
             runs.push((name, result));
-        } else if let Some(matrix) = read::<MatrixResult>(&path.join("matrix.json")) {
-            let of_row = |row: &str| Some((format!("{name}/{row}"), read::<RunResult>(&path.join(row).join("result.json"))?));
+        } else if let Some(matrix) = read::<MatrixResult>(&path, "matrix.json") {
+            let of_row = |row: &str| Some((format!("{name}/{row}"), read::<RunResult>(&path.join(row), "result.json")?));
             // A matrix of someone else may name any directory.
             let rows = matrix.rows.iter().filter(|row| !row.directory.contains(['/', '\\']) && row.directory != "..");
             runs.extend(rows.filter_map(|row| of_row(&row.directory)));
@@ -83,7 +87,7 @@ pub fn index(directory: &Path) -> Result<String, IndexError> {
     runs.sort_by(|(one_name, one), (other_name, other)| (&other.started, one_name).cmp(&(&one.started, other_name)));
     let rows: Vec<Row> = runs.iter().map(|(name, result)| row(name, result)).collect();
     let page = Page { style: STYLE, summary: summary(&runs), rows, version: env!("CARGO_PKG_VERSION") };
-    Ok(page.render()?)
+    Ok(printable::lines(&page.render()?).into_owned())
 }
 
 /// Writes the page into the directory. Two that write at once leave a whole page of one of them.
@@ -93,12 +97,10 @@ pub fn index(directory: &Path) -> Result<String, IndexError> {
 pub fn write_index(directory: &Path) -> Result<PathBuf, IndexError> {
     let page = index(directory)?;
     let path = directory.join(INDEX);
-    let written = tempfile::NamedTempFile::new_in(directory).and_then(|mut file| {
-        io::Write::write_all(&mut file, page.as_bytes())?;
-        file.persist(&path).map_err(|error| error.error)
-    });
-    written.map_err(|error| IndexError::File { path: path.clone(), error })?;
-    Ok(path)
+    match write_whole(&path, |output| output.write_all(page.as_bytes())) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(IndexError::File { path, error }),
+    }
 }
 
 /// The names of the directories in it.
@@ -109,9 +111,8 @@ fn directories(directory: &Path) -> Result<Vec<String>, IndexError> {
     Ok(entries.iter().filter(|entry| is_directory(entry)).filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
-fn read<Content: serde::de::DeserializeOwned>(path: &Path) -> Option<Content> {
-    let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
-    is_file.then(|| serde_json::from_slice(&fs::read(path).ok()?).ok()).flatten()
+fn read<Content: serde::de::DeserializeOwned>(directory: &Path, name: &str) -> Option<Content> {
+    serde_json::from_slice(&run_file::read(directory, name, RESULT_BYTES_MAX).ok()?).ok()
 }
 
 fn row(name: &str, result: &RunResult) -> Row {
@@ -120,29 +121,17 @@ fn row(name: &str, result: &RunResult) -> Row {
     };
     let p99 = result.latency.iter().find(is_response).map(|line| line.p99_ms);
     Row {
-        class: class(result.verdict),
+        class: verdict_class(result.verdict),
         verdict: verdict_word(result.verdict),
         link: format!("{}/{PAGE}", name.split('/').map(escaped).collect::<Vec<_>>().join("/")),
-        name: printable::text(name).into_owned(),
-        scenario: printable::text(&result.scenario).into_owned(),
-        strategy: printable::text(&result.strategy).into_owned(),
-        etcd_version: printable::text(&result.etcd_version).into_owned(),
-        started: result
-            .started
-            .parse::<Timestamp>()
-            .map_or_else(|_| printable::text(&result.started).into_owned(), |at| at.strftime("%F %T").to_string()),
+        name: name.to_owned(),
+        scenario: result.scenario.clone(),
+        strategy: result.strategy.clone(),
+        etcd_version: result.etcd_version.clone(),
+        started: result.started.parse::<Timestamp>().map_or_else(|_| result.started.clone(), |at| at.strftime("%F %T").to_string()),
         seed: result.seed,
         sold: rate(result.load.purchases_per_second),
         p99: p99.map_or_else(|| "–".to_owned(), milliseconds),
-    }
-}
-
-/// The class that gives a verdict its colour.
-fn class(verdict: RunVerdict) -> &'static str {
-    match verdict {
-        RunVerdict::Pass => "pass",
-        RunVerdict::Violation => "violation",
-        RunVerdict::Unknown | RunVerdict::ObjectiveMissed | RunVerdict::Invalid => "unknown",
     }
 }
 

@@ -254,7 +254,7 @@ impl State {
         &mut self.members[index]
     }
 
-    /// Orders sold in the part of the run that is under way.
+    /// Orders sold in the current part of the run: the warm-up or the counted load.
     fn sold(&self) -> u64 {
         if self.counted_from.is_some() { self.counted.sold } else { self.before.sold }
     }

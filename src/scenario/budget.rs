@@ -65,7 +65,7 @@ pub enum BudgetError {
         budget: Span,
         /// The length that would fit.
         to: Span,
-        /// What is wrong with the scenario then, in words.
+        /// The problem with the shortened scenario, in a sentence.
         problem: String,
     },
 }

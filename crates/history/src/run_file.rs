@@ -5,7 +5,7 @@
 //! and nothing waits for one.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
@@ -117,6 +117,18 @@ pub fn open(directory: &Path, name: &str, bytes_max: u64) -> Result<(File, u64),
     Ok((file, bytes))
 }
 
+/// The content of a file that [`open`] opens.
+///
+/// # Errors
+/// As those of [`open`], and when it cannot be read.
+pub fn read(directory: &Path, name: &str, bytes_max: u64) -> Result<Vec<u8>, RunFileError> {
+    let (file, _) = open(directory, name, bytes_max)?;
+    let mut content = Vec::new();
+    // It may grow meanwhile.
+    let read = file.take(bytes_max).read_to_end(&mut content);
+    read.map(|_| content).map_err(|error| RunFileError::Io { path: directory.join(name), error })
+}
+
 /// As [`open`], of the file with this path: its last part is the name.
 ///
 /// # Errors
@@ -144,6 +156,7 @@ mod tests {
         std::fs::create_dir(at("members")).unwrap();
         std::fs::write(at("members/m1.log"), "0123456789").unwrap();
         assert_eq!(open("members/m1.log").unwrap().1, 10);
+        assert_eq!(read(directory.path(), "members/m1.log", 10).unwrap(), b"0123456789");
         for outside in ["/etc/passwd", "../x", "members/../../x", ""] {
             assert!(matches!(open(outside), Err(RunFileError::Outside { name }) if name == outside), "{outside}");
         }

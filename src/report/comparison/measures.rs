@@ -66,7 +66,7 @@ const QUANTILES: [(Statistic, f64); 2] = [(Statistic::P50, 0.5), (Statistic::P99
 pub(super) fn measures(baseline: &Side, candidate: &Side) -> Vec<Measure> {
     let rate = |metric: Metric, count: fn(&SecondResult) -> u64| {
         let of = |side: &Side| -> Vec<Intervals> { side.runs.iter().map(|run| Intervals::Quotient(rates(run, count))).collect() };
-        Measure { name: metric.to_string(), unit: Unit::PerSecond, more_is_better: true, baseline: of(baseline), candidate: of(candidate) }
+        Measure { name: metric.to_string(), unit: metric.unit(), more_is_better: true, baseline: of(baseline), candidate: of(candidate) }
     };
     let mut measures = vec![
         rate(Metric::PurchasesPerSecond, |second| second.sold),
@@ -80,7 +80,7 @@ pub(super) fn measures(baseline: &Side, candidate: &Side) -> Vec<Measure> {
             let tag = name.rsplit_once('.').map_or("", |(tag, _)| tag);
             let of = |side: &Side| side.runs.iter().map(|run| latencies(run, tag, quantile)).collect::<Option<Vec<_>>>();
             if let (Some(baseline), Some(candidate)) = (of(baseline), of(candidate)) {
-                measures.push(Measure { unit: Unit::Milliseconds, more_is_better: false, baseline, candidate, name });
+                measures.push(Measure { unit: metric.unit(), more_is_better: false, baseline, candidate, name });
             }
         }
     }
@@ -110,7 +110,7 @@ fn shed(baseline: &Side, candidate: &Side) -> Measure {
     };
     Measure {
         name: Metric::ShedShare.to_string(),
-        unit: Unit::Share,
+        unit: Metric::ShedShare.unit(),
         more_is_better: false,
         baseline: baseline.runs.iter().map(of).collect(),
         candidate: candidate.runs.iter().map(of).collect(),

@@ -5,8 +5,7 @@ use askama::Template;
 use super::side::{Run, Side};
 use super::text::{cells, described, headline, method, warnings};
 use super::{ChangeOutcome, Comparison};
-use crate::report::html::{Chart, Line, STYLE};
-use crate::report::result::RunVerdict;
+use crate::report::html::{Chart, Line, STYLE, verdict_class};
 use crate::report::series::SecondResult;
 use crate::report::summary::verdict_word;
 
@@ -69,11 +68,7 @@ pub fn page(comparison: &Comparison, baseline: &Side, candidate: &Side) -> askam
     let runs = sides.into_iter().flat_map(|(side, runs)| {
         runs.iter().map(move |run| RunRow {
             side,
-            class: match run.verdict {
-                RunVerdict::Pass => "pass",
-                RunVerdict::Violation => "violation",
-                RunVerdict::Unknown | RunVerdict::ObjectiveMissed | RunVerdict::Invalid => "unknown",
-            },
+            class: verdict_class(run.verdict),
             directory: &run.directory,
             strategy: &run.strategy,
             etcd_version: &run.etcd_version,

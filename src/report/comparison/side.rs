@@ -1,7 +1,6 @@
 //! One side of a comparison: what its run directories hold.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +10,12 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ticketcd_judge::history::io_reason;
+use ticketcd_judge::history::run_file;
 
 use crate::report::result::{RunResult, RunVerdict};
+
+/// Largest file of a run that is read, bytes.
+const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// A run that takes part in a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -91,8 +94,8 @@ impl Run {
 
     fn read(directory: &Path) -> Result<Self, SideError> {
         let bytes = |name: &str| {
-            let path = directory.join(name);
-            fs::read(&path).map_err(|error| SideError::File { path, error, directory: directory.to_owned() })
+            let failed = |error| SideError::File { path: directory.join(name), error, directory: directory.to_owned() };
+            run_file::read(directory, name, FILE_BYTES_MAX).map_err(|error| failed(error.into()))
         };
         let shape = |name: &str| SideError::Shape { path: directory.join(name), directory: directory.to_owned() };
         let result: RunResult = serde_json::from_slice(&bytes("result.json")?).map_err(|_| shape("result.json"))?;

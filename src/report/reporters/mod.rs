@@ -45,7 +45,7 @@ pub fn write(report: &Report, directory: &Path) -> Result<(), ReportError> {
 }
 
 /// Writes a file as a whole or not at all: on a full disk, a program would find an empty one, or the beginning of one.
-fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+pub(in crate::report) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // It is removed when it is not kept.
     let mut file = NamedTempFile::new_in(directory)?;
